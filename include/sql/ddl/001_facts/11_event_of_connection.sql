@@ -1,0 +1,1 @@
+CREATE INDEX event_of_connection ON ops.event (connection_id, at)

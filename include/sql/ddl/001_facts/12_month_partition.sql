@@ -1,0 +1,19 @@
+-- Makes the month's partition of a fact table, if it is missing. It is attached, not created in place, so that
+-- readers and other loads go on meanwhile.
+CREATE FUNCTION ops.ensure_month(fact text, month date) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    first date := date_trunc('month', month);
+    part text := fact || to_char(first, '"_"YYYY"_"MM');
+BEGIN
+    IF to_regclass(format('ledger.%I', part)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('ledger.' || fact, 7424));
+    IF to_regclass(format('ledger.%I', part)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE ledger.%I (LIKE ledger.%I INCLUDING ALL)', part, fact);
+    EXECUTE format('ALTER TABLE ledger.%I ATTACH PARTITION ledger.%I FOR VALUES FROM (%L) TO (%L)',
+        fact, part, first, (first + interval '1 month')::date);
+END
+$$

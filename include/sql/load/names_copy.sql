@@ -1,0 +1,1 @@
+COPY staged_name ({columns}, fetched_at) FROM STDIN (FORMAT csv)

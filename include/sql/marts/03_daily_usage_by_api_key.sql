@@ -1,0 +1,72 @@
+-- What each API key used: one row per connection, usage date and key, summed over the key's models.
+-- Serverless use, and any other that names a key; '' is use that the provider gave no key for.
+-- The models stand inside the row, in `models`, and not as rows of their own, so that a plain SUM never counts twice.
+-- To open it: FROM marts.daily_usage_by_api_key AS used,
+-- jsonb_to_recordset(used.models) AS part (model text, input_tokens numeric).
+-- connection_id: The connection that fetched the row.
+-- provider: The vendor.
+-- usage_date: The local date of the bucket, in the report's day zone.
+-- api_key_id: The API key's id; '' where the provider named none.
+-- api_key_name: The key's newest known name; null where no name is known.
+-- api_key_name_on_day: Its name on the usage date; before the first known name, the earliest one. Null as above.
+-- owner_id: The id of the key's owner, as last told; null where not told.
+-- settled: True when the provider's figures for the date are no longer re-read; false while they may still change.
+-- input_tokens: All input tokens, cached ones included. Null when no row metered it.
+-- cached_input_tokens: The part of the input read from the cache. Null when no row metered it.
+-- uncached_input_tokens: Input not read from the cache, of the rows that meter both; null when none does.
+-- output_tokens: Output tokens. Null when no row metered it.
+-- training_tokens: Tokens trained on. Null when no row metered it.
+-- audio_seconds: Seconds of audio input. Null when no row metered it.
+-- accelerator_seconds: Seconds times accelerators. Null when no row metered it.
+-- models: The key's models: an array of {model, and the meters as here}, which are parts of this row's figures.
+CREATE VIEW marts.daily_usage_by_api_key AS
+SELECT
+    keyed.connection_id, keyed.provider, keyed.usage_date, keyed.api_key_id,
+    newest.name AS api_key_name, on_day.name AS api_key_name_on_day, newest.owner_id,
+    keyed.settled,
+    keyed.input_tokens, keyed.cached_input_tokens, keyed.uncached_input_tokens, keyed.output_tokens,
+    keyed.training_tokens, keyed.audio_seconds, keyed.accelerator_seconds,
+    keyed.models
+FROM (
+    SELECT
+        connection_id, provider, usage_date, api_key_id,
+        bool_and(settled) AS settled,
+        sum(input_tokens) AS input_tokens, sum(cached_input_tokens) AS cached_input_tokens,
+        sum(uncached_input_tokens) AS uncached_input_tokens, sum(output_tokens) AS output_tokens,
+        sum(training_tokens) AS training_tokens, sum(audio_seconds) AS audio_seconds,
+        sum(accelerator_seconds) AS accelerator_seconds,
+        jsonb_agg(jsonb_build_object(
+            'model', model, 'input_tokens', input_tokens, 'cached_input_tokens', cached_input_tokens,
+            'uncached_input_tokens', uncached_input_tokens, 'output_tokens', output_tokens,
+            'training_tokens', training_tokens, 'audio_seconds', audio_seconds,
+            'accelerator_seconds', accelerator_seconds
+        ) ORDER BY model) AS models
+    FROM (
+        SELECT
+            connection_id, provider, usage_date, api_key_id, model,
+            bool_and(settled) AS settled,
+            sum(input_tokens) AS input_tokens, sum(cached_input_tokens) AS cached_input_tokens,
+            sum(uncached_input_tokens) AS uncached_input_tokens, sum(output_tokens) AS output_tokens,
+            sum(training_tokens) AS training_tokens, sum(audio_seconds) AS audio_seconds,
+            sum(accelerator_seconds) AS accelerator_seconds
+        FROM marts.daily_usage
+        WHERE usage_type = 'serverless' OR api_key_id <> ''
+        GROUP BY connection_id, provider, usage_date, api_key_id, model
+    ) AS modelled
+    GROUP BY connection_id, provider, usage_date, api_key_id
+) AS keyed
+LEFT JOIN LATERAL (
+    SELECT name.name, name.owner_id
+    FROM ledger.name AS name
+    WHERE name.connection_id = keyed.connection_id AND name.kind = 'api_key' AND name.id = keyed.api_key_id
+    ORDER BY name.valid_from DESC
+    LIMIT 1
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT name.name
+    FROM ledger.name AS name
+    WHERE name.connection_id = keyed.connection_id AND name.kind = 'api_key' AND name.id = keyed.api_key_id
+        AND (keyed.usage_date < name.valid_to OR name.valid_to IS NULL)
+    ORDER BY name.valid_from
+    LIMIT 1
+) AS on_day ON true

@@ -1,0 +1,25 @@
+-- What was charged: one row per connection, usage date, currency and billed item. Records only.
+-- Amounts are before credits and tax, which are rows of their own. Never add different currencies or bases.
+-- connection_id: The connection that fetched the row.
+-- provider: The vendor.
+-- usage_date: The local date of the bucket, in the report's day zone.
+-- currency: ISO 4217 code of every amount in the row.
+-- usage_type: The vendor's series in our words, where it says one.
+-- category: The vendor's class of charge.
+-- charge_category: FOCUS word for the class of charge.
+-- line_item: The vendor's whole text of the billed item.
+-- basis: How the figures came about: billed, rated (usage at the vendor's price) or estimated.
+-- settled: True when the provider's figures for the date are no longer re-read; false while they may still change.
+-- quantity: Billed quantity in the vendor's unit, which differs from item to item; null where none was sent.
+-- amount: The cost, signed and exact, in `currency`.
+CREATE VIEW marts.daily_cost AS
+SELECT
+    cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
+    cost.charge_category, cost.line_item, cost.basis,
+    bool_and(coalesce(day.settled, false)) AS settled, sum(cost.quantity) AS quantity, sum(cost.amount) AS amount
+FROM ledger.cost_daily AS cost
+LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)
+WHERE cost.breakdown = ''
+GROUP BY
+    cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
+    cost.charge_category, cost.line_item, cost.basis

@@ -1,0 +1,79 @@
+-- How each connection fares: one row per connection, retired ones too. `state` is the first that is true of
+-- (1) retired, (2) failing - an error stands: no load of its report has come through since, (3) held - a date is held,
+-- (4) new - nothing loaded yet, registered within two days, (5) behind - nothing loaded yet, registered earlier, or a
+-- date before yesterday (in the report's days) is missing or failed, (6) ok. Yesterday alone may be missing yet.
+-- connection_id: The connection.
+-- provider: The vendor.
+-- account_id: The vendor's id of the account.
+-- timezone: The time zone of its days.
+-- since: When it was first registered.
+-- retired_at: When it was retired; null while it lives.
+-- state: retired, failing, held, new, behind or ok, by the rules of this view.
+-- last_success_at: End of its newest load that brought a whole window, of any report; null before the first.
+-- newest_loaded_date: Newest usage date that is loaded or confirmed empty, of any report; null before the first.
+-- missing_days: Dates that were never tried, counted per report as in marts.coverage; null once retired.
+-- failed_days: Dates that were tried and never loaded, counted per report; null once retired.
+-- held_days: Dates whose new figures contradict the known ones, counted per report; null once retired.
+-- last_error_report: The report of the newest error that stands; null where none does.
+-- last_error_class: What kind of error it is.
+-- last_error_message: What it says.
+-- last_error_at: When it happened.
+-- open_events: How many warnings and errors were told in the last seven days.
+-- newest_event: What the newest of them says; null where there is none.
+-- newest_event_next_step: What to do about it.
+-- newest_event_at: When it was told.
+CREATE VIEW marts.connection_status AS
+SELECT
+    connection.connection_id, connection.provider, connection.account_id, connection.timezone,
+    connection.since, connection.retired_at,
+    CASE
+        WHEN connection.retired_at IS NOT NULL THEN 'retired'
+        WHEN error.at IS NOT NULL THEN 'failing'
+        WHEN calendar.held > 0 THEN 'held'
+        WHEN success.at IS NULL AND connection.since > now() - interval '2 days' THEN 'new'
+        WHEN success.at IS NULL OR calendar.overdue > 0 THEN 'behind'
+        ELSE 'ok'
+    END AS state,
+    success.at AS last_success_at, days.newest AS newest_loaded_date,
+    CASE WHEN connection.retired_at IS NULL THEN coalesce(calendar.missing, 0) END AS missing_days,
+    CASE WHEN connection.retired_at IS NULL THEN coalesce(calendar.failed, 0) END AS failed_days,
+    CASE WHEN connection.retired_at IS NULL THEN coalesce(calendar.held, 0) END AS held_days,
+    error.report AS last_error_report, error.error_class AS last_error_class,
+    error.error_message AS last_error_message, error.at AS last_error_at,
+    coalesce(events.told, 0) AS open_events, events.message AS newest_event,
+    events.next_step AS newest_event_next_step, events.at AS newest_event_at
+FROM ops.connection AS connection
+LEFT JOIN (
+    SELECT connection_id, max(ended_at) AS at FROM ops.load WHERE state = 'loaded' GROUP BY connection_id
+) AS success USING (connection_id)
+LEFT JOIN (
+    SELECT connection_id, max(usage_date) AS newest
+    FROM ops.day WHERE state IN ('loaded', 'empty') GROUP BY connection_id
+) AS days USING (connection_id)
+LEFT JOIN (
+    SELECT
+        connection_id, count(*) FILTER (WHERE state = 'missing') AS missing,
+        count(*) FILTER (WHERE state = 'failed') AS failed, count(*) FILTER (WHERE state = 'held') AS held,
+        count(*) FILTER (WHERE state IN ('missing', 'failed')
+            AND usage_date < (now() AT TIME ZONE day_zone)::date - 1) AS overdue
+    FROM marts.coverage GROUP BY connection_id
+) AS calendar USING (connection_id)
+LEFT JOIN LATERAL (
+    SELECT load.report, load.error_class, load.error_message, coalesce(load.ended_at, load.started_at) AS at
+    FROM ops.load AS load
+    WHERE load.connection_id = connection.connection_id AND load.error_class IS NOT NULL
+        AND NOT EXISTS (
+            SELECT FROM ops.load AS later
+            WHERE later.connection_id = load.connection_id AND later.report = load.report
+                AND later.state IN ('loaded', 'held') AND later.ended_at > coalesce(load.ended_at, load.started_at)
+        )
+    ORDER BY at DESC
+    LIMIT 1
+) AS error ON true
+LEFT JOIN (
+    SELECT
+        connection_id, count(*) AS told, max(at) AS at,
+        (array_agg(message ORDER BY at DESC))[1] AS message,
+        (array_agg(next_step ORDER BY at DESC))[1] AS next_step
+    FROM ops.event WHERE at > now() - interval '7 days' AND severity <> 'info' GROUP BY connection_id
+) AS events USING (connection_id)

@@ -1,0 +1,44 @@
+-- What was metered, long: one row per row of marts.daily_usage and meter that it has. A meter that a row does not
+-- meter has no row. Never sum over meters: one may be a part of another (cached_input_tokens of input_tokens).
+-- connection_id: The connection that fetched the row.
+-- provider: The vendor.
+-- account_id: The vendor's id of the account.
+-- report: The endpoint it came from.
+-- usage_date: The local date of the bucket, in the report's day zone.
+-- row_key: Hash of the row set's name and the non-empty dimensions that the provider sent.
+-- usage_type: What kind of use, in our words; serverless, dedicated or training.
+-- operation: The vendor's name for what ran.
+-- model: The model, as the provider reported it.
+-- variant: A further kind within the operation.
+-- deployment: The dedicated deployment; the last segment of its resource name.
+-- resource: Another vendor resource, such as a training session.
+-- region: Where it ran.
+-- accelerator: The accelerator type.
+-- api_key_id: The API key's id; '' where the provider named none.
+-- job_id: The training job.
+-- tag_team: Custom tag `team`.
+-- tag_project: Custom tag `project`.
+-- tag_environment: Custom tag `environment`.
+-- basis: How the figures came about.
+-- day_zone: The time zone whose days the report has; null where the date is not in the ledger of days.
+-- settled: True when the provider's figures for the date are no longer re-read; false while they may still change.
+-- meter: What was counted: the name of the column in marts.daily_usage.
+-- unit: In what it was counted.
+-- quantity: How much, exactly; never null.
+CREATE VIEW marts.usage_meters AS
+SELECT
+    daily.connection_id, daily.provider, daily.account_id, daily.report, daily.usage_date, daily.row_key,
+    daily.usage_type, daily.operation, daily.model, daily.variant, daily.deployment, daily.resource,
+    daily.region, daily.accelerator, daily.api_key_id, daily.job_id, daily.tag_team, daily.tag_project,
+    daily.tag_environment, daily.basis, daily.day_zone, daily.settled,
+    metered.meter, metered.unit, metered.quantity
+FROM marts.daily_usage AS daily
+CROSS JOIN LATERAL (VALUES
+    ('input_tokens', 'tokens', daily.input_tokens::numeric),
+    ('cached_input_tokens', 'tokens', daily.cached_input_tokens::numeric),
+    ('output_tokens', 'tokens', daily.output_tokens::numeric),
+    ('training_tokens', 'tokens', daily.training_tokens::numeric),
+    ('audio_seconds', 'seconds', daily.audio_seconds::numeric),
+    ('accelerator_seconds', 'seconds', daily.accelerator_seconds::numeric)
+) AS metered (meter, unit, quantity)
+WHERE metered.quantity IS NOT NULL

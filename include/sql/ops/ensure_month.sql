@@ -1,0 +1,1 @@
+SELECT ops.ensure_month(%(fact)s, %(month)s)

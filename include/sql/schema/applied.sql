@@ -1,0 +1,1 @@
+SELECT part, content FROM ops.schema_part

@@ -1,0 +1,1 @@
+"""Words, laws of numbers and time, errors, redaction. Standard library only."""

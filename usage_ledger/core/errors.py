@@ -1,0 +1,259 @@
+"""Every error of the product, named by what to do about it.
+
+Three families decide what Airflow and the CLI do: `PersonMustAct` never retries, `TryAgain` retries, `Hold`
+keeps what is known and waits for a second look. The text of each is one line: what happened, to which
+connection, report and window, and what to do next. Texts are redacted when they are made.
+"""
+
+from typing import Self
+
+from usage_ledger.core.redaction import redact
+
+
+class UsageLedgerError(Exception):
+    """Base of all. `next_step` is the remedy; the class gives a default."""
+
+    remedy = ""
+
+    def __init__(
+        self, what: str, *, next_step: str = "", connection: str = "", report: str = "", window: str = ""
+    ) -> None:
+        self.what = one_line(redact(what)).rstrip(".")
+        self.next_step = next_step or self.remedy
+        self.connection, self.report, self.window = connection, report, window
+        super().__init__(self.what)
+
+    def about(self, *, connection: str = "", report: str = "", window: str = "") -> Self:
+        """Say which connection, report and window it happened to, where that is not yet known."""
+        self.connection = self.connection or connection
+        self.report = self.report or report
+        self.window = self.window or window
+        return self
+
+    def __str__(self) -> str:
+        places = (("connection", self.connection), ("report", self.report), ("window", self.window))
+        where = ", ".join(f"{word} {value}" for word, value in places if value)
+        text = self.what + (f" ({where})" if where else "")
+        return f"{text}: {self.next_step}." if self.next_step else f"{text}."
+
+
+def one_line(text: str, longest: int = 2000) -> str:
+    """The text on one line, control characters escaped, at most `longest` characters."""
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escaped if len(escaped) <= longest else escaped[: longest - 1] + "…"
+
+
+class PersonMustAct(UsageLedgerError):
+    """Trying again cannot help: somebody has to change something."""
+
+
+class TryAgain(UsageLedgerError):
+    """May well work a little later, unchanged."""
+
+
+class Hold(UsageLedgerError):
+    """The provider's answer contradicts what is known; the known data stand until confirmed."""
+
+
+# A person must act: settings
+
+
+class ConfigError(PersonMustAct):
+    """A connection file, a setting or a command says something impossible."""
+
+
+class NoConnection(PersonMustAct):
+    """There is no such connection, or it has no key."""
+
+
+class BadWindow(PersonMustAct):
+    """The dates asked for are reversed, unfinished, or half given."""
+
+
+class HostRefused(PersonMustAct):
+    """The base URL is not one this provider may be called at."""
+
+    remedy = "use the provider's own host, or name host:port in USAGE_LEDGER_ALLOWED_HOSTS"
+
+
+class StorageRefused(PersonMustAct):
+    """Raw storage cannot be written or read."""
+
+    remedy = "check USAGE_LEDGER_RAW and its permissions and free space"
+
+
+class WarehouseRefused(PersonMustAct):
+    """The warehouse is there but does not let us do our work."""
+
+    remedy = "check the rights of the role in the Airflow connection usage_warehouse"
+
+
+# A person must act: the provider's side
+
+
+class AccessDenied(PersonMustAct):
+    """The provider does not let this key read this."""
+
+
+class BadKey(AccessDenied):
+    """401: the key is wrong, revoked or expired."""
+
+    remedy = "store a valid key with `usage-ledger connect` or in the Airflow connection's password"
+
+
+class NoPermission(AccessDenied):
+    """403: the key is valid but its role may not read this."""
+
+    remedy = "give the key's user a role that may read billing, or leave the report out of the YAML's `reports`"
+
+
+class WrongAccount(AccessDenied):
+    """The key does not see the account that the connection names."""
+
+    remedy = "correct `account` to one that the key can see"
+
+
+class BadRequest(PersonMustAct):
+    """The provider refused the request itself (400, 404, 422, 501)."""
+
+    remedy = "compare the report's declaration with the provider's documentation"
+
+
+class RedirectRefused(PersonMustAct):
+    """The provider answered with a redirect; none is followed."""
+
+    remedy = "set the provider's final address as the connection's host"
+
+
+class TooLarge(PersonMustAct):
+    """The answer is larger than a request may bring."""
+
+    remedy = "ask for fewer days at once"
+
+
+class ContractBroken(PersonMustAct):
+    """The answer, or the rows made of it, break the data contract; nothing of the window was loaded."""
+
+    remedy = "the raw pages are kept: correct the provider's declaration or ask the provider, then run the window again"
+
+
+class Shape(ContractBroken):
+    """A value of another JSON type than declared."""
+
+
+class MissingField(ContractBroken):
+    """A required field is absent."""
+
+
+class MissingGroupKey(ContractBroken):
+    """A grouping that was asked for is absent from a row."""
+
+
+class NullRequired(ContractBroken):
+    """A required field is null."""
+
+
+class NonCanonicalInteger(ContractBroken):
+    """An integer written in any form but plain ASCII digits."""
+
+
+class NegativeCount(ContractBroken):
+    """A count below zero."""
+
+
+class EmptyNumber(ContractBroken):
+    """A number that is an empty string."""
+
+
+class NotFinite(ContractBroken):
+    """NaN, an infinity, or text that is no decimal number."""
+
+
+class OutOfRange(ContractBroken):
+    """A number that the column cannot hold."""
+
+
+class CostPrecision(ContractBroken):
+    """Money with more decimal places than the ledger keeps."""
+
+
+class BadId(ContractBroken):
+    """An id that holds a NUL character."""
+
+
+class BadBucket(ContractBroken):
+    """A time slice that is not a day of the report."""
+
+
+class OutOfWindow(ContractBroken):
+    """A time slice outside of what was asked."""
+
+
+class DuplicateRow(ContractBroken):
+    """The same row twice in one answer."""
+
+
+class ConflictingRows(ContractBroken):
+    """One key with two different values."""
+
+
+class ValidationFailed(ContractBroken):
+    """Great Expectations found rows that break the contract."""
+
+
+class RawCorrupt(PersonMustAct):
+    """A landed page is not what its manifest says."""
+
+    remedy = "run the window again to fetch it anew"
+
+
+class ConservationBroken(PersonMustAct):
+    """Sums in raw, Parquet and warehouse differ; the load was rolled back."""
+
+    remedy = "nothing was written; report this with the load id, it is a defect"
+
+
+# Try again
+
+
+class RateLimited(TryAgain):
+    """429. `retry_after` in seconds, when the provider named one."""
+
+    def __init__(self, what: str, *, retry_after: float | None = None, **where: str) -> None:
+        super().__init__(what, **where)
+        self.retry_after = retry_after
+
+
+class ProviderDown(TryAgain):
+    """5xx."""
+
+
+class Unreachable(TryAgain):
+    """No connection to the host, or no answer in time."""
+
+
+class IncompleteAnswer(TryAgain):
+    """The answer was cut off, or is not the JSON document it claims to be."""
+
+
+class WarehouseDown(TryAgain):
+    """The warehouse does not answer, or a lock was not to be had in time."""
+
+    remedy = "check that the database of the Airflow connection usage_warehouse is up; landed pages are kept"
+
+
+# Hold
+
+
+class Vanished(Hold):
+    """A day that held rows came back without any."""
+
+    remedy = "the old rows stand until a second fetch at least an hour later confirms it"
+
+
+class TotalsMismatch(Hold):
+    """The rows do not add up to the provider's own total."""
+
+
+class EmptyUnconfirmed(TryAgain):
+    """An answer without any row, and nothing that shows the account is right."""

@@ -1,0 +1,65 @@
+"""Exact numbers from a provider's JSON. Nothing passes through float."""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+
+from usage_ledger.core import errors
+
+INT64_MAX = 2**63 - 1
+CANONICAL_INTEGER = r"(?:0|[1-9][0-9]*)"
+"""A count as text: ASCII digits, no sign, no leading zero, no blanks. Also the pattern of the vectorised check."""
+
+_integer = re.compile(CANONICAL_INTEGER)
+_decimal = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
+
+
+def integer(text: str) -> int:
+    """A count of at most 2^63-1 from its canonical text.
+
+    Raises `EmptyNumber`, `NegativeCount`, `NonCanonicalInteger` or `OutOfRange`, each naming the text.
+    """
+    if text == "":
+        raise errors.EmptyNumber("an empty text where a count is expected")
+    if not _integer.fullmatch(text):
+        if text[0] == "-" and _integer.fullmatch(text[1:]):
+            raise errors.NegativeCount(f"the count {text!r} is negative")
+        raise errors.NonCanonicalInteger(f"{text[:40]!r} is not a whole number in plain digits")
+    if len(text) > 19 or int(text) > INT64_MAX:
+        raise errors.OutOfRange(f"the count {text[:40]} is larger than {INT64_MAX}")
+    return int(text)
+
+
+def decimal(text: str) -> Decimal:
+    """A finite decimal from its literal, every digit kept.
+
+    Raises `EmptyNumber` or `NotFinite`.
+    """
+    if text == "":
+        raise errors.EmptyNumber("an empty text where a number is expected")
+    if not _decimal.fullmatch(text):
+        raise errors.NotFinite(f"{text[:40]!r} is not a finite decimal number")
+    return Decimal(text)
+
+
+def fit(value: Decimal, precision: int, scale: int, *, exact: bool) -> Decimal:
+    """The value with at most `scale` places; an inexact source is rounded half-even.
+
+    Raises `CostPrecision` when an exact value has more places, `OutOfRange` when it has too many digits.
+    """
+    with localcontext(prec=200):
+        if value and value.adjusted() > precision - scale - 1:
+            raise errors.OutOfRange(f"{value:.6E} has more than {precision - scale} digits before the point")
+        fitted = value.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_EVEN)
+        if exact and fitted != value:
+            raise errors.CostPrecision(f"{value} has more than {scale} decimal places")
+    return fitted
+
+
+def money(units: int, nanos: int) -> Decimal:
+    """google.type.Money as a decimal: units + nanos / 10^9, exactly.
+
+    Raises `OutOfRange` when the signs differ or nanos is not below one unit.
+    """
+    if abs(nanos) >= 10**9 or units * nanos < 0:
+        raise errors.OutOfRange(f"money of {units} units and {nanos} nanos contradicts itself")
+    return Decimal(units) + Decimal(nanos).scaleb(-9)

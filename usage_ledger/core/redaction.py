@@ -1,0 +1,92 @@
+"""Keeps keys out of whatever leaves the process: texts, logs, landed pages.
+
+Airflow masks the literal key in its task log files only. So the process that holds a key names it here once
+(`protect`), and every text of ours passes `redact`. Airflow's own masker gets the encoded forms from
+`mask_adapter` (setting `[logging] secret_mask_adapter`); this module imports the standard library only, because
+Airflow loads it in every process.
+"""
+
+import base64
+import json
+import logging
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+SHORTEST = 5
+"""Shorter secrets are not masked: they would blank out ordinary words. Airflow has the same limit."""
+SHORTEST_CUT = 12
+"""A cut-off key is masked down to this many leading characters."""
+
+_pattern: re.Pattern[str] | None = None
+_secrets: set[str] = set()
+
+
+def mask_adapter(secret: str) -> list[str]:
+    """The secret and its whole-length encodings, for Airflow's `secret_mask_adapter`.
+
+    No cut forms: Airflow alternates the patterns in set order, so a prefix would win over the whole key and
+    leave the key's tail in clear.
+    """
+    if len(secret) < SHORTEST:
+        return [secret]
+    return sorted(_encodings(secret), key=len, reverse=True)
+
+
+def protect(secret: str) -> None:
+    """From now on `redact` blanks this secret, its encodings, and its beginnings, in this process."""
+    global _pattern
+    if len(secret) < SHORTEST or secret in _secrets:
+        return
+    _secrets.add(secret)
+    forms: set[str] = set()
+    for known in _secrets:
+        forms |= _encodings(known)
+        forms |= {known[:cut] for cut in range(SHORTEST_CUT, len(known))}
+    _pattern = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))), re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """The text with every protected secret replaced by `***`."""
+    return _pattern.sub(MASK, text) if _pattern else text
+
+
+def redact_bytes(body: bytes) -> bytes:
+    """As `redact`, for a body before it is landed; the same object comes back when it holds no secret."""
+    for secret in _secrets:
+        for form in _encodings(secret):
+            if form.encode() in body:
+                body = body.replace(form.encode(), MASK.encode())
+    return body
+
+
+class RedactingFilter(logging.Filter):
+    """Renders a log record and blanks protected secrets in message and traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), ()
+        if record.exc_info and record.exc_info[1] is not None and not record.exc_text:
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
+def quiet_libraries(names: Iterable[str] = ("httpx", "httpcore", "hpack", "h2", "urllib3", "botocore")) -> None:
+    """Keep wire-level loggers at INFO or above: at DEBUG they print headers."""
+    for name in names:
+        logger = logging.getLogger(name)
+        if logger.level < logging.WARNING:
+            logger.setLevel(logging.WARNING)
+
+
+def _encodings(secret: str) -> set[str]:
+    raw = secret.encode()
+    whole = [secret, repr(secret)[1:-1], repr(raw)[2:-1], json.dumps(secret)[1:-1], raw.hex()]
+    whole += [quote(secret, safe=""), quote(secret), quote_plus(secret)]
+    whole += [base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")]
+    # Inside a longer text (user:key, JSON) the key's base64 depends on its offset modulo three.
+    for offset in (1, 2):
+        shifted = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
+        # The first group mixes with what stands before, the last with what follows.
+        whole.append(shifted[4 if offset else 0 : -2 if len(shifted) > 8 else None])
+    return {form for form in whole if len(form) >= SHORTEST}

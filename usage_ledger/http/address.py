@@ -1,0 +1,53 @@
+"""Where a provider may be called."""
+
+import os
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from usage_ledger.core.errors import HostRefused
+from usage_ledger.core.model import Provider
+
+
+def base_url(provider: Provider, host: str | None) -> str:
+    """The address to call: the provider's own, or the connection's full URL if it is allowed.
+
+    Allowed are the provider's hosts over https, and `host:port` pairs of USAGE_LEDGER_ALLOWED_HOSTS; plain http
+    for loopback alone. Raises `HostRefused`.
+    """
+    if not host:
+        return provider.base_url
+    url = urlsplit(host.strip())
+    shown = f"{url.scheme}://{url.hostname}"
+    try:
+        port = url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
+    except ValueError as error:
+        raise HostRefused("the connection's host has no valid port") from error
+    name = url.hostname or ""
+    if url.scheme not in ("https", "http") or not name or url.username is not None or url.query or url.fragment:
+        raise HostRefused(
+            "the connection's host is not a plain URL",
+            next_step=f"write it with its scheme, as {provider.base_url}, or leave it empty",
+        )
+    if url.scheme == "https" and name in provider.hosts and port == 443:
+        return host.strip().rstrip("/")
+    if f"{name}:{port}" not in allowed_hosts():
+        raise HostRefused(f"{shown}:{port} is no host of {provider.title}")
+    if url.scheme == "http" and not is_loopback(name):
+        raise HostRefused(f"{shown}:{port} is plain http", next_step="use https; http is for loopback alone")
+    return host.strip().rstrip("/")
+
+
+def allowed_hosts() -> frozenset[str]:
+    """The deployment's own opt-in: `host:port`, comma-separated, in USAGE_LEDGER_ALLOWED_HOSTS."""
+    listed = os.environ.get("USAGE_LEDGER_ALLOWED_HOSTS", "")
+    return frozenset(entry.strip().lower() for entry in listed.split(",") if entry.strip())
+
+
+def is_loopback(name: str) -> bool:
+    """True for `localhost` and literal loopback addresses."""
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,81 @@
+"""Reads an answer's body within its limits, and knows whether it came whole."""
+
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+
+from usage_ledger.core.errors import IncompleteAnswer, TooLarge, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one request. Seconds, bytes, counts."""
+
+    connect_seconds: float = 10
+    read_seconds: float = 60
+    total_seconds: float = 180
+    encoded_bytes: int = 256 * 2**20
+    decoded_bytes: int = 1024 * 2**20
+    inflation: int = 200
+    """Decoded bytes per encoded byte, beyond the first megabyte."""
+    pages: int = 10_000
+
+
+def read_body(response: httpx.Response, limits: Limits, deadline: float) -> bytes:
+    """The decoded body of a streamed answer.
+
+    Raises `TooLarge` at a cap, `IncompleteAnswer` for a cut gzip stream, `Unreachable` past the deadline
+    (of `time.monotonic()`).
+    """
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "", "gzip"):
+        raise TooLarge(f"the answer is encoded as {coding[:40]!r}, which was not asked for")
+    announced = response.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > limits.encoded_bytes:
+        raise TooLarge(f"the answer announces {announced[:30]} bytes; the limit is {limits.encoded_bytes}")
+    chunks = _raw(response, limits, deadline)
+    parts = _gunzip(chunks, limits) if coding == "gzip" else _plain(chunks, limits)
+    return b"".join(parts)
+
+
+def _raw(response: httpx.Response, limits: Limits, deadline: float) -> Iterator[bytes]:
+    seen = 0
+    for chunk in response.iter_raw():
+        seen += len(chunk)
+        if seen > limits.encoded_bytes:
+            raise TooLarge(f"the answer is larger than {limits.encoded_bytes} bytes")
+        if time.monotonic() > deadline:
+            raise Unreachable(f"the answer was not complete after {limits.total_seconds:g} seconds")
+        yield chunk
+
+
+def _plain(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+    seen = 0
+    for chunk in chunks:
+        seen += len(chunk)
+        if seen > limits.decoded_bytes:
+            raise TooLarge(f"the answer is larger than {limits.decoded_bytes} bytes")
+        yield chunk
+
+
+def _gunzip(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(wbits=31)
+    encoded = decoded = 0
+    for chunk in chunks:
+        encoded += len(chunk)
+        pending = chunk
+        while pending and not inflater.eof:
+            try:
+                part = inflater.decompress(pending, 2**20)
+            except zlib.error as error:
+                raise IncompleteAnswer("the answer's compression is damaged") from error
+            pending = inflater.unconsumed_tail
+            decoded += len(part)
+            if decoded > limits.decoded_bytes or decoded > 2**20 + limits.inflation * encoded:
+                raise TooLarge(f"the answer inflates to more than {limits.inflation} times its size, or over the cap")
+            yield part
+    if not inflater.eof:
+        raise IncompleteAnswer("the compressed answer was cut off")

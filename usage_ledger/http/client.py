@@ -1,0 +1,216 @@
+"""Asks a provider. Every answer is whole, is JSON, and comes from the host that was asked."""
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+import msgspec
+
+from usage_ledger import __version__
+from usage_ledger.core import errors, redaction
+from usage_ledger.core.model import Listing, Paging, Provider
+from usage_ledger.http.body import Limits, read_body
+from usage_ledger.http.retry import Retries, retry_after, scale
+
+Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
+
+_turn = threading.Lock()
+_next_turn: dict[tuple[str, str], float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page as the provider sent it, decoded from its transfer coding alone."""
+
+    path: str
+    parameters: Parameters
+    body: bytes
+    status: int
+    asked_at: datetime
+
+
+class Client:
+    """Calls one provider with one key, for one account. Only GET, so that every retry is safe."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        base_url: str,
+        key: str,
+        account: str,
+        limits: Limits | None = None,
+        retries: Retries | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not key or not re.fullmatch(r"[\x21-\x7e]+", key):
+            raise errors.BadKey(
+                "the connection has no key" if not key else "the key holds blanks or control characters"
+            )
+        redaction.protect(key)
+        redaction.quiet_libraries()
+        self.provider, self.base_url, self.account = provider, base_url, account
+        self.limits, self.retries, self._sleep = limits or Limits(), retries or Retries(), sleep
+        self._http = httpx.Client(
+            http2=True,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(self.limits.read_seconds, connect=self.limits.connect_seconds),
+            headers={
+                provider.header: f"{provider.scheme} {key}".strip(),
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"usage-ledger/{__version__}",
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def pages(self, path: str, parameters: Parameters, paging: Paging | None) -> Iterator[Answer]:
+        """Each page of an answer, first to last.
+
+        Raises `ContractBroken` when a page token repeats, `TooLarge` beyond the page limit, and what `ask` raises.
+        """
+        token, seen = "", set[str]()
+        for _ in range(self.limits.pages):
+            sent = (*parameters, (paging.parameter, token)) if paging and token else parameters
+            answer = self.ask(path, sent)
+            yield answer
+            token = _next_token(answer.body, paging.cursor) if paging else ""
+            if not token:
+                return
+            if token in seen:
+                raise errors.ContractBroken("the provider repeats a page token", next_step="run the window again")
+            seen.add(token)
+        raise errors.TooLarge(f"the answer has more than {self.limits.pages} pages")
+
+    def listed(self, listing: Listing, **values: str) -> Iterator[tuple[Answer, list[str]]]:
+        """Each page of a listing with the ids on it, bare (the last segment of a resource name)."""
+        for answer in self.pages(fill(listing.path, values), listing.parameters, listing.paging):
+            document = msgspec.json.decode(answer.body)
+            items = document.get(listing.items) if isinstance(document, dict) else None
+            if items is not None and not isinstance(items, list):
+                raise errors.Shape(f"`{listing.items}` of {listing.path} is no list")
+            ids = [item.get(listing.id) for item in items or () if isinstance(item, dict)]
+            yield answer, [str(found).rsplit("/", 1)[-1] for found in ids if found]
+
+    def ask(self, path: str, parameters: Parameters = ()) -> Answer:
+        """One page, retried as the policy says. Raises the errors of the *provider's side* and *try again* families."""
+        for attempt in range(1, self.retries.attempts + 1):
+            try:
+                return self._once(path, parameters)
+            except errors.TryAgain as error:
+                if attempt == self.retries.attempts:
+                    raise
+                asked = error.retry_after if isinstance(error, errors.RateLimited) else None
+                if asked is not None and asked > self.retries.longest_retry_after:
+                    raise  # not slept here: the task gives its slot back until then
+                own = self.retries.wait(attempt, throttled=isinstance(error, errors.RateLimited))
+                self._sleep((asked * 1.02 if asked is not None else own) * scale())
+        raise AssertionError("unreachable")
+
+    def _once(self, path: str, parameters: Parameters) -> Answer:
+        self._await_turn()
+        asked_at = datetime.now(UTC)
+        deadline = time.monotonic() + self.limits.total_seconds
+        host = urlsplit(self.base_url).hostname
+        try:
+            with self._http.stream("GET", self.base_url + path, params=_flat(parameters)) as response:
+                if response.is_redirect or 300 <= response.status_code < 400:
+                    raise errors.RedirectRefused(f"{host} answered {response.status_code}, a redirect")
+                body = read_body(response, self.limits, deadline)
+                status, headers = response.status_code, response.headers
+        except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+            raise errors.IncompleteAnswer(f"{host} broke off its answer ({type(error).__name__})") from error
+        except httpx.TimeoutException as error:
+            raise errors.Unreachable(f"{host} did not answer in time ({type(error).__name__})") from error
+        except httpx.TransportError as error:
+            raise errors.Unreachable(f"{host} cannot be reached ({type(error).__name__})") from error
+        body = redaction.redact_bytes(body)
+        if status != 200:
+            raise self._refusal(status, headers, body)
+        _check_document(body, headers)
+        return Answer(path, parameters, body, status, asked_at)
+
+    def _await_turn(self) -> None:
+        """Space requests to the account's allowance, across the clients of this process."""
+        account = (self.base_url, self.account)
+        with _turn:
+            now = time.monotonic()
+            at = max(now, _next_turn.get(account, 0))
+            _next_turn[account] = at + 60 / self.provider.requests_per_minute
+        if at > now:
+            self._sleep(at - now)
+
+    def _refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> errors.UsageLedgerError:
+        said = _message(body, self.provider.error_messages)
+        what = f"{self.provider.title} answered {status}" + (f": {said}" if said else "")
+        if status == 401:
+            return errors.BadKey(what)
+        if status == 403:
+            return errors.NoPermission(what)
+        if status == 429:
+            return errors.RateLimited(what, retry_after=retry_after(headers))
+        if status == 503 and (wait := retry_after(headers)) is not None:
+            return errors.RateLimited(what, retry_after=wait)
+        if status in (408, 425) or (status >= 500 and status not in (501, 505)):
+            return errors.ProviderDown(what, next_step="it is tried again by itself")
+        return errors.BadRequest(what)
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """A path with its `{name}` placeholders filled, each as exactly one percent-encoded segment."""
+    for name, value in values.items():
+        if value in (".", ".."):
+            raise errors.ConfigError(f"{value!r} cannot be an id in an address")
+        template = template.replace("{" + name + "}", quote(value, safe=""))
+    return template
+
+
+def _flat(parameters: Parameters) -> tuple[tuple[str, str], ...]:
+    """Arrays as repeated parameters."""
+    return tuple((name, one) for name, value in parameters for one in ((value,) if isinstance(value, str) else value))
+
+
+def _check_document(body: bytes, headers: Mapping[str, str]) -> None:
+    if not body.strip():
+        raise errors.IncompleteAnswer("the answer is empty")
+    if "html" in headers.get("content-type", "").lower():
+        raise errors.IncompleteAnswer("the answer is a web page, not JSON")
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise errors.IncompleteAnswer(f"the answer is no whole JSON document ({error})") from error
+
+
+def _next_token(body: bytes, cursor: str) -> str:
+    found = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get(cursor)
+    token = msgspec.json.decode(found) if found is not None else None
+    if token is None or isinstance(token, str):
+        return token or ""
+    raise errors.Shape(f"`{cursor}` is no text")
+
+
+def _message(body: bytes, paths: tuple[str, ...]) -> str:
+    """The provider's own words, at most 500 characters."""
+    document: object = None
+    with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        document = msgspec.json.decode(body)
+    for path in paths:
+        found = document
+        for segment in path.split("/"):
+            found = found.get(segment) if isinstance(found, dict) else None
+        if isinstance(found, str) and found:
+            return errors.one_line(found, 500)
+    return ""

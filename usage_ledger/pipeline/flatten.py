@@ -1,0 +1,189 @@
+"""Reads landed JSON into columns, as a report declares them.
+
+The declarations become msgspec types, so that a page is decoded into exactly the fields that are wanted, each of
+exactly one JSON type; numbers stay text or integers until they are known to be exact.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from usage_ledger.core.errors import Shape
+from usage_ledger.core.model import Report, RowSet
+
+Text = str | None | UnsetType
+Whole = int | str | None | UnsetType
+_LEAF: dict[str, Any] = {"text": Text, "integer": Whole, "decimal": Raw, "json": Raw}
+
+
+@dataclass
+class Node:
+    """An object of the answer: its wanted fields, each a leaf, an object or a list of objects."""
+
+    leaves: dict[str, str] = field(default_factory=dict)
+    objects: dict[str, "Node"] = field(default_factory=dict)
+    lists: dict[str, "Node"] = field(default_factory=dict)
+
+    def want(self, segments: Sequence[str], kind: str) -> None:
+        """Ask for the leaf at a path below this object."""
+        head, *rest = segments
+        if rest:
+            self.objects.setdefault(head, Node()).want(rest, kind)
+        else:
+            self.leaves[head] = kind
+
+    @cached_property
+    def struct(self) -> type[msgspec.Struct]:
+        """The msgspec type of this object, once it is complete. Attributes are `f0`, `f1`, …"""
+        fields: list[Any] = []
+        for number, (json_name, kind) in enumerate(self._children()):
+            blank: Any = Raw() if kind is Raw else UNSET
+            fields.append((f"f{number}", kind, msgspec.field(default=blank, name=json_name)))
+        return msgspec.defstruct("Object", fields, frozen=True, gc=False)
+
+    def attribute(self, json_name: str) -> str:
+        """The struct's attribute for a field."""
+        return f"f{[*self.leaves, *self.objects, *self.lists].index(json_name)}"
+
+    def _children(self) -> Iterable[tuple[str, Any]]:
+        for name, kind in self.leaves.items():
+            yield name, _LEAF[kind]
+        for name, node in self.objects.items():
+            yield name, node.struct | None | UnsetType
+        for name, node in self.lists.items():
+            yield name, list[node.struct] | None | UnsetType  # type: ignore[name-defined]
+
+
+def paths_of(row_set: RowSet) -> dict[str, str]:
+    """Every path that a row set reads, and the kind of its value."""
+    wanted = dict.fromkeys([*row_set.bucket, *row_set.sum_over], "text")
+    for dimension in row_set.dimensions:
+        wanted |= dict.fromkeys(dimension.paths, "text")
+        wanted |= dict.fromkeys([path for pair in dimension.pairs for path in pair], "text")
+    for name in row_set.names:
+        wanted |= dict.fromkeys([name.id, name.name, name.owner, name.parent], "text")
+        wanted[name.tags] = "json"
+    for balance in row_set.balances:
+        wanted |= dict.fromkeys([balance.total, *balance.parts], "integer")
+    for meter in row_set.meters:
+        if meter.form == "money":
+            wanted |= {f"{meter.path}/units": "integer", f"{meter.path}/nanos": "integer"}
+        else:
+            wanted[meter.path] = meter.form
+    return {path: kind for path, kind in wanted.items() if path and not path.startswith("@")}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A report's decoder, and for each row set the chain of objects from the answer down to a row."""
+
+    decoder: Any
+    chains: dict[str, list[Node]]
+
+
+@cache
+def layout(report: Report) -> Layout:
+    """The types that a report's declaration asks for."""
+    root = Node()
+    chains: dict[str, list[Node]] = {}
+    for row_set in report.row_sets:
+        chain = [root]
+        for segment in row_set.path.split("/"):
+            chain.append(chain[-1].lists.setdefault(segment, Node()))
+        for path, kind in paths_of(row_set).items():
+            below = path.lstrip("^")
+            chain[-1 - (len(path) - len(below))].want(below.split("/"), kind)
+        chains[row_set.path] = chain
+    for total in report.totals:
+        element = root.lists.setdefault(total.path, Node())
+        for part in ("units", "nanos") if total.form == "money" else ("",):
+            element.want([*total.field.split("/"), *([part] if part else [])], "integer")
+    return Layout(msgspec.json.Decoder(root.struct), chains)
+
+
+def decode(report: Report, body: bytes) -> Any:
+    """A page as the report's types. Raises `Shape` naming the JSON path of a value of another type."""
+    try:
+        return layout(report).decoder.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Shape(f"the answer is not of the declared shape: {error}") from error
+
+
+@dataclass
+class Rows:
+    """The rows of one row set on one page, read column by column."""
+
+    row_set: RowSet
+    levels: list[tuple[Node, list[Any]]]
+    """The objects of each level, one per row, outermost first."""
+    labels: dict[str, str]
+    _objects: dict[tuple[int, str], tuple[Node, list[Any]]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.levels[-1][1])
+
+    def column(self, path: str) -> list[Any]:
+        """The values at a path, one per row; UNSET (or an empty Raw) where the field is absent."""
+        if path.startswith("@"):
+            return [self.labels.get(path[1:], "")] * len(self)
+        below = path.lstrip("^")
+        level = len(self.levels) - 1 - (len(path) - len(below))
+        *parents, leaf = below.split("/")
+        node, objects = self._at(level, "/".join(parents))
+        return list(map(attrgetter(node.attribute(leaf)), objects))
+
+    def _at(self, level: int, parents: str) -> tuple[Node, list[Any]]:
+        if not parents:
+            return self.levels[level]
+        if (level, parents) not in self._objects:
+            above, _, last = parents.rpartition("/")
+            node, objects = self._at(level, above)
+            child = node.objects[last]
+            get = attrgetter(node.attribute(last))
+            blank = msgspec.json.decode(b"{}", type=child.struct)
+            self._objects[level, parents] = (child, [get(one) or blank for one in objects])
+        return self._objects[level, parents]
+
+
+def rows_of(report: Report, row_set: RowSet, document: Any, labels: dict[str, str]) -> Rows:
+    """The rows of a row set in a decoded page; a missing, null or empty array holds none."""
+    chain = layout(report).chains[row_set.path]
+    levels: list[tuple[Node, list[Any]]] = [(chain[0], [document])]
+    for segment, node in zip(row_set.path.split("/"), chain[1:], strict=True):
+        holder, holders = levels[-1]
+        get: Callable[[Any], Any] = attrgetter(holder.attribute(segment))
+        arrays = [get(one) or () for one in holders]
+        levels = [
+            (above, [one for one, array in zip(objects, arrays, strict=True) for _ in array])
+            for above, objects in levels
+        ]
+        levels.append((node, [element for array in arrays for element in array]))
+    return Rows(row_set, levels, labels)
+
+
+def total_elements(report: Report, path: str, field_path: str, document: Any) -> list[tuple[Any, Any]]:
+    """(units, nanos) of each element of a list of totals."""
+    root = layout(report).chains[report.row_sets[0].path][0]
+    element = root.lists[path]
+    found = []
+    for one in getattr(document, root.attribute(path)) or ():
+        node = element
+        for segment in field_path.split("/"):
+            one = getattr(one, node.attribute(segment)) or None
+            node = node.objects[segment]
+            if one is None:
+                break
+        if one is not None:
+            found.append((getattr(one, node.attribute("units")), getattr(one, node.attribute("nanos"))))
+    return found
+
+
+def has_rows(report: Report, body: bytes) -> bool:
+    """Whether a page holds any row of the report."""
+    document = decode(report, body)
+    return any(len(rows_of(report, row_set, document, {})) for row_set in report.row_sets)

@@ -1,0 +1,46 @@
+"""Load: bring validated Parquet into the ledger."""
+
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from usage_ledger.core.errors import PersonMustAct
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.transform import NAMES
+from usage_ledger.storage.files import AnyPath
+from usage_ledger.storage.staged import read_note, read_table
+from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.ledger import Incoming, Outcome, enter
+
+VALIDATED = ("validated", "loaded", "held", "superseded")
+
+
+def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> Outcome:
+    """One transaction for one load; again, it changes nothing.
+
+    Raises `PersonMustAct` for a load that was not validated, `ConservationBroken`, `WarehouseDown`.
+    """
+    attempt = loads.load_by_id(engine, load_id)
+    report = connection.declared.report(attempt.report)
+    zone = connection.day_zone(report)
+    with loads.recorded(engine, attempt, step="load", day_zone=zone.key):
+        if attempt.state not in VALIDATED or attempt.fetched_at is None:
+            raise PersonMustAct(f"load {load_id} was not validated", next_step="run its transform and validate again")
+        staged = read_note(root, load_id)
+        return enter(
+            engine,
+            Incoming(
+                load_id=load_id,
+                connection_id=connection.id,
+                report=report.name,
+                window=attempt.window,
+                day_zone=zone,
+                fetched_at=attempt.fetched_at,
+                declaration=attempt.declaration,
+                lookback=timedelta(days=connection.lookback(report)),
+                tables={name: read_table(root, load_id, name) for name in report.tables},
+                names=read_table(root, load_id, NAMES) if NAMES in staged.tables else None,
+                staged=staged,
+                has_days=not report.snapshot,
+            ),
+        )

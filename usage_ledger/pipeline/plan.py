@@ -1,0 +1,71 @@
+"""Which usage dates a run takes, and into which windows they are cut."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from usage_ledger.core.errors import BadWindow
+from usage_ledger.core.model import Report
+from usage_ledger.core.windows import DAY, Window, cut, last_complete_date
+from usage_ledger.pipeline.connections import Connection
+
+EARLIEST = date(2015, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """What a run asks for: all dates `first` to `last`; `heal` adds the look-back and what the ledger lacks."""
+
+    first: date
+    last: date
+    heal: bool = False
+
+
+def asked_range(first: object, last: object, *, now: datetime, connection: Connection) -> Dates:
+    """The range of a manual run or of `usage-ledger run`, both ends included. Raises `BadWindow`."""
+    if (first is None) != (last is None):
+        raise BadWindow("only one of `from` and `to` is given", next_step="give both, or neither")
+    newest = last_complete_date(now, connection.zone)
+    if first is None:
+        return Dates(newest, newest)
+    begin, end = _day(first, "from"), _day(last, "to")
+    if begin > end:
+        raise BadWindow(f"`from` {begin} is after `to` {end}", next_step="swap them")
+    if end > newest:
+        raise BadWindow(
+            f"`to` {end} is not over yet in {connection.timezone}",
+            next_step=f"the last complete usage date is {newest}",
+        )
+    if begin < EARLIEST:
+        raise BadWindow(f"`from` {begin} is before {EARLIEST}", next_step="begin later")
+    return Dates(begin, end)
+
+
+def windows(
+    dates: Dates, connection: Connection, report: Report, known: Iterable[date], *, now: datetime
+) -> list[Window]:
+    """The fewest windows of a report that cover the dates and are over at `now`.
+
+    `known` are the dates that the ledger can speak of. A report of UTC days takes completed UTC days alone: east of
+    Greenwich that may leave the newest date to the next run.
+    """
+    zone = connection.day_zone(report)
+    newest = min(dates.last, last_complete_date(now, zone))
+    wanted = set(Window(dates.first, max(newest, dates.first - DAY) + DAY))
+    if dates.heal:
+        lookback = dates.last - timedelta(days=connection.lookback(report))
+        start = connection.start_date
+        first = max(lookback, start) if start else lookback
+        wanted |= {day for day in Window(min(first, newest), newest + DAY) if day >= first}
+        if start and start <= newest:
+            wanted |= set(Window(start, newest + DAY)) - set(known)
+    return cut(wanted, report.longest, zone)
+
+
+def _day(value: object, name: str) -> date:
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise BadWindow(f"`{name}` {str(value)[:40]!r} is no date", next_step="write it as YYYY-MM-DD") from None

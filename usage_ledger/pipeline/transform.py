@@ -1,0 +1,307 @@
+"""Transform: landed pages into Parquet of the contract's schema, nothing else read, nothing rounded unseen."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Engine
+
+from usage_ledger.core import errors, numbers
+from usage_ledger.core.model import NameOf, Report, RowSet
+from usage_ledger.pipeline.columns import Buckets, Counted, bucket_columns, meter_column, text_column, translated
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.flatten import Rows, decode, rows_of, total_elements
+from usage_ledger.storage.files import AnyPath
+from usage_ledger.storage.landing import Manifest, landed_pages, load_folder, manifest_of
+from usage_ledger.storage.staged import Note, Staged, StagedTable, write_note, write_table
+from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.contracts import arrow_schema, contract
+
+NAMES = "name_observation"
+Sums = dict[str, int | Decimal]
+
+
+@dataclass
+class Gathered:
+    """What the pages of a load have given so far."""
+
+    tables: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+    sums: dict[str, Sums] = field(default_factory=lambda: defaultdict(dict))
+    names: dict[tuple[str, str, date], tuple[str, str | None, str | None, str | None]] = field(default_factory=dict)
+    totals: dict[str, Decimal] = field(default_factory=dict)
+    rounded: int = 0
+    labelled: bool = False
+
+
+def transform(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> Staged:
+    """Stage a landed load as Parquet. Raises the errors of `ContractBroken`, `RawCorrupt`, `StorageRefused`."""
+    load = loads.load_by_id(engine, load_id)
+    report = connection.declared.report(load.report)
+    with loads.recorded(engine, load, step="transform", day_zone=connection.day_zone(report).key):
+        if not load.manifest_uri:
+            raise errors.StorageRefused(f"load {load_id} has landed nothing", next_step="run the extract again")
+        folder = load_folder(root, load.manifest_uri)
+        staged = stage(connection, report, manifest_of(folder), folder, root)
+        loads.advance(engine, load_id, "transformed", row_count=sum(table.rows for table in staged.tables.values()))
+        return staged
+
+
+def stage(connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath) -> Staged:
+    """Parquet and its note from landed pages alone."""
+    gathered = Gathered()
+    for page, body in landed_pages(folder, manifest):
+        document = decode(report, body)
+        for row_set in report.row_sets:
+            rows = rows_of(report, row_set, document, page.labels)
+            if len(rows):
+                _gather(connection, report, rows, manifest, gathered)
+        for total in report.totals:
+            for units, nanos in total_elements(report, total.path, total.field, document):
+                amount = numbers.money(int(units or 0), int(nanos or 0))
+                gathered.totals[total.column] = gathered.totals.get(total.column, Decimal(0)) + amount
+    if not gathered.tables and not report.snapshot and not manifest.account_listed:
+        raise errors.Shape("the answer holds no row that the declaration knows", next_step=errors.ContractBroken.remedy)
+    staged = Staged(
+        manifest.load_id,
+        dict(_write_facts(report, gathered, manifest, root)),
+        _notes(report, gathered),
+        {f"provider_total_{column}": f"{total:f}" for column, total in gathered.totals.items()},
+    )
+    write_note(root, staged)
+    return staged
+
+
+def _write_facts(
+    report: Report, gathered: Gathered, manifest: Manifest, root: AnyPath
+) -> Iterator[tuple[str, StagedTable]]:
+    for name in report.tables:
+        parts = gathered.tables.get(name) or [arrow_schema(name).empty_table()]
+        raw_rows = sum(part.num_rows for part in parts)
+        table = _merged(pa.concat_tables(parts), name, report)
+        write_table(root, manifest.load_id, name, table)
+        sums = {
+            key: f"{value:f}" if isinstance(value, Decimal) else str(value)
+            for key, value in gathered.sums[name].items()
+        }
+        yield name, StagedTable(table.num_rows, raw_rows, sums)
+    if gathered.names:
+        table = _name_table(gathered, manifest)
+        write_table(root, manifest.load_id, NAMES, table)
+        yield NAMES, StagedTable(table.num_rows, table.num_rows, {})
+
+
+def _gather(connection: Connection, report: Report, rows: Rows, manifest: Manifest, gathered: Gathered) -> None:
+    row_set = rows.row_set
+    if not row_set.table:
+        _gather_names(rows, [manifest.window_from] * len(rows), gathered)
+        return
+    zone = connection.day_zone(report)
+    buckets = bucket_columns(rows, zone, manifest.window, date_labels=report.date_labels)
+    gathered.labelled |= buckets.labelled
+    _check_balances(rows)
+    sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
+    columns = {meter.column: contract(row_set.table).column(meter.column) for meter in row_set.meters}
+    meters = {meter.column: meter_column(rows, meter, columns[meter.column]) for meter in row_set.meters}
+    _check_metered(rows, meters)
+    currencies = sent["currency"].to_pylist() if "currency" in sent else None
+    for column, counted in meters.items():
+        gathered.rounded += counted.rounded
+        _add_up(gathered.sums[row_set.table], column, counted, currencies)
+    gathered.tables[row_set.table].append(_table(connection, report, rows, manifest, buckets, sent, meters))
+    _gather_names(rows, buckets.dates.to_pylist(), gathered)
+
+
+def _table(
+    connection: Connection,
+    report: Report,
+    rows: Rows,
+    manifest: Manifest,
+    buckets: Buckets,
+    sent: dict[str, pa.Array],
+    meters: dict[str, Counted],
+) -> pa.Table:
+    """The row set's rows in the contract's columns; refuses a row that comes twice."""
+    row_set = rows.row_set
+    keys = row_keys(row_set, sent)
+    _check_repeats(rows, buckets.dates, keys, meters)
+    constants = dict(row_set.constants) | {
+        "connection_id": connection.id,
+        "report": report.name,
+        "provider": connection.provider,
+        "account_id": connection.account,
+        "breakdown": row_set.breakdown,
+        "basis": row_set.basis,
+        "load_id": manifest.load_id.replace("-", ""),
+    }
+    translations = {dimension.column: dimension for dimension in row_set.dimensions if dimension.values}
+    known: dict[str, pa.Array] = {
+        "usage_date": buckets.dates,
+        "row_key": keys,
+        "bucket_start": buckets.starts,
+        "bucket_end": buckets.ends,
+        **{
+            name: translated(column, translations[name]) if name in translations else column
+            for name, column in sent.items()
+        },
+        **{name: counted.values for name, counted in meters.items()},
+    }
+    schema = arrow_schema(row_set.table)
+    roles = {column.name: column.role for column in contract(row_set.table).columns}
+    columns = []
+    for wanted in schema:
+        if wanted.name in known:
+            columns.append(known[wanted.name].cast(wanted.type))
+        elif roles[wanted.name] == "meter":
+            columns.append(pa.nulls(len(rows), wanted.type))
+        else:
+            columns.append(pa.repeat(pa.scalar(constants.get(wanted.name, ""), wanted.type), len(rows)))
+    return pa.table(columns, schema=schema)
+
+
+def row_keys(row_set: RowSet, sent: dict[str, pa.Array]) -> pa.Array:
+    """A row's identity, 32 hexadecimal digits: a hash of the row set's name and the non-empty dimensions as sent.
+
+    Empty ones do not count, so that a dimension that arrives later leaves the old rows' keys as they were.
+    """
+    parts: list[Any] = [f"{row_set.name}\0"]
+    for name, column in sorted(sent.items()):
+        named = pc.binary_join_element_wise(f"{name}=", column, "\0", "")
+        parts.append(pc.if_else(pc.equal(column, ""), "", named))
+    whole = pc.binary_join_element_wise(*parts, "")
+    texts = [whole.as_py()] if isinstance(whole, pa.Scalar) else whole.to_pylist()
+    return pa.array([hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts], pa.string())
+
+
+def _check_repeats(rows: Rows, dates: pa.Array, keys: pa.Array, meters: dict[str, Counted]) -> None:
+    """One key is one row, but for rows that the vendor splits by something outside of the identity."""
+    extra = [pa.array([value or "" for value in rows.column(path)], pa.string()) for path in rows.row_set.sum_over]
+    names = ["date", "key", *(f"over{n}" for n in range(len(extra)))]
+    counts = pa.table([dates, keys, *extra], names=names).group_by(names).aggregate([([], "count_all")])
+    if counts.num_rows == len(rows):
+        return
+    seen: dict[tuple[Any, ...], int] = {}
+    columns = [column.to_pylist() for column in (dates, keys, *extra)]
+    for number, key in enumerate(zip(*columns, strict=True)):
+        if key in seen:
+            equal = all(counted.values[number] == counted.values[seen[key]] for counted in meters.values())
+            where = f"{rows.row_set.name}[{number}] repeats [{seen[key]}]"
+            raise errors.DuplicateRow(where) if equal else errors.ConflictingRows(f"{where} with other values")
+        seen[key] = number
+
+
+def _merged(table: pa.Table, name: str, report: Report) -> pa.Table:
+    """Rows of one key added up; a repeat across pages of what may not repeat is refused."""
+    keys = ["usage_date", "row_key"]
+    counts = table.group_by(keys).aggregate([([], "count_all")])
+    if counts.num_rows == table.num_rows:
+        return table
+    if not any(row_set.sum_over for row_set in report.row_sets if row_set.table == name):
+        raise errors.DuplicateRow(f"a row of {name} stands on two pages")
+    meters = contract(name).names("meter")
+    kept = [column for column in table.column_names if column not in (*keys, *meters)]
+    summing = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
+    added = table.group_by(keys, use_threads=False).aggregate(
+        [*((column, "first") for column in kept), *((meter, "sum", summing) for meter in meters)]
+    )
+    renamed = {f"{column}_first": column for column in kept} | {f"{meter}_sum": meter for meter in meters}
+    added = added.rename_columns([renamed.get(column, column) for column in added.column_names])
+    return added.select(table.column_names).cast(table.schema)
+
+
+def _check_balances(rows: Rows) -> None:
+    for balance in rows.row_set.balances:
+        parts = [rows.column(path) for path in balance.parts]
+        for number, (total, *addends) in enumerate(zip(rows.column(balance.total), *parts, strict=True)):
+            told = [str(value) for value in (total, *addends) if isinstance(value, str | int)]
+            if len(told) <= len(addends) or not all(value.isascii() and value.isdigit() for value in told):
+                continue  # not all told; a malformed number is named when its meter is read
+            if int(told[0]) != sum(map(int, told[1:])):
+                where = f"{rows.row_set.name}[{number}].{balance.total}"
+                raise errors.ContractBroken(f"{where} is {told[0]}, but its parts are {' + '.join(told[1:])}")
+
+
+def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
+    for number, values in enumerate(zip(*(counted.raw for counted in meters.values()), strict=True)):
+        if all(value is None for value in values):
+            raise errors.MissingField(
+                f"{rows.row_set.name}[{number}] meters nothing: none of {', '.join(meters)} is there"
+            )
+
+
+def _add_up(sums: Sums, column: str, counted: Counted, currencies: list[str] | None) -> None:
+    if currencies is None:
+        told = [value for value in counted.raw if value is not None]
+        if told:
+            sums[column] = sums.get(column, 0) + sum(told)
+        return
+    for currency, value in zip(currencies, counted.raw, strict=True):
+        if value is not None:
+            key = f"{column} {currency}"
+            sums[key] = sums.get(key, 0) + value
+
+
+def _gather_names(rows: Rows, dates: list[date], gathered: Gathered) -> None:
+    for name_of in rows.row_set.names:
+        told = zip(dates, *(_told(rows, path) for path in _name_paths(name_of)), strict=True)
+        for day, named, name, parent, owner, tags in set(told):
+            key = (name_of.kind, named, day)
+            if named and name and gathered.names.get(key, ("",))[0] < name:
+                gathered.names[key] = (name, parent, owner, tags)
+
+
+def _name_paths(name_of: NameOf) -> tuple[str, ...]:
+    return (name_of.id, name_of.name, name_of.parent, name_of.owner, name_of.tags)
+
+
+def _told(rows: Rows, path: str) -> list[str | None]:
+    """Texts, None where not told; JSON values as canonical text."""
+    if not path:
+        return [None] * len(rows)
+    values = rows.column(path)
+    if values and isinstance(values[0], msgspec.Raw):
+        decoded = [msgspec.json.decode(value) if bytes(value) else None for value in values]
+        return [msgspec.json.encode(value, order="deterministic").decode() if value else None for value in decoded]
+    return [value.replace("\0", "\ufffd") if isinstance(value, str) and value else None for value in values]
+
+
+def _name_table(gathered: Gathered, manifest: Manifest) -> pa.Table:
+    rows = [
+        (manifest.connection_id, kind, named, day, *told, manifest.load_id.replace("-", ""))
+        for (kind, named, day), told in sorted(gathered.names.items())
+    ]
+    schema = arrow_schema(NAMES)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)],
+        schema=schema,
+    )
+
+
+def _notes(report: Report, gathered: Gathered) -> list[Note]:
+    notes = []
+    if gathered.labelled:
+        notes.append(
+            Note("date_labels", "bucket times are local dates at 00:00 UTC, not the instants of local midnight")
+        )
+    if gathered.rounded:
+        notes.append(
+            Note(
+                "rounded", f"{gathered.rounded} values had more places than the ledger keeps and were rounded half-even"
+            )
+        )
+    for total in report.totals:
+        ours = sum(value for key, value in gathered.sums[total.table].items() if key.split(" ")[0] == total.column)
+        theirs = gathered.totals.get(total.column)
+        if theirs is not None and theirs != ours:
+            notes.append(
+                Note(
+                    "totals_mismatch", f"the provider's total {total.column} is {theirs:f}, its rows add up to {ours:f}"
+                )
+            )
+    return notes

@@ -1,0 +1,192 @@
+"""Validate: a Great Expectations suite, built from the contract, gates the load."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import great_expectations as gx
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from great_expectations import expectations as gxe
+from sqlalchemy import Engine
+
+from usage_ledger.core.contracts import Column, Contract
+from usage_ledger.core.errors import ValidationFailed, one_line
+from usage_ledger.core.windows import Window, day_bounds
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.transform import NAMES
+from usage_ledger.storage.files import AnyPath
+from usage_ledger.storage.staged import read_note, read_table
+from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.contracts import arrow_schema, contract
+from usage_ledger.warehouse.engine import in_transaction
+
+log = logging.getLogger(__name__)
+
+SAMPLES = 5
+BUCKET_SECONDS = "bucket_seconds"
+"""A column of the checked frame alone: how long each bucket is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An expectation that was not met: which, how many rows, some of them."""
+
+    expectation: str
+    count: int
+    samples: tuple[str, ...]
+    critical: bool
+
+    def __str__(self) -> str:
+        shown = f", such as {' | '.join(self.samples)}" if self.samples else ""
+        return f"{self.expectation}: {self.count} rows{shown}"
+
+
+def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> list[Finding]:
+    """Check a staged load; returns the warnings. Raises `ValidationFailed` naming each expectation not met."""
+    load = loads.load_by_id(engine, load_id)
+    report = connection.declared.report(load.report)
+    zone = connection.day_zone(report)
+    with loads.recorded(engine, load, step="validate", day_zone=zone.key):
+        staged = read_note(root, load_id)
+        lengths = {
+            int((ends - begins).total_seconds()) for begins, ends in (day_bounds(day, zone) for day in load.window)
+        }
+        findings: list[Finding] = []
+        for name, counted in staged.tables.items():
+            table = read_table(root, load_id, name)
+            window = None if name == NAMES else load.window
+            findings += check(contract(name), table, rows=counted.rows, window=window, bucket_seconds=lengths)
+        critical = [finding for finding in findings if finding.critical]
+        if critical:
+            raise ValidationFailed("; ".join(map(str, critical)))
+        _note_warnings(engine, load, findings)
+        loads.advance(engine, load_id, "validated")
+    return findings
+
+
+def check(
+    table: Contract, rows_table: pa.Table, *, rows: int, window: Window | None, bucket_seconds: Iterable[int] = ()
+) -> list[Finding]:
+    """What Great Expectations finds in one staged table."""
+    types = _type_findings(table, rows_table)
+    if types:
+        return types
+    frame = _frame(rows_table)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.table)
+    batch = asset.add_batch_definition_whole_dataframe("load").get_batch(batch_parameters={"dataframe": frame})
+    suite = gx.ExpectationSuite(name=table.table, expectations=list(suite_of(table, rows, window, set(bucket_seconds))))
+    results = batch.validate(suite, result_format={"result_format": "COMPLETE", "partial_unexpected_count": SAMPLES})
+    return [_finding(result, rows_table) for result in results.results if not result.success]
+
+
+def suite_of(table: Contract, rows: int, window: Window | None, bucket_seconds: set[int]) -> Iterable[gxe.Expectation]:
+    """The contract's rules, and what the load's window and note say."""
+    yield gxe.ExpectTableRowCountToEqual(value=rows)
+    for column in table.columns:
+        if column.required:
+            yield gxe.ExpectColumnValuesToNotBeNull(column=column.name)
+        if column.valid_values:
+            yield gxe.ExpectColumnValuesToBeInSet(
+                column=column.name, value_set=list(column.valid_values), severity=_severity(column)
+            )
+    yield gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.primary_key))
+    for name in table.non_negative:
+        yield gxe.ExpectColumnValuesToBeBetween(column=name, min_value=0)
+    for part, whole in table.at_most:
+        yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A=whole, column_B=part, or_equal=True, ignore_row_if="either_value_is_missing"
+        )
+    if window is not None:
+        days = [day.isoformat() for day in window]
+        yield gxe.ExpectColumnValuesToBeInSet(column="usage_date", value_set=days)
+        yield gxe.ExpectColumnValuesToBeInSet(column=BUCKET_SECONDS, value_set=sorted(bucket_seconds))
+
+
+def _severity(column: Column) -> str:
+    return "critical" if column.valid_values_severity == "error" else "warning"
+
+
+def _type_findings(table: Contract, rows_table: pa.Table) -> list[Finding]:
+    """Types are checked where they live, in Parquet's schema; a frame would have lost them."""
+    wanted = arrow_schema(table.table)
+    if rows_table.schema.equals(wanted):
+        return []
+    differing = [
+        f"{field.name} is {rows_table.schema.field(field.name).type if field.name in rows_table.column_names else 'absent'}"
+        f", not {field.type}"
+        for field in wanted
+        if field.name not in rows_table.column_names or rows_table.schema.field(field.name).type != field.type
+    ]
+    extra = [f"{name} is not in the contract" for name in rows_table.column_names if name not in wanted.names]
+    return [Finding("types_of_the_contract", rows_table.num_rows, tuple((differing + extra)[:SAMPLES]), critical=True)]
+
+
+def _frame(rows_table: pa.Table) -> pd.DataFrame:
+    """A pandas frame with whole numbers whole: nullable integers, decimals as objects, dates as ISO text."""
+    columns = {name: rows_table.column(name) for name in rows_table.column_names}
+    for field in rows_table.schema:
+        if pa.types.is_date(field.type):
+            columns[field.name] = columns[field.name].cast(pa.string())
+    if "bucket_start" in columns:
+        elapsed = pc.subtract(columns["bucket_end"], columns["bucket_start"]).cast(pa.int64())
+        columns[BUCKET_SECONDS] = pc.divide(elapsed, 1_000_000)
+    nullable = {pa.int64(): pd.Int64Dtype()}
+    return pa.table(columns).to_pandas(types_mapper=nullable.get)
+
+
+def _finding(result: Any, rows_table: pa.Table) -> Finding:
+    configuration = result.expectation_config
+    if result.exception_info.get("exception_message"):
+        return Finding(
+            configuration.type, rows_table.num_rows, (one_line(result.exception_info["exception_message"], 300),), True
+        )
+    found = result.result
+    columns = [
+        str(configuration.kwargs[key])
+        for key in ("column", "column_list", "column_A", "column_B")
+        if key in configuration.kwargs
+    ]
+    indices = (found.get("unexpected_index_list") or [])[:SAMPLES]
+    samples = tuple(_row(rows_table, index) for index in indices) or (
+        (f"observed {found['observed_value']}",) if "observed_value" in found else ()
+    )
+    return Finding(
+        f"{configuration.type}({', '.join(columns)})",
+        found.get("unexpected_count", rows_table.num_rows),
+        samples,
+        critical=configuration.severity != "warning",
+    )
+
+
+def _row(rows_table: pa.Table, index: Any) -> str:
+    """A row as [name, value] pairs: names such as input_tokens are masked by Airflow when they are keys."""
+    row = rows_table.slice(int(index if isinstance(index, int) else index["index"]), 1).to_pylist()[0]
+    told = [[name, _plain(value)] for name, value in row.items() if value not in (None, "") and name != "load_id"]
+    return one_line(str(told), 600)
+
+
+def _plain(value: Any) -> str | int:
+    return value if isinstance(value, int) else value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _note_warnings(engine: Engine, load: loads.Load, findings: list[Finding]) -> None:
+    for finding in findings:
+        in_transaction(
+            engine,
+            lambda cursor, finding=finding: loads.add_event(
+                cursor,
+                load.connection_id,
+                kind="contract_warning",
+                severity="warning",
+                message=str(finding),
+                next_step="see whether the provider's declaration or the contract needs a new word",
+                report=load.report,
+                load_id=load.load_id,
+            ),
+        )

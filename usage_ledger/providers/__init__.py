@@ -1,0 +1,14 @@
+"""The registry of providers: one file each, listed here."""
+
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.model import Provider
+from usage_ledger.providers.fireworks import FIREWORKS
+
+PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (FIREWORKS,)}
+
+
+def provider_named(name: str) -> Provider:
+    """The declared provider; `ConfigError` names those that exist."""
+    if name not in PROVIDERS:
+        raise ConfigError(f"there is no provider {name!r}", next_step=f"use one of: {', '.join(sorted(PROVIDERS))}")
+    return PROVIDERS[name]

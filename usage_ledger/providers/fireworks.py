@@ -1,0 +1,161 @@
+"""Fireworks AI: metered usage, rated cost, and the names of API keys.
+
+Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, training tokens or seconds
+(`billingUsage`); rated money per line item (`billing/summary`). Embeddings and images are not metered there yet.
+Grain: usage, one row per local day x every grouping that exists; cost, one row per UTC day x line item.
+Units: int64 as text, seconds as numbers, money as google.type.Money, before credits, discounts and tax.
+Limits: 31 x 24 h a call; 10 or 6,000 requests a minute for the whole account. Lag: answers are cached for minutes;
+how late a closed day may still change is not published, so three days are read again.
+Not told: the form of annotation keys in `group` and of bucket times in a zone (all known forms are accepted);
+`costNanoUsd`, seen as 0 beside large counts, is landed and never read.
+Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billing-summary, list-api-keys,
+https://docs.fireworks.ai/accounts/exporting-usage-and-costs). Last checked: 2026-11-20.
+"""
+
+from usage_ledger.core import model as m
+
+PAGING = m.Paging(cursor="nextPageToken", parameter="pageToken")
+BUCKET = ("startTime", "endTime")
+SERIES = (("SERVERLESS", "serverless"), ("DEDICATED_DEPLOYMENT", "dedicated"), ("TRAINING", "training"))
+GROUPINGS = (
+    *("model_name", "api_key_id", "api_key_name", "deployment_name", "accelerator_type"),
+    *("job_id", "job_type", "usage_type", "base_model"),
+    *("annotations.team", "annotations.project", "annotations.environment"),
+)
+
+
+def tags(*more: str) -> tuple[m.Dimension, ...]:
+    """The three custom tags; a row without one is unattributed."""
+    return tuple(
+        m.Dimension(f"tag_{tag}", (f"group/annotations.{tag}", f"group/{tag}", *(f"{path}/{tag}" for path in more)))
+        for tag in ("team", "project", "environment")
+    )
+
+
+SERVERLESS = m.RowSet(
+    path="serverlessCosts",
+    table="usage_daily",
+    bucket=BUCKET,
+    constants=(("usage_type", "serverless"),),
+    dimensions=(
+        m.Dimension("model", ("group/model_name",), missing="error"),
+        m.Dimension("api_key_id", ("group/api_key_id",), missing="error"),
+        m.Dimension("operation", ("usageType",)),
+        *tags(),
+    ),
+    meters=(
+        m.Meter("input_tokens", "promptTokens"),
+        m.Meter("cached_input_tokens", "cachedPromptTokens", absent="null"),
+        m.Meter("output_tokens", "completionTokens"),
+        m.Meter("audio_seconds", "audioInputSeconds", "decimal", absent="null", exact=False),
+    ),
+    balances=(m.Balance("promptTokens", ("cachedPromptTokens", "uncachedPromptTokens")),),
+    names=(m.NameOf("api_key", id="group/api_key_id", name="group/api_key_name"),),
+    sum_over=("group/api_key_name",),
+)
+DEDICATED = m.RowSet(
+    path="dedicatedCosts",
+    table="usage_daily",
+    bucket=BUCKET,
+    constants=(("usage_type", "dedicated"),),
+    dimensions=(
+        m.Dimension("deployment", ("deploymentId", "group/deployment_name"), missing="error", form="last_segment"),
+        m.Dimension("accelerator", ("acceleratorType", "group/accelerator_type")),
+        m.Dimension("model", ("baseModel",)),
+        m.Dimension("region", ("placement",)),
+        m.Dimension("operation", ("usageType",)),
+        *tags(),
+    ),
+    meters=(m.Meter("accelerator_seconds", "acceleratorSeconds"),),
+)
+TRAINING = m.RowSet(
+    path="trainingCosts",
+    table="usage_daily",
+    bucket=BUCKET,
+    constants=(("usage_type", "training"),),
+    dimensions=(
+        m.Dimension("job_id", ("jobId", "group/job_id")),
+        m.Dimension("operation", ("jobType", "group/job_type")),
+        m.Dimension("variant", ("usageType", "group/usage_type")),
+        m.Dimension("resource", ("trainingSessionId",)),
+        m.Dimension("accelerator", ("acceleratorType", "group/accelerator_type")),
+        m.Dimension("model", ("baseModel", "group/base_model")),
+        *tags("annotations"),
+    ),
+    meters=(
+        m.Meter("training_tokens", "tokens", absent="null"),
+        m.Meter("accelerator_seconds", "acceleratorSeconds", absent="null"),
+    ),
+)
+LINE_ITEMS = m.RowSet(
+    path="usageBuckets/lineItems",
+    table="cost_daily",
+    basis="rated",
+    bucket=("^startTime", "^endTime"),
+    constants=(("charge_category", "Usage"),),
+    dimensions=(
+        m.Dimension("usage_type", ("series",), values=SERIES),
+        m.Dimension("category", ("category",)),
+        m.Dimension(
+            "line_item",
+            (),
+            pairs=(("groupingKey", "groupingValue"), ("secondaryGroupingKey", "secondaryGroupingValue")),
+        ),
+        m.Dimension("currency", ("totalCost/currencyCode",), missing="error"),
+    ),
+    meters=(
+        m.Meter("quantity", "quantity", "decimal", absent="null", exact=False),
+        m.Meter("unit_price", "unitAmount", "money", absent="null"),
+        m.Meter("amount", "totalCost", "money"),
+    ),
+)
+API_KEYS = m.RowSet(
+    path="apiKeys",
+    table="",
+    names=(m.NameOf("api_key", id="keyId", name="displayName", owner="@user", tags="annotations"),),
+)
+
+FIREWORKS = m.Provider(
+    name="fireworks",
+    title="Fireworks AI",
+    base_url="https://api.fireworks.ai",
+    hosts=("api.fireworks.ai",),
+    header="Authorization",
+    scheme="Bearer",
+    accounts=m.Listing("/v1/accounts", "accounts", "name", "account", (("pageSize", "200"),), PAGING),
+    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    requests_per_minute=600,
+    pool_slots=4,
+    docs="https://docs.fireworks.ai/accounts/exporting-usage-and-costs",
+    key_help="an API key of the account (app.fireworks.ai, Settings, API Keys); any role may read billing",
+    fields=(
+        m.Field("account", "Account", "The account's slug, as in accounts/<slug>; `firectl account get` shows it."),
+    ),
+    reports=(
+        m.Report(
+            name="usage",
+            path="/v1/accounts/{account}/billingUsage",
+            parameters=(("startTime", "{start}"), ("endTime", "{end}"), ("timezone", "{zone}"), ("groupBy", GROUPINGS)),
+            row_sets=(SERVERLESS, DEDICATED, TRAINING),
+            date_labels=True,
+            paging=PAGING,
+        ),
+        m.Report(
+            name="cost",
+            path="/v1/accounts/{account}/billing/summary",
+            parameters=(("startTime", "{start}"), ("endTime", "{end}"), ("granularity", "DAILY")),
+            row_sets=(LINE_ITEMS,),
+            day="UTC",
+            totals=(m.Total("cost_daily", "amount", path="lineItems", form="money", field="totalCost"),),
+        ),
+        m.Report(
+            name="api_keys",
+            path="/v1/accounts/{account}/users/{user}/apiKeys",
+            row_sets=(API_KEYS,),
+            paging=PAGING,
+            per=m.Listing("/v1/accounts/{account}/users", "users", "name", "user", (("pageSize", "200"),), PAGING),
+            snapshot=True,
+            cut=("users/*/email", "users/*/displayName", "apiKeys/*/email", "apiKeys/*/key", "apiKeys/*/prefix"),
+        ),
+    ),
+)

@@ -1,0 +1,121 @@
+"""The body of `billing/summary`: rated line items per UTC day, in whole nanodollars."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+
+from usage_ledger.sandbox.fireworks_account import (
+    ACCELERATOR_PICO,
+    AUDIO_MODEL,
+    AUDIO_PICO_PER_TENTH,
+    TRAINING_PICO,
+    Deployment,
+    Model,
+    Pair,
+    TrainingJob,
+)
+from usage_ledger.sandbox.fireworks_usage import Json, rfc3339
+from usage_ledger.sandbox.slots import Day, instant_of
+from usage_ledger.sandbox.streams import Stream
+
+_NANO = 10**9
+_BATCH = ("is_batch", "false")
+_ONE = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """One line of the bill: what is counted, in steps of `10**-places` units, at `pico` picodollars a step."""
+
+    category: str
+    grouping: tuple[str, str]
+    secondary: tuple[str, str]
+    series: str
+    pico: int
+    streams: tuple[Stream, ...]
+    places: int = 0
+
+    def nanos(self, steps: int) -> int:
+        """The cost of a day's steps. What is below a nanodollar is dropped, once per line and day."""
+        return steps * self.pico // 1000
+
+
+def _serverless(pairs: Sequence[Pair], models: Iterable[Model]) -> Iterator[Tariff]:
+    for model in models:
+        used = [pair for pair in pairs if pair.model_id == model.model_id]
+        bucket = ("model_bucket", model.label)
+        for category, pico, streams in (
+            ("LLM input tokens (cached)", model.cached_pico, [pair.cached for pair in used]),
+            ("LLM input tokens (uncached)", model.uncached_pico, [pair.uncached for pair in used]),
+            ("LLM output tokens", model.output_pico, [pair.output for pair in used]),
+        ):
+            yield Tariff(category, bucket, _BATCH, "SERVERLESS", pico, tuple(streams))
+    audio = tuple(pair.audio for pair in pairs if pair.model_id == AUDIO_MODEL)
+    label = ("model", AUDIO_MODEL.rsplit("/", 1)[-1])
+    yield Tariff("Audio Transcription", label, _ONE, "SERVERLESS", AUDIO_PICO_PER_TENTH, audio, places=1)
+
+
+def tariffs(
+    pairs: Sequence[Pair], models: Iterable[Model], deployments: Iterable[Deployment], jobs: Iterable[TrainingJob]
+) -> tuple[Tariff, ...]:
+    """Every line that a day's bill of the account can have."""
+    lines = list(_serverless(pairs, models))
+    machines = list(deployments)
+    for accelerator, pico in ACCELERATOR_PICO.items():
+        seconds = [s for machine in machines if machine.accelerator == accelerator for _, s in machine.placements]
+        key = ("accelerator_type", accelerator)
+        lines.append(Tariff("Dedicated deployments", key, _ONE, "DEDICATED_DEPLOYMENT", pico, tuple(seconds)))
+    for base_model, group in groupby(sorted(jobs, key=lambda job: job.base_model), lambda job: job.base_model):
+        tokens = tuple(job.tokens for job in group)
+        lines.append(Tariff("Fine-tuning", ("base_model", base_model), _ONE, "TRAINING", TRAINING_PICO, tokens))
+    return tuple(lines)
+
+
+def money(nanos: int) -> Json:
+    """A `google.type.Money` in US dollars, from nanodollars."""
+    units, rest = divmod(nanos, _NANO)
+    return {"currencyCode": "USD", "units": str(units), "nanos": rest}
+
+
+def _line_item(tariff: Tariff, steps: int, nanos: int) -> Json:
+    return {
+        "category": tariff.category,
+        "groupingKey": tariff.grouping[0],
+        "groupingValue": tariff.grouping[1],
+        "secondaryGroupingKey": tariff.secondary[0],
+        "secondaryGroupingValue": tariff.secondary[1],
+        "series": tariff.series,
+        "quantity": Decimal(steps).scaleb(-tariff.places) if tariff.places else steps,
+        # Money cannot hold less than a nanodollar: the unit price of a fraction is cut, the total is not.
+        "unitAmount": money(tariff.pico * 10**tariff.places // 1000),
+        "totalCost": money(nanos),
+    }
+
+
+def summary_answer(lines: Sequence[Tariff], days: Sequence[Day], daily: bool, limit: int) -> Json:
+    """The whole body for UTC `days`: the range's line items and, when `daily`, a bucket per day that has any.
+
+    Slots from `limit` on are not over yet and cost nothing.
+    """
+    edges = [min(edge, limit) for edge in (days[0].first, *(day.last for day in days))] if days else []
+    totals = [[sum(meter.until(edge) for meter in line.streams) for edge in edges] for line in lines]
+    steps_of_range, nanos_of_range = [0] * len(lines), [0] * len(lines)
+    buckets: list[Json] = []
+    for place, day in enumerate(days):
+        items = []
+        for number, (line, total) in enumerate(zip(lines, totals, strict=True)):
+            steps = total[place + 1] - total[place]
+            nanos = line.nanos(steps)
+            steps_of_range[number] += steps
+            nanos_of_range[number] += nanos
+            if steps:
+                items.append(_line_item(line, steps, nanos))
+        if daily and items:
+            start, end = rfc3339(instant_of(day.first)), rfc3339(instant_of(day.last))
+            buckets.append({"startTime": start, "endTime": end, "lineItems": items})
+    whole = zip(lines, steps_of_range, nanos_of_range, strict=True)
+    return {
+        "lineItems": [_line_item(line, steps, nanos) for line, steps, nanos in whole if steps],
+        "usageBuckets": buckets,
+    }

@@ -1,0 +1,195 @@
+"""An invented Fireworks account: what its API answers, and what is true.
+
+The answers and the truth read the same running totals, and share nothing else: the answers go through grouped rows,
+the `expected_*` methods add the meters up, over days that they find slot by slot.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from usage_ledger.sandbox import fireworks_account as account_parts
+from usage_ledger.sandbox.fireworks_account import ApiKey, Deployment, Model, Pair, TrainingJob
+from usage_ledger.sandbox.fireworks_summary import Tariff, summary_answer, tariffs
+from usage_ledger.sandbox.fireworks_usage import (
+    Json,
+    Source,
+    dedicated_sources,
+    serverless_sources,
+    training_sources,
+    usage_answer,
+)
+from usage_ledger.sandbox.slots import DAY_SLOTS, instant_of, local_days, slot_of
+from usage_ledger.sandbox.streams import Stream
+
+_FOREVER = 1 << 40
+
+
+def _between(streams: Iterable[Stream], first: int, last: int) -> int:
+    return sum(meter.between(first, last) for meter in streams)
+
+
+def _limit(now: datetime | None) -> int:
+    return _FOREVER if now is None else slot_of(now)
+
+
+@dataclass(frozen=True)
+class FireworksTruth:
+    """One account, wholly determined by these values. Usage is zero before `since`, 00:00 UTC.
+
+    Wherever `now` may be given, only quarters of an hour that are over by then count; without it, all do.
+    """
+
+    seed: int = 1
+    account: str = "sandbox"
+    keys: int = 6
+    models: int = 4
+    deployments: int = 2
+    training_jobs: int = 1
+    since: date = date(2024, 1, 1)
+
+    @cached_property
+    def all_keys(self) -> tuple[ApiKey, ...]:
+        """The API keys, also those not created yet."""
+        return account_parts.api_keys(self.seed, self.account, self.keys, self.since)
+
+    @cached_property
+    def all_models(self) -> tuple[Model, ...]:
+        """The text models with their prices."""
+        return account_parts.catalogue(self.models)
+
+    @cached_property
+    def all_pairs(self) -> tuple[Pair, ...]:
+        """Who uses which serverless model, with the meters."""
+        return account_parts.pairs(self.seed, self.account, self.all_keys, self.all_models)
+
+    @cached_property
+    def all_deployments(self) -> tuple[Deployment, ...]:
+        """The dedicated deployments, with their meters."""
+        return account_parts.deployments(self.seed, self.account, self.deployments, self.since)
+
+    @cached_property
+    def all_jobs(self) -> tuple[TrainingJob, ...]:
+        """The training jobs, with their meters."""
+        return account_parts.training_jobs(self.seed, self.account, self.training_jobs, self.since)
+
+    @cached_property
+    def _sources(self) -> dict[str, tuple[Source, ...]]:
+        return {
+            "SERVERLESS": tuple(serverless_sources(self.all_pairs)),
+            "DEDICATED_DEPLOYMENT": tuple(dedicated_sources(self.all_deployments)),
+            "TRAINING": tuple(training_sources(self.all_jobs)),
+        }
+
+    @cached_property
+    def _tariffs(self) -> tuple[Tariff, ...]:
+        return tariffs(self.all_pairs, self.all_models, self.all_deployments, self.all_jobs)
+
+    def usage(
+        self,
+        start: date,
+        end: date,
+        zone: str,
+        group_by: Sequence[str],
+        usage_type: str = "",
+        *,
+        now: datetime | None = None,
+    ) -> Json:
+        """The JSON body of `billingUsage` for the local dates `[start, end)` of `zone`.
+
+        Counts are strings as in proto3 JSON; seconds of audio are an exact `Decimal`, to be written as a number.
+        `usage_type` is `SERVERLESS`, `DEDICATED_DEPLOYMENT`, `TRAINING`, or everything.
+        """
+        everything = usage_type in ("", "USAGE_TYPE_UNSPECIFIED")
+        sources = {name: rows for name, rows in self._sources.items() if everything or name == usage_type}
+        return usage_answer(sources, local_days(start, end, ZoneInfo(zone)), group_by, _limit(now))
+
+    def summary(self, start: date, end: date, daily: bool, *, now: datetime | None = None) -> Json:
+        """The JSON body of `billing/summary` for the UTC dates `[start, end)`, with a bucket per day if `daily`."""
+        return summary_answer(self._tariffs, local_days(start, end, UTC), daily, _limit(now))
+
+    def expected_usage(
+        self, start: date, end: date, zone: str, *, now: datetime | None = None
+    ) -> dict[date, dict[str, int | Decimal]]:
+        """Totals per local date and meter: tokens as `int`, seconds as `Decimal`. Idle dates hold zeros."""
+        pairs = self.all_pairs
+        seconds = [meter for machine in self.all_deployments for _, meter in machine.placements]
+        expected: dict[date, dict[str, int | Decimal]] = {}
+        for day, (first, last) in self._spans(start, end, zone, now).items():
+            cached = _between((pair.cached for pair in pairs), first, last)
+            expected[day] = {
+                "input_tokens": cached + _between((pair.uncached for pair in pairs), first, last),
+                "cached_input_tokens": cached,
+                "output_tokens": _between((pair.output for pair in pairs), first, last),
+                "audio_seconds": Decimal(_between((pair.audio for pair in pairs), first, last)) / 10,
+                "accelerator_seconds": Decimal(_between(seconds, first, last)),
+                "training_tokens": _between((job.tokens for job in self.all_jobs), first, last),
+            }
+        return expected
+
+    def expected_by_model(
+        self, start: date, end: date, zone: str, *, now: datetime | None = None
+    ) -> dict[tuple[date, str], dict[str, int]]:
+        """Serverless `input_tokens` and `output_tokens` per (local date, model id) that was used."""
+        named = [(pair.model_id, pair) for pair in self.all_pairs]
+        return self._expected_tokens(named, self._spans(start, end, zone, now))
+
+    def expected_by_api_key(
+        self, start: date, end: date, zone: str, *, now: datetime | None = None
+    ) -> dict[tuple[date, str], dict[str, int]]:
+        """Serverless `input_tokens` and `output_tokens` per (local date, key id) that was used."""
+        named = [(pair.key.key_id, pair) for pair in self.all_pairs]
+        return self._expected_tokens(named, self._spans(start, end, zone, now))
+
+    def expected_cost(self, start: date, end: date, *, now: datetime | None = None) -> dict[date, Decimal]:
+        """US dollars per UTC date of `[start, end)`. Each line of a day's bill is cut to whole nanodollars."""
+        return {
+            day: Decimal(sum(self._nanos(first, last))) / 10**9
+            for day, (first, last) in self._spans(start, end, "UTC", now).items()
+        }
+
+    def _nanos(self, first: int, last: int) -> Iterable[int]:
+        for model in self.all_models:
+            used = [pair for pair in self.all_pairs if pair.model_id == model.model_id]
+            yield _between((pair.cached for pair in used), first, last) * model.cached_pico // 1000
+            yield _between((pair.uncached for pair in used), first, last) * model.uncached_pico // 1000
+            yield _between((pair.output for pair in used), first, last) * model.output_pico // 1000
+        tenths = _between((pair.audio for pair in self.all_pairs), first, last)
+        yield tenths * account_parts.AUDIO_PICO_PER_TENTH // 1000
+        for accelerator, pico in account_parts.ACCELERATOR_PICO.items():
+            machines = [machine for machine in self.all_deployments if machine.accelerator == accelerator]
+            seconds = [meter for machine in machines for _, meter in machine.placements]
+            yield _between(seconds, first, last) * pico // 1000
+        yield _between((job.tokens for job in self.all_jobs), first, last) * account_parts.TRAINING_PICO // 1000
+
+    @staticmethod
+    def _expected_tokens(
+        named: Sequence[tuple[str, Pair]], spans: dict[date, tuple[int, int]]
+    ) -> dict[tuple[date, str], dict[str, int]]:
+        expected: dict[tuple[date, str], dict[str, int]] = {}
+        for day, (first, last) in spans.items():
+            for name, pair in named:
+                read = _between((pair.cached, pair.uncached), first, last)
+                written = pair.output.between(first, last)
+                if not read and not written and not pair.audio.between(first, last):
+                    continue
+                total = expected.setdefault((day, name), {"input_tokens": 0, "output_tokens": 0})
+                total["input_tokens"] += read
+                total["output_tokens"] += written
+        return expected
+
+    @staticmethod
+    def _spans(start: date, end: date, zone: str, now: datetime | None) -> dict[date, tuple[int, int]]:
+        """The slots `[first, last)` of each local date, found by asking every slot for its date."""
+        clock, limit = ZoneInfo(zone), _limit(now)
+        low = slot_of(datetime.combine(start, time(), UTC)) - DAY_SLOTS
+        high = slot_of(datetime.combine(end, time(), UTC)) + DAY_SLOTS
+        found: dict[date, tuple[int, int]] = {}
+        for slot in range(low, high):
+            day = instant_of(slot).astimezone(clock).date()
+            if start <= day < end:
+                found[day] = (found.get(day, (slot, slot))[0], slot + 1)
+        return {day: (min(first, limit), min(last, limit)) for day, (first, last) in found.items()}

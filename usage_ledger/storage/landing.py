@@ -1,0 +1,142 @@
+"""Lands what a provider sent: pages byte for byte, zstd, and last the manifest that makes them count.
+
+    <raw>/<provider>/<connection key>/<report>/<from>_<to>/<load_id>/page-00000.json.zst …  manifest.json
+
+`to` is exclusive. Without its manifest a folder does not count. Staged Parquet of the load lies under
+`<raw>/_staged/<load_id>/`, and counts once `staged.json` is there.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Self
+
+import msgspec
+import zstandard
+
+from usage_ledger.core.errors import RawCorrupt, StorageRefused
+from usage_ledger.core.windows import Window
+from usage_ledger.storage.files import AnyPath, read_whole, rooted, write_whole
+
+MANIFEST = "manifest.json"
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One landed page: its file, the hash and size of its bytes, and the request that brought it."""
+
+    file: str
+    sha256: str
+    bytes: int
+    path: str
+    parameters: list[tuple[str, str | list[str]]]
+    status: int
+    asked_at: datetime
+    labels: dict[str, str] = {}
+    rows: bool = True
+    """False for a page that only told what to ask next."""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What was asked for, when, and what came. Written last."""
+
+    load_id: str
+    connection_id: str
+    provider: str
+    account: str
+    report: str
+    window_from: date
+    window_to: date
+    day_zone: str
+    declaration: str
+    fetched_at: datetime
+    pages: list[Page]
+    cut: list[str] = []
+    """Paths that were dropped before anything was stored; all else is as sent."""
+    account_listed: bool | None = None
+    """Whether the provider listed the account; asked only when the answer holds no row."""
+
+    @property
+    def window(self) -> Window:
+        return Window(self.window_from, self.window_to)
+
+
+def connection_key(connection_id: str) -> str:
+    """A storage key for an id: a readable slug and a hash, never the id itself."""
+    slug = re.sub(r"[^a-z0-9]+", "-", connection_id.lower()).strip("-")[:40]
+    return f"{slug}-{hashlib.sha256(connection_id.encode()).hexdigest()[:16]}"
+
+
+@dataclass
+class Landing:
+    """Writes one load's pages; nothing counts until `commit`."""
+
+    folder: AnyPath
+    pages: list[Page] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, root: AnyPath, provider: str, connection_id: str, report: str, window: Window, load_id: str) -> Self:
+        """A fresh folder for a load."""
+        folder = rooted(root) / provider / connection_key(connection_id) / report
+        return cls(folder / f"{window.first}_{window.end}" / load_id)
+
+    def page(
+        self,
+        body: bytes,
+        *,
+        path: str,
+        parameters: tuple[tuple[str, str | tuple[str, ...]], ...],
+        status: int,
+        asked_at: datetime,
+        labels: dict[str, str] | None = None,
+        rows: bool = True,
+    ) -> None:
+        """Land one page. Raises `StorageRefused`."""
+        name = f"page-{len(self.pages):05d}.json.zst"
+        write_whole(self.folder / name, zstandard.compress(body, level=3))
+        sent = [(key, value if isinstance(value, str) else list(value)) for key, value in parameters]
+        digest = hashlib.sha256(body).hexdigest()
+        self.pages.append(Page(name, digest, len(body), path, sent, status, asked_at, labels or {}, rows))
+
+    def commit(self, manifest: Manifest) -> str:
+        """Write the manifest, the commit mark; returns its address."""
+        path = self.folder / MANIFEST
+        write_whole(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+        return str(path)
+
+
+def manifest_of(folder: AnyPath) -> Manifest:
+    """The manifest of a load's folder. Raises `StorageRefused` or `RawCorrupt`."""
+    try:
+        return msgspec.json.decode(read_whole(folder / MANIFEST), type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise RawCorrupt(f"the manifest in raw storage is damaged ({error})") from error
+
+
+def load_folder(root: AnyPath, manifest_uri: str) -> AnyPath:
+    """The folder of a load, from its manifest's address, which must lie under the root."""
+    base = str(rooted(root)).rstrip("/")
+    if not manifest_uri.startswith(base + "/"):
+        raise StorageRefused(
+            f"the manifest {manifest_uri} is not under {base}",
+            next_step="point USAGE_LEDGER_RAW at the storage it was landed in",
+        )
+    folder = rooted(root)
+    for segment in manifest_uri[len(base) + 1 :].split("/")[:-1]:
+        folder = folder / segment
+    return folder
+
+
+def landed_pages(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, bytes]]:
+    """Each page with rows, and its bytes as landed. Raises `RawCorrupt` when they are not what was landed."""
+    for page in manifest.pages:
+        if not page.rows:
+            continue
+        try:
+            body = zstandard.ZstdDecompressor().decompress(read_whole(folder / page.file), max_output_size=page.bytes)
+        except zstandard.ZstdError as error:
+            raise RawCorrupt(f"the landed page {page.file} is damaged") from error
+        if hashlib.sha256(body).hexdigest() != page.sha256:
+            raise RawCorrupt(f"the landed page {page.file} is not what its manifest says")
+        yield page, body

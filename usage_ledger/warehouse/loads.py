@@ -1,0 +1,210 @@
+"""The record of loads, days and events: schema `ops`."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from sqlalchemy import Engine
+
+from usage_ledger.core.errors import ConfigError, PersonMustAct, UsageLedgerError
+from usage_ledger.core.windows import Window
+from usage_ledger.warehouse.engine import in_transaction, transaction
+from usage_ledger.warehouse.sql import statement
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One row of `ops.load`."""
+
+    load_id: str
+    connection_id: str
+    report: str
+    window_from: date
+    window_to: date
+    state: str
+    fetched_at: datetime | None
+    manifest_uri: str | None
+    row_count: int | None
+    sums: dict[str, Any] | None
+    declaration: str
+    error_class: str | None
+    error_message: str | None
+
+    @property
+    def window(self) -> Window:
+        return Window(self.window_from, self.window_to)
+
+
+def load_by_id(engine: Engine, load_id: str) -> Load:
+    """A load. Raises `ConfigError` when there is none."""
+    with transaction(engine) as cursor:
+        cursor.execute(statement("ops/load_by_id"), {"load_id": load_id})
+        row = cursor.fetchone()
+    if row is None:
+        raise ConfigError(f"there is no load {load_id}", next_step="run the extract again")
+    return Load(*row)
+
+
+def begin(
+    engine: Engine, load_id: str, connection_id: str, report: str, window: Window, declaration: str, run_id: str
+) -> None:
+    """Record an attempt before anything is asked."""
+    values = _window_values(connection_id, report, window) | {
+        "load_id": load_id,
+        "declaration": declaration,
+        "run_id": run_id,
+    }
+    execute(engine, "ops/begin_load", values)
+
+
+def landed(engine: Engine, load_id: str, fetched_at: datetime, manifest_uri: str) -> None:
+    """Record that a load's pages are all in raw storage."""
+    execute(engine, "ops/landed", {"load_id": load_id, "fetched_at": fetched_at, "manifest_uri": manifest_uri})
+
+
+def advance(engine: Engine, load_id: str, state: str, *, row_count: int | None = None) -> None:
+    """Record that a step is done."""
+    execute(engine, "ops/advance", {"load_id": load_id, "state": state, "row_count": row_count, "sums": None})
+
+
+@contextmanager
+def recorded(engine: Engine, load: Load, *, step: str, day_zone: str) -> Iterator[None]:
+    """Run a step of a load; its failure is recorded in `ops.load`, `ops.day` and `ops.event`, then raised."""
+    try:
+        yield
+    except UsageLedgerError as error:
+        error.about(connection=load.connection_id, report=load.report, window=str(load.window))
+        try:
+            record_failure(engine, load, error, step=step, day_zone=day_zone)
+        except UsageLedgerError as second:
+            log.warning("the failure could not be recorded: %s", second)
+        raise
+
+
+def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step: str, day_zone: str) -> None:
+    """What failed, for the people who ask the warehouse. Loaded days keep their state and rows."""
+    final = isinstance(error, PersonMustAct)
+    kind = type(error).__name__
+
+    def work(cursor: Cursor) -> None:
+        cursor.execute(
+            statement("ops/fail"),
+            {"load_id": load.load_id, "final": final, "error_class": kind, "error_message": str(error)},
+        )
+        cursor.execute(
+            statement("ops/fail_days"),
+            _window_values(load.connection_id, load.report, load.window) | {"day_zone": day_zone},
+        )
+        add_event(
+            cursor,
+            load.connection_id,
+            kind=f"{step}_failed",
+            severity="error" if final else "warning",
+            message=f"{kind}: {error.what}",
+            next_step=error.next_step,
+            report=load.report,
+            load_id=load.load_id,
+        )
+
+    in_transaction(engine, work)
+
+
+def add_event(
+    cursor: Cursor,
+    connection_id: str,
+    *,
+    kind: str,
+    severity: str,
+    message: str,
+    next_step: str = "",
+    report: str | None = None,
+    usage_date: date | None = None,
+    load_id: str | None = None,
+) -> None:
+    """Something a person must know; also in the log."""
+    log.log(
+        {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[severity], "%s: %s", kind, message
+    )
+    values = {
+        "connection_id": connection_id,
+        "report": report,
+        "usage_date": usage_date,
+        "kind": kind,
+        "severity": severity,
+        "message": message,
+        "next_step": next_step,
+        "load_id": load_id,
+    }
+    cursor.execute(statement("ops/event"), values)
+
+
+def landed_in_run(
+    engine: Engine, connection_id: str, report: str, window: Window, declaration: str, run_id: str
+) -> str | None:
+    """The load that this run has landed of a window and that no step has taken up."""
+    values = _window_values(connection_id, report, window) | {"declaration": declaration, "run_id": run_id}
+    rows = query(engine, "ops/landed_in_run", values)
+    return rows[0][0] if rows else None
+
+
+def known_dates(engine: Engine, connection_id: str, report: str, window: Window) -> set[date]:
+    """The dates of a window that the ledger can speak of: loaded, empty or held."""
+    return {row[0] for row in query(engine, "ops/days_held", _window_values(connection_id, report, window))}
+
+
+def register(engine: Engine, connection_id: str, provider: str, account_id: str, timezone: str) -> None:
+    """Make the connection known, or check that it is still the same.
+
+    Raises `ConfigError` when another living connection has the account, when the account or provider of a known id
+    changed, or when the time zone changed over loaded days.
+    """
+    values = {"connection_id": connection_id, "provider": provider, "account_id": account_id, "timezone": timezone}
+
+    def work(cursor: Cursor) -> None:
+        cursor.execute(statement("ops/connection_of_account"), values)
+        for (other,) in cursor.fetchall():
+            if other != connection_id:
+                raise ConfigError(
+                    f"account {account_id} of {provider} is already loaded by connection {other}",
+                    connection=connection_id,
+                    next_step=f"use {other}, or `usage-ledger disconnect {other}` first",
+                )
+        cursor.execute(statement("ops/connection_by_id"), values)
+        for known_provider, known_account, known_zone, has_rows in cursor.fetchall():
+            if (known_provider, known_account) != (provider, account_id):
+                raise ConfigError(
+                    f"connection {connection_id} holds account {known_account} of {known_provider}",
+                    next_step="give the other account an id of its own",
+                )
+            if known_zone != timezone and has_rows:
+                raise ConfigError(
+                    f"connection {connection_id} holds days of {known_zone}, but its file now says {timezone}",
+                    next_step=f"restore timezone: {known_zone}",
+                )
+        cursor.execute(statement("ops/register_connection"), values)
+
+    in_transaction(engine, work)
+
+
+def query(engine: Engine, name: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The rows of a statement."""
+    with transaction(engine) as cursor:
+        cursor.execute(statement(name), values)
+        return list(cursor.fetchall())
+
+
+def execute(engine: Engine, name: str, values: dict[str, Any]) -> None:
+    """Run a statement in its own transaction."""
+    encoded = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in values.items()}
+    in_transaction(engine, lambda cursor: cursor.execute(statement(name), encoded))
+
+
+def _window_values(connection_id: str, report: str, window: Window) -> dict[str, Any]:
+    return {"connection_id": connection_id, "report": report, "first": window.first, "end": window.end}

@@ -1,0 +1,113 @@
+"""Brings the warehouse's schema up to date: numbered steps once each, marts whenever their text changes."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from sqlalchemy import Engine
+
+from usage_ledger.core.errors import WarehouseRefused
+from usage_ledger.core.project import SQL
+from usage_ledger.warehouse.engine import in_transaction, transaction
+from usage_ledger.warehouse.sql import statement, text
+
+MARTS = "marts"
+
+
+def steps(folder: Path = SQL / "ddl") -> list[Path]:
+    """The numbered steps, in order: folders of one statement a file."""
+    return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def ensure_schema(engine: Engine, *, ddl: Path = SQL / "ddl") -> bool:
+    """Apply what is missing, in one transaction, safely beside others that do the same; True when anything was.
+
+    Raises `WarehouseRefused` when an applied step's text has changed since, `WarehouseDown`.
+    """
+    wanted = {step.name: _hash(step) for step in steps(ddl)} | {MARTS: _hash(SQL / "marts")}
+    if _applied(engine) == wanted:
+        return False
+    return in_transaction(engine, lambda cursor: _apply(cursor, wanted, ddl))
+
+
+def mart_comments(path: Path) -> tuple[str, dict[str, str]]:
+    """A mart's description and its columns' from the head of its file: `-- text`, then `-- column: text`."""
+    about: list[str] = []
+    columns: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("--"):
+            break
+        named = re.match(r"-- ([a-z_0-9]+): (.+)", line)
+        if named:
+            columns[named[1]] = named[2]
+        else:
+            about.append(line.removeprefix("--").strip())
+    return " ".join(about), columns
+
+
+def marts(folder: Path = SQL / MARTS) -> list[Path]:
+    """The views of schema `marts`, in the order they build on each other: `<nn>_<name>.sql`."""
+    return sorted(folder.glob("*.sql"))
+
+
+def mart_name(path: Path) -> str:
+    return path.stem.split("_", 1)[1]
+
+
+def _hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.sql")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _applied(engine: Engine) -> dict[str, str]:
+    with transaction(engine) as cursor:
+        cursor.execute("SELECT to_regclass('ops.schema_part') IS NOT NULL")
+        found = cursor.fetchone()
+        if not (found and found[0]):
+            return {}
+        return _parts(cursor)
+
+
+def _parts(cursor: Cursor) -> dict[str, str]:
+    cursor.execute(statement("schema/applied"))
+    return dict(cursor.fetchall())
+
+
+def _apply(cursor: Cursor, wanted: dict[str, str], ddl: Path) -> bool:
+    cursor.execute(statement("schema/lock"))
+    cursor.execute(statement("schema/ops"))
+    cursor.execute(statement("schema/version_table"))
+    applied = _parts(cursor)
+    for step in steps(ddl):
+        if step.name not in applied:
+            for path in sorted(step.glob("*.sql")):
+                cursor.execute(path.read_text(encoding="utf-8"))
+            cursor.execute(statement("schema/record"), {"part": step.name, "content": wanted[step.name]})
+        elif applied[step.name] != wanted[step.name]:
+            raise WarehouseRefused(
+                f"the schema step {step.name} differs from the one this warehouse was made with",
+                next_step="restore its files, and put the change into a new step",
+            )
+    if applied.get(MARTS) != wanted[MARTS]:
+        _make_marts(cursor)
+        cursor.execute(statement("schema/record"), {"part": MARTS, "content": wanted[MARTS]})
+    return applied != wanted
+
+
+def _make_marts(cursor: Cursor) -> None:
+    cursor.execute(statement("schema/drop_marts"))
+    cursor.execute(statement("schema/create_marts"))
+    for path in marts():
+        cursor.execute(path.read_text(encoding="utf-8"))
+        about, columns = mart_comments(path)
+        view = sql.Identifier(MARTS, mart_name(path))
+        comment = sql.SQL(text("schema/comment_view"))
+        cursor.execute(comment.format(view=view, text=sql.Literal(about)))
+        for name, told in columns.items():
+            comment = sql.SQL(text("schema/comment_column"))
+            cursor.execute(comment.format(view=view, column=sql.Identifier(name), text=sql.Literal(told)))
+    cursor.execute(statement("schema/grant_marts"))

@@ -1,0 +1,59 @@
+"""The project's SQL: one statement a file under `include/sql`, bind parameters, identifiers from the contracts."""
+
+from functools import cache
+
+from psycopg2 import sql
+
+from usage_ledger.core.contracts import Contract
+from usage_ledger.core.project import SQL
+
+
+@cache
+def text(name: str) -> str:
+    """The statement `include/sql/<name>.sql`."""
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def statement(name: str, contract: Contract | None = None) -> sql.Composable:
+    """A statement ready to execute; one written for any fact table is completed from its contract.
+
+    The placeholders `{table}`, `{stage}`, `{columns}`, … become identifiers quoted by psycopg2.
+    """
+    if contract is None:
+        return sql.SQL(text(name))
+    return sql.SQL(text(name)).format(**_parts(contract))
+
+
+def _parts(contract: Contract) -> dict[str, sql.Composable]:
+    names = contract.names()
+    content = [name for name in names if name not in (*contract.primary_key, "load_id")]
+    meters = contract.names("meter")
+    pairs = [
+        sql.SQL("({}, standing.{}::numeric, staged.{}::numeric)").format(
+            sql.Literal(meter), sql.Identifier(meter), sql.Identifier(meter)
+        )
+        for meter in meters
+    ]
+    told = [
+        sql.SQL("{}, coalesce(staged.{}, standing.{})").format(
+            sql.Literal(name), sql.Identifier(name), sql.Identifier(name)
+        )
+        for name in contract.names("dimension")
+    ]
+    comma = sql.SQL(", ")
+    return {
+        "table": sql.Identifier(contract.schema, contract.table),
+        "stage": sql.Identifier(f"staged_{contract.table}"),
+        "columns": comma.join(map(sql.Identifier, names)),
+        "assignments": comma.join(
+            sql.SQL("{} = staged.{}").format(sql.Identifier(name), sql.Identifier(name))
+            for name in (*content, "load_id")
+        ),
+        "standing_content": comma.join(sql.Identifier("standing", name) for name in content),
+        "staged_content": comma.join(sql.Identifier("staged", name) for name in content),
+        "meters": comma.join(pairs),
+        "dimensions": comma.join(told),
+        "sums": comma.join(sql.SQL("sum({}::numeric)").format(sql.Identifier(meter)) for meter in meters),
+        "currency": sql.Identifier("summed", "currency") if "currency" in names else sql.Literal(""),
+    }
