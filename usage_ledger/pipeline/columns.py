@@ -1,10 +1,11 @@
 """Turns values as decoded into Arrow columns, exactly, or says which row and field cannot be."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import compress
+from itertools import compress, repeat
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,10 +25,13 @@ CANONICAL = f"^{numbers.CANONICAL_INTEGER}$"
 
 @dataclass(frozen=True)
 class Counted:
-    """A meter's column, the exact sum of its raw values, and how many cells were rounded."""
+    """A meter's column, its exact sum (per currency, '' where there is none), and how many cells were rounded.
+
+    The sum is made of the raw values in Python, apart from Arrow: what conservation is proved against.
+    """
 
     values: pa.Array
-    raw: Sequence[int | Decimal | None]
+    sums: dict[str, int | Decimal]
     rounded: int = 0
 
 
@@ -41,10 +45,11 @@ def text_column(rows: Rows, dimension: Dimension) -> pa.Array:
         for path in dimension.paths[1:]:
             if all(values):
                 break
-            values = [
-                value or other if other is not UNSET else value
-                for value, other in zip(values, rows.column(path), strict=True)
-            ]
+            others = rows.column(path)
+            if any(others):
+                values = [
+                    value or (value if other is UNSET else other) for value, other in zip(values, others, strict=True)
+                ]
         if not all(values):
             if dimension.missing == "error" and UNSET in values:
                 where = f"{rows.row_set.name}[{values.index(UNSET)}].{dimension.paths[0].replace('/', '.')}"
@@ -70,54 +75,63 @@ def _rendered(rows: Rows, dimension: Dimension) -> list[str]:
     return ["; ".join(f"{keys[n]}={values[n] or ''}" for keys, values in pairs if keys[n]) for n in range(len(rows))]
 
 
-def meter_column(rows: Rows, meter: Meter, column: Column) -> Counted:
+def meter_column(rows: Rows, meter: Meter, column: Column, currencies: Sequence[str] | None) -> Counted:
     """A meter's column of the contract's type. Raises the number errors of `ContractBroken`, naming row and field."""
-    if meter.form == "money":
-        read = _money(rows, meter)
-    elif meter.form == "decimal":
-        read = _decimals(rows, meter)
+    if meter.form == "integer" and column.type == "bigint":
+        return _counts(rows, meter)
+    if meter.form == "integer":
+        whole = _counts(rows, meter).values.to_pylist()
+        read = [None if count is None else Decimal(count) for count in whole]
     else:
-        whole = _integers(rows, meter)
-        if column.type == "bigint":
-            return whole
-        read = [None if count is None else Decimal(int(count)) for count in whole.raw]
+        read = _money(rows, meter) if meter.form == "money" else _decimals(rows, meter)
     precision, scale = column.precision_and_scale
-    exact = meter.exact
+    fitted: dict[Decimal | None, Decimal | None] = {None: None}
+    for value in {value for value in read if value is not None}:
+        try:
+            fitted[value] = numbers.fit(value, precision, scale, exact=meter.exact)
+        except errors.ContractBroken as error:
+            raise _placed(error, rows, meter, read.index(value)) from None
+    often = Counter(zip(currencies, read, strict=True) if currencies else zip(repeat(""), read))
+    sums: dict[str, int | Decimal] = {}
+    rounded = 0
+    for (currency, value), times in often.items():
+        amount = fitted[value]
+        if amount is not None:
+            sums[currency] = sums.get(currency, Decimal(0)) + amount * times
+            rounded += times if amount != value else 0
+    kept = list(map(fitted.__getitem__, read))
+    return Counted(pa.array(kept, pa.decimal128(precision, scale)), sums, rounded)
+
+
+def whole_numbers(values: list[Any]) -> pa.Array | None:
+    """An int64 column, if every value is a canonical count or null; None if any is not."""
+    if not set(map(type, values)) <= {str, type(None)}:
+        values = [str(value) if type(value) is int else value for value in values]
     try:
-        fitted = [None if value is None else numbers.fit(value, precision, scale, exact=exact) for value in read]
-    except errors.ContractBroken:
-        raise _first_bad(rows, meter, read, lambda value: numbers.fit(value, precision, scale, exact=exact)) from None
-    rounded = 0 if exact else sum(1 for value, kept in zip(read, fitted, strict=True) if value != kept)
-    return Counted(pa.array(fitted, pa.decimal128(precision, scale)), fitted, rounded)
+        texts = pa.array(values, pa.string())
+        plain = pc.all(pc.match_substring_regex(texts, CANONICAL), skip_nulls=True, min_count=0).as_py()
+        return texts.cast(pa.int64()) if plain else None
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
 
 
-def _integers(rows: Rows, meter: Meter) -> Counted:
+def _counts(rows: Rows, meter: Meter) -> Counted:
     values = _present(rows, meter, rows.column(meter.path))
-    if {type(value) for value in values} - {str, type(None)}:
-        values = [str(value) if isinstance(value, int) else value for value in values]
-    texts = pa.array(values, pa.string())
-    plain = pc.match_substring_regex(texts, CANONICAL)
-    if not pc.all(plain, skip_nulls=True).as_py() and len(texts) > texts.null_count:
-        raise _first_bad(rows, meter, values, numbers.integer)
-    try:
-        column = texts.cast(pa.int64())
-    except pa.ArrowInvalid:
-        raise _first_bad(rows, meter, values, numbers.integer) from None
-    return Counted(column, [None if value is None else int(value) for value in values])
+    column = whole_numbers(values)
+    if column is None:
+        raise _first_bad(rows, meter, values)
+    told = [value for value in values if value is not None] if column.null_count else values
+    return Counted(column, {"": sum(map(int, told))} if told else {})
 
 
 def _decimals(rows: Rows, meter: Meter) -> list[Decimal | None]:
-    known: dict[bytes, Decimal | None] = {}
-    out: list[Decimal | None] = []
-    for number, raw in enumerate(rows.column(meter.path)):
-        literal = bytes(raw)
-        if literal not in known:
-            known[literal] = _decimal(rows, meter, number, literal)
-        out.append(known[literal])
-    return out
+    literals = list(map(bytes, rows.column(meter.path)))
+    known = {literal: _decimal(rows, meter, literals, literal) for literal in set(literals)}
+    return list(map(known.__getitem__, literals))
 
 
-def _decimal(rows: Rows, meter: Meter, number: int, literal: bytes) -> Decimal | None:
+def _decimal(rows: Rows, meter: Meter, literals: list[bytes], literal: bytes) -> Decimal | None:
+    number = literals.index(literal)
     if literal in (b"", b"null"):
         value = _present(rows, meter, [UNSET if literal == b"" else None], number)[0]
         return None if value is None else Decimal(value)
@@ -167,13 +181,11 @@ def _present(rows: Rows, meter: Meter, values: list[Any], first: int = 0) -> lis
     return [stand_in if value is UNSET else value for value in values]
 
 
-def _first_bad(
-    rows: Rows, meter: Meter, values: Sequence[Any], check: Callable[[Any], object]
-) -> errors.UsageLedgerError:
+def _first_bad(rows: Rows, meter: Meter, values: Sequence[Any]) -> errors.UsageLedgerError:
     for number, value in enumerate(values):
         try:
             if value is not None:
-                check(value)
+                numbers.integer(str(value))
         except errors.ContractBroken as error:
             return _placed(error, rows, meter, number)
     raise AssertionError("a column was refused in which every value is good")
@@ -199,21 +211,22 @@ class Buckets:
 def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: bool) -> Buckets:
     """The usage date of each row. Raises `BadBucket`, `OutOfWindow`, `MissingField`."""
     starts, ends = (rows.column(path) for path in rows.row_set.bucket)
-    known: dict[tuple[Any, Any], tuple[date, bool]] = {}
-    days: list[date] = []
-    for number, bounds in enumerate(zip(starts, ends, strict=True)):
-        if bounds not in known:
-            known[bounds] = _bucket(f"{rows.row_set.name}[{number}]", bounds, zone, window, date_labels)
-        days.append(known[bounds][0])
+    known = {
+        bounds: _bucket(rows.row_set.name, bounds, zone, window, date_labels)
+        for bounds in dict.fromkeys(zip(starts, ends, strict=True))
+    }
     forms = {labelled for _, labelled in known.values()}
     if len(forms) > 1 and not _same_either_way(known, zone):
         raise errors.BadBucket(f"{rows.row_set.name} mixes instants and date labels")
-    bounds_of = {day: day_bounds(day, zone) for day in set(days)}
+    number = {bounds: n for n, bounds in enumerate(known)}
+    which = pa.array(map(number.__getitem__, zip(starts, ends, strict=True)), pa.int32())
+    days = [day for day, _ in known.values()]
+    bounds = [day_bounds(day, zone) for day in days]
     stamp = pa.timestamp("us", tz="UTC")
     return Buckets(
-        pa.array(days, pa.date32()),
-        pa.array([bounds_of[day][0] for day in days], stamp),
-        pa.array([bounds_of[day][1] for day in days], stamp),
+        pa.array(days, pa.date32()).take(which),
+        pa.array([begins for begins, _ in bounds], stamp).take(which),
+        pa.array([ends for _, ends in bounds], stamp).take(which),
         True in forms,
     )
 

@@ -123,12 +123,18 @@ class Rows:
     """The objects of each level, one per row, outermost first."""
     labels: dict[str, str]
     _objects: dict[tuple[int, str], tuple[Node, list[Any]]] = field(default_factory=dict)
+    _columns: dict[str, list[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.levels[-1][1])
 
     def column(self, path: str) -> list[Any]:
-        """The values at a path, one per row; UNSET (or an empty Raw) where the field is absent."""
+        """The values at a path, one per row; UNSET (or an empty Raw) where the field is absent. Not to be changed."""
+        if path not in self._columns:
+            self._columns[path] = self._read(path)
+        return self._columns[path]
+
+    def _read(self, path: str) -> list[Any]:
         if path.startswith("@"):
             return [self.labels.get(path[1:], "")] * len(self)
         below = path.lstrip("^")

@@ -2,20 +2,30 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import UNSET
 from sqlalchemy import Engine
 
 from usage_ledger.core import errors, numbers
 from usage_ledger.core.model import NameOf, Report, RowSet
-from usage_ledger.pipeline.columns import Buckets, Counted, bucket_columns, meter_column, text_column, translated
+from usage_ledger.pipeline.columns import (
+    Buckets,
+    Counted,
+    bucket_columns,
+    meter_column,
+    text_column,
+    translated,
+    whole_numbers,
+)
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.flatten import Rows, decode, rows_of, total_elements
 from usage_ledger.storage.files import AnyPath
@@ -108,12 +118,15 @@ def _gather(connection: Connection, report: Report, rows: Rows, manifest: Manife
     _check_balances(rows)
     sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
     columns = {meter.column: contract(row_set.table).column(meter.column) for meter in row_set.meters}
-    meters = {meter.column: meter_column(rows, meter, columns[meter.column]) for meter in row_set.meters}
-    _check_metered(rows, meters)
     currencies = sent["currency"].to_pylist() if "currency" in sent else None
+    meters = {meter.column: meter_column(rows, meter, columns[meter.column], currencies) for meter in row_set.meters}
+    _check_metered(rows, meters)
+    sums = gathered.sums[row_set.table]
     for column, counted in meters.items():
         gathered.rounded += counted.rounded
-        _add_up(gathered.sums[row_set.table], column, counted, currencies)
+        for currency, total in counted.sums.items():
+            key = f"{column} {currency}".strip()
+            sums[key] = sums.get(key, 0) + total
     gathered.tables[row_set.table].append(_table(connection, report, rows, manifest, buckets, sent, meters))
     _gather_names(rows, buckets.dates.to_pylist(), gathered)
 
@@ -217,58 +230,64 @@ def _merged(table: pa.Table, name: str, report: Report) -> pa.Table:
 
 def _check_balances(rows: Rows) -> None:
     for balance in rows.row_set.balances:
-        parts = [rows.column(path) for path in balance.parts]
-        for number, (total, *addends) in enumerate(zip(rows.column(balance.total), *parts, strict=True)):
-            told = [str(value) for value in (total, *addends) if isinstance(value, str | int)]
-            if len(told) <= len(addends) or not all(value.isascii() and value.isdigit() for value in told):
-                continue  # not all told; a malformed number is named when its meter is read
-            if int(told[0]) != sum(map(int, told[1:])):
-                where = f"{rows.row_set.name}[{number}].{balance.total}"
-                raise errors.ContractBroken(f"{where} is {told[0]}, but its parts are {' + '.join(told[1:])}")
+        told = [_nulled(rows.column(path)) for path in (balance.total, *balance.parts)]
+        total, *parts = (whole_numbers(values) for values in told)
+        if total is None or None in parts:
+            continue  # a malformed number is named when its meter is read
+        difference = total
+        for part in parts:
+            difference = pc.subtract(difference, part)
+        wrong = pc.index(pc.not_equal(difference, 0), True).as_py()
+        if wrong >= 0:
+            where = f"{rows.row_set.name}[{wrong}].{balance.total}"
+            addends = " + ".join(str(part[wrong]) for part in parts if part is not None)
+            raise errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
+
+
+def _nulled(values: list[Any]) -> list[Any]:
+    return [None if value is UNSET else value for value in values] if UNSET in values else values
 
 
 def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
-    for number, values in enumerate(zip(*(counted.raw for counted in meters.values()), strict=True)):
-        if all(value is None for value in values):
-            raise errors.MissingField(
-                f"{rows.row_set.name}[{number}] meters nothing: none of {', '.join(meters)} is there"
-            )
-
-
-def _add_up(sums: Sums, column: str, counted: Counted, currencies: list[str] | None) -> None:
-    if currencies is None:
-        told = [value for value in counted.raw if value is not None]
-        if told:
-            sums[column] = sums.get(column, 0) + sum(told)
-        return
-    for currency, value in zip(currencies, counted.raw, strict=True):
-        if value is not None:
-            key = f"{column} {currency}"
-            sums[key] = sums.get(key, 0) + value
+    """A row in which no meter is told would be lost without a word."""
+    silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
+    number = pc.index(silent, True).as_py()
+    if number >= 0:
+        raise errors.MissingField(f"{rows.row_set.name}[{number}] meters nothing: none of {', '.join(meters)} is there")
 
 
 def _gather_names(rows: Rows, dates: list[date], gathered: Gathered) -> None:
     for name_of in rows.row_set.names:
-        told = zip(dates, *(_told(rows, path) for path in _name_paths(name_of)), strict=True)
-        for day, named, name, parent, owner, tags in set(told):
-            key = (name_of.kind, named, day)
+        paths = _name_paths(name_of)
+        for number in _firsts(zip(dates, *(rows.column(path) for path in paths[:2]), strict=True)):
+            named, name, *more = (_told(rows, path, number) for path in paths)
+            key = (name_of.kind, named or "", dates[number])
             if named and name and gathered.names.get(key, ("",))[0] < name:
-                gathered.names[key] = (name, parent, owner, tags)
+                gathered.names[key] = (name, more[0], more[1], more[2])
+
+
+def _firsts(values: Iterable[Any]) -> Iterable[int]:
+    """The number of each distinct value's first row."""
+    first: dict[Any, int] = {}
+    for number, value in enumerate(values):
+        if value not in first:
+            first[value] = number
+    return first.values()
 
 
 def _name_paths(name_of: NameOf) -> tuple[str, ...]:
     return (name_of.id, name_of.name, name_of.parent, name_of.owner, name_of.tags)
 
 
-def _told(rows: Rows, path: str) -> list[str | None]:
-    """Texts, None where not told; JSON values as canonical text."""
+def _told(rows: Rows, path: str, number: int) -> str | None:
+    """A text, None where not told; a JSON value as canonical text."""
     if not path:
-        return [None] * len(rows)
-    values = rows.column(path)
-    if values and isinstance(values[0], msgspec.Raw):
-        decoded = [msgspec.json.decode(value) if bytes(value) else None for value in values]
-        return [msgspec.json.encode(value, order="deterministic").decode() if value else None for value in decoded]
-    return [value.replace("\0", "\ufffd") if isinstance(value, str) and value else None for value in values]
+        return None
+    value = rows.column(path)[number]
+    if isinstance(value, msgspec.Raw):
+        decoded = msgspec.json.decode(value) if bytes(value) else None
+        return msgspec.json.encode(decoded, order="deterministic").decode() if decoded else None
+    return value.replace("\0", "\ufffd") if isinstance(value, str) and value else None
 
 
 def _name_table(gathered: Gathered, manifest: Manifest) -> pa.Table:

@@ -24,7 +24,7 @@ from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.storage.staged import Staged
 from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.engine import in_transaction
-from usage_ledger.warehouse.loads import add_event
+from usage_ledger.warehouse.loads import add_event, execute
 from usage_ledger.warehouse.sql import statement
 
 CONFIRMED_AFTER = timedelta(hours=1)
@@ -66,7 +66,7 @@ def enter(engine: Engine, incoming: Incoming) -> Outcome:
     for table in incoming.tables:
         for month in sorted(months):
             values = {"fact": table, "month": month}
-            in_transaction(engine, lambda cursor, values=values: cursor.execute(statement("ops/ensure_month"), values))
+            execute(engine, "ops/ensure_month", values)
     return in_transaction(engine, lambda cursor: _enter(cursor, incoming))
 
 
@@ -94,7 +94,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
         elif outcome.superseded and not dates:
             outcome.state = "superseded"
     if incoming.names is not None:
-        outcome.changed["name"] = _names(cursor, incoming)
+        outcome.changed["name"] = _names(cursor, incoming, incoming.names)
     for note in incoming.staged.notes:
         add_event(
             cursor,
@@ -255,12 +255,11 @@ def _equal(what: str, one: Mapping[str, Decimal], other: Mapping[str, Decimal]) 
         raise ConservationBroken(f"sums differ between {what} ({told})")
 
 
-def _names(cursor: Cursor, incoming: Incoming) -> int:
-    assert incoming.names is not None
+def _names(cursor: Cursor, incoming: Incoming, names: pa.Table) -> int:
     cursor.execute(statement("load/names_stage"))
-    stamp = pa.repeat(pa.scalar(incoming.fetched_at, pa.timestamp("us", tz="UTC")), incoming.names.num_rows)
+    stamp = pa.repeat(pa.scalar(incoming.fetched_at, pa.timestamp("us", tz="UTC")), names.num_rows)
     copy = statement("load/names_copy", contract("name_observation")).as_string(cursor)
-    copy_rows(cursor, copy, incoming.names.append_column("fetched_at", stamp))
+    copy_rows(cursor, copy, names.append_column("fetched_at", stamp))
     cursor.execute(statement("load/names_observe"))
     cursor.execute(statement("load/names_interval"))
     cursor.execute(statement("load/names_delete"))

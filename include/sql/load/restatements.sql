@@ -3,7 +3,7 @@ INSERT INTO ops.restatement (
     connection_id, report, usage_date, table_name, row_key, dimensions, meter, old, new,
     old_load_id, new_load_id, cause, detected_at
 )
-SELECT %(connection_id)s, %(report)s, usage_date, %(table_name)s, row_key,
+SELECT %(connection_id)s, %(report)s, day.usage_date, %(table_name)s, row_key,
     (SELECT coalesce(jsonb_object_agg(told.key, told.value), '{{}}')
      FROM jsonb_each_text(jsonb_build_object({dimensions})) AS told
      WHERE told.value <> ''),
