@@ -265,6 +265,15 @@ def test_the_models_of_a_key_are_the_parts_of_its_row(cursor: Cursor) -> None:
     assert set(json.loads(models)[0]) == {"model", "uncached_input_tokens", *meters}
 
 
+def test_the_models_of_a_key_are_in_order(cursor: Cursor) -> None:
+    names = [f"m{number:02}" for number in range(40)]
+    for name in reversed(names):
+        add_usage(cursor, api_key_id="k1", model=name, input_tokens=1)
+    cursor.execute("SET LOCAL enable_sort = off")
+    query = "SELECT part ->> 'model' FROM marts.daily_usage_by_api_key, jsonb_array_elements(models) AS part"
+    assert answer(cursor, query) == [(name,) for name in names]
+
+
 def test_a_key_has_its_name_of_the_day_and_of_now(cursor: Cursor) -> None:
     for day in range(4):
         add_usage(cursor, api_key_id="k1", usage_date=NOV + timedelta(day), input_tokens=1)

@@ -94,11 +94,11 @@ def meter_column(rows: Rows, meter: Meter, column: Column, currencies: Sequence[
     often = Counter(zip(currencies, read, strict=True) if currencies else zip(repeat(""), read))
     sums: dict[str, int | Decimal] = {}
     rounded = 0
-    for (currency, value), times in often.items():
-        amount = fitted[value]
+    for (currency, sent), times in often.items():
+        amount = fitted[sent]
         if amount is not None:
             sums[currency] = sums.get(currency, Decimal(0)) + amount * times
-            rounded += times if amount != value else 0
+            rounded += times if amount != sent else 0
     kept = list(map(fitted.__getitem__, read))
     return Counted(pa.array(kept, pa.decimal128(precision, scale)), sums, rounded)
 

@@ -1,0 +1,1 @@
+"""All that knows Airflow: connection types, timetable, Dag factory, tasks, retry policy, listener, resolver."""

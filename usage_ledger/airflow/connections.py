@@ -1,0 +1,176 @@
+"""Finds keys and the warehouse: in the environment, else where Airflow keeps connections, else the local stack's.
+
+Commands and tasks look in the same order, so that they never speak of two warehouses.
+"""
+
+import json
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sqlalchemy import URL
+
+from usage_ledger.core import redaction
+from usage_ledger.core.errors import ConfigError, NoConnection
+from usage_ledger.core.project import local_folder
+from usage_ledger.warehouse.engine import engine_url
+
+WAREHOUSE = "usage_warehouse"
+PLACEHOLDER_DATABASE = "ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A connection as stored; `password` is not shown."""
+
+    conn_type: str
+    host: str | None = None
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    port: int | None = None
+    schema: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def provider_credential(connection_id: str, account: str) -> Stored:
+    """The stored key of a connection. Raises `NoConnection`, and `ConfigError` when it is of another account."""
+    stored = find(connection_id)
+    if stored is None or not stored.password:
+        raise NoConnection(
+            f"Airflow has no connection {connection_id!r} with a key",
+            connection=connection_id,
+            next_step=f"run `usage-ledger connect PROVIDER {connection_id}`, or add it under Admin, Connections",
+        )
+    redaction.protect(stored.password)
+    told = stored.extra.get("account")
+    if told and told != account:
+        raise ConfigError(
+            f"the Airflow connection says account {told!r}, the YAML says {account!r}",
+            connection=connection_id,
+            next_step="make them equal",
+        )
+    return stored
+
+
+def warehouse_url() -> URL:
+    """The warehouse: connection `usage_warehouse`, else the local stack's own. Raises `ConfigError`."""
+    stored = find(WAREHOUSE)
+    if stored is None:
+        return local_url(PLACEHOLDER_DATABASE)
+    return engine_url(
+        user=stored.login or "",
+        password=stored.password or "",
+        host=stored.host or "",
+        port=stored.port,
+        database=stored.schema or "",
+        options={key: str(value) for key, value in stored.extra.items()},
+    )
+
+
+def local_url(database: str) -> URL:
+    """A database of the embedded PostgreSQL, through its socket folder."""
+    folder = local_folder() / "postgres"
+    if not folder.is_dir():
+        raise ConfigError(
+            "there is no warehouse",
+            next_step=f"start the local stack with `make up`, or set AIRFLOW_CONN_{WAREHOUSE.upper()}",
+        )
+    return engine_url(user="postgres", password="", host=str(folder), port=None, database=database, options={})
+
+
+def find(connection_id: str) -> Stored | None:
+    """A connection from the environment or from Airflow; None when neither has it."""
+    told = os.environ.get(f"AIRFLOW_CONN_{connection_id.upper()}")
+    if told:
+        return parse(told)
+    if in_task():
+        return _from_task(connection_id)
+    return _from_airflow(connection_id)
+
+
+def parse(told: str) -> Stored:
+    """A connection from Airflow's URI or JSON form."""
+    if told.lstrip().startswith("{"):
+        document = json.loads(told)
+        extra = document.get("extra") or {}
+        return Stored(
+            document.get("conn_type", ""),
+            document.get("host"),
+            document.get("login"),
+            document.get("password"),
+            int(document["port"]) if document.get("port") else None,
+            document.get("schema"),
+            json.loads(extra) if isinstance(extra, str) else extra,
+        )
+    parts = urlsplit(told)
+    options = dict(parse_qsl(parts.query))
+    extra = json.loads(options["__extra__"]) if "__extra__" in options else options
+    host = unquote(parts.hostname or "") or None
+    return Stored(
+        parts.scheme,
+        host,
+        unquote(parts.username or "") or None,
+        unquote(parts.password or "") or None,
+        parts.port,
+        unquote(parts.path.lstrip("/")) or None,
+        extra,
+    )
+
+
+def in_task() -> bool:
+    """True in a process that Airflow runs a task in: it may ask the execution API alone."""
+    supervisor = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return supervisor is not None and getattr(supervisor, "SUPERVISOR_COMMS", None) is not None
+
+
+def _from_task(connection_id: str) -> Stored | None:
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return _stored(Connection.get(connection_id))
+    except AirflowNotFoundException:
+        return None
+
+
+def _from_airflow(connection_id: str) -> Stored | None:
+    """From Airflow's secrets backends and its metadata database, which a command may read."""
+    if not airflow_is_set_up():
+        return None
+    quiet_airflow()
+    from airflow.exceptions import AirflowNotFoundException
+    from airflow.models.connection import Connection
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return _stored(Connection.get_connection_from_secrets(connection_id))
+    except AirflowNotFoundException:
+        return None
+    except SQLAlchemyError as error:
+        raise ConfigError(
+            f"Airflow's metadata database does not answer ({type(error).__name__})",
+            next_step="start it, as with `make up`",
+        ) from None
+
+
+def _stored(found: Any) -> Stored:
+    return Stored(
+        found.conn_type, found.host, found.login, found.password, found.port, found.schema, dict(found.extra_dejson)
+    )
+
+
+def airflow_is_set_up() -> bool:
+    """Whether there is an Airflow to ask: its home has a configuration, or its database is named in the environment."""
+    home = os.environ.get("AIRFLOW_HOME", "")
+    return bool(os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")) or (
+        bool(home) and os.path.isfile(os.path.join(home, "airflow.cfg"))  # noqa: PTH113, PTH118  no path object needed
+    )
+
+
+def quiet_airflow() -> None:
+    """Keep Airflow's own log lines out of standard output, which holds data."""
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
+    logging.getLogger("airflow").setLevel(logging.ERROR)

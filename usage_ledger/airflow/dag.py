@@ -1,0 +1,115 @@
+"""Builds one daily Dag per connection from its YAML. Reads no database, no secrets backend, no network."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task
+
+from usage_ledger.airflow import tasks
+from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
+from usage_ledger.airflow.timetable import UsageDay
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.http.retry import scale
+from usage_ledger.pipeline.connections import Connection, all_connections, find_connection
+
+PREFIX = "usage_"
+RETRIES = int(os.environ.get("USAGE_LEDGER_TASK_RETRIES") or 3)
+
+
+def build_dags(folder: Path | None = None) -> dict[str, DAG]:
+    """The Dags of all readable connections; in a task process, only of the one that runs."""
+    wanted = get_parsing_context().dag_id
+    if wanted and wanted.startswith(PREFIX):
+        found = [find_connection(wanted.removeprefix(PREFIX), folder)]
+    else:
+        found, _ = all_connections(folder)
+    return {f"{PREFIX}{connection.id}": build_dag(connection) for connection in found}
+
+
+def broken_connections(folder: Path | None = None) -> ConfigError | None:
+    """One error that names every connection file that cannot be read."""
+    _, broken = all_connections(folder)
+    if not broken:
+        return None
+    return ConfigError(
+        " | ".join(str(error) for error in broken), next_step="correct these files; the other connections run"
+    )
+
+
+def build_dag(connection: Connection) -> DAG:
+    """extract → transform → validate → load, once a usage date."""
+    at = f"{connection.at:%H:%M}"
+    provider = connection.declared
+    params = {
+        name: Param(None, type=["null", "string"], format="date", title=title, description=text)
+        for name, title, text in (
+            ("from", "From usage date", "First usage date, included. Leave both empty for the last complete date."),
+            ("to", "To usage date", "Last usage date, included; it must be over."),
+        )
+    }
+    with DAG(
+        dag_id=f"{PREFIX}{connection.id}",
+        dag_display_name=f"Usage: {connection.id}",
+        description=f"{provider.title} usage and cost of account {connection.account}",
+        schedule=UsageDay(at, connection.timezone),
+        start_date=datetime(2015, 1, 1, tzinfo=UTC),
+        catchup=False,
+        is_paused_upon_creation=False,
+        max_active_runs=4,
+        params=params,
+        tags={"usage-ledger", provider.name},
+        doc_md=document(connection),
+        default_args={
+            "owner": "usage-ledger",
+            "retries": RETRIES,
+            "retry_delay": timedelta(minutes=5) * scale(),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(hours=1),
+            "retry_policy": UsageLedgerRetryPolicy(),
+            "execution_timeout": timedelta(hours=2),
+        },
+    ) as dag:
+        # A load that failed in one task must not stop the others of the run: each task takes what was passed on.
+        steps = [
+            task(tasks.extract, task_id="extract", pool=provider.name),
+            task(tasks.transform, task_id="transform", trigger_rule=TriggerRule.ALL_DONE),
+            task(tasks.validate, task_id="validate", trigger_rule=TriggerRule.ALL_DONE),
+            task(
+                tasks.load,
+                task_id="load",
+                trigger_rule=TriggerRule.ALL_DONE,
+                outlets=[AssetAlias(tasks.loaded_alias(connection.id))],
+            ),
+        ]
+        made = [step(connection.id) for step in steps]
+        for before, after in pairwise(made):
+            before >> after
+    return dag
+
+
+def document(connection: Connection) -> str:
+    """What the Dag's page in the UI says. Nothing that changes by itself: each change is a new Dag version."""
+    provider = connection.declared
+    reports = "\n".join(
+        f"| `{report.name}` | {', '.join(f'`{table}`' for table in report.tables) or '`ledger.name`'} "
+        f"| {'asked daily' if report.snapshot else 'days of ' + connection.day_zone(report).key} |"
+        for report in connection.chosen_reports
+    )
+    filled = f"since {connection.start_date}" if connection.start_date else "from the first run on"
+    return f"""\
+### {provider.title}, account `{connection.account}`
+
+A run loads one **usage date** of `{connection.timezone}` at {connection.at:%H:%M} on the next day, reads the days of
+the look-back again, and fills what the ledger lacks ({filled}).
+
+| Report | Fills | Days |
+| --- | --- | --- |
+{reports}
+
+- **Backfill**: *Trigger → Backfill*; the dates are usage dates, both included.
+- **One range**: *Trigger → Single run* with `from` and `to`; the fewest requests.
+- **A held day** came back empty: the old rows stand until a later fetch confirms it (`ops.event`, `ops.day`).
+- **Query**: schema `marts`. **Provider**: [{provider.docs}]({provider.docs})
+"""

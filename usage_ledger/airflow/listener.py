@@ -1,0 +1,48 @@
+"""Runs at the start of Airflow's own processes.
+
+LocalExecutor copies what tasks print to the scheduler's output unmasked; here Airflow's masker is put before that log
+too. And the scheduler makes sure that every provider's pool exists, at its start and with every run of ours: a task
+whose pool is missing waits for ever.
+"""
+
+import logging
+import sys
+
+from airflow.listeners import hookimpl
+
+log = logging.getLogger(__name__)
+
+
+@hookimpl
+def on_starting(component: object) -> None:
+    """Called in each component, before executors fork."""
+    mask_structlog()
+    if "scheduler" in sys.argv:
+        _ensure_pools()
+
+
+@hookimpl
+def on_dag_run_running(dag_run: object, msg: str) -> None:
+    """Called in the scheduler when a run begins."""
+    if str(getattr(dag_run, "dag_id", "")).startswith("usage_"):
+        _ensure_pools()
+
+
+def mask_structlog() -> None:
+    """Put Airflow's masker before the last processor of this process's log."""
+    import structlog
+    from airflow.sdk.log import mask_logs
+
+    processors = list(structlog.get_config()["processors"])
+    if mask_logs not in processors:
+        structlog.configure(processors=[*processors[:-1], mask_logs, processors[-1]])
+
+
+def _ensure_pools() -> None:
+    from usage_ledger.airflow.store import ensure_pools
+
+    try:
+        for name in ensure_pools():
+            log.warning("made the missing pool %s", name)
+    except Exception:
+        log.exception("pools could not be checked; a task whose pool is missing waits for ever")

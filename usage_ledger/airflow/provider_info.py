@@ -1,0 +1,43 @@
+"""Airflow's provider entry point: one connection type per provider, with its own form. Imports no Airflow."""
+
+from typing import Any
+
+from usage_ledger import __version__
+from usage_ledger.core.model import Provider
+from usage_ledger.providers import PROVIDERS
+
+
+def get_provider_info() -> dict[str, Any]:
+    """What Airflow's UI and provider discovery read."""
+    return {
+        "package-name": "usage-ledger",
+        "name": "Usage Ledger",
+        "description": "What AI providers metered and charged, loaded daily into a warehouse.",
+        "versions": [__version__],
+        "connection-types": [_connection_type(provider) for provider in PROVIDERS.values()],
+    }
+
+
+def hook_class_name(provider: Provider) -> str:
+    """The hook of a provider's connection type, `usage_ledger.airflow.hooks.<Name>Hook`."""
+    return "".join(part.capitalize() for part in provider.name.split("_")) + "Hook"
+
+
+def _connection_type(provider: Provider) -> dict[str, Any]:
+    return {
+        "connection-type": provider.name,
+        "hook-class-name": f"usage_ledger.airflow.hooks.{hook_class_name(provider)}",
+        "hook-name": provider.title,
+        "ui-field-behaviour": {
+            "hidden-fields": ["login", "port", "schema", "extra"],
+            "relabeling": {"password": "API key", "host": "Base URL"},
+            "placeholders": {
+                "password": provider.key_help,
+                "host": f"leave empty for {provider.base_url}; other hosts need USAGE_LEDGER_ALLOWED_HOSTS",
+            },
+        },
+        "conn-fields": {
+            field.name: {"label": field.label, "description": field.help, "schema": {"type": ["string", "null"]}}
+            for field in provider.fields
+        },
+    }

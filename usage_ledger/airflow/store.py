@@ -1,0 +1,74 @@
+"""Writes to Airflow's metadata database, for commands: connections and pools."""
+
+from usage_ledger.airflow.connections import airflow_is_set_up, quiet_airflow
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.model import Provider
+from usage_ledger.providers import PROVIDERS
+
+
+def store_connection(connection_id: str, provider: Provider, *, key: str, account: str, host: str | None) -> None:
+    """Store or replace a connection, its key encrypted. Raises `ConfigError` when it would stand in clear."""
+    _require_airflow()
+    from airflow.models.connection import Connection
+    from airflow.models.crypto import get_fernet
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    if not get_fernet().is_encrypted:
+        raise ConfigError(
+            "Airflow's Fernet key is empty, so the key would be stored in clear",
+            connection=connection_id,
+            next_step="set [core] fernet_key, as `airflow` documents, then connect again",
+        )
+    with create_session() as session:
+        found = session.scalar(select(Connection).where(Connection.conn_id == connection_id))
+        stored = found or Connection(conn_id=connection_id)
+        stored.conn_type = provider.name
+        stored.host = host
+        stored.description = f"{provider.title} account {account}"
+        stored.set_password(key)
+        stored.set_extra('{"account": "%s"}' % account)  # noqa: UP031  the pattern of account ids admits no quote
+        session.add(stored)
+
+
+def delete_connection(connection_id: str) -> bool:
+    """Delete a stored key at once; False when there was none."""
+    _require_airflow()
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        gone = session.execute(delete(Connection).where(Connection.conn_id == connection_id))
+        return bool(gone.rowcount)
+
+
+def ensure_pools() -> list[str]:
+    """Make the pool of every provider that is missing; an existing one keeps its size. Returns those made.
+
+    A task whose pool does not exist would wait for ever without a word.
+    """
+    _require_airflow()
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        known = set(session.scalars(select(Pool.pool)))
+        made = [provider for name, provider in PROVIDERS.items() if name not in known]
+        for provider in made:
+            session.add(
+                Pool(
+                    pool=provider.name,
+                    slots=provider.pool_slots,
+                    description=f"Requests to {provider.title} at a time",
+                    include_deferred=False,
+                )
+            )
+    return [provider.name for provider in made]
+
+
+def _require_airflow() -> None:
+    if not airflow_is_set_up():
+        raise ConfigError("there is no Airflow to store it in", next_step="run `make up` first, or set AIRFLOW_HOME")
+    quiet_airflow()
