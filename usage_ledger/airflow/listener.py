@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def on_starting(component: object) -> None:
-    """Called in each component, before executors fork."""
+    """Called in each component, before executors fork; and in each task's process, which is no `Job`."""
+    if type(component).__name__ != "Job":
+        return
     mask_structlog()
     if "scheduler" in sys.argv:
         _ensure_pools()

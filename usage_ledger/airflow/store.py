@@ -68,6 +68,20 @@ def ensure_pools() -> list[str]:
     return [provider.name for provider in made]
 
 
+def missing_pools() -> list[str]:
+    """The providers without a pool; none are named where there is no Airflow to ask."""
+    if not airflow_is_set_up():
+        return []
+    quiet_airflow()
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        known = set(session.scalars(select(Pool.pool)))
+    return sorted(set(PROVIDERS) - known)
+
+
 def _require_airflow() -> None:
     if not airflow_is_set_up():
         raise ConfigError("there is no Airflow to store it in", next_step="run `make up` first, or set AIRFLOW_HOME")

@@ -139,7 +139,8 @@ def raw_root() -> "AnyPath":
     """Raw storage as Airflow's path object, so that a cloud's credentials may be an Airflow connection."""
     from airflow.sdk import ObjectStoragePath
 
-    return ObjectStoragePath(os.environ.get("USAGE_LEDGER_RAW") or f"file://{local_folder() / 'raw'}")
+    root: AnyPath = ObjectStoragePath(os.environ.get("USAGE_LEDGER_RAW") or f"file://{local_folder() / 'raw'}")
+    return root
 
 
 def _ids(task_id: str) -> list[str]:

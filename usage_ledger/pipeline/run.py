@@ -16,8 +16,8 @@ from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.plan import EARLIEST, Dates, windows
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.ledger import Outcome
+from usage_ledger.warehouse.schema import ensure_schema
 
 log = logging.getLogger(__name__)
 
@@ -107,11 +107,60 @@ def new_run_id() -> str:
     return f"command__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"
 
 
-def note_event(engine: Engine, connection: Connection, kind: str, message: str, next_step: str = "") -> None:
-    """Something of a connection as a whole that a person must know."""
-    in_transaction(
-        engine,
-        lambda cursor: loads.add_event(
-            cursor, connection.id, kind=kind, severity="warning", message=message, next_step=next_step
-        ),
+@dataclass
+class Ran:
+    """What a whole run did: the outcome of each load, and every failure."""
+
+    loads: list[tuple[str, Window, Outcome]] = field(default_factory=list)
+    failures: list[UsageLedgerError] = field(default_factory=list)
+
+    @property
+    def held(self) -> bool:
+        return any(outcome.held for _, _, outcome in self.loads)
+
+
+def run_all(
+    connection: Connection,
+    dates: Dates,
+    *,
+    client: Client,
+    engine: Engine,
+    root: AnyPath,
+    now: datetime,
+    began: Callable[[int], None] = lambda _steps: None,
+    progress: Callable[[str], None] = lambda _step: None,
+) -> Ran:
+    """Extract, transform, validate and load, one process, no scheduler. `began` gets the number of steps."""
+    from usage_ledger.pipeline.load import load
+    from usage_ledger.pipeline.transform import transform
+    from usage_ledger.pipeline.validate import validate
+
+    ensure_schema(engine)
+    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
+    asked = planned(connection, dates, engine=engine, now=now)
+    began(4 * len(asked))
+    done = extract_all(
+        connection,
+        asked,
+        client=client,
+        engine=engine,
+        root=root,
+        run_id=new_run_id(),
+        progress=lambda report, window: progress(f"{report.name} {window}"),
     )
+    ran = Ran(failures=list(done.failures))
+
+    def steps(load_id: str) -> Outcome:
+        transform(connection, load_id, engine=engine, root=root)
+        progress("transformed")
+        validate(connection, load_id, engine=engine, root=root)
+        progress("validated")
+        outcome = load(connection, load_id, engine=engine, root=root)
+        progress("loaded")
+        attempt = loads.load_by_id(engine, load_id)
+        ran.loads.append((attempt.report, attempt.window, outcome))
+        return outcome
+
+    _, failures, _ = each(done.load_ids, steps)
+    ran.failures += failures
+    return ran

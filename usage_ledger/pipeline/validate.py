@@ -1,7 +1,7 @@
 """Validate: a Great Expectations suite, built from the contract, gates the load."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -81,13 +81,16 @@ def check(
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.table)
     batch = asset.add_batch_definition_whole_dataframe("load").get_batch(batch_parameters={"dataframe": frame})
-    suite = gx.ExpectationSuite(name=table.table, expectations=list(suite_of(table, rows, window, set(bucket_seconds))))
+    rules = suite_of(table, rows, window, set(bucket_seconds), empty=_empty_columns(rows_table))
+    suite = gx.ExpectationSuite(name=table.table, expectations=list(rules))
     results = batch.validate(suite, result_format={"result_format": "COMPLETE", "partial_unexpected_count": SAMPLES})
     return [_finding(result, rows_table) for result in results.results if not result.success]
 
 
-def suite_of(table: Contract, rows: int, window: Window | None, bucket_seconds: set[int]) -> Iterable[gxe.Expectation]:
-    """The contract's rules, and what the load's window and note say."""
+def suite_of(
+    table: Contract, rows: int, window: Window | None, bucket_seconds: set[int], *, empty: Collection[str] = ()
+) -> Iterable[gxe.Expectation]:
+    """The contract's rules, and what the load's window and note say. An `empty` column has no smallest value."""
     yield gxe.ExpectTableRowCountToEqual(value=rows)
     for column in table.columns:
         if column.required:
@@ -97,7 +100,7 @@ def suite_of(table: Contract, rows: int, window: Window | None, bucket_seconds: 
                 column=column.name, value_set=list(column.valid_values), severity=_severity(column)
             )
     yield gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.primary_key))
-    for name in table.non_negative:
+    for name in set(table.non_negative).difference(empty):
         yield gxe.ExpectColumnMinToBeBetween(column=name, min_value=0)
     for part, whole in table.at_most:
         yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
@@ -107,6 +110,10 @@ def suite_of(table: Contract, rows: int, window: Window | None, bucket_seconds: 
         days = [day.isoformat() for day in window]
         yield gxe.ExpectColumnValuesToBeInSet(column="usage_date", value_set=days)
         yield gxe.ExpectColumnValuesToBeInSet(column=BUCKET_SECONDS, value_set=sorted(bucket_seconds))
+
+
+def _empty_columns(rows_table: pa.Table) -> list[str]:
+    return [name for name in rows_table.column_names if rows_table.column(name).null_count == rows_table.num_rows]
 
 
 def _severity(column: Column) -> str:
@@ -157,16 +164,25 @@ def _finding(result: Any, rows_table: pa.Table) -> Finding:
         for key in ("column", "column_list", "column_A", "column_B")
         if key in configuration.kwargs
     ]
-    indices = (found.get("unexpected_index_list") or [])[:SAMPLES]
+    indices = (found.get("unexpected_index_list") or _below_zero(configuration, rows_table))[:SAMPLES]
     samples = tuple(_row(rows_table, index) for index in indices) or (
         (f"observed {found['observed_value']}",) if "observed_value" in found else ()
     )
     return Finding(
         f"{configuration.type}({', '.join(columns)})",
-        found.get("unexpected_count", rows_table.num_rows),
+        found.get("unexpected_count", len(_below_zero(configuration, rows_table)) or rows_table.num_rows),
         samples,
         critical=configuration.severity != "warning",
     )
+
+
+def _below_zero(configuration: Any, rows_table: pa.Table) -> list[int]:
+    """The rows behind a smallest value below zero; that rule alone looks at a column as a whole."""
+    if configuration.type != "expect_column_min_to_be_between":
+        return []
+    column = rows_table.column(configuration.kwargs["column"])
+    below = pc.less(column, pa.scalar(0).cast(column.type))
+    return [int(index) for index in pc.indices_nonzero(below.fill_null(False)).to_pylist()]
 
 
 def _row(rows_table: pa.Table, index: Any) -> str:

@@ -1,0 +1,52 @@
+# Usage Ledger. `make` alone lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/usage-ledger
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test check fix lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# Pinned and hashed; byte-compiled, because that halves every start.
+$(STAMP): requirements.lock requirements-uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "  installing the environment …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-uv.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+environment: $(STAMP) ## Make the environment: pinned, hashed, byte-compiled
+
+demo: $(STAMP) ## See it work: sandbox provider, real Airflow, 14 days of usage in PostgreSQL
+	@$(RUN) stack demo
+
+up: $(STAMP) ## Start the local stack: PostgreSQL and Airflow
+	@$(RUN) stack up
+
+down: ## Stop what `make demo` or `make up` started
+	@test -x $(RUN) && $(RUN) stack down || echo "nothing was installed, so nothing runs"
+
+test: $(STAMP) ## Run every test
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## Lint, types, data contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@for contract in data_contracts/*.yaml; do $(BIN)/datacontract lint $$contract > /dev/null || exit 1; done
+	@echo "all checks passed"
+
+fix: $(STAMP) ## Format, and mend what the linter can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(STAMP) ## Lock the newest allowed versions, with hashes
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements.lock
+
+clean: down ## Remove the environment and the local stack with its data
+	@rm -rf .venv .local

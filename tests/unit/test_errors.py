@@ -1,0 +1,81 @@
+"""Every error says in one line what happened, where, and what to do next."""
+
+import inspect
+import pickle
+
+import pytest
+
+from usage_ledger.core import errors
+from usage_ledger.core.redaction import MASK, protect
+
+FAMILIES = (errors.PersonMustAct, errors.TryAgain, errors.Hold)
+ALL = [found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, errors.UsageLedgerError)]
+LEAVES = [found for found in ALL if not found.__subclasses__()]
+
+
+def test_an_error_says_what_where_and_the_next_step() -> None:
+    error = errors.BadKey("the key was refused.", connection="acme", report="usage", window="2026-09-01")
+    assert str(error) == (
+        "the key was refused (connection acme, report usage, window 2026-09-01): "
+        "store a valid key with `usage-ledger connect` or in the Airflow connection's password."
+    )
+
+
+def test_a_place_that_is_not_known_is_not_named() -> None:
+    assert (
+        str(errors.TooLarge("it is large", report="cost")) == "it is large (report cost): ask for fewer days at once."
+    )
+    assert str(errors.UsageLedgerError("it broke")) == "it broke."
+
+
+def test_the_first_to_know_the_place_is_kept() -> None:
+    error = errors.Shape("odd", report="usage").about(connection="acme", report="cost", window="2026-09-01")
+    assert (error.connection, error.report, error.window) == ("acme", "usage", "2026-09-01")
+
+
+def test_the_callers_next_step_replaces_the_default() -> None:
+    assert str(errors.BadKey("no", next_step="ask Jo")) == "no: ask Jo."
+
+
+def test_every_error_tells_a_next_step_by_itself() -> None:
+    assert [cls.__name__ for cls in LEAVES if not cls("it happened").next_step] == []
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_every_error_is_one_sentence_on_one_line(cls: type[errors.UsageLedgerError]) -> None:
+    text = str(cls("broken\r\nhere\x1b[31m\x00\u2028\x85 now", connection="acme", next_step="look again"))
+    assert text.isprintable()
+    assert text.startswith("broken\\r\\nhere\\x1b[31m")
+    assert text.endswith(" (connection acme): look again.")
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_every_error_has_one_docstring_line_and_one_family(cls: type[errors.UsageLedgerError]) -> None:
+    assert cls.__doc__
+    if cls is not errors.UsageLedgerError:
+        assert len(cls.__doc__.strip().splitlines()) == 1
+        assert sum(issubclass(cls, family) for family in FAMILIES) == 1
+
+
+def test_long_texts_are_cut() -> None:
+    assert len(errors.BadRequest("x" * 10_000).what) <= 2000
+
+
+def test_a_key_is_in_no_part_of_an_error() -> None:
+    key = "fw_error-secret-7Hq2LmZx"
+    protect(key)
+    error = errors.BadRequest(f"refused {key}\n", next_step=f"do not send {key}")
+    for text in (str(error), repr(error), str(error.args), error.what):
+        assert key not in text
+    assert MASK in error.what
+
+
+def test_a_rate_limit_keeps_its_wait() -> None:
+    error = errors.RateLimited("slow down", retry_after=7.5, report="usage")
+    assert (error.retry_after, error.report, str(error.args)) == (7.5, "usage", "('slow down',)")
+
+
+def test_an_error_survives_a_process_boundary() -> None:
+    sent = errors.RateLimited("slow down", retry_after=7.5, connection="acme", next_step="wait")
+    came = pickle.loads(pickle.dumps(sent))  # noqa: S301  our own bytes
+    assert (str(came), came.retry_after) == (str(sent), 7.5)

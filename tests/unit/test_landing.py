@@ -1,0 +1,383 @@
+"""What was sent is what is kept; only a manifest makes it count; nothing is written outside of its folder."""
+
+import errno
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from upath import UPath
+
+from usage_ledger.core import errors
+from usage_ledger.core.project import ROOT
+from usage_ledger.core.windows import DAY, Window
+from usage_ledger.http.client import Answer
+from usage_ledger.pipeline.connections import connection_from
+from usage_ledger.pipeline.extract import land, request, without
+from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.storage.files import AnyPath, read_whole, write_whole
+from usage_ledger.storage.landing import Landing, Manifest, connection_key, landed_pages, load_folder, manifest_of
+
+D = date(2026, 9, 14)
+WINDOW = Window(D, D + DAY)
+LOAD = "0b0e7f0a-4a4e-4b51-9d7c-3a8f3a5f6d11"
+ACME = connection_from("acme", {"provider": "fireworks", "account": "acme"}, "acme.yaml")
+USAGE = FIREWORKS.report("usage")
+ASKED = datetime(2026, 9, 15, 3, tzinfo=UTC)
+PAGES = [
+    '{ "serverlessCosts" : [ {"promptTokens":"9007199254740993","x":1.10} ],\n"nextPageToken":"é\\u00e9" }'.encode(),
+    b'{"serverlessCosts": [], "dedicatedCosts": null}\n',
+]
+HOSTILE = [
+    "..",
+    "../..",
+    "a/b",
+    "a/b/../c",
+    "/etc",
+    "\0",
+    "a\0b",
+    "x" * 250,
+    "C:/x",
+    ".",
+    "",
+    "a b",
+    "é",
+    "Ä",
+    "%2e%2e",
+]
+
+
+class Provider:
+    """Stands where the client does: these bodies, one a page, and these accounts."""
+
+    def __init__(self, *bodies: bytes, accounts: tuple[str, ...] = ("acme",)) -> None:
+        self.bodies, self.accounts, self.listings = bodies, list(accounts), 0
+
+    def pages(self, path: str, parameters: Any, _paging: object) -> Iterator[Answer]:
+        for body in self.bodies:
+            yield Answer(path, parameters, body, 200, ASKED)
+
+    def listed(self, _listing: object, **_values: str) -> Iterator[tuple[Answer, list[str]]]:
+        self.listings += 1
+        yield Answer("/v1/accounts", (), b"{}", 200, ASKED), self.accounts
+
+
+def landed(root: AnyPath, *bodies: bytes, **more: Any) -> tuple[AnyPath, Manifest]:
+    _, uri = land(ACME, USAGE, WINDOW, LOAD, client=Provider(*bodies or PAGES, **more), root=root)  # type: ignore[arg-type]
+    folder = load_folder(root, uri)
+    return folder, manifest_of(folder)
+
+
+def bodies_of(folder: AnyPath, manifest: Manifest) -> list[bytes]:
+    return [body for _, body in landed_pages(folder, manifest)]
+
+
+def test_pages_are_landed_byte_for_byte_and_the_manifest_says_what_was_asked(tmp_path: Path) -> None:
+    folder, manifest = landed(tmp_path)
+    assert bodies_of(folder, manifest) == PAGES
+    assert [page.sha256 for page in manifest.pages] == [hashlib.sha256(body).hexdigest() for body in PAGES]
+    assert [page.bytes for page in manifest.pages] == list(map(len, PAGES))
+    assert (manifest.load_id, manifest.connection_id, manifest.report) == (LOAD, "acme", "usage")
+    assert (manifest.window, manifest.day_zone, manifest.fetched_at) == (WINDOW, "UTC", ASKED)
+    assert manifest.declaration == USAGE.declaration()
+    sent = dict(manifest.pages[0].parameters)
+    assert (sent["startTime"], sent["endTime"]) == ("2026-09-14T00:00:00Z", "2026-09-15T00:00:00Z")
+    assert manifest.pages[0].path == "/v1/accounts/acme/billingUsage"
+    assert str(folder) == str(
+        tmp_path / "fireworks" / connection_key("acme") / "usage" / "2026-09-14_2026-09-15" / LOAD
+    )
+    assert sorted(path.name for path in Path(str(folder)).iterdir()) == [
+        "manifest.json",
+        "page-00000.json.zst",
+        "page-00001.json.zst",
+    ]
+
+
+def test_a_request_is_from_local_midnight_to_local_midnight() -> None:
+    west = connection_from("w", {"provider": "fireworks", "account": "a", "timezone": "America/Los_Angeles"}, "w.yaml")
+    sent = dict(request(west, USAGE, Window(date(2026, 10, 31), date(2026, 11, 2))))
+    assert (sent["startTime"], sent["endTime"]) == ("2026-10-31T07:00:00Z", "2026-11-02T08:00:00Z")
+    assert sent["timezone"] == "America/Los_Angeles"
+    assert "annotations.team" in sent["groupBy"]
+
+
+@given(bodies=st.lists(st.binary(min_size=1, max_size=200), min_size=1, max_size=4))
+def test_any_bytes_come_back_equal(bodies: list[bytes]) -> None:
+    root = UPath("memory://any-bytes")
+    landing = Landing.begin(root, "fireworks", "acme", "usage", WINDOW, LOAD)
+    for body in bodies:
+        landing.page(body, path="/x", parameters=(), status=200, asked_at=ASKED)
+    manifest = Manifest(
+        *(LOAD, "acme", "fireworks", "acme", "usage", WINDOW.first, WINDOW.end, "UTC", "d", ASKED, landing.pages)
+    )
+    folder = load_folder(root, landing.commit(manifest))
+    assert bodies_of(folder, manifest_of(folder)) == bodies
+
+
+# The commit mark
+
+
+class FullDisk:
+    """A path whose nth file cannot be written."""
+
+    def __init__(self, path: Path, failing: int, opened: list[str]) -> None:
+        self.path, self.failing, self.opened = path, failing, opened
+
+    def __truediv__(self, name: str) -> "FullDisk":
+        return FullDisk(self.path / name, self.failing, self.opened)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def open(self, mode: str = "r") -> IO[Any]:
+        if "w" in mode:
+            self.opened.append(self.path.name)
+            if len(self.opened) == self.failing:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.path.open(mode)
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_without_every_page_there_is_no_manifest(tmp_path: Path, failing: int) -> None:
+    opened: list[str] = []
+    with pytest.raises(errors.StorageRefused, match="No space left"):
+        landed(FullDisk(tmp_path, failing, opened))
+    assert opened == ["page-00000.json.zst", "page-00001.json.zst", "manifest.json"][:failing]
+    assert list(tmp_path.rglob("manifest.json")) == []
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_local_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    target = tmp_path / "folder" / "file"
+    write_whole(target, b"old")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((os, "fsync") if failing == "fsync" else (Path, "replace")), refuse)
+        with pytest.raises(errors.StorageRefused):
+            write_whole(target, b"new content")
+    assert target.read_bytes() == b"old"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_provider_that_breaks_off_between_pages_leaves_no_manifest(tmp_path: Path) -> None:
+    class Breaking(Provider):
+        def pages(self, path: str, parameters: Any, paging: object) -> Iterator[Answer]:
+            yield from super().pages(path, parameters, paging)
+            raise errors.IncompleteAnswer("it broke off")
+
+    with pytest.raises(errors.IncompleteAnswer):
+        land(ACME, USAGE, WINDOW, LOAD, client=Breaking(*PAGES), root=tmp_path)  # type: ignore[arg-type]
+    assert len(list(tmp_path.rglob("page-*"))) == 2
+    assert list(tmp_path.rglob("manifest.json")) == []
+
+
+def test_two_loads_of_one_window_lie_apart(tmp_path: Path) -> None:
+    for load_id in ("one", "two"):
+        land(ACME, USAGE, WINDOW, load_id, client=Provider(*PAGES), root=tmp_path)  # type: ignore[arg-type]
+    assert len(list(tmp_path.rglob("manifest.json"))) == 2
+
+
+# Evidence for an answer without rows
+
+
+def test_the_account_is_listed_only_when_no_row_came(tmp_path: Path) -> None:
+    full, empty = Provider(b'{"dedicatedCosts": [{}]}'), Provider(b'{"serverlessCosts": []}')
+    for number, provider in enumerate((full, empty)):
+        land(ACME, USAGE, WINDOW, str(number), client=provider, root=tmp_path)  # type: ignore[arg-type]
+    assert (full.listings, empty.listings) == (0, 1)
+
+
+def test_an_empty_answer_of_an_account_that_the_key_does_not_see_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(errors.WrongAccount, match="beta"):
+        landed(tmp_path, b"{}", accounts=("beta",))
+    assert list(tmp_path.rglob("manifest.json")) == []
+
+
+# Damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[:-3], lambda data: data[:9] + bytes([data[9] ^ 1]) + data[10:], lambda _: b"", lambda _: b"{}"],
+    ids=["cut", "bit flipped", "emptied", "not packed"],
+)
+def test_a_damaged_page_is_never_read_as_data(tmp_path: Path, damage: Any) -> None:
+    folder, manifest = landed(tmp_path)
+    path = Path(str(folder)) / "page-00000.json.zst"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(errors.RawCorrupt, match="page-00000"):
+        bodies_of(folder, manifest)
+
+
+def test_a_page_in_anothers_place_is_found(tmp_path: Path) -> None:
+    folder, manifest = landed(tmp_path)
+    one, two = (Path(str(folder)) / page.file for page in manifest.pages)
+    two.replace(one)
+    with pytest.raises(errors.RawCorrupt):
+        bodies_of(folder, manifest)
+
+
+def test_a_missing_page_is_refused(tmp_path: Path) -> None:
+    folder, manifest = landed(tmp_path)
+    (Path(str(folder)) / "page-00001.json.zst").unlink()
+    with pytest.raises(errors.StorageRefused):
+        bodies_of(folder, manifest)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"load_id": 7}'])
+def test_a_damaged_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    folder, _ = landed(tmp_path)
+    (Path(str(folder)) / "manifest.json").write_text(text)
+    with pytest.raises(errors.RawCorrupt, match="manifest"):
+        manifest_of(folder)
+
+
+def test_a_folder_without_manifest_is_no_load(tmp_path: Path) -> None:
+    with pytest.raises(errors.StorageRefused):
+        manifest_of(tmp_path)
+
+
+# Keys and addresses
+
+
+def test_keys_of_hostile_ids_are_one_plain_segment_and_never_equal(tmp_path: Path) -> None:
+    keys = {found: connection_key(found) for found in (*HOSTILE, "acme", "acme_", "acme-", "a_b", "a-b")}
+    assert len(set(keys.values())) == len(keys)
+    for key in keys.values():
+        assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+        assert len(key) <= 60
+    for found in HOSTILE:
+        landing = Landing.begin(tmp_path, "fireworks", found, "usage", WINDOW, LOAD)
+        assert Path(str(landing.folder)).resolve().is_relative_to(tmp_path / "fireworks")
+
+
+@given(st.text(), st.text())
+def test_two_ids_never_share_a_key(one: str, other: str) -> None:
+    assert (connection_key(one) == connection_key(other)) is (one == other)
+
+
+def test_one_id_has_one_key_for_ever() -> None:
+    assert connection_key("acme_eu") == "acme-eu-" + hashlib.sha256(b"acme_eu").hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/elsewhere/load/manifest.json",
+        "{root}-other/load/manifest.json",
+        "{root}/../other/load/manifest.json",
+        "{root}/fireworks/../../other/manifest.json",
+        "{root}",
+        "s3://bucket/load/manifest.json",
+        "",
+    ],
+)
+def test_a_manifest_outside_of_the_root_is_refused(tmp_path: Path, address: str) -> None:
+    with pytest.raises(errors.StorageRefused):
+        load_folder(tmp_path / "raw", address.format(root=tmp_path / "raw"))
+
+
+def test_an_object_store_serves_as_well(tmp_path: Path) -> None:
+    root = UPath("memory://raw-of-landing")
+    folder, manifest = landed(root)
+    assert bodies_of(folder, manifest) == PAGES
+    assert read_whole(folder / "manifest.json").startswith(b"{")
+    with pytest.raises(errors.StorageRefused):
+        load_folder(root, "memory://another/manifest.json")
+
+
+OBJECT_STORAGE = """
+import sys
+from airflow.sdk import ObjectStoragePath
+from test_landing import PAGES, bodies_of, landed
+root = ObjectStoragePath(sys.argv[1])
+folder, manifest = landed(root)
+assert bodies_of(folder, manifest) == PAGES
+print(type(folder).__name__, folder)
+"""
+
+
+def test_airflows_own_path_serves_as_well(tmp_path: Path) -> None:
+    """In a process of its own, because Airflow reads its settings once and for all."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(Path(__file__).parent))),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", OBJECT_STORAGE, f"file://{tmp_path}/raw"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (found,) = (tmp_path / "raw").rglob("manifest.json")
+    assert json.loads(found.read_text())["load_id"] == LOAD
+    assert f" {found.parent}" in done.stdout
+
+
+# Cuts
+
+
+@pytest.mark.parametrize(
+    ("paths", "body", "left"),
+    [
+        ((), b'{ "a" : 1.10 }', b'{ "a" : 1.10 }'),
+        (
+            ("items/*/key",),
+            b'{"items":[{"key":"s","n":1.10},{"n":2}],"t":"x"}',
+            {"items": [{"n": 1.1}, {"n": 2}], "t": "x"},
+        ),
+        (("items/*/key",), b'{"items":null}', {"items": None}),
+        (("items/*/key",), b'{"items":{"key":"s"}}', {"items": {"key": "s"}}),
+        (("items/*/key",), b'{"other":1}', {"other": 1}),
+        (("a/b",), b'{"a":{"b":"s","c":1}}', {"a": {"c": 1}}),
+        (("a",), b'[{"a":1}]', [{"a": 1}]),
+    ],
+)
+def test_cut_paths_are_dropped_and_nothing_else(paths: tuple[str, ...], body: bytes, left: Any) -> None:
+    found = without(body, paths)
+    assert found == left if isinstance(left, bytes) else json.loads(found) == left
+
+
+def test_a_cut_keeps_the_literal_form_of_numbers() -> None:
+    assert b"1.10" in without(b'{"key": "s", "n": 1.10, "big": 9007199254740993}', ("key",))
+
+
+def test_the_names_report_lands_no_mail_address_and_no_key_fragment(tmp_path: Path) -> None:
+    body = b'{"apiKeys":[{"keyId":"k1","displayName":"bot","email":"jo@x.example","key":"fw_123","prefix":"fw_1"}]}'
+
+    class Names(Provider):
+        def listed(self, _listing: object, **_values: str) -> Iterator[tuple[Answer, list[str]]]:
+            people = b'{"users":[{"name":"accounts/acme/users/jo","email":"jo@x.example","displayName":"Jo Doe"}]}'
+            yield Answer("/users", (), people, 200, ASKED), ["jo"]
+
+    report = FIREWORKS.report("api_keys")
+    _, uri = land(ACME, report, WINDOW, LOAD, client=Names(body), root=tmp_path)  # type: ignore[arg-type]
+    folder = load_folder(tmp_path, uri)
+    manifest = manifest_of(folder)
+    assert [(page.rows, page.labels) for page in manifest.pages] == [(False, {}), (True, {"user": "jo"})]
+    assert manifest.cut == list(report.cut)
+    pages = [page for page in manifest.pages if not page.rows]
+    kept = b"".join(body for _, body in landed_pages(folder, manifest))
+    people = read_whole(folder / pages[0].file)
+    assert json.loads(kept) == {"apiKeys": [{"keyId": "k1", "displayName": "bot"}]}
+    assert json.loads(zstandard.decompress(people)) == {"users": [{"name": "accounts/acme/users/jo"}]}

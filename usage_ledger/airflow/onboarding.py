@@ -1,0 +1,103 @@
+"""Adds and checks connections, for commands: verify first, then register, store, and write the YAML."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import Engine
+
+from usage_ledger.airflow.store import delete_connection, ensure_pools, store_connection
+from usage_ledger.core.errors import AccessDenied, BadKey, ConfigError
+from usage_ledger.core.project import connections_folder
+from usage_ledger.core.windows import DAY, Window, last_complete_date
+from usage_ledger.http.address import base_url
+from usage_ledger.http.client import Client, fill
+from usage_ledger.pipeline.connections import Connection, connection_from, find_connection
+from usage_ledger.pipeline.extract import request as window_request
+from usage_ledger.pipeline.extract import verify_account
+from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.schema import ensure_schema
+
+
+@dataclass
+class Readable:
+    """What a key can read: report names, and for the others why not."""
+
+    reports: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def readable(connection: Connection, client: Client) -> Readable:
+    """Verify account and key, and ask each report for its last complete date. Raises `AccessDenied`, `TryAgain`."""
+    verify_account(connection, client)
+    found = Readable()
+    for report in connection.chosen_reports:
+        day = last_complete_date(datetime.now(UTC), connection.day_zone(report))
+        path = report.per.path if report.per else report.path
+        parameters = report.per.parameters if report.per else window_request(connection, report, Window(day, day + DAY))
+        try:
+            client.ask(fill(path, {"account": connection.account}), parameters)
+        except BadKey:
+            raise
+        except AccessDenied as error:
+            found.refused[report.name] = error.what
+        else:
+            found.reports.append(report.name)
+    return found
+
+
+def connect(
+    connection_id: str, document: dict[str, Any], *, key: str, host: str | None, engine: Engine
+) -> tuple[Connection, Readable, Path]:
+    """Verify a new account, store its key in Airflow, and write its YAML; returns where.
+
+    The same id and account again replaces the key. Raises `ConfigError` for another account under a known id or a known
+    account under another id, and what `readable` raises; then nothing is stored or written.
+    """
+    connection = connection_from(connection_id, document, f"{connection_id}.yaml")
+    path = connections_folder() / f"{connection_id}.yaml"
+    if path.exists():
+        known = find_connection(connection_id)
+        if (known.provider, known.account) != (connection.provider, connection.account):
+            raise ConfigError(
+                f"{path.name} is account {known.account} of {known.provider}",
+                connection=connection_id,
+                next_step="choose another id",
+            )
+    url = base_url(connection.declared, host)
+    with Client(connection.declared, base_url=url, key=key, account=connection.account) as client:
+        found = readable(connection, client)
+    chosen = [report.name for report in connection.declared.reports if not report.snapshot]
+    refused = [name for name in chosen if name in found.refused]
+    if set(chosen) <= set(refused):
+        raise AccessDenied(
+            found.refused[chosen[0]], connection=connection_id, next_step="use a key that may read billing"
+        )
+    if refused and connection.reports is None:
+        document = document | {"reports": [name for name in chosen if name not in refused]}
+        connection = connection_from(connection_id, document, path.name)
+    ensure_schema(engine)
+    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
+    ensure_pools()
+    store_connection(connection.id, connection.declared, key=key, account=connection.account, host=host)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return connection, found, path
+
+
+def disconnect(connection_id: str, engine: Engine) -> tuple[bool, Path | None]:
+    """Delete the stored key, then retire the connection: its file goes, its data stay.
+
+    Returns whether a key was stored, and the file that was removed.
+    """
+    gone = delete_connection(connection_id)
+    path = connections_folder() / f"{connection_id}.yaml"
+    removed = path if path.is_file() else None
+    if removed:
+        removed.unlink()
+    ensure_schema(engine)
+    loads.execute(engine, "ops/retire_connection", {"connection_id": connection_id})
+    return gone, removed

@@ -1,0 +1,12 @@
+"""What the executor's parent process loads, so that its forked tasks have it: imports alone."""
+
+import great_expectations  # noqa: F401
+import pandas  # noqa: F401
+
+import usage_ledger.airflow.dag
+import usage_ledger.airflow.tasks
+import usage_ledger.pipeline.load
+import usage_ledger.pipeline.run
+import usage_ledger.pipeline.transform
+import usage_ledger.pipeline.validate
+import usage_ledger.warehouse.schema  # noqa: F401

@@ -1,0 +1,341 @@
+"""The command `usage-ledger`: thin commands over the pipeline. Data on standard output, the rest on standard error.
+
+Modules are imported where they are used, so that help and simple commands start at once.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from usage_ledger import __version__
+from usage_ledger.core.errors import BadWindow, ConfigError, UsageLedgerError
+from usage_ledger.core.redaction import redact
+
+DONE, FAILED, WRONG_USAGE, HELD = 0, 1, 2, 3
+
+app = typer.Typer(
+    help="What your AI providers metered, who used it, and whether it equals the bill.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+stack_app = typer.Typer(
+    help="The local stack: embedded PostgreSQL, Airflow, the sandbox provider.", no_args_is_help=True
+)
+app.add_typer(stack_app, name="stack")
+
+ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection's id: the stem of its YAML file.")]
+Json = Annotated[bool, typer.Option("--json", help="Data as JSON on standard output.")]
+Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD")]
+
+
+@app.callback()
+def options(
+    context: typer.Context, debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.")] = False
+) -> None:
+    from usage_ledger.report import log_to_stderr
+
+    log_to_stderr(debug=debug)
+    context.obj = debug
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def connect(
+    provider: Annotated[str, typer.Argument(help="The provider's name, such as fireworks.")],
+    connection_id: ConnectionId,
+    account: Annotated[str, typer.Option(help="The provider's own id of the account.")],
+    timezone: Annotated[str, typer.Option(help="Day boundary: an IANA time zone.")] = "UTC",
+    at: Annotated[str, typer.Option(help="Local time of the daily run.")] = "03:00",
+    start_date: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="History to fill.")] = None,
+    host: Annotated[str | None, typer.Option(help="Another base URL; must be allowed.")] = None,
+) -> None:
+    """Verify a key, store it in Airflow, and write the connection's YAML. The key is asked for, or read from input."""
+    from usage_ledger.airflow.onboarding import connect as add
+    from usage_ledger.pipeline.connections import connection_from
+    from usage_ledger.report import day_option, say
+
+    document: dict[str, Any] = {"provider": provider, "account": account, "timezone": timezone, "at": at}
+    if start_date:
+        document["start_date"] = day_option(start_date, "--start-date")
+    _as_usage(lambda: connection_from(connection_id, document, "the command"))
+    engine = _warehouse()
+    key = _asked_key(provider)
+    connection, found, path = add(connection_id, document, key=key, host=host, engine=engine)
+    say(f"connected {connection_id}: account {account} can read {', '.join(found.reports)}")
+    for name, why in found.refused.items():
+        say(f"left out {name}: {why}")
+    say(f"wrote {path}; the Dag usage_{connection.id} appears within a minute and runs by itself")
+    say(f"try it now: usage-ledger run {connection.id}")
+
+
+@app.command()
+def check(connection_id: ConnectionId, json: Json = False) -> None:
+    """Verify a connection's key and say what it can read."""
+    from usage_ledger.airflow.onboarding import readable
+    from usage_ledger.airflow.store import missing_pools
+    from usage_ledger.report import print_json, say
+
+    connection, client = _client(connection_id)
+    with client:
+        found = readable(connection, client)
+    pools = missing_pools()
+    if json:
+        print_json(
+            {"connection_id": connection_id, "reads": found.reports, "refused": found.refused, "missing_pools": pools}
+        )
+    else:
+        say(f"{connection_id}: the key is valid and sees account {connection.account}")
+        say(f"it can read {', '.join(found.reports)}")
+        for name, why in found.refused.items():
+            say(f"it cannot read {name}: {why}")
+    if connection.provider in pools:
+        raise ConfigError(
+            f"Airflow has no pool {connection.provider}; its tasks would wait for ever",
+            next_step="run `usage-ledger pools`",
+        )
+    if set(found.refused) & {report.name for report in connection.chosen_reports if not report.snapshot}:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def run(
+    connection_id: ConnectionId,
+    first: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First usage date.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last usage date, included.")] = None,
+    json: Json = False,
+) -> None:
+    """Extract, transform, validate and load in this process; without dates, the last complete usage date."""
+    from usage_ledger.pipeline.plan import asked_range
+    from usage_ledger.pipeline.run import run_all
+    from usage_ledger.report import Progress, print_run
+
+    connection, client = _client(connection_id)
+    now = datetime.now(UTC)
+    dates = asked_range(first, last, now=now, connection=connection)
+    engine = _warehouse()
+    with client, Progress(connection_id) as bar:
+        ran = run_all(
+            connection,
+            dates,
+            client=client,
+            engine=engine,
+            root=_root(),
+            now=now,
+            began=bar.begin,
+            progress=bar.advance,
+        )
+    print_run(ran, as_json=json)
+    if ran.failures:
+        raise typer.Exit(FAILED)
+    if ran.held:
+        raise typer.Exit(HELD)
+
+
+@app.command()
+def status(
+    connection_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One connection; all without.")] = None,
+    json: Json = False,
+) -> None:
+    """Coverage by day, last sync, open events."""
+    from usage_ledger.report import print_status
+    from usage_ledger.warehouse import status as asked
+    from usage_ledger.warehouse.schema import ensure_schema
+
+    engine = _warehouse()
+    ensure_schema(engine)
+    found = asked.connections(engine, connection_id)
+    if connection_id and not found:
+        raise ConfigError(
+            f"the warehouse knows no connection {connection_id!r}", next_step=f"usage-ledger run {connection_id}"
+        )
+    details = (asked.days(engine, connection_id), asked.events(engine, connection_id)) if connection_id else ([], [])
+    print_status(found, *details, as_json=json)
+
+
+@app.command()
+def disconnect(connection_id: ConnectionId) -> None:
+    """Delete the stored key at once; the data stay."""
+    from usage_ledger.airflow.onboarding import disconnect as remove
+    from usage_ledger.report import say
+
+    gone, path = remove(_checked(connection_id), _warehouse())
+    if not gone and path is None:
+        raise ConfigError(f"there is no connection {connection_id!r}", next_step="see `usage-ledger status`")
+    say(f"deleted the key of {connection_id}" if gone else f"Airflow held no key of {connection_id}")
+    if path is not None:
+        say(f"removed {path}; the data stay")
+
+
+@app.command()
+def pools() -> None:
+    """Make every provider's Airflow pool that is missing."""
+    from usage_ledger.airflow.store import ensure_pools
+    from usage_ledger.report import say
+
+    _adopt()
+    made = ensure_pools()
+    say(f"made the pools {', '.join(made)}" if made else "every pool exists")
+
+
+@app.command()
+def psql() -> None:
+    """Open psql on the warehouse."""
+    from usage_ledger.report import exec_psql
+
+    exec_psql(_warehouse().url)
+
+
+@app.command()
+def sandbox(
+    account: Annotated[list[str] | None, typer.Option(help="An account to serve; repeat for more.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8600,
+    key_file: Annotated[Path | None, typer.Option(help="File that holds the key; else it is read from input.")] = None,
+    seed: int = 1,
+    keys: int = 6,
+    models: int = 4,
+    deployments: int = 2,
+    training_jobs: int = 1,
+) -> None:
+    """Serve a stand-in for the providers' APIs with known truth."""
+    from usage_ledger.sandbox.app import create_app, serve
+    from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+
+    key = key_file.read_text(encoding="utf-8").strip() if key_file else _asked_key("the sandbox")
+    truths = [
+        FireworksTruth(
+            seed=seed, account=name, keys=keys, models=models, deployments=deployments, training_jobs=training_jobs
+        )
+        for name in account or ["sandbox"]
+    ]
+    serve(create_app(truths, key, now=lambda: datetime.now(UTC)), host=host, port=port)
+
+
+@stack_app.callback()
+def stack_options() -> None:
+    import os
+
+    from usage_ledger.local.settings import stack_environment
+
+    os.environ.update(stack_environment())  # before anything imports Airflow, which reads it once
+
+
+@stack_app.command("up")
+def stack_up(with_sandbox: Annotated[bool, typer.Option("--sandbox")] = False) -> None:
+    """Start the local stack and wait until it is healthy."""
+    from usage_ledger.local.demo import start
+
+    start(sandbox=with_sandbox)
+
+
+@stack_app.command("down")
+def stack_down() -> None:
+    """Stop what the local stack started, and nothing else."""
+    from usage_ledger.local.stack import down
+    from usage_ledger.report import say
+
+    stopped = down()
+    say(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@stack_app.command("demo")
+def stack_demo(days: Annotated[int, typer.Option(help="How many days to backfill.")] = 14) -> None:
+    """Start everything, backfill the last days through Airflow, and print the ledger's totals."""
+    from usage_ledger.local.demo import demo
+
+    demo(days)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on standard error and an exit code, never a traceback."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except BadWindow as error:
+        _fail(error, WRONG_USAGE, debug)
+    except WrongUsage as error:
+        _fail(error, WRONG_USAGE, debug)
+    except UsageLedgerError as error:
+        _fail(error, FAILED, debug)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+class WrongUsage(ConfigError):
+    """The command's own words are wrong."""
+
+
+def _fail(error: UsageLedgerError, code: int, debug: bool) -> None:
+    if debug:
+        raise error
+    typer.echo(f"usage-ledger: {redact(str(error))}", err=True)
+    sys.exit(code)
+
+
+def _as_usage(work: Any) -> Any:
+    try:
+        return work()
+    except ConfigError as error:
+        raise WrongUsage(error.what, next_step=error.next_step) from None
+
+
+def _checked(connection_id: str) -> str:
+    from usage_ledger.pipeline.connections import checked_id
+
+    return str(_as_usage(lambda: checked_id(connection_id)))
+
+
+def _asked_key(provider: str) -> str:
+    """The key, without echo from a terminal, else the first line of standard input."""
+    import getpass
+
+    if sys.stdin.isatty():
+        return getpass.getpass(f"API key of {provider}: ").strip()
+    return sys.stdin.readline().strip()
+
+
+def _adopt() -> None:
+    from usage_ledger.local.settings import adopt_environment
+
+    adopt_environment()
+
+
+def _warehouse() -> Any:
+    from usage_ledger.local.warehouse import command_warehouse
+    from usage_ledger.warehouse.engine import warehouse_engine
+
+    return warehouse_engine(command_warehouse())
+
+
+def _root() -> Any:
+    from usage_ledger.core.project import local_folder
+    from usage_ledger.storage.files import raw_root
+
+    return raw_root(local_folder() / "raw")
+
+
+def _client(connection_id: str) -> Any:
+    """A connection and a client for it."""
+    from usage_ledger.airflow.connections import provider_credential
+    from usage_ledger.http.address import base_url
+    from usage_ledger.http.client import Client
+    from usage_ledger.local.warehouse import require_stack_database
+    from usage_ledger.pipeline.connections import find_connection
+
+    _checked(connection_id)
+    _adopt()
+    connection = find_connection(connection_id)
+    require_stack_database()
+    stored = provider_credential(connection_id, connection.account)
+    url = base_url(connection.declared, stored.host)
+    return connection, Client(connection.declared, base_url=url, key=stored.password or "", account=connection.account)

@@ -1,0 +1,127 @@
+"""Airflow's home in the local stack: one complete configuration, a login, what the scheduler loads beforehand."""
+
+import base64
+import configparser
+import json
+import os
+import secrets
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote
+
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.project import ROOT
+from usage_ledger.local.postgres import METADATA
+from usage_ledger.local.settings import (
+    AIRFLOW_PORT,
+    LOGIN,
+    airflow_home,
+    port,
+    postgres_folder,
+    program,
+    stack_environment,
+)
+
+PRELOAD = '''\
+"""The scheduler loads these once; its executor's processes inherit them, so that no task pays for the import."""
+
+import sys
+
+if "scheduler" in sys.argv:
+    import usage_ledger.airflow.preload  # noqa: F401
+'''
+
+
+def write() -> Path:
+    """Write what is missing, or what another port changed; secrets are made once. Returns the home."""
+    home = airflow_home()
+    (home / "config").mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    path = home / "airflow.cfg"
+    known = configparser.ConfigParser(interpolation=None)
+    known.read(path, encoding="utf-8")
+    wanted = configparser.ConfigParser(interpolation=None)
+    wanted.read_dict(_settings(home, known))
+    if known != wanted:
+        _write_private(path, wanted)
+    passwords = home / "passwords.json"
+    if not passwords.exists():
+        _private(passwords, json.dumps({LOGIN: LOGIN}))
+    (home / "config" / "airflow_local_settings.py").write_text(PRELOAD, encoding="utf-8")
+    return home
+
+
+def migrate() -> bool:
+    """Bring Airflow's metadata up to date, before any process starts; False when it was. Raises `ConfigError`."""
+    home, airflow = airflow_home(), version("apache-airflow-core")
+    mark = home / "migrated"
+    if mark.exists() and mark.read_text(encoding="utf-8") == airflow:
+        return False
+    done = subprocess.run(  # noqa: S603  our own program, fixed arguments
+        [program("airflow"), "db", "migrate"],
+        env=os.environ | stack_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        log = home / "migrate.log"
+        log.write_text(done.stdout + done.stderr, encoding="utf-8")
+        raise ConfigError("Airflow's metadata database could not be migrated", next_step=f"see {log}")
+    mark.write_text(airflow, encoding="utf-8")
+    return True
+
+
+def _settings(home: Path, known: configparser.ConfigParser) -> dict[str, dict[str, str]]:
+    def kept(section: str, option: str, fresh: str) -> str:
+        return known.get(section, option, fallback="") or fresh
+
+    address = f"http://127.0.0.1:{port(AIRFLOW_PORT)}"
+    socket = quote(str(postgres_folder()), safe="/").replace("%", "%%")  # Airflow interpolates its configuration
+    return {
+        "core": {
+            "dags_folder": str(ROOT / "dags"),
+            "plugins_folder": str(ROOT / "plugins"),
+            "executor": "LocalExecutor",
+            "load_examples": "False",
+            "parallelism": "6",
+            "fernet_key": kept("core", "fernet_key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
+            "test_connection": "Enabled",
+            "execution_api_server_url": f"{address}/execution/",
+            "simple_auth_manager_users": f"{LOGIN}:admin",
+            "simple_auth_manager_passwords_file": str(home / "passwords.json"),
+        },
+        "database": {"sql_alchemy_conn": f"postgresql+psycopg2://postgres@/{METADATA}?host={socket}"},
+        "api": {
+            "host": "127.0.0.1",
+            "port": str(port(AIRFLOW_PORT)),
+            "base_url": address,
+            "workers": "1",
+            "secret_key": kept("api", "secret_key", secrets.token_urlsafe(48)),
+        },
+        "api_auth": {"jwt_secret": kept("api_auth", "jwt_secret", secrets.token_urlsafe(64))},
+        # After a task ends its slot waits for this heartbeat.
+        "workers": {"min_heartbeat_interval": "1"},
+        "scheduler": {"scheduler_idle_sleep_time": "0.5"},
+        # A new connection's Dag shows within seconds.
+        "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "5"},
+        "logging": {
+            "base_log_folder": str(home / "logs"),
+            "secret_mask_adapter": "usage_ledger.core.redaction.mask_adapter",
+        },
+    }
+
+
+def _write_private(path: Path, parser: configparser.ConfigParser) -> None:
+    _private(path, "")
+    with path.open("w", encoding="utf-8") as file:
+        parser.write(file)
+
+
+def _private(path: Path, text: str) -> None:
+    """A file that only its owner can read, from its first byte on."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    path.chmod(0o600)

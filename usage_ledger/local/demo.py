@@ -1,0 +1,137 @@
+"""The demo: a stack, a connection to the sandbox, a backfill by the real scheduler, and what the ledger then says."""
+
+import time
+from datetime import UTC, date, datetime, timedelta
+
+import httpx
+
+from usage_ledger.airflow.connections import local_url
+from usage_ledger.airflow.timetable import UsageDay
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.windows import DAY
+from usage_ledger.local import stack
+from usage_ledger.local.postgres import LEDGER
+from usage_ledger.local.settings import LOGIN
+from usage_ledger.report import Progress, say, table
+from usage_ledger.warehouse.engine import transaction, warehouse_engine
+from usage_ledger.warehouse.sql import statement
+
+CONNECTION, ACCOUNT, AT = "fireworks_demo", "sandbox", "03:00"
+DAG = f"usage_{CONNECTION}"
+
+
+def start(*, sandbox: bool = False) -> None:
+    """Bring the stack up, saying what happens; makes pools and says where Airflow is."""
+    began = time.monotonic()
+    stack.up(lambda part: say(f"  starting {part} …"), sandbox=sandbox)
+    from usage_ledger.airflow.store import ensure_pools
+    from usage_ledger.warehouse.schema import ensure_schema
+
+    ensure_pools()
+    ensure_schema(warehouse_engine(local_url(LEDGER)))
+    say(f"  up after {time.monotonic() - began:.0f} s")
+    say(f"Airflow: {stack.address()}  (login {LOGIN}, password {LOGIN})")
+
+
+def demo(days: int) -> None:
+    """The whole story. Run again, it changes nothing. Raises `ConfigError` when a run fails."""
+    start(sandbox=True)
+    _connect()
+    newest = UsageDay(AT, "UTC").newest(datetime.now(UTC))
+    dates = [newest - DAY * n for n in reversed(range(days))]
+    backfill(dates)
+    print_totals(dates)
+    say(f"Airflow: {stack.address()}/dags/{DAG}  (login {LOGIN}, password {LOGIN})")
+    say("Query:   .venv/bin/usage-ledger psql     then, for example:  SELECT * FROM marts.daily_usage_by_api_key;")
+    say("Stop:    make down")
+
+
+def backfill(dates: list[date], dag_id: str = DAG, *, seconds: float = 300) -> None:
+    """Let Airflow backfill the usage dates that have no run yet, and wait until every date's run succeeded."""
+    api = stack.AirflowApi()
+    _wait_for_dag(api, dag_id)
+    wanted = {day.isoformat() for day in dates}
+    with Progress("backfill") as bar:
+        bar.begin(len(wanted))
+        if wanted - _states(api, dag_id, dates).keys():
+            _create_backfill(api, dag_id, dates)
+        deadline = time.monotonic() + seconds
+        while True:
+            states = _states(api, dag_id, dates)
+            done = {day for day, state in states.items() if state == "success"} & wanted
+            bar.reach(len(done), f"{len(done)} of {len(wanted)} usage dates")
+            failed = sorted(day for day, state in states.items() if state == "failed" and day in wanted)
+            if failed:
+                raise ConfigError(
+                    f"the run of {failed[0]} failed", next_step=f"see its tasks at {stack.address()}/dags/{dag_id}"
+                )
+            if done == wanted:
+                return
+            if time.monotonic() > deadline:
+                raise ConfigError(
+                    f"the backfill is not done after {seconds:g} seconds", next_step="see the scheduler's log"
+                )
+            time.sleep(0.5)
+
+
+def print_totals(dates: list[date]) -> None:
+    """The ledger's totals per day and per model, of the demo's connection."""
+    engine = warehouse_engine(local_url(LEDGER))
+    values = {"connection_id": CONNECTION, "first": dates[0], "last": dates[-1]}
+    for title, name in (("Per usage date", "demo/per_day"), ("Per model", "demo/per_model")):
+        with transaction(engine) as cursor:
+            cursor.execute(statement(name), values)
+            rows = cursor.fetchall()
+            table(title, [column.name for column in cursor.description or ()], rows)
+
+
+def _connect() -> None:
+    from usage_ledger.airflow.onboarding import connect
+
+    key = stack.sandbox_key_file().read_text(encoding="utf-8").strip()
+    document = {"provider": "fireworks", "account": ACCOUNT, "timezone": "UTC", "at": AT}
+    engine = warehouse_engine(local_url(LEDGER))
+    connect(CONNECTION, document, key=key, host=stack.sandbox_address(), engine=engine)
+    say(f"  connected {CONNECTION} to the sandbox provider")
+
+
+def _wait_for_dag(api: stack.AirflowApi, dag_id: str, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while api.get(f"/dags/{dag_id}") is None:
+        if time.monotonic() > deadline:
+            raise ConfigError(f"the Dag {dag_id} did not appear", next_step="see .local/logs/dag-processor.log")
+        time.sleep(0.5)
+
+
+def _states(api: stack.AirflowApi, dag_id: str, dates: list[date]) -> dict[str, str]:
+    """The state of each usage date's run. A logical date is its usage date at 00:00 UTC."""
+    midnight = "T00:00:00Z"
+    found = api.get(
+        f"/dags/{dag_id}/dagRuns",
+        logical_date_gte=f"{dates[0]}{midnight}",
+        logical_date_lte=f"{dates[-1]}{midnight}",
+        limit=100,
+    )
+    runs = found["dag_runs"] if found else []
+    return {run["logical_date"][:10]: run["state"] for run in runs if run["run_type"] in ("backfill", "scheduled")}
+
+
+def _create_backfill(api: stack.AirflowApi, dag_id: str, dates: list[date]) -> None:
+    """Ask Airflow: one unfinished backfill a Dag is its rule, and it notes the end of one half a minute late."""
+    document = {
+        "dag_id": dag_id,
+        "from_date": f"{dates[0]}T00:00:00Z",
+        "to_date": f"{dates[-1]}T00:00:00Z",
+        "run_backwards": False,
+        "dag_run_conf": {},
+        "reprocess_behavior": "none",
+        "max_active_runs": 4,
+    }
+    deadline = time.monotonic() + timedelta(minutes=2).total_seconds()
+    while True:
+        answer: httpx.Response = api.post("/backfills", document)
+        if answer.is_success:
+            return
+        if answer.status_code != 409 or time.monotonic() > deadline:
+            raise ConfigError(f"Airflow refused the backfill ({answer.status_code}: {answer.text[:200]})")
+        time.sleep(2)

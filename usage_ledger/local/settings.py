@@ -1,0 +1,66 @@
+"""Where the local stack lives, its ports, and the environment its processes get."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.project import connections_folder, local_folder
+from usage_ledger.http.address import allowed_hosts
+
+AIRFLOW_PORT = ("USAGE_LEDGER_AIRFLOW_PORT", 8080)
+SANDBOX_PORT = ("USAGE_LEDGER_SANDBOX_PORT", 8600)
+LOGIN = "admin"
+
+
+def port(setting: tuple[str, int]) -> int:
+    """A port from its environment variable, or its default. Raises `ConfigError`."""
+    name, default = setting
+    told = os.environ.get(name) or str(default)
+    if not told.isascii() or not told.isdigit() or not 0 < int(told) < 65536:
+        raise ConfigError(f"{name} is {told!r}, which is no port", next_step=f"set it to a number, such as {default}")
+    return int(told)
+
+
+def airflow_home() -> Path:
+    return local_folder() / "airflow"
+
+
+def postgres_folder() -> Path:
+    return local_folder() / "postgres"
+
+
+def program(name: str) -> str:
+    """An executable of the environment that this runs in."""
+    return str(Path(sys.executable).parent / name)
+
+
+def stack_environment() -> dict[str, str]:
+    """What the stack's processes see beyond the caller's environment."""
+    own = f"127.0.0.1:{port(SANDBOX_PORT)}"
+    return {
+        "AIRFLOW_HOME": str(airflow_home()),
+        "USAGE_LEDGER_LOCAL": str(local_folder()),
+        "USAGE_LEDGER_CONNECTIONS": str(connections_folder().absolute()),
+        "USAGE_LEDGER_ALLOWED_HOSTS": ",".join(sorted(allowed_hosts() | {own})),
+        "GX_ANALYTICS_ENABLED": "false",
+        AIRFLOW_PORT[0]: str(port(AIRFLOW_PORT)),
+        SANDBOX_PORT[0]: str(port(SANDBOX_PORT)),
+    }
+
+
+def remember_environment() -> None:
+    """Keep the stack's environment for commands of other shells."""
+    path = local_folder() / "environment.json"
+    path.write_text(json.dumps(stack_environment(), indent=1), encoding="utf-8")
+
+
+def adopt_environment() -> None:
+    """Where no Airflow home is set, speak with the local stack's: same home, hosts and connections."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    path = local_folder() / "environment.json"
+    if "AIRFLOW_HOME" in os.environ or not path.is_file():
+        return
+    for name, value in json.loads(path.read_text(encoding="utf-8")).items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,176 @@
+"""What commands print: tables for people, JSON for programs, progress and logs on standard error."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+from usage_ledger.core.errors import BadWindow
+from usage_ledger.core.redaction import RedactingFilter, redact
+
+Record = dict[str, Any]
+WIDTH = 160
+"""Of a table that goes to a file or a pipe."""
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    sys.stdout.write(redact(text) + "\n")
+
+
+def print_json(document: Any) -> None:
+    """JSON on standard output; decimals as text, so that no digit is lost."""
+    sys.stdout.write(redact(json.dumps(document, default=_plain, indent=2, ensure_ascii=False)) + "\n")
+
+
+def log_to_stderr(*, debug: bool) -> None:
+    """Our log on standard error: silent but with --debug, since commands tell their own errors."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RedactingFilter())
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("usage_ledger")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG if debug else logging.CRITICAL)
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+
+
+def day_option(text: str, option: str) -> date:
+    """A date given as an option. Raises `BadWindow`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadWindow(f"{option} {text[:40]!r} is no date", next_step="write it as YYYY-MM-DD") from None
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table on standard output."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(columns):
+        right = bool(rows) and all(isinstance(row[number], int | Decimal | None) for row in rows)
+        made.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(redact(_shown(value)) for value in row))
+    console = Console()
+    console.print(made, width=None if console.is_terminal else WIDTH)
+
+
+class Progress:
+    """A progress bar on standard error, where that is a terminal."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task(title, total=None)
+        self._title = title
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def begin(self, steps: int) -> None:
+        self._bar.update(self._task, total=steps)
+
+    def advance(self, step: str) -> None:
+        self._bar.update(self._task, advance=1, description=f"{self._title} {step}")
+
+    def reach(self, steps: int, text: str) -> None:
+        self._bar.update(self._task, completed=steps, description=f"{self._title} {text}")
+
+
+def print_run(ran: Any, *, as_json: bool) -> None:
+    """What `usage-ledger run` did; failures go to standard error, a line each."""
+    rows = [
+        (
+            report,
+            str(window),
+            outcome.state,
+            outcome.rows,
+            sum(outcome.changed.values()),
+            [str(day) for day in outcome.held],
+        )
+        for report, window, outcome in ran.loads
+    ]
+    names = ("report", "window", "state", "rows", "changed", "held")
+    if as_json:
+        print_json(
+            {
+                "loads": [dict(zip(names, row, strict=True)) for row in rows],
+                "failures": [{"error": type(failure).__name__, "message": str(failure)} for failure in ran.failures],
+            }
+        )
+    else:
+        table("", names, [(*row[:5], ", ".join(row[5])) for row in rows])
+    for failure in ran.failures:
+        sys.stderr.write(f"usage-ledger: {redact(str(failure))}\n")
+
+
+def print_status(found: Sequence[Record], days: Sequence[Record], events: Sequence[Record], *, as_json: bool) -> None:
+    """What `usage-ledger status` found."""
+    if as_json:
+        print_json({"connections": found, "days": days, "events": events})
+        return
+    shown = ("connection_id", "provider", "state", "newest_loaded_date", "missing_days", "failed_days", "held_days")
+    table(
+        "Connections",
+        (*shown, "last_success_at"),
+        [[row[name] for name in (*shown, "last_success_at")] for row in found],
+    )
+    for row in found:
+        if row["last_error_message"]:
+            say(f"{row['connection_id']}: {row['last_error_message']}")
+    if days:
+        table("Days", list(days[0]), [list(row.values()) for row in days])
+    if events:
+        table("Events", list(events[0]), [list(row.values()) for row in events])
+
+
+def exec_psql(url: Any) -> None:
+    """Become psql on a database; the password goes through the environment, never the command line."""
+    from usage_ledger.local.postgres import program
+
+    socket = url.query.get("host")
+    settings = {
+        "PGHOST": url.host or socket,
+        "PGPORT": url.port and str(url.port),
+        "PGUSER": url.username,
+        "PGPASSWORD": url.password,
+        "PGDATABASE": url.database,
+    }
+    os.environ.update({name: value for name, value in settings.items() if value})
+    psql = str(program("psql"))
+    os.execv(psql, [psql])  # noqa: S606  a fixed program, no shell
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():,f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return str(value)
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
