@@ -337,5 +337,10 @@ def _client(connection_id: str) -> Any:
     connection = find_connection(connection_id)
     require_stack_database()
     stored = provider_credential(connection_id, connection.account)
-    url = base_url(connection.declared, stored.host)
-    return connection, Client(connection.declared, base_url=url, key=stored.password or "", account=connection.account)
+    return connection, Client(
+        connection.declared,
+        base_url=base_url(connection.declared, stored.host),
+        key=stored.password or "",
+        account=connection.account,
+        connection_id=connection.id,
+    )

@@ -67,7 +67,9 @@ def connect(
                 next_step="choose another id",
             )
     url = base_url(connection.declared, host)
-    with Client(connection.declared, base_url=url, key=key, account=connection.account) as client:
+    with Client(
+        connection.declared, base_url=url, key=key, account=connection.account, connection_id=connection_id
+    ) as client:
         found = readable(connection, client)
     chosen = [report.name for report in connection.declared.reports if not report.snapshot]
     refused = [name for name in chosen if name in found.refused]

@@ -52,11 +52,16 @@ def extract(connection_id: str) -> None:
     now = datetime.now(UTC)
     dates = dates_of_run(connection, run, context["params"], now)
     stored = provider_credential(connection_id, connection.account)
-    url = base_url(connection.declared, stored.host)
     ensure_schema(engine)
     register(engine, connection.id, connection.provider, connection.account, connection.timezone)
     asked = planned(connection, dates, engine=engine, now=now)
-    with Client(connection.declared, base_url=url, key=stored.password or "", account=connection.account) as client:
+    with Client(
+        connection.declared,
+        base_url=base_url(connection.declared, stored.host),
+        key=stored.password or "",
+        account=connection.account,
+        connection_id=connection.id,
+    ) as client:
         done = extract_all(connection, asked, client=client, engine=engine, root=root, run_id=run.run_id)
     context["ti"].xcom_push(key=LOADS, value=done.load_ids)
     _raise(done.failures, of=len(asked))

@@ -219,6 +219,8 @@ class ConservationBroken(PersonMustAct):
 class RateLimited(TryAgain):
     """429. `retry_after` in seconds, when the provider named one."""
 
+    remedy = "a task waits and tries again by itself; fewer slots in the provider's pool ask less at a time"
+
     def __init__(self, what: str, *, retry_after: float | None = None, **where: str) -> None:
         super().__init__(what, **where)
         self.retry_after = retry_after
@@ -227,13 +229,19 @@ class RateLimited(TryAgain):
 class ProviderDown(TryAgain):
     """5xx."""
 
+    remedy = "it is tried again by itself; see the provider's status page if it lasts"
+
 
 class Unreachable(TryAgain):
     """No connection to the host, or no answer in time."""
 
+    remedy = "check the network and the connection's host; a task tries again by itself"
+
 
 class IncompleteAnswer(TryAgain):
     """The answer was cut off, or is not the JSON document it claims to be."""
+
+    remedy = "it is tried again by itself; if it lasts, something between here and the provider changes its answers"
 
 
 class WarehouseDown(TryAgain):

