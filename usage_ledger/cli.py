@@ -156,7 +156,8 @@ def status(
     found = asked.connections(engine, connection_id)
     if connection_id and not found:
         raise ConfigError(
-            f"the warehouse knows no connection {connection_id!r}", next_step=f"usage-ledger run {connection_id}"
+            f"the warehouse knows no connection {connection_id!r}",
+            next_step="see `usage-ledger status` for those it knows",
         )
     details = (asked.days(engine, connection_id), asked.events(engine, connection_id)) if connection_id else ([], [])
     print_status(found, *details, as_json=json)
@@ -190,7 +191,7 @@ def pools() -> None:
 @app.command()
 def psql() -> None:
     """Open psql on the warehouse."""
-    from usage_ledger.report import exec_psql
+    from usage_ledger.local.postgres import exec_psql
 
     exec_psql(_warehouse().url)
 

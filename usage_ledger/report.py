@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -140,23 +139,6 @@ def print_status(found: Sequence[Record], days: Sequence[Record], events: Sequen
         table("Days", list(days[0]), [list(row.values()) for row in days])
     if events:
         table("Events", list(events[0]), [list(row.values()) for row in events])
-
-
-def exec_psql(url: Any) -> None:
-    """Become psql on a database; the password goes through the environment, never the command line."""
-    from usage_ledger.local.postgres import program
-
-    socket = url.query.get("host")
-    settings = {
-        "PGHOST": url.host or socket,
-        "PGPORT": url.port and str(url.port),
-        "PGUSER": url.username,
-        "PGPASSWORD": url.password,
-        "PGDATABASE": url.database,
-    }
-    os.environ.update({name: value for name, value in settings.items() if value})
-    psql = str(program("psql"))
-    os.execv(psql, [psql])  # noqa: S606  a fixed program, no shell
 
 
 def _shown(value: Any) -> str:

@@ -233,6 +233,8 @@ def found(rows: list[dict[str, Any]], table: str = "usage_daily", count: int | N
 def test_good_rows_pass(table: str) -> None:
     rows = [row(n, table) for n in range(20)]
     rows[3] |= {"usage_date": D + DAY}
+    if table == "usage_daily":
+        rows[5] |= {"cached_input_tokens": 10, "output_tokens": 0}
     rows[4] |= dict.fromkeys(name for name in contract(table).names("meter") if name != "amount")
     assert found(rows, table) == []
 

@@ -313,6 +313,26 @@ def test_a_redirect_is_refused_and_its_target_gets_nothing(scripted: Server, sta
     assert "steal" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"code": 7, "message": "no access"}, errors.NoPermission),
+        ({"code": 16, "message": "bad key"}, errors.BadKey),
+        ({"code": 8, "message": "slow down"}, errors.RateLimited),
+        ({"code": 14, "message": "later"}, errors.ProviderDown),
+        ({"error": {"code": 3, "message": "no such window"}}, errors.BadRequest),
+        ({"error": {"message": "something"}}, errors.BadRequest),
+        ({"message": "something", "serverlessCosts": []}, errors.BadRequest),
+    ],
+)
+def test_an_error_object_that_comes_with_status_200_is_never_an_answer(
+    scripted: Server, told: dict[str, object], expected: type[errors.UsageLedgerError]
+) -> None:
+    server = scripted(http(json.dumps(told)))
+    with pytest.raises(expected):
+        Asking(server, retries=Retries(attempts=1)).ask()
+
+
 # Bodies
 
 

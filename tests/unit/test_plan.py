@@ -32,7 +32,7 @@ def test_a_backfill_run_takes_its_own_day_alone() -> None:
 
 @pytest.mark.parametrize(("setting", "days"), [({}, 3), ({"lookback_days": 0}, 0), ({"lookback_days": 10}, 10)])
 def test_a_scheduled_run_reads_the_look_back_again(setting: dict[str, int], days: int) -> None:
-    found = windows(Dates(D, D, heal=True), connection(**setting), USAGE, [D - DAY * 2], now=NOON)
+    found = windows(Dates(D, D, heal=True), connection(**setting), USAGE, [D - DAY], now=NOON)
     assert found == [Window(D - DAY * days, D + DAY)]
 
 
@@ -46,6 +46,15 @@ def test_a_scheduled_run_fills_what_the_ledger_lacks_since_the_start() -> None:
         Window(date(2026, 6, 1), date(2026, 6, 3)),
         Window(D - DAY * 3, D + DAY),
     ]
+
+
+def test_an_outage_longer_than_the_look_back_heals_in_one_run() -> None:
+    newest = D - DAY * 20
+    for known in ([newest], [newest, D - DAY * 300]):
+        found = windows(Dates(D, D, heal=True), connection(), USAGE, known, now=NOON)
+        assert found == [Window(newest + DAY, D + DAY)]
+    before_the_start = windows(Dates(D, D, heal=True), connection(start_date=D - DAY * 5), USAGE, [newest], now=NOON)
+    assert before_the_start == [Window(D - DAY * 5, D + DAY)]
 
 
 def test_a_new_connection_fills_its_history_in_the_fewest_windows() -> None:

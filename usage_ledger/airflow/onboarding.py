@@ -53,8 +53,8 @@ def connect(
 ) -> tuple[Connection, Readable, Path]:
     """Verify a new account, store its key in Airflow, and write its YAML; returns where.
 
-    The same id and account again replaces the key. Raises `ConfigError` for another account under a known id or a known
-    account under another id, and what `readable` raises; then nothing is stored or written.
+    The same id and account again replaces the key alone. Raises `ConfigError` for another account under a known id
+    or a known account under another id, and what `readable` raises; then nothing is stored or written.
     """
     connection = connection_from(connection_id, document, f"{connection_id}.yaml")
     path = connections_folder() / f"{connection_id}.yaml"
@@ -66,6 +66,7 @@ def connect(
                 connection=connection_id,
                 next_step="choose another id",
             )
+        connection = known  # what its file says stands; only the key is replaced
     url = base_url(connection.declared, host)
     with Client(
         connection.declared, base_url=url, key=key, account=connection.account, connection_id=connection_id
@@ -77,7 +78,7 @@ def connect(
         raise AccessDenied(
             found.refused[chosen[0]], connection=connection_id, next_step="use a key that may read billing"
         )
-    if refused and connection.reports is None:
+    if refused and connection.reports is None and not path.exists():
         document = document | {"reports": [name for name in chosen if name not in refused]}
         connection = connection_from(connection_id, document, path.name)
     ensure_schema(engine)

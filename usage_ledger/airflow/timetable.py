@@ -74,8 +74,8 @@ class UsageDay(Timetable):
     def generate_run_id(
         self, *, run_type: Any, run_after: Any, data_interval: DataInterval | None, **extra: Any
     ) -> str:
-        """Scheduled and backfill runs are named by their usage date."""
-        if run_type.value in ("scheduled", "backfill") and data_interval is not None:
+        """A scheduled run is named by its usage date. (Airflow names backfill runs itself, by their due time.)"""
+        if run_type.value == "scheduled" and data_interval is not None:
             return str(run_type.generate_run_id(suffix=f"{data_interval.start:%Y-%m-%d}"))
         return str(
             super().generate_run_id(run_type=run_type, run_after=run_after, data_interval=data_interval, **extra)

@@ -19,7 +19,7 @@ class UsageLedgerError(Exception):
         self, what: str, *, next_step: str = "", connection: str = "", report: str = "", window: str = ""
     ) -> None:
         self.what = one_line(redact(what)).rstrip(".")
-        self.next_step = next_step or self.remedy
+        self.next_step = one_line(redact(next_step or self.remedy)).rstrip(".")
         self.connection, self.report, self.window = connection, report, window
         super().__init__(self.what)
 
@@ -61,13 +61,19 @@ class Hold(UsageLedgerError):
 class ConfigError(PersonMustAct):
     """A connection file, a setting or a command says something impossible."""
 
+    remedy = "correct it and try again"
+
 
 class NoConnection(PersonMustAct):
     """There is no such connection, or it has no key."""
 
+    remedy = "store its key with `usage-ledger connect`, or under Admin, Connections in Airflow"
+
 
 class BadWindow(PersonMustAct):
     """The dates asked for are reversed, unfinished, or half given."""
+
+    remedy = "give dates that are over, the first one first"
 
 
 class HostRefused(PersonMustAct):
@@ -262,6 +268,4 @@ class Vanished(Hold):
 class TotalsMismatch(Hold):
     """The rows do not add up to the provider's own total."""
 
-
-class EmptyUnconfirmed(TryAgain):
-    """An answer without any row, and nothing that shows the account is right."""
+    remedy = "compare with the provider's console, and run the window again"

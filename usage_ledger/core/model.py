@@ -16,8 +16,8 @@ class Dimension:
 
     column: str
     paths: tuple[str, ...]
-    missing: Literal["error", "blank"] = "blank"
-    """What it means when no path is present: a broken answer, or a value that the vendor did not tell."""
+    missing: Literal["blank", "error", "required"] = "blank"
+    """What it means when no path is present: not told, or a broken answer; `required` refuses a blank value as well."""
     form: Literal["text", "last_segment"] = "text"
     """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name."""
     values: tuple[tuple[str, str], ...] = ()
@@ -87,13 +87,13 @@ class RowSet:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The vendor's own total over the window, kept as evidence beside the sum of our rows."""
+    """The vendor's own total of money over the window, kept as evidence beside the sum of our rows."""
 
     table: str
     column: str
     path: str
-    form: Literal["integer", "decimal", "money"]
     field: str
+    """google.type.Money, in each element of the list at `path`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +167,18 @@ class Provider:
     title: str
     base_url: str
     hosts: tuple[str, ...]
-    header: str
-    scheme: str
-    """The key is sent as `header: scheme key`."""
     accounts: Listing
     """Lists the accounts a key can see: the check of key and account id."""
     account_pattern: str
     reports: tuple[Report, ...]
     requests_per_minute: int
-    pool_slots: int
     docs: str
     key_help: str
+    header: str = "Authorization"
+    scheme: str = "Bearer"
+    """The key is sent as `header: scheme key`."""
+    pool_slots: int = 4
+    """Extracts at a time, over all of the provider's connections."""
     fields: tuple[Field, ...] = ()
     error_messages: tuple[str, ...] = ("message", "error/message")
     """Paths at which an error body carries its text."""

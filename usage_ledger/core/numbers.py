@@ -50,6 +50,8 @@ def fit(value: Decimal, precision: int, scale: int, *, exact: bool) -> Decimal:
         if value and value.adjusted() > precision - scale - 1:
             raise errors.OutOfRange(f"{value:.6E} has more than {precision - scale} digits before the point")
         fitted = value.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_EVEN)
+        if fitted and fitted.adjusted() > precision - scale - 1:
+            raise errors.OutOfRange(f"{value:.6E} rounds to more than {precision - scale} digits before the point")
         if exact and fitted != value:
             raise errors.CostPrecision(f"{value} has more than {scale} decimal places")
     return fitted

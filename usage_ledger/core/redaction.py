@@ -20,6 +20,9 @@ SHORTEST_CUT = 12
 """A cut-off key is masked down to this many leading characters."""
 
 _pattern: re.Pattern[str] | None = None
+_bytes_pattern: re.Pattern[bytes] | None = None
+_signs: set[bytes] = set()
+"""One of these stands in any body that holds a form of a secret: cheap to look for in a large one."""
 _secrets: set[str] = set()
 
 
@@ -36,7 +39,7 @@ def mask_adapter(secret: str) -> list[str]:
 
 def protect(secret: str) -> None:
     """From now on `redact` blanks this secret, its encodings, and its beginnings, in this process."""
-    global _pattern
+    global _pattern, _bytes_pattern
     if len(secret) < SHORTEST or secret in _secrets:
         return
     _secrets.add(secret)
@@ -44,7 +47,10 @@ def protect(secret: str) -> None:
     for known in _secrets:
         forms |= _encodings(known)
         forms |= {known[:cut] for cut in range(SHORTEST_CUT, len(known))}
-    _pattern = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))), re.IGNORECASE)
+    whole = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
+    _pattern = re.compile(whole, re.IGNORECASE)
+    _bytes_pattern = re.compile(whole.encode(), re.IGNORECASE)
+    _signs.update(form[:SHORTEST_CUT].encode() for form in forms)
 
 
 def redact(text: str) -> str:
@@ -54,10 +60,8 @@ def redact(text: str) -> str:
 
 def redact_bytes(body: bytes) -> bytes:
     """As `redact`, for a body before it is landed; the same object comes back when it holds no secret."""
-    for secret in _secrets:
-        for form in _encodings(secret):
-            if form.encode() in body:
-                body = body.replace(form.encode(), MASK.encode())
+    if _bytes_pattern and any(sign in body for sign in _signs):
+        return _bytes_pattern.sub(MASK.encode(), body)
     return body
 
 
@@ -86,7 +90,8 @@ def _encodings(secret: str) -> set[str]:
     whole += [base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")]
     # Inside a longer text (user:key, JSON) the key's base64 depends on its offset modulo three.
     for offset in (1, 2):
-        shifted = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
-        # The first group mixes with what stands before, the last with what follows.
-        whole.append(shifted[4 if offset else 0 : -2 if len(shifted) > 8 else None])
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            shifted = encode(b"\0" * offset + raw).decode().rstrip("=")
+            # The first group mixes with what stands before, the last with what follows.
+            whole.append(shifted[4 : -2 if len(shifted) > 8 else None])
     return {form for form in whole if len(form) >= SHORTEST}

@@ -1,6 +1,7 @@
 """Where a provider may be called."""
 
 import os
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -19,18 +20,19 @@ def base_url(provider: Provider, host: str | None) -> str:
     url = urlsplit(host.strip())
     shown = f"{url.scheme}://{url.hostname}"
     try:
-        port = url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
+        port = url.port if url.port is not None else {"https": 443, "http": 80}.get(url.scheme, 0)
     except ValueError as error:
         raise HostRefused("the connection's host has no valid port") from error
     name = url.hostname or ""
-    if url.scheme not in ("https", "http") or not name or url.username is not None or url.query or url.fragment:
+    plain = re.fullmatch(r"[!-~]+", host.strip()) and not {"?", "#", "@", "\\"} & set(host)
+    if url.scheme not in ("https", "http") or not name or not plain:
         raise HostRefused(
             "the connection's host is not a plain URL",
             next_step=f"write it with its scheme, as {provider.base_url}, or leave it empty",
         )
     if url.scheme == "https" and name in provider.hosts and port == 443:
         return host.strip().rstrip("/")
-    if f"{name}:{port}" not in allowed_hosts():
+    if f"{name}:{port}" not in allowed_hosts() and f"[{name}]:{port}" not in allowed_hosts():
         raise HostRefused(f"{shown}:{port} is no host of {provider.title}")
     if url.scheme == "http" and not is_loopback(name):
         raise HostRefused(f"{shown}:{port} is plain http", next_step="use https; http is for loopback alone")

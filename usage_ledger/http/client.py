@@ -17,7 +17,14 @@ from usage_ledger import __version__
 from usage_ledger.core import errors, redaction
 from usage_ledger.core.model import Listing, Paging, Provider
 from usage_ledger.http.body import Limits, read_body
+from usage_ledger.http.deadline import Deadline, transport
 from usage_ledger.http.retry import Retries, retry_after, scale
+
+LARGEST_REFUSAL = 64 * 1024
+"""Bytes. An error object that comes with status 200 is small."""
+RPC_STATUS = {3: 400, 5: 404, 7: 403, 8: 429, 9: 400, 11: 400, 13: 500, 14: 503, 16: 401}
+"""google.rpc.Code to HTTP status, as gRPC-JSON gateways map them."""
+BOM = b"\xef\xbb\xbf"
 
 Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
 
@@ -60,8 +67,9 @@ class Client:
         self.provider, self.base_url = provider, base_url
         self.account, self.connection_id = account, connection_id
         self.limits, self.retries, self._sleep = limits or Limits(), retries or Retries(), sleep
+        self._deadline = Deadline()
         self._http = httpx.Client(
-            http2=True,
+            transport=transport(self._deadline),
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(self.limits.read_seconds, connect=self.limits.connect_seconds),
@@ -100,7 +108,7 @@ class Client:
     def listed(self, listing: Listing, **values: str) -> Iterator[tuple[Answer, list[str]]]:
         """Each page of a listing with the ids on it, bare (the last segment of a resource name)."""
         for answer in self.pages(fill(listing.path, values), listing.parameters, listing.paging):
-            document = msgspec.json.decode(answer.body)
+            document = msgspec.json.decode(answer.body.removeprefix(BOM))
             items = document.get(listing.items) if isinstance(document, dict) else None
             if items is not None and not isinstance(items, list):
                 raise errors.Shape(f"`{listing.items}` of {listing.path} is no list")
@@ -128,13 +136,13 @@ class Client:
     def _once(self, path: str, parameters: Parameters) -> Answer:
         self._await_turn()
         asked_at = datetime.now(UTC)
-        deadline = time.monotonic() + self.limits.total_seconds
+        self._deadline.at = time.monotonic() + self.limits.total_seconds
         host = urlsplit(self.base_url).hostname
         try:
             with self._http.stream("GET", self.base_url + path, params=_flat(parameters)) as response:
                 if response.is_redirect or 300 <= response.status_code < 400:
                     raise errors.RedirectRefused(f"{host} answered {response.status_code}, a redirect")
-                body = read_body(response, self.limits, deadline)
+                body = read_body(response, self.limits, self._deadline.at)
                 status, headers = response.status_code, response.headers
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
             raise errors.IncompleteAnswer(f"{host} broke off its answer ({type(error).__name__})") from error
@@ -146,6 +154,8 @@ class Client:
         if status != 200:
             raise self._refusal(status, headers, body)
         _check_document(body, headers)
+        if len(body) <= LARGEST_REFUSAL and (code := _told_code(body, self.provider.error_messages)):
+            raise self._refusal(code, headers, body)
         return Answer(path, parameters, body, status, asked_at)
 
     def _await_turn(self) -> None:
@@ -194,24 +204,37 @@ def _check_document(body: bytes, headers: Mapping[str, str]) -> None:
     if "html" in headers.get("content-type", "").lower():
         raise errors.IncompleteAnswer("the answer is a web page, not JSON")
     try:
-        msgspec.json.decode(body, type=msgspec.Raw)
+        msgspec.json.decode(body.removeprefix(BOM), type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise errors.IncompleteAnswer(f"the answer is no whole JSON document ({error})") from error
 
 
 def _next_token(body: bytes, cursor: str) -> str:
-    found = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get(cursor)
+    try:
+        found = msgspec.json.decode(body.removeprefix(BOM), type=dict[str, msgspec.Raw]).get(cursor)
+    except msgspec.ValidationError as error:
+        raise errors.Shape("the answer is no JSON object") from error
     token = msgspec.json.decode(found) if found is not None else None
     if token is None or isinstance(token, str):
         return token or ""
     raise errors.Shape(f"`{cursor}` is no text")
 
 
+def _told_code(body: bytes, paths: tuple[str, ...]) -> int:
+    """The HTTP status that an error object in a 200 answer stands for; 0 when the answer is none."""
+    if not _message(body, paths):
+        return 0
+    document = msgspec.json.decode(body.removeprefix(BOM))
+    told = document.get("error") if isinstance(document.get("error"), dict) else document
+    code = told.get("code")
+    return RPC_STATUS.get(code, 400) if isinstance(code, int) else 400
+
+
 def _message(body: bytes, paths: tuple[str, ...]) -> str:
     """The provider's own words, at most 500 characters."""
     document: object = None
     with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        document = msgspec.json.decode(body)
+        document = msgspec.json.decode(body.removeprefix(BOM))
     for path in paths:
         found = document
         for segment in path.split("/"):

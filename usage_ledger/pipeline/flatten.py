@@ -14,10 +14,12 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from usage_ledger.core.errors import Shape
-from usage_ledger.core.model import Report, RowSet
+from usage_ledger.core.model import Report, RowSet, Total
 
 Text = str | None | UnsetType
 Whole = int | str | None | UnsetType
+MONEY = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
+"""The parts of google.type.Money."""
 _LEAF: dict[str, Any] = {"text": Text, "integer": Whole, "decimal": Raw, "json": Raw}
 
 
@@ -72,7 +74,7 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
         wanted |= dict.fromkeys([balance.total, *balance.parts], "integer")
     for meter in row_set.meters:
         if meter.form == "money":
-            wanted |= {f"{meter.path}/units": "integer", f"{meter.path}/nanos": "integer"}
+            wanted |= {f"{meter.path}/{part}": kind for part, kind in MONEY.items()}
         else:
             wanted[meter.path] = meter.form
     return {path: kind for path, kind in wanted.items() if path and not path.startswith("@")}
@@ -101,8 +103,8 @@ def layout(report: Report) -> Layout:
         chains[row_set.path] = chain
     for total in report.totals:
         element = root.lists.setdefault(total.path, Node())
-        for part in ("units", "nanos") if total.form == "money" else ("",):
-            element.want([*total.field.split("/"), *([part] if part else [])], "integer")
+        for part, kind in MONEY.items():
+            element.want([*total.field.split("/"), part], kind)
     return Layout(msgspec.json.Decoder(root.struct), chains)
 
 
@@ -172,21 +174,13 @@ def rows_of(report: Report, row_set: RowSet, document: Any, labels: dict[str, st
     return Rows(row_set, levels, labels)
 
 
-def total_elements(report: Report, path: str, field_path: str, document: Any) -> list[tuple[Any, Any]]:
-    """(units, nanos) of each element of a list of totals."""
+def money_elements(report: Report, total: Total, document: Any) -> list[tuple[Any, Any, Any]]:
+    """(units, nanos, currency) of each element of a list of totals; UNSET where absent."""
     root = layout(report).chains[report.row_sets[0].path][0]
-    element = root.lists[path]
-    found = []
-    for one in getattr(document, root.attribute(path)) or ():
-        node = element
-        for segment in field_path.split("/"):
-            one = getattr(one, node.attribute(segment)) or None
-            node = node.objects[segment]
-            if one is None:
-                break
-        if one is not None:
-            found.append((getattr(one, node.attribute("units")), getattr(one, node.attribute("nanos"))))
-    return found
+    element = root.lists[total.path]
+    level: tuple[Node, list[Any]] = (element, list(getattr(document, root.attribute(total.path)) or ()))
+    rows = Rows(report.row_sets[0], [level], {})
+    return list(zip(*(rows.column(f"{total.field}/{part}") for part in MONEY), strict=True))
 
 
 def has_rows(report: Report, body: bytes) -> bool:

@@ -57,14 +57,17 @@ def windows(
         start = connection.start_date
         first = max(lookback, start) if start else lookback
         wanted |= {day for day in Window(min(first, newest), newest + DAY) if day >= first}
-        if start and start <= newest:
-            wanted |= set(Window(start, newest + DAY)) - set(known)
+        held = set(known)
+        # Without a start, an outage heals all the same: what lies after the newest date that is held.
+        gaps_from = start or max((day for day in held if day <= newest), default=newest) + DAY
+        if gaps_from <= newest:
+            wanted |= set(Window(gaps_from, newest + DAY)) - held
     return cut(wanted, report.longest, zone)
 
 
 def _day(value: object, name: str) -> date:
     if isinstance(value, date):
-        return value
+        return value.date() if isinstance(value, datetime) else value
     try:
         return date.fromisoformat(str(value))
     except ValueError:

@@ -1,8 +1,7 @@
 """Transform: landed pages into Parquet of the contract's schema, nothing else read, nothing rounded unseen."""
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -16,18 +15,22 @@ from msgspec import UNSET
 from sqlalchemy import Engine
 
 from usage_ledger.core import errors, numbers
-from usage_ledger.core.model import NameOf, Report, RowSet
+from usage_ledger.core.errors import TotalsMismatch
+from usage_ledger.core.model import NameOf, Report
 from usage_ledger.pipeline.columns import (
     Buckets,
     Counted,
     bucket_columns,
+    first_bad,
     meter_column,
+    signed,
     text_column,
     translated,
     whole_numbers,
 )
 from usage_ledger.pipeline.connections import Connection
-from usage_ledger.pipeline.flatten import Rows, decode, rows_of, total_elements
+from usage_ledger.pipeline.flatten import Rows, decode, money_elements, rows_of
+from usage_ledger.pipeline.identity import one_row_a_key, row_keys, with_splits
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Manifest, landed_pages, load_folder, manifest_of
 from usage_ledger.storage.staged import Note, Staged, StagedTable, write_note, write_table
@@ -73,16 +76,17 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
             if len(rows):
                 _gather(connection, report, rows, manifest, gathered)
         for total in report.totals:
-            for units, nanos in total_elements(report, total.path, total.field, document):
-                amount = numbers.money(int(units or 0), int(nanos or 0))
-                gathered.totals[total.column] = gathered.totals.get(total.column, Decimal(0)) + amount
+            for units, nanos, currency in money_elements(report, total, document):
+                key = f"{total.column} {currency or ''}"
+                amount = numbers.money(signed(units), signed(nanos))
+                gathered.totals[key] = gathered.totals.get(key, Decimal(0)) + amount
     if not gathered.tables and not report.snapshot and not manifest.account_listed:
         raise errors.Shape("the answer holds no row that the declaration knows", next_step=errors.ContractBroken.remedy)
     staged = Staged(
         manifest.load_id,
         dict(_write_facts(report, gathered, manifest, root)),
         _notes(report, gathered),
-        {f"provider_total_{column}": f"{total:f}" for column, total in gathered.totals.items()},
+        _evidence(gathered),
     )
     write_note(root, staged)
     return staged
@@ -92,9 +96,10 @@ def _write_facts(
     report: Report, gathered: Gathered, manifest: Manifest, root: AnyPath
 ) -> Iterator[tuple[str, StagedTable]]:
     for name in report.tables:
-        parts = gathered.tables.get(name) or [arrow_schema(name).empty_table()]
-        raw_rows = sum(part.num_rows for part in parts)
-        table = _merged(pa.concat_tables(parts), name, report)
+        found = {row_set: gathered.tables[row_set.path] for row_set in report.row_sets if row_set.table == name}
+        raw_rows = sum(part.num_rows for parts in found.values() for part in parts)
+        single = [one_row_a_key(pa.concat_tables(parts), row_set) for row_set, parts in found.items() if parts]
+        table = pa.concat_tables([arrow_schema(name).empty_table(), *single])
         write_table(root, manifest.load_id, name, table)
         sums = {
             key: f"{value:f}" if isinstance(value, Decimal) else str(value)
@@ -127,7 +132,7 @@ def _gather(connection: Connection, report: Report, rows: Rows, manifest: Manife
         for currency, total in counted.sums.items():
             key = f"{column} {currency}".strip()
             sums[key] = sums.get(key, 0) + total
-    gathered.tables[row_set.table].append(_table(connection, report, rows, manifest, buckets, sent, meters))
+    gathered.tables[row_set.path].append(_table(connection, report, rows, manifest, buckets, sent, meters))
     _gather_names(rows, buckets.dates.to_pylist(), gathered)
 
 
@@ -140,10 +145,8 @@ def _table(
     sent: dict[str, pa.Array],
     meters: dict[str, Counted],
 ) -> pa.Table:
-    """The row set's rows in the contract's columns; refuses a row that comes twice."""
+    """The row set's rows in the contract's columns, and what they are split by."""
     row_set = rows.row_set
-    keys = row_keys(row_set, sent)
-    _check_repeats(rows, buckets.dates, keys, meters)
     constants = dict(row_set.constants) | {
         "connection_id": connection.id,
         "report": report.name,
@@ -156,7 +159,7 @@ def _table(
     translations = {dimension.column: dimension for dimension in row_set.dimensions if dimension.values}
     known: dict[str, pa.Array] = {
         "usage_date": buckets.dates,
-        "row_key": keys,
+        "row_key": row_keys(row_set, sent),
         "bucket_start": buckets.starts,
         "bucket_end": buckets.ends,
         **{
@@ -175,73 +178,24 @@ def _table(
             columns.append(pa.nulls(len(rows), wanted.type))
         else:
             columns.append(pa.repeat(pa.scalar(constants.get(wanted.name, ""), wanted.type), len(rows)))
-    return pa.table(columns, schema=schema)
-
-
-def row_keys(row_set: RowSet, sent: dict[str, pa.Array]) -> pa.Array:
-    """A row's identity, 32 hexadecimal digits: a hash of the row set's name and the non-empty dimensions as sent.
-
-    Empty ones do not count, so that a dimension that arrives later leaves the old rows' keys as they were.
-    """
-    parts: list[Any] = [f"{row_set.name}\0"]
-    for name, column in sorted(sent.items()):
-        named = pc.binary_join_element_wise(f"{name}=", column, "\0", "")
-        parts.append(pc.if_else(pc.equal(column, ""), "", named))
-    whole = pc.binary_join_element_wise(*parts, "")
-    texts = [whole.as_py()] if isinstance(whole, pa.Scalar) else whole.to_pylist()
-    return pa.array([hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts], pa.string())
-
-
-def _check_repeats(rows: Rows, dates: pa.Array, keys: pa.Array, meters: dict[str, Counted]) -> None:
-    """One key is one row, but for rows that the vendor splits by something outside of the identity."""
-    extra = [pa.array([value or "" for value in rows.column(path)], pa.string()) for path in rows.row_set.sum_over]
-    names = ["date", "key", *(f"over{n}" for n in range(len(extra)))]
-    counts = pa.table([dates, keys, *extra], names=names).group_by(names).aggregate([([], "count_all")])
-    if counts.num_rows == len(rows):
-        return
-    seen: dict[tuple[Any, ...], int] = {}
-    columns = [column.to_pylist() for column in (dates, keys, *extra)]
-    for number, key in enumerate(zip(*columns, strict=True)):
-        if key in seen:
-            equal = all(counted.values[number] == counted.values[seen[key]] for counted in meters.values())
-            where = f"{rows.row_set.name}[{number}] repeats [{seen[key]}]"
-            raise errors.DuplicateRow(where) if equal else errors.ConflictingRows(f"{where} with other values")
-        seen[key] = number
-
-
-def _merged(table: pa.Table, name: str, report: Report) -> pa.Table:
-    """Rows of one key added up; a repeat across pages of what may not repeat is refused."""
-    keys = ["usage_date", "row_key"]
-    counts = table.group_by(keys).aggregate([([], "count_all")])
-    if counts.num_rows == table.num_rows:
-        return table
-    if not any(row_set.sum_over for row_set in report.row_sets if row_set.table == name):
-        raise errors.DuplicateRow(f"a row of {name} stands on two pages")
-    meters = contract(name).names("meter")
-    kept = [column for column in table.column_names if column not in (*keys, *meters)]
-    summing = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
-    added = table.group_by(keys, use_threads=False).aggregate(
-        [*((column, "first") for column in kept), *((meter, "sum", summing) for meter in meters)]
-    )
-    renamed = {f"{column}_first": column for column in kept} | {f"{meter}_sum": meter for meter in meters}
-    added = added.rename_columns([renamed.get(column, column) for column in added.column_names])
-    return added.select(table.column_names).cast(table.schema)
+    return with_splits(pa.table(columns, schema=schema), rows)
 
 
 def _check_balances(rows: Rows) -> None:
     for balance in rows.row_set.balances:
         told = [_nulled(rows.column(path)) for path in (balance.total, *balance.parts)]
         total, *parts = (whole_numbers(values) for values in told)
-        if total is None or None in parts:
-            continue  # a malformed number is named when its meter is read
+        for path, values, column in zip((balance.total, *balance.parts), told, (total, *parts), strict=True):
+            if column is None:
+                raise first_bad(rows, path, values)
         difference = total
         for part in parts:
             difference = pc.subtract(difference, part)
         wrong = pc.index(pc.not_equal(difference, 0), True).as_py()
         if wrong >= 0:
             where = f"{rows.row_set.name}[{wrong}].{balance.total}"
-            addends = " + ".join(str(part[wrong]) for part in parts if part is not None)
-            raise errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
+            addends = " + ".join(str(values[wrong]) for values in told[1:])
+            raise errors.ContractBroken(f"{where} is {told[0][wrong]}, but its parts are {addends}")
 
 
 def _nulled(values: list[Any]) -> list[Any]:
@@ -315,12 +269,25 @@ def _notes(report: Report, gathered: Gathered) -> list[Note]:
             )
         )
     for total in report.totals:
-        ours = sum(value for key, value in gathered.sums[total.table].items() if key.split(" ")[0] == total.column)
-        theirs = gathered.totals.get(total.column)
-        if theirs is not None and theirs != ours:
-            notes.append(
-                Note(
-                    "totals_mismatch", f"the provider's total {total.column} is {theirs:f}, its rows add up to {ours:f}"
-                )
+        told = _of_column(gathered.totals, total.column)
+        summed = _of_column(gathered.sums[total.table], total.column)
+        if told and told != summed:
+            text = "; ".join(
+                f"{key} {told.get(key, 0):f}, its rows {summed.get(key, 0):f}" for key in sorted(told | summed)
             )
+            notes.append(Note("totals_mismatch", f"the provider's own total is {text}", TotalsMismatch.remedy))
     return notes
+
+
+def _of_column(sums: Mapping[str, int | Decimal], column: str) -> dict[str, Decimal]:
+    """The sums of a column, by currency."""
+    return {key.split(" ")[1]: Decimal(value) for key, value in sums.items() if key.split(" ")[0] == column}
+
+
+def _evidence(gathered: Gathered) -> dict[str, dict[str, str]]:
+    """The vendor's own totals over the window, exact, by currency."""
+    columns = {key.split(" ")[0] for key in gathered.totals}
+    return {
+        f"provider_total_{column}": {key: f"{value:f}" for key, value in _of_column(gathered.totals, column).items()}
+        for column in sorted(columns)
+    }

@@ -100,7 +100,7 @@ def suite_of(
                 column=column.name, value_set=list(column.valid_values), severity=_severity(column)
             )
     yield gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.primary_key))
-    for name in set(table.non_negative).difference(empty):
+    for name in (meter for meter in table.non_negative if meter not in empty):
         yield gxe.ExpectColumnMinToBeBetween(column=name, min_value=0)
     for part, whole in table.at_most:
         yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(

@@ -4,18 +4,18 @@ Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, tr
 (`billingUsage`); rated money per line item (`billing/summary`). Embeddings and images are not metered there yet.
 Grain: usage, one row per local day x every grouping that exists; cost, one row per UTC day x line item.
 Units: int64 as text, seconds as numbers, money as google.type.Money, before credits, discounts and tax.
-Limits: 31 x 24 h a call; 10 or 6,000 requests a minute for the whole account. Lag: answers are cached for minutes;
-how late a closed day may still change is not published, so three days are read again.
+Limits: 31 x 24 h a call; 10 or 6,000 requests a minute an account. Lag: not published, so three days are read again.
 Not told: the form of annotation keys in `group` and of bucket times in a zone (all known forms are accepted);
 `costNanoUsd`, seen as 0 beside large counts, is landed and never read.
-Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billing-summary, list-api-keys,
-https://docs.fireworks.ai/accounts/exporting-usage-and-costs). Last checked: 2026-11-20.
+Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billing-summary). Last checked: 2026-11-20.
 """
+
+from functools import partial
 
 from usage_ledger.core import model as m
 
 PAGING = m.Paging(cursor="nextPageToken", parameter="pageToken")
-BUCKET = ("startTime", "endTime")
+usage = partial(m.RowSet, table="usage_daily", bucket=("startTime", "endTime"))
 SERIES = (("SERVERLESS", "serverless"), ("DEDICATED_DEPLOYMENT", "dedicated"), ("TRAINING", "training"))
 GROUPINGS = (
     *("model_name", "api_key_id", "api_key_name", "deployment_name", "accelerator_type"),
@@ -32,10 +32,8 @@ def tags(*more: str) -> tuple[m.Dimension, ...]:
     )
 
 
-SERVERLESS = m.RowSet(
+SERVERLESS = usage(
     path="serverlessCosts",
-    table="usage_daily",
-    bucket=BUCKET,
     constants=(("usage_type", "serverless"),),
     dimensions=(
         m.Dimension("model", ("group/model_name",), missing="error"),
@@ -53,10 +51,8 @@ SERVERLESS = m.RowSet(
     names=(m.NameOf("api_key", id="group/api_key_id", name="group/api_key_name"),),
     sum_over=("group/api_key_name",),
 )
-DEDICATED = m.RowSet(
+DEDICATED = usage(
     path="dedicatedCosts",
-    table="usage_daily",
-    bucket=BUCKET,
     constants=(("usage_type", "dedicated"),),
     dimensions=(
         m.Dimension("deployment", ("deploymentId", "group/deployment_name"), missing="error", form="last_segment"),
@@ -68,10 +64,8 @@ DEDICATED = m.RowSet(
     ),
     meters=(m.Meter("accelerator_seconds", "acceleratorSeconds"),),
 )
-TRAINING = m.RowSet(
+TRAINING = usage(
     path="trainingCosts",
-    table="usage_daily",
-    bucket=BUCKET,
     constants=(("usage_type", "training"),),
     dimensions=(
         m.Dimension("job_id", ("jobId", "group/job_id")),
@@ -101,7 +95,7 @@ LINE_ITEMS = m.RowSet(
             (),
             pairs=(("groupingKey", "groupingValue"), ("secondaryGroupingKey", "secondaryGroupingValue")),
         ),
-        m.Dimension("currency", ("totalCost/currencyCode",), missing="error"),
+        m.Dimension("currency", ("totalCost/currencyCode",), missing="required"),
     ),
     meters=(
         m.Meter("quantity", "quantity", "decimal", absent="null", exact=False),
@@ -120,17 +114,12 @@ FIREWORKS = m.Provider(
     title="Fireworks AI",
     base_url="https://api.fireworks.ai",
     hosts=("api.fireworks.ai",),
-    header="Authorization",
-    scheme="Bearer",
     accounts=m.Listing("/v1/accounts", "accounts", "name", "account", (("pageSize", "200"),), PAGING),
     account_pattern=r"[A-Za-z0-9._-]{1,128}",
     requests_per_minute=600,
-    pool_slots=4,
     docs="https://docs.fireworks.ai/accounts/exporting-usage-and-costs",
     key_help="an API key of the account (app.fireworks.ai, Settings, API Keys); any role may read billing",
-    fields=(
-        m.Field("account", "Account", "The account's slug, as in accounts/<slug>; `firectl account get` shows it."),
-    ),
+    fields=(m.Field("account", "Account", "The account's slug, as in accounts/<slug>."),),
     reports=(
         m.Report(
             name="usage",
@@ -146,7 +135,7 @@ FIREWORKS = m.Provider(
             parameters=(("startTime", "{start}"), ("endTime", "{end}"), ("granularity", "DAILY")),
             row_sets=(LINE_ITEMS,),
             day="UTC",
-            totals=(m.Total("cost_daily", "amount", path="lineItems", form="money", field="totalCost"),),
+            totals=(m.Total("cost_daily", "amount", path="lineItems", field="totalCost"),),
         ),
         m.Report(
             name="api_keys",

@@ -117,13 +117,14 @@ def manifest_of(folder: AnyPath) -> Manifest:
 def load_folder(root: AnyPath, manifest_uri: str) -> AnyPath:
     """The folder of a load, from its manifest's address, which must lie under the root."""
     base = str(rooted(root)).rstrip("/")
-    if not manifest_uri.startswith(base + "/"):
+    segments = manifest_uri.removeprefix(base + "/").split("/")
+    if not manifest_uri.startswith(base + "/") or {"", ".", ".."} & set(segments):
         raise StorageRefused(
             f"the manifest {manifest_uri} is not under {base}",
             next_step="point USAGE_LEDGER_RAW at the storage it was landed in",
         )
     folder = rooted(root)
-    for segment in manifest_uri[len(base) + 1 :].split("/")[:-1]:
+    for segment in segments[:-1]:
         folder = folder / segment
     return folder
 

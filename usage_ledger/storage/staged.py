@@ -25,6 +25,7 @@ class Note(msgspec.Struct, frozen=True):
 
     kind: str
     message: str
+    next_step: str = ""
 
 
 class Staged(msgspec.Struct, frozen=True):

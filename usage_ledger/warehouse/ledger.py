@@ -102,6 +102,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             kind=note.kind,
             severity="warning",
             message=note.message,
+            next_step=note.next_step,
             report=incoming.report,
             load_id=incoming.load_id,
         )

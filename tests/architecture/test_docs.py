@@ -1,0 +1,309 @@
+"""README and CONTRIBUTING say what is true: their SQL runs, their tables and names are those of the code.
+
+`python tests/architecture/test_docs.py` writes the README's tables of columns anew from the data contracts.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from sqlalchemy import Engine
+from typer.main import get_command
+
+from usage_ledger import cli
+from usage_ledger.core.model import Provider
+from usage_ledger.core.windows import first_instant
+from usage_ledger.http.client import Client
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.plan import Dates
+from usage_ledger.pipeline.run import run_all
+from usage_ledger.providers import PROVIDERS
+from usage_ledger.sandbox.app import create_app, running
+from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+from usage_ledger.warehouse.contracts import contract
+from usage_ledger.warehouse.schema import mart_name, marts
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+KEY = "fw_the-one-that-opens"
+TEXT = README.read_text(encoding="utf-8")
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in (README, ROOT / "CONTRIBUTING.md")}
+COLUMNS = re.compile(r"(<!-- columns:(\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+SETTING = re.compile(r"USAGE_LEDGER_[A-Z_]*[A-Z]")
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+def blocks(language: str, text: str = TEXT) -> list[str]:
+    """The fenced blocks of a language, less the indentation of a list that they stand in."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
+
+
+def table_under(heading: str, text: str = TEXT) -> list[list[str]]:
+    """The rows of the one table whose first heading cell is this, split into cells."""
+    found = re.findall(rf"^\| {re.escape(heading)} \|.*\n\|[ |-]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert len(found) == 1, f"{len(found)} tables begin with {heading!r}"
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in found[0].splitlines()]
+
+
+def code_spans(text: str) -> list[str]:
+    """What stands between single backquotes, outside of fenced blocks; a line break in it is a blank."""
+    return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", re.sub(r"(?s)```.*?```", "", text))]
+
+
+# SQL
+
+SQL = blocks("sql")
+TITLES = ["spend per day", "tokens per model", "per API key", "missing days", "what changed"]
+
+
+@pytest.fixture(scope="module")
+def loaded(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> date:
+    """The sandbox's usage of yesterday and of four days ago, half of which came late; returns yesterday.
+
+    The dates are real ones, because the examples and the calendar of the marts look at today.
+    """
+    now = datetime.now(UTC)
+    newest = now.date() - timedelta(1)
+    early = newest - timedelta(3)
+    connection = Connection(id="acme_prod", provider="fireworks", account="acme", timezone="UTC")
+    clock = [first_instant(early, connection.zone) + timedelta(hours=12)]
+    app = create_app([FireworksTruth(account="acme")], KEY, now=lambda: clock[0])
+    root = tmp_path_factory.mktemp("raw")
+    with running(app) as url:
+        for day, sandbox_now in ((early, clock[0]), (early, now), (newest, now)):
+            clock[0] = sandbox_now
+            with Client(connection.declared, base_url=url, key=KEY, account="acme") as client:
+                ran = run_all(connection, Dates(day, day), client=client, engine=engine, root=root, now=now)
+            assert ran.failures == []
+            assert not ran.held
+    return newest
+
+
+def test_the_readme_has_an_example_for_each_question() -> None:
+    assert len(SQL) == len(TITLES)
+
+
+@pytest.mark.parametrize("number", range(len(TITLES)), ids=TITLES)
+def test_an_example_answers_with_rows(loaded: date, query: Query, number: int) -> None:
+    assert query(SQL[number].rstrip("; \n"))
+
+
+def test_the_examples_add_up_to_the_ledger(loaded: date, query: Query) -> None:
+    spend, models, keys, missing, changed = (query(text.rstrip("; \n")) for text in SQL)
+    assert sum(row[4] for row in spend) == query("SELECT sum(amount) FROM ledger.cost_daily")[0][0]
+    tokens = query("SELECT sum(input_tokens) FROM ledger.usage_daily WHERE usage_type = 'serverless'")[0][0]
+    assert sum(row[2] for row in models) == sum(row[3] for row in keys) == tokens
+    assert {(row[1], row[2], row[3]) for row in missing} >= {
+        (report, "missing", loaded - timedelta(n)) for report in ("usage", "cost") for n in (1, 2)
+    }
+    moved = {row[2]: row[7] for row in changed}
+    assert moved["input_tokens"] > 0
+    assert moved["amount"] > 0
+    assert {row[1] for row in changed} == {loaded - timedelta(3)}
+
+
+def test_the_readme_queries_marts_alone() -> None:
+    read = {view for text in SQL for view in re.findall(r"\b(?:FROM|JOIN)\s+(\S+)", text)}
+    assert {view.split(".")[0] for view in read} == {"marts"}
+    assert len(read) == len(SQL)
+
+
+# Tables
+
+
+def columns_table(table: str) -> str:
+    """The columns of a contract as a Markdown table."""
+    rows = [
+        f"| `{column.name}` | {column.type} | {column.unit} | {column.description} |"
+        for column in contract(table).columns
+    ]
+    return "\n".join(["| Column | Type | Unit | Description |", "| --- | --- | --- | --- |", *rows]) + "\n"
+
+
+def with_columns(text: str) -> str:
+    """The text with every table of columns written anew."""
+    return COLUMNS.sub(lambda found: found[1] + columns_table(found[2]) + found[4], text)
+
+
+def test_the_tables_of_columns_are_those_of_the_contracts() -> None:
+    assert [found[2] for found in COLUMNS.finditer(TEXT)] == ["usage_daily", "cost_daily"]
+    assert with_columns(TEXT) == TEXT, f"run: python {Path(__file__).relative_to(ROOT)}"
+
+
+def test_a_stale_table_of_columns_would_be_seen() -> None:
+    assert with_columns(TEXT.replace("| `row_key` | uuid |", "| `row_key` | text |")) == TEXT
+    assert with_columns("<!-- columns:cost_daily -->\n<!-- end -->") != "<!-- columns:cost_daily -->\n<!-- end -->"
+
+
+def test_the_table_of_marts_names_every_mart() -> None:
+    assert sorted(row[0] for row in table_under("View")) == sorted(f"`marts.{mart_name(path)}`" for path in marts())
+
+
+def test_the_table_of_reports_is_that_of_the_providers() -> None:
+    told = [(row[0], row[1].strip("`"), row[3].strip("`")) for row in table_under("Provider")]
+
+    def of(provider: Provider) -> Iterator[tuple[str, str, str]]:
+        for report in provider.reports:
+            yield provider.title, report.name, ", ".join(f"ledger.{name}" for name in report.tables or ("name",))
+
+    assert told == [row for provider in PROVIDERS.values() for row in of(provider)]
+    days = {row[1].strip("`"): row[4] for row in table_under("Provider")}
+    assert days == {"usage": "the connection's time zone", "cost": "UTC", "api_keys": "none: asked daily, always"}
+
+
+def test_the_table_of_yaml_keys_is_that_of_the_model() -> None:
+    fields = {name: field for name, field in Connection.model_fields.items() if name != "id"}
+    told = {row[0].strip("`"): row[2] for row in table_under("Key")}
+    assert list(told) == list(fields)
+    assert {name for name, default in told.items() if default == "required"} == {
+        name for name, field in fields.items() if field.is_required()
+    }
+    assert told["timezone"] == f"`{fields['timezone'].default}`"
+    assert told["at"] == f'`"{fields["at"].default:%H:%M}"`'
+
+
+def test_the_yaml_example_is_a_connection(tmp_path: Path) -> None:
+    from usage_ledger.pipeline.connections import read_connection
+
+    (example,) = blocks("yaml")
+    path = tmp_path / "acme_prod.yaml"
+    path.write_text(example, encoding="utf-8")
+    assert read_connection(path).account == "acme"
+
+
+def sources() -> dict[Path, str]:
+    folders = [
+        ROOT / name for name in ("usage_ledger", "dags", "plugins", "docker-compose.yaml", "Dockerfile", ".env.example")
+    ]
+    paths = [path for folder in folders for path in ([folder] if folder.is_file() else folder.rglob("*.py"))]
+    return {path: path.read_text(encoding="utf-8") for path in [*paths, ROOT / "Makefile"]}
+
+
+def test_the_table_of_settings_names_what_the_code_reads() -> None:
+    read = {name for text in sources().values() for name in SETTING.findall(text)}
+    told = {row[0].strip("`") for row in table_under("Environment variable")}
+    assert {name for name in told if SETTING.fullmatch(name)} == read
+    assert {name for text in PAGES.values() for name in SETTING.findall(text)} - {
+        "AIRFLOW_CONN_USAGE_WAREHOUSE"
+    } == read
+
+
+def test_the_exit_codes_are_those_of_the_command() -> None:
+    told = {int(row[0]): re.split(r"[:,]", row[1])[0] for row in table_under("Exit code")}
+    names = ("DONE", "FAILED", "WRONG_USAGE", "HELD")
+    assert told == {getattr(cli, name): name.lower().replace("_", " ") for name in names}
+
+
+SPLIT_OR_FILLED = re.compile(r'"\s*\n\s*f?"|\{[^{}]*\}')
+"""Where a text goes on in the next line's literal, and the placeholders of an f-string."""
+
+
+def strange_parts(symptom: str, code: str) -> list[str]:
+    """Parts of the texts quoted in a symptom, between `…`, that no text of the code has."""
+    quoted = [span for span in code_spans(symptom) if not span.startswith("usage-ledger ")]
+    parts = [part.strip(" :0123456789") for span in quoted for part in re.split(r"…|Fireworks AI", span)]
+    return [part for part in parts if part not in code]
+
+
+def test_the_symptoms_are_texts_of_the_product() -> None:
+    code = SPLIT_OR_FILLED.sub("", "\n".join(text for path, text in sources().items() if path.suffix == ".py"))
+    assert {row[0]: strange for row in table_under("Symptom") if (strange := strange_parts(row[0], code))} == {}
+    assert strange_parts("`the key does not see account …; he sees: …`", code) == ["; he sees"]
+
+
+# Commands, targets, files
+
+
+def command_lines(text: str) -> list[list[str]]:
+    """The words of every `usage-ledger …` in code spans and untyped blocks."""
+    lines = [line for block in blocks("", text) for line in block.splitlines()] + code_spans(text)
+    calls = [found[1] for line in lines if (found := re.search(r"(?:^|[ /])usage-ledger ((?!:)[a-z-].*)", line))]
+    return [shlex.split(re.split(r"\s{2,}|#|;", call)[0]) for call in calls]
+
+
+def unknown_words(words: list[str]) -> list[str]:
+    """The first words that are no command, and the options that the command has not."""
+    command: Any = get_command(cli.app)
+    known = {option for param in command.params for option in param.opts}
+    for word in words:
+        if word == "…":
+            continue
+        if word.startswith("--"):
+            if word not in known:
+                return [word]
+        elif isinstance(command, typer.core.TyperGroup):
+            if word not in command.commands:
+                return [word]
+            command = command.commands[word]
+            known = {option for param in command.params for option in param.opts}
+    return []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_exists(page: str) -> None:
+    calls = command_lines(PAGES[page])
+    assert page != "README.md" or {"connect", "check", "run", "status", "disconnect", "pools", "psql"} <= {
+        words[0] for words in calls
+    }
+    assert {" ".join(words): unknown for words in calls if (unknown := unknown_words(words))} == {}
+
+
+def test_a_command_that_does_not_exist_would_be_seen() -> None:
+    text = "`usage-ledger remake acme` and `usage-ledger run acme --until 2026-01-01`, `usage-ledger status acme`"
+    assert [unknown_words(words) for words in command_lines(text)] == [["remake"], ["--until"], []]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_make_target_exists(page: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    told = [*code_spans(PAGES[page]), *(line for block in blocks("", PAGES[page]) for line in block.splitlines())]
+    named = {found[1] for line in told if (found := re.match(r"(?:Stop: +)?make ([a-z-]+)", line))}
+    assert "test" in named
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    text = PAGES[page]
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"(?m)^#+ (.+)$", text)}
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert links
+    for link in links:
+        assert link[1:] in anchors if link.startswith("#") else (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_exist(page: str) -> None:
+    """Of the project's own folders; `<…>` and `…` stand for names to choose, and the example's file is one."""
+    folders = ("usage_ledger", "include", "tests", "dags", "plugins", "data_contracts", "docs")
+    for span in code_spans(PAGES[page]):
+        path = span.split()[-1].rstrip("/")
+        if path.split("/")[0] in folders and "/" in path and not re.search(r"[<…]|acme", path):
+            assert (ROOT / path).exists(), span
+
+
+def test_the_downstream_example_is_scheduled_on_the_asset_that_loads_announce(tmp_path: Path) -> None:
+    (example,) = blocks("python", re.sub(r"(?s)## Add a provider.*", "", TEXT))
+    script = tmp_path / "example.py"
+    more = """
+from usage_ledger.airflow.tasks import table_asset
+made = refresh_dashboard()
+assert made.timetable.asset_condition.objects == (table_asset("acme_prod", "usage_daily"),), made.timetable
+"""
+    script.write_text(example + more, encoding="utf-8")
+    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path / "airflow")}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+if __name__ == "__main__":
+    README.write_text(with_columns(TEXT), encoding="utf-8")

@@ -1,0 +1,210 @@
+"""The Dags that connection files become, and the plan of each kind of run."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import AssetAlias
+from airflow.serialization.serialized_objects import DagSerialization
+
+from usage_ledger.airflow import listener, tasks
+from usage_ledger.airflow.connections import Stored, parse
+from usage_ledger.airflow.dag import broken_connections, build_dag, build_dags
+from usage_ledger.airflow.provider_info import get_provider_info
+from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
+from usage_ledger.airflow.timetable import UsageDay
+from usage_ledger.core import errors
+from usage_ledger.core.project import ROOT
+from usage_ledger.pipeline.connections import Connection, connection_from
+from usage_ledger.pipeline.plan import Dates
+from usage_ledger.providers import PROVIDERS
+
+YAML = "provider: fireworks\naccount: acme\ntimezone: America/Los_Angeles\nat: '04:30'\n"
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "acme_prod.yaml").write_text(YAML, encoding="utf-8")
+    return tmp_path
+
+
+def a_connection(**more: Any) -> Connection:
+    return connection_from("acme_prod", {"provider": "fireworks", "account": "acme", **more}, "acme_prod.yaml")
+
+
+def test_a_file_becomes_a_daily_dag_of_four_tasks(folder: Path) -> None:
+    (dag,) = build_dags(folder).values()
+    assert dag.dag_id == "usage_acme_prod"
+    assert dag.schedule == UsageDay("04:30", "America/Los_Angeles")
+    assert [task.task_id for task in dag.topological_sort()] == ["extract", "transform", "validate", "load"]
+    assert dag.catchup is False
+    assert dag.is_paused_upon_creation is False
+    assert dag.tags == {"usage-ledger", "fireworks"}
+    assert dag.get_task("extract").pool == "fireworks"
+    assert dag.get_task("load").outlets == [AssetAlias("loaded/acme_prod")]
+    assert {task.owner for task in dag.tasks} == {"usage-ledger"}
+    assert all(task.retries >= 3 and task.execution_timeout and task.retry_policy for task in dag.tasks)
+    assert set(dag.params) == {"from", "to"}
+    assert "acme" in (dag.doc_md or "")
+    assert DagSerialization.serialize_dag(dag)["dag_id"] == dag.dag_id
+
+
+def test_a_parse_is_the_same_each_time(folder: Path) -> None:
+    once, again = (DagSerialization.serialize_dag(dag) for _ in range(2) for dag in build_dags(folder).values())
+    assert json.dumps(once, sort_keys=True, default=str) == json.dumps(again, sort_keys=True, default=str)
+
+
+def test_broken_files_are_named_together_and_stop_no_other(folder: Path) -> None:
+    (folder / "one.yaml").write_text("provider: nobody\naccount: x\n", encoding="utf-8")
+    (folder / "two.yaml").write_text("provider: fireworks\n", encoding="utf-8")
+    assert set(build_dags(folder)) == {"usage_acme_prod"}
+    error = broken_connections(folder)
+    assert error is not None
+    assert "one.yaml" in str(error)
+    assert "two.yaml" in str(error)
+    (folder / "one.yaml").unlink()
+    (folder / "two.yaml").unlink()
+    assert broken_connections(folder) is None
+
+
+def test_parsing_loads_nothing_heavy_and_asks_nobody(folder: Path) -> None:
+    """Beyond what `import airflow.sdk` loads: no pandas, no pyarrow, no Great Expectations; no socket is opened."""
+    code = (
+        "import airflow.sdk, socket, sys, json\n"
+        "def refuse(*a, **k): raise SystemExit('a socket was opened while parsing')\n"
+        "socket.socket.connect = refuse\n"
+        "before = set(sys.modules)\n"
+        "import runpy; names = runpy.run_path(sys.argv[1])\n"
+        "added = {m.split('.')[0] for m in set(sys.modules) - before}\n"
+        "print(json.dumps([sorted(n for n in names if n.startswith('usage_')), sorted(added)]))\n"
+    )
+    environment = os.environ | {"USAGE_LEDGER_CONNECTIONS": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT / "dags" / "usage.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    dags, added = json.loads(done.stdout.splitlines()[-1])
+    assert dags == ["usage_acme_prod"]
+    assert not {"pandas", "pyarrow", "great_expectations", "msgspec", "psycopg2", "zstandard"} & set(added)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "expected"),
+    [
+        ("scheduled", {}, Dates(date(2026, 11, 18), date(2026, 11, 18), heal=True)),
+        ("backfill", {}, Dates(date(2026, 11, 18), date(2026, 11, 18))),
+        ("manual", {}, Dates(date(2026, 11, 19), date(2026, 11, 19))),
+        ("manual", {"from": "2026-10-01", "to": "2026-10-03"}, Dates(date(2026, 10, 1), date(2026, 10, 3))),
+    ],
+)
+def test_the_dates_of_a_run(kind: str, params: dict[str, str], expected: Dates) -> None:
+    run = SimpleNamespace(run_type=kind, data_interval_start=datetime(2026, 11, 18, tzinfo=UTC), run_after=NOW)
+    assert tasks.dates_of_run(a_connection(), run, {"from": None, "to": None} | params, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("manual", {"from": "2026-10-01"}),
+        ("manual", {"from": "2026-10-03", "to": "2026-10-01"}),
+        ("manual", {"from": "2026-11-01", "to": "2026-12-01"}),
+        ("manual", {"too": "2026-10-01"}),
+        ("backfill", {"from": "2026-10-01", "to": "2026-10-02"}),
+        ("scheduled", {"from": "2026-10-01", "to": "2026-10-02"}),
+    ],
+)
+def test_impossible_params_are_refused_for_good(kind: str, params: dict[str, str]) -> None:
+    run = SimpleNamespace(run_type=kind, data_interval_start=datetime(2026, 11, 18, tzinfo=UTC), run_after=NOW)
+    with pytest.raises(errors.BadWindow) as refused:
+        tasks.dates_of_run(a_connection(), run, params, NOW)
+    assert "acme_prod" in str(refused.value)
+    assert refused.value.next_step
+    assert UsageLedgerRetryPolicy().evaluate(refused.value, 1, 4).action.value == "fail"
+
+
+def test_the_retry_policy_goes_by_the_family_of_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USAGE_LEDGER_RETRY_SCALE", "1")
+    policy = UsageLedgerRetryPolicy()
+
+    def decided(error: BaseException, attempt: int = 1) -> tuple[str, timedelta | None]:
+        decision = policy.evaluate(error, attempt, 4)
+        return decision.action.value, decision.retry_delay
+
+    assert decided(errors.BadKey("no")) == ("fail", None)
+    assert decided(errors.Vanished("gone")) == ("fail", None)
+    assert decided(errors.RateLimited("slow", retry_after=1800)) == ("retry", timedelta(minutes=30))
+    assert decided(errors.RateLimited("slow", retry_after=10**9)) == ("retry", timedelta(hours=24))
+    assert decided(errors.ProviderDown("down")) == ("retry", timedelta(minutes=5))
+    assert decided(errors.ProviderDown("down"), 3) == ("retry", timedelta(minutes=20))
+    assert decided(errors.ProviderDown("down"), 9) == ("retry", timedelta(hours=1))
+    assert decided(RuntimeError("a defect")) == ("default", None)
+    monkeypatch.setenv("USAGE_LEDGER_RETRY_SCALE", "0.1")
+    assert decided(errors.RateLimited("slow", retry_after=1800)) == ("retry", timedelta(minutes=3))
+    reason = policy.evaluate(errors.BadKey("x" * 3000), 1, 4).reason
+    assert reason is not None
+    assert len(reason) <= 500
+
+
+def test_every_provider_has_a_connection_type_with_a_form_and_a_hook() -> None:
+    info = get_provider_info()
+    types = {entry["connection-type"]: entry for entry in info["connection-types"]}
+    assert set(types) == set(PROVIDERS)
+    for name, entry in types.items():
+        module, _, hook = entry["hook-class-name"].rpartition(".")
+        made = getattr(__import__(module, fromlist=[hook]), hook)
+        assert made.conn_type == name
+        assert made.hook_name == entry["hook-name"]
+        assert "account" in entry["conn-fields"]
+        assert all(field["description"] for field in entry["conn-fields"].values())
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (
+            "postgres://bi%40x:p%2Fw@db.example:5433/usage?sslmode=require",
+            Stored("postgres", "db.example", "bi@x", "p/w", 5433, "usage", {"sslmode": "require"}),
+        ),
+        (
+            '{"conn_type": "fireworks", "password": "k", "extra": {"account": "acme"}}',
+            Stored("fireworks", None, None, "k", None, None, {"account": "acme"}),
+        ),
+        ("fireworks://:k%3D@/?account=acme", Stored("fireworks", None, None, "k=", None, None, {"account": "acme"})),
+    ],
+)
+def test_a_connection_of_the_environment_is_read_in_both_of_airflows_forms(told: str, expected: Stored) -> None:
+    assert parse(told) == expected
+    assert str(expected.password) not in repr(expected).replace("fireworks", "")
+
+
+def test_the_scheduler_says_so_when_pools_cannot_be_checked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def down() -> list[str]:
+        raise errors.WarehouseDown("no metadata")
+
+    monkeypatch.setattr("usage_ledger.airflow.store.ensure_pools", down)
+    monkeypatch.setattr("sys.argv", ["airflow", "scheduler"])
+    with caplog.at_level(logging.ERROR):
+        listener.on_dag_run_running(SimpleNamespace(dag_id="usage_acme"), "")
+    assert "waits for ever" in caplog.text
+    caplog.clear()
+    listener.on_dag_run_running(SimpleNamespace(dag_id="another"), "")
+    assert caplog.text == ""
+
+
+def test_a_dag_carries_nothing_that_changes_by_itself() -> None:
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    assert today not in json.dumps(DagSerialization.serialize_dag(build_dag(a_connection())), default=str)

@@ -1,0 +1,591 @@
+"""What one load does to the ledger, row by row, date by date; loads made by hand."""
+
+import itertools
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import Engine
+from staged_loads import DAY, T0, Desk, Row, called, charged, used
+
+from usage_ledger.core.errors import ConfigError, ConservationBroken, ContractBroken, PersonMustAct, ValidationFailed
+from usage_ledger.core.windows import Window
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.load import load
+from usage_ledger.pipeline.transform import transform
+from usage_ledger.pipeline.validate import validate
+from usage_ledger.storage.landing import Landing, Manifest
+from usage_ledger.storage.staged import Note, read_table, write_table
+from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.ledger import enter
+
+D1 = date(2026, 6, 1)
+D2, D3 = D1 + DAY, D1 + 2 * DAY
+HOUR = timedelta(hours=1)
+UNIT = Decimal("0.000000000000000001")
+Query = Callable[..., list[tuple[Any, ...]]]
+Content = Callable[..., dict[str, str]]
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def desk(engine: Engine) -> Desk:
+    """A connection of the test's own."""
+    return Desk(engine, f"acme{next(_numbers)}")
+
+
+@pytest.fixture
+def standing(desk: Desk, query: Query) -> Callable[[], dict[tuple[date, str], Any]]:
+    """The ledger's input tokens by date and model."""
+    return lambda: {
+        (day, model): tokens
+        for day, model, tokens in query(
+            "SELECT usage_date, model, input_tokens FROM ledger.usage_daily WHERE connection_id = %s",
+            desk.connection_id,
+        )
+    }
+
+
+@pytest.fixture
+def days(desk: Desk, query: Query) -> Callable[..., dict[date, Any]]:
+    """One or more columns of `ops.day` by date."""
+
+    def read(columns: str = "state") -> dict[date, Any]:
+        rows = query(f"SELECT usage_date, {columns} FROM ops.day WHERE connection_id = %s", desk.connection_id)
+        return {day: told[0] if len(told) == 1 else tuple(told) for day, *told in rows}
+
+    return read
+
+
+@pytest.fixture
+def events(desk: Desk, query: Query) -> Callable[[], list[tuple[Any, ...]]]:
+    return lambda: query(
+        "SELECT kind, severity, report, usage_date, next_step, load_id::text FROM ops.event WHERE connection_id = %s"
+        " ORDER BY at",
+        desk.connection_id,
+    )
+
+
+@pytest.fixture
+def restated(desk: Desk, query: Query) -> Callable[[], set[tuple[Any, ...]]]:
+    return lambda: set(
+        query(
+            "SELECT usage_date, dimensions ->> 'model', meter, old, new, cause FROM ops.restatement"
+            " WHERE connection_id = %s",
+            desk.connection_id,
+        )
+    )
+
+
+# Replace by usage date
+
+
+def test_a_load_makes_its_dates_equal_to_the_staged_rows_and_touches_no_equal_row(
+    desk: Desk, query: Query, standing: Callable[[], Any]
+) -> None:
+    def versions() -> dict[str, tuple[Any, ...]]:
+        rows = query(
+            "SELECT model, xmin::text, ctid::text, load_id::text FROM ledger.usage_daily"
+            " WHERE connection_id = %s AND usage_date = %s",
+            desk.connection_id,
+            D1,
+        )
+        return {model: tuple(more) for model, *more in rows}
+
+    desk.load([used(D1, "equal", 1), used(D1, "changed", 2), used(D1, "vanished", 3), used(D2, "later", 4)], D1, D2)
+    before = versions()
+    incoming = desk.incoming(
+        [used(D1, "equal", 1), used(D1, "changed", 20), used(D1, "new", 30)], D1, fetched_at=T0 + HOUR
+    )
+    assert enter(desk.engine, incoming).changed == {"usage_daily": 3}
+    after = versions()
+    assert standing() == {(D1, "equal"): 1, (D1, "changed"): 20, (D1, "new"): 30, (D2, "later"): 4}
+    assert after["equal"] == before["equal"]
+    assert {after[model][2] for model in ("changed", "new")} == {incoming.load_id}
+
+
+def test_a_row_that_changes_in_an_attribute_or_to_null_alone_is_updated(
+    desk: Desk, query: Query, standing: Callable[[], Any]
+) -> None:
+    desk.load([used(D1, "a", 1, output_tokens=0), used(D1, "b", 2)], D1)
+    changed = desk.load([used(D1, "a", 1), used(D1, "b", 2, basis="estimated")], D1, fetched_at=T0 + HOUR)
+    assert changed.changed == {"usage_daily": 2}
+    rows = query(
+        "SELECT model, output_tokens, basis FROM ledger.usage_daily WHERE connection_id = %s ORDER BY 1",
+        desk.connection_id,
+    )
+    assert rows == [("a", None, "metered"), ("b", None, "estimated")]
+
+
+def test_a_load_leaves_other_connections_reports_and_dates_alone(desk: Desk, query: Query) -> None:
+    other = Desk(desk.engine, f"{desk.connection_id}_other")
+    other.load([used(D1, "a", 1)], D1)
+    desk.load([used(D1, "a", 2)], D1, report="costs")
+    desk.load([used(D1, "a", 3), used(D2, "a", 4)], D1, D2)
+    desk.load([used(D2, "a", 5)], D2, fetched_at=T0 + HOUR)
+    rows = query(
+        "SELECT connection_id, report, usage_date, input_tokens FROM ledger.usage_daily WHERE connection_id LIKE %s",
+        f"{desk.connection_id}%",
+    )
+    named = desk.connection_id
+    assert set(rows) == {
+        (f"{named}_other", "usage", D1, 1), (named, "costs", D1, 2), (named, "usage", D1, 3), (named, "usage", D2, 5)
+    }  # fmt: skip
+
+
+def test_one_load_fills_two_tables_and_a_date_with_rows_in_one_of_them_is_loaded(
+    desk: Desk, query: Query, days: Callable[..., Any]
+) -> None:
+    outcome = desk.load(
+        [used(D1, "a", 1)], D1, D3, cost=[charged(D2, "line", Decimal("0.1") + UNIT), charged(D2, "eur", Decimal(7), currency="EUR")]
+    )  # fmt: skip
+    assert (outcome.changed, outcome.rows) == ({"usage_daily": 1, "cost_daily": 2}, 3)
+    assert days("state, row_count") == {D1: ("loaded", 1), D2: ("loaded", 2), D3: ("empty", 0)}
+    amounts = query("SELECT amount FROM ledger.cost_daily WHERE connection_id = %s ORDER BY 1", desk.connection_id)
+    assert amounts == [(Decimal("0.100000000000000001"),), (Decimal(7),)]
+    held = desk.load([], D1, D2, cost=[charged(D2, "line", Decimal("0.2"))], fetched_at=T0 + HOUR)
+    assert (held.held, held.changed) == ([D1], {"usage_daily": 0, "cost_daily": 2})
+
+
+def test_texts_are_stored_byte_for_byte(desk: Desk, standing: Callable[[], Any]) -> None:
+    composed = ["\u00e9", "e\u0301", "E\u0301", "trailing ", "trailing"]
+    hostile = ["'); DROP TABLE ledger.usage_daily; --", "\\.", "\\N", "a\tb\nc\r\n", '"quoted", comma', "%(x)s {{ y }}"]
+    hostile += composed
+    desk.load([used(D1, text, number) for number, text in enumerate(hostile)], D1)
+    assert standing() == {(D1, text): number for number, text in enumerate(hostile)}
+
+
+def test_each_month_has_its_partition_across_the_year(desk: Desk, query: Query) -> None:
+    silvester = date(2025, 12, 31)
+    desk.load([used(silvester, "a", 1), used(silvester + DAY, "a", 2)], silvester, silvester + DAY)
+    rows = query(
+        "SELECT usage_date, tableoid::regclass::text FROM ledger.usage_daily WHERE connection_id = %s ORDER BY 1",
+        desk.connection_id,
+    )
+    assert rows == [
+        (silvester, "ledger.usage_daily_2025_12"), (silvester + DAY, "ledger.usage_daily_2026_01")
+    ]  # fmt: skip
+
+
+# No going back
+
+
+def test_an_older_answer_changes_no_date_that_newer_data_stand_for(
+    desk: Desk, standing: Callable[[], Any], days: Callable[..., Any], content: Content
+) -> None:
+    newer = desk.incoming([used(D2, "a", 2)], D1, D2)
+    enter(desk.engine, newer)
+    older = desk.load([used(D1, "a", 1), used(D2, "a", 1), used(D3, "a", 1)], D1, D3, fetched_at=T0 - HOUR)
+    assert (older.state, older.superseded) == ("loaded", [D1, D2])
+    assert standing() == {(D2, "a"): 2, (D3, "a"): 1}
+    assert days("state, fetched_at") == {D1: ("empty", T0), D2: ("loaded", T0), D3: ("loaded", T0 - HOUR)}
+    before = content("ops.day", "ops.restatement")
+    assert desk.load([], D1, D3, fetched_at=T0 - 2 * HOUR).state == "superseded"
+    assert content("ops.day", "ops.restatement") == before
+
+
+# No false zero
+
+
+def test_a_date_never_seen_with_rows_becomes_empty(desk: Desk, days: Callable[..., Any], events: Any) -> None:
+    outcome = desk.load([], D1, D2)
+    assert (outcome.state, outcome.held) == ("loaded", [])
+    assert days("state, row_count") == {D1: ("empty", 0), D2: ("empty", 0)}
+    assert desk.load([], D1, D2, fetched_at=T0 + HOUR).held == []
+    assert events() == []
+
+
+def test_an_emptied_date_is_held_alone_and_a_person_is_told(
+    desk: Desk, query: Query, standing: Any, days: Callable[..., Any], events: Any, restated: Any
+) -> None:
+    desk.load([used(D1, "a", 1), used(D2, "a", 2)], D1, D2)
+    emptied = desk.incoming([used(D2, "a", 22)], D1, D2, fetched_at=T0 + HOUR)
+    outcome = enter(desk.engine, emptied)
+    assert (outcome.state, outcome.held, outcome.superseded) == ("held", [D1], [])
+    assert standing() == {(D1, "a"): 1, (D2, "a"): 22}
+    assert days("state, row_count") == {D1: ("held", 1), D2: ("loaded", 1)}
+    [(kind, severity, report, day, next_step, load_id)] = events()
+    assert (kind, severity, report, day, load_id) == ("vanished", "warning", "usage", D1, emptied.load_id)
+    assert "second fetch" in next_step
+    assert restated() == {(D2, "a", "input_tokens", 2, 22, "provider")}
+    assert query("SELECT state FROM ops.load WHERE load_id = %s", emptied.load_id) == [("held",)]
+
+
+@pytest.mark.parametrize(("later", "applied"), [(HOUR - timedelta(seconds=1), False), (HOUR, True), (30 * DAY, True)])
+def test_an_emptied_date_is_emptied_when_an_hour_later_confirms_it(
+    desk: Desk, standing: Any, days: Callable[..., Any], restated: Any, later: timedelta, applied: bool
+) -> None:
+    desk.load([used(D1, "a", 5)], D1)
+    first_empty = T0 + DAY
+    assert desk.load([], D1, fetched_at=first_empty).held == [D1]
+    outcome = desk.load([], D1, fetched_at=first_empty + later)
+    assert outcome.held == ([] if applied else [D1])
+    assert standing() == ({} if applied else {(D1, "a"): 5})
+    assert days() == {D1: "empty" if applied else "held"}
+    assert restated() == ({(D1, "a", "input_tokens", 5, None, "provider")} if applied else set())
+
+
+def test_waiting_counts_from_the_first_empty_answer_not_from_the_last(desk: Desk, standing: Any) -> None:
+    desk.load([used(D1, "a", 5)], D1)
+    held = [bool(desk.load([], D1, fetched_at=T0 + DAY + minutes * HOUR / 60).held) for minutes in (0, 40, 59, 80)]
+    assert held == [True, True, True, False]
+    assert standing() == {}
+
+
+def test_an_answer_with_rows_clears_the_hold_and_the_next_empty_one_is_held_anew(
+    desk: Desk, standing: Any, days: Callable[..., Any]
+) -> None:
+    desk.load([used(D1, "a", 5)], D1)
+    desk.load([], D1, fetched_at=T0 + HOUR)
+    assert desk.load([used(D1, "a", 6)], D1, fetched_at=T0 + 2 * HOUR).state == "loaded"
+    assert days() == {D1: "loaded"}
+    assert days("evidence") == {D1: {}}
+    assert desk.load([], D1, fetched_at=T0 + 9 * HOUR).held == [D1]
+    assert standing() == {(D1, "a"): 6}
+
+
+def test_an_empty_answer_older_than_the_ledger_neither_holds_nor_empties(
+    desk: Desk, standing: Any, days: Callable[..., Any], events: Any
+) -> None:
+    desk.load([used(D1, "a", 5)], D1)
+    for hours in (3, 1):
+        outcome = desk.load([], D1, fetched_at=T0 - hours * HOUR)
+        assert (outcome.state, outcome.held, outcome.superseded) == ("superseded", [], [D1])
+    assert (standing(), days(), events()) == ({(D1, "a"): 5}, {D1: "loaded"}, [])
+
+
+# Restatements
+
+
+def test_every_later_change_of_a_loaded_date_is_recorded_by_meter(desk: Desk, query: Query, restated: Any) -> None:
+    first = desk.incoming([used(D1, "equal", 1), used(D1, "changed", 2, output_tokens=9), used(D1, "vanished", 3)], D1)
+    enter(desk.engine, first)
+    assert restated() == set()
+    rows = [used(D1, "equal", 1), used(D1, "changed", 20, output_tokens=9, cached_input_tokens=0), used(D1, "new", 4)]
+    second = desk.incoming(rows, D1, fetched_at=T0 + HOUR)
+    enter(desk.engine, second)
+    assert restated() == {
+        (D1, "changed", "input_tokens", 2, 20, "provider"),
+        (D1, "changed", "cached_input_tokens", None, 0, "provider"),
+        (D1, "vanished", "input_tokens", 3, None, "provider"),
+        (D1, "new", "input_tokens", None, 4, "provider"),
+    }
+    told = query(
+        "SELECT DISTINCT table_name, old_load_id::text, new_load_id::text, detected_at, dimensions - 'model'"
+        " FROM ops.restatement WHERE connection_id = %s",
+        desk.connection_id,
+    )
+    assert told == [("usage_daily", first.load_id, second.load_id, T0 + HOUR, {"usage_type": "serverless"})]
+
+
+def test_a_change_after_our_declaration_changed_is_not_laid_to_the_provider(desk: Desk, restated: Any) -> None:
+    desk.load([used(D1, "a", 1)], D1)
+    desk.load([used(D1, "a", 2)], D1, fetched_at=T0 + HOUR, declaration="d2")
+    desk.load([used(D1, "a", 3)], D1, fetched_at=T0 + 2 * HOUR, declaration="d2")
+    assert restated() == {
+        (D1, "a", "input_tokens", 1, 2, "declaration"), (D1, "a", "input_tokens", 2, 3, "provider")
+    }  # fmt: skip
+
+
+def test_rows_that_come_late_to_an_empty_date_are_a_restatement_and_a_first_load_after_a_failure_is_none(
+    desk: Desk, restated: Any, days: Callable[..., Any]
+) -> None:
+    desk.load([], D1)
+    failing = loads.load_by_id(desk.engine, desk.incoming([], D2).load_id)
+    loads.record_failure(desk.engine, failing, ContractBroken("broken"), step="transform", day_zone="UTC")
+    assert days() == {D1: "empty", D2: "failed"}
+    desk.load([used(D1, "a", 1), used(D2, "a", 1)], D1, D2, fetched_at=T0 + HOUR)
+    assert restated() == {(D1, "a", "input_tokens", None, 1, "provider")}
+    assert days() == {D1: "loaded", D2: "loaded"}
+
+
+# Settled
+
+
+@pytest.mark.parametrize(("zone", "begins"), [("UTC", 0), ("America/Los_Angeles", 7), ("Pacific/Kiritimati", -14)])
+def test_a_date_is_settled_once_it_was_read_a_look_back_after_its_end(
+    engine: Engine, query: Query, zone: str, begins: int
+) -> None:
+    desk = Desk(engine, f"acme{next(_numbers)}", zone=zone, lookback=timedelta(days=2))
+    end_of_d2 = datetime(2026, 6, 3, tzinfo=UTC) + begins * HOUR
+    desk.load([used(D2, "a", 1)], D1, D3, fetched_at=end_of_d2 + 2 * DAY)
+    rows = "SELECT usage_date, settled FROM ops.day WHERE connection_id = %s ORDER BY 1"
+    assert query(rows, desk.connection_id) == [(D1, True), (D2, True), (D3, False)]
+    other = Desk(engine, f"{desk.connection_id}_other", zone=zone, lookback=timedelta(days=2))
+    other.load([used(D2, "a", 1)], D2, fetched_at=end_of_d2 + 2 * DAY - timedelta(seconds=1))
+    assert query(rows, other.connection_id) == [(D2, False)]
+
+
+def test_a_date_that_the_zone_skipped_has_no_state(engine: Engine, query: Query) -> None:
+    desk = Desk(engine, f"acme{next(_numbers)}", zone="Pacific/Apia")
+    desk.load([used(date(2011, 12, 29), "a", 1)], date(2011, 12, 29), date(2011, 12, 31))
+    rows = query("SELECT usage_date, state FROM ops.day WHERE connection_id = %s ORDER BY 1", desk.connection_id)
+    assert rows == [(date(2011, 12, 29), "loaded"), (date(2011, 12, 31), "empty")]
+
+
+# What ops keeps of a load
+
+
+def test_ops_load_tells_what_a_load_brought(desk: Desk, query: Query) -> None:
+    incoming = desk.incoming([used(D1, "a", 1), used(D2, "a", 41)], D1, D2, cost=[charged(D1, "x", Decimal("1.5"))])
+    enter(desk.engine, incoming)
+    [row] = query(
+        "SELECT connection_id, report, window_from, window_to, state, fetched_at, row_count, sums, declaration, run_id,"
+        " error_class, error_message, ended_at >= started_at FROM ops.load WHERE load_id = %s",
+        incoming.load_id,
+    )
+    sums = {"usage_daily": {"rows": 2, "input_tokens": "42"}, "cost_daily": {"rows": 1, "amount USD": "1.5"}}
+    assert row == (
+        desk.connection_id, "usage", D1, D3, "loaded", T0, 3, sums, "d1", "test", None, None, True
+    )  # fmt: skip
+
+
+def test_a_load_repeated_after_its_commit_changes_nothing(desk: Desk, content: Content) -> None:
+    incoming = desk.incoming([used(D1, "a", 1)], D1, names=[called(D1, "k", "first")])
+    enter(desk.engine, incoming)
+    before = content("ops.day", "ops.restatement", "ops.event", "ops.name_observation")
+    assert enter(desk.engine, incoming).changed == {"usage_daily": 0, "name": 0}
+    assert content("ops.day", "ops.restatement", "ops.event", "ops.name_observation") == before
+    desk.load([used(D1, "a", 2)], D1, fetched_at=T0 + HOUR)
+    before = content("ops.day", "ops.restatement")
+    assert enter(desk.engine, incoming).superseded == [D1]
+    assert content("ops.day", "ops.restatement") == before
+
+
+def test_a_held_or_noted_load_repeated_after_its_commit_tells_a_person_once(desk: Desk, content: Content) -> None:
+    desk.load([used(D1, "a", 1)], D1)
+    incoming = desk.incoming([], D1, D2, fetched_at=T0 + HOUR)
+    incoming = replace(incoming, staged=replace_notes(incoming.staged, [Note("rounded", "one value was rounded")]))
+    enter(desk.engine, incoming)
+    before = content("ops.day", "ops.event")
+    enter(desk.engine, incoming)
+    assert content("ops.day", "ops.event") == before
+
+
+def replace_notes(staged: Any, notes: list[Note]) -> Any:
+    return type(staged)(staged.load_id, staged.tables, notes, staged.evidence)
+
+
+# The steps: conservation, failures, repeats
+
+
+@pytest.fixture
+def account(engine: Engine, tmp_path: Path) -> "Account":
+    return Account(engine, tmp_path, f"steps{next(_numbers)}")
+
+
+class Account:
+    """Hand-written pages of one connection, through the pipeline's own steps."""
+
+    def __init__(self, engine: Engine, root: Path, name: str) -> None:
+        self.engine, self.root = engine, root
+        self.connection = Connection(id=name, provider="fireworks", account=name)
+        self.report = self.connection.declared.report("usage")
+
+    def landed(self, rows: list[Row] | bytes, first: date, last: date, fetched_at: datetime = T0) -> str:
+        load_id, window = str(uuid.uuid4()), Window(first, last + DAY)
+        name, declaration = self.connection.id, self.report.declaration()
+        loads.begin(self.engine, load_id, name, "usage", window, declaration, "test")
+        landing = Landing.begin(self.root, "fireworks", name, "usage", window, load_id)
+        body = rows if isinstance(rows, bytes) else json.dumps({"serverlessCosts": rows}).encode()
+        landing.page(body, path="/x", parameters=(), status=200, asked_at=fetched_at)
+        manifest = Manifest(
+            load_id, name, "fireworks", name, "usage", window.first, window.end, "UTC", declaration, fetched_at,
+            landing.pages, account_listed=True,
+        )  # fmt: skip
+        loads.landed(self.engine, load_id, fetched_at, landing.commit(manifest))
+        return load_id
+
+    def transform(self, load_id: str) -> None:
+        transform(self.connection, load_id, engine=self.engine, root=self.root)
+
+    def validate(self, load_id: str) -> None:
+        validate(self.connection, load_id, engine=self.engine, root=self.root)
+
+    def load(self, load_id: str) -> Any:
+        return load(self.connection, load_id, engine=self.engine, root=self.root)
+
+    def whole(self, rows: list[Row] | bytes, first: date, last: date, fetched_at: datetime = T0) -> Any:
+        load_id = self.landed(rows, first, last, fetched_at)
+        self.transform(load_id)
+        self.validate(load_id)
+        return self.load(load_id)
+
+
+def sent(day: date, model: str, tokens: object, **more: Any) -> Row:
+    """A row as the provider writes it."""
+    group = {"model_name": model, "api_key_id": "k1", "api_key_name": "bot"}
+    bounds = {"startTime": f"{day}T00:00:00Z", "endTime": f"{day + DAY}T00:00:00Z"}
+    return {**bounds, "promptTokens": tokens, "completionTokens": "1", "group": group, **more}
+
+
+def test_the_steps_carry_a_number_beyond_two_to_the_53_exactly(account: Account, query: Query) -> None:
+    big = 2**53 + 1
+    account.whole([sent(D1, "a", str(big)), sent(D2, "a", str(2**63 - 1 - big))], D1, D2)
+    rows = query(
+        "SELECT input_tokens FROM ledger.usage_daily WHERE connection_id = %s ORDER BY usage_date",
+        account.connection.id,
+    )
+    assert rows == [(big,), (2**63 - 1 - big,)]
+
+
+def one_more(table: pa.Table) -> pa.Table:
+    tokens = [count + 1 if number == 0 else count for number, count in enumerate(table["input_tokens"].to_pylist())]
+    place = table.schema.get_field_index("input_tokens")
+    return table.set_column(place, table.schema.field(place), pa.array(tokens, pa.int64()))
+
+
+def one_row_less(table: pa.Table) -> pa.Table:
+    return table.slice(1)
+
+
+def one_cell_null(table: pa.Table) -> pa.Table:
+    place = table.schema.get_field_index("output_tokens")
+    return table.set_column(place, table.schema.field(place), pa.array([None, 1], pa.int64()))
+
+
+@pytest.mark.parametrize(
+    ("tampered", "before_validate", "error"),
+    [
+        (one_more, True, ConservationBroken),
+        (one_cell_null, True, ConservationBroken),
+        (one_row_less, True, ValidationFailed),
+        (one_row_less, False, ConservationBroken),
+    ],
+)
+def test_staged_rows_that_are_not_what_was_sent_change_nothing(
+    account: Account, query: Query, content: Content, tampered: Any, before_validate: bool, error: type[PersonMustAct]
+) -> None:
+    account.whole([sent(D1, "a", "1"), sent(D2, "a", "2")], D1, D2)
+    before = content("ops.day", "ops.restatement", "ops.name_observation")
+    load_id = account.landed([sent(D1, "a", "10"), sent(D2, "a", "20")], D1, D2, T0 + HOUR)
+    account.transform(load_id)
+    if not before_validate:
+        account.validate(load_id)
+    table = tampered(read_table(account.root, load_id, "usage_daily"))
+    write_table(account.root, load_id, "usage_daily", table)
+    with pytest.raises(error) as raised:
+        if before_validate:
+            account.validate(load_id)
+        account.load(load_id)
+    assert content("ops.day", "ops.restatement", "ops.name_observation") == before
+    [told] = query("SELECT state, error_class, error_message FROM ops.load WHERE load_id = %s", load_id)
+    assert told == ("failed", error.__name__, str(raised.value))
+    assert query("SELECT severity, message <> '', next_step <> '' FROM ops.event WHERE load_id = %s", load_id) == [
+        ("error", True, True)
+    ]
+    account.transform(load_id)
+    account.validate(load_id)
+    assert account.load(load_id).changed["usage_daily"] == 2
+
+
+@pytest.mark.parametrize("broken", [[sent(D1, "a", "-5")], b'{"serverlessCosts": {}}', [sent(D1 - DAY, "a", "1")]])
+def test_a_broken_first_answer_makes_its_dates_failed_and_a_good_one_heals_them(
+    account: Account, query: Query, broken: Any
+) -> None:
+    def states() -> list[tuple[Any, ...]]:
+        name = account.connection.id
+        return query("SELECT usage_date, state FROM ops.day WHERE connection_id = %s ORDER BY 1", name)
+
+    load_id = account.landed(broken, D1, D2)
+    with pytest.raises(ContractBroken):
+        account.transform(load_id)
+    assert states() == [(D1, "failed"), (D2, "failed")]
+    known = loads.known_dates(account.engine, account.connection.id, "usage", Window(D1, D3))
+    assert known == set()
+    with pytest.raises(PersonMustAct):
+        account.load(load_id)
+    account.whole([sent(D1, "a", "1")], D1, D2)
+    assert states() == [(D1, "loaded"), (D2, "empty")]
+
+
+def test_a_broken_second_answer_leaves_loaded_dates_as_they_were(
+    account: Account, query: Query, content: Content
+) -> None:
+    account.whole([sent(D1, "a", "1")], D1, D1)
+    before = content("ops.restatement")
+    day = query("SELECT * FROM ops.day WHERE connection_id = %s", account.connection.id)
+    load_id = account.landed([sent(D1, "a", "007")], D1, D2, T0 + HOUR)
+    with pytest.raises(ContractBroken):
+        account.transform(load_id)
+    assert content("ops.restatement") == before
+    after = query("SELECT * FROM ops.day WHERE connection_id = %s ORDER BY usage_date", account.connection.id)
+    assert after[:1] == day
+    assert [row[4] for row in after] == ["loaded", "failed"]
+    [told] = query("SELECT kind, severity, report FROM ops.event WHERE load_id = %s", load_id)
+    assert told == ("transform_failed", "error", "usage")
+
+
+def test_every_step_repeated_changes_nothing(account: Account, content: Content, versions: Any) -> None:
+    load_id = account.landed([sent(D1, "a", "1"), sent(D2, "b", "2")], D1, D2)
+    account.transform(load_id)
+    account.transform(load_id)
+    account.validate(load_id)
+    account.load(load_id)
+    before, rows = content("ops.day", "ops.event", "ops.restatement"), versions()
+    assert account.load(load_id).changed == {"usage_daily": 0, "name": 0}
+    account.transform(load_id)
+    account.validate(load_id)
+    account.load(load_id)
+    assert content("ops.day", "ops.event", "ops.restatement") == before
+    assert versions() == rows
+
+
+# One account is one connection
+
+
+@pytest.fixture
+def register(engine: Engine) -> Iterator[Callable[..., None]]:
+    suffix = uuid.uuid4().hex[:8]
+
+    def known(name: str, account: str = "acme", timezone: str = "UTC", provider: str = "fireworks") -> None:
+        loads.register(engine, f"{name}_{suffix}", provider, f"{account}_{suffix}", timezone)
+
+    known.suffix = suffix  # type: ignore[attr-defined]
+    yield known
+
+
+def test_a_second_connection_of_an_account_is_refused_until_the_first_retires(
+    engine: Engine, query: Query, register: Any
+) -> None:
+    register("first")
+    register("first")
+    register("elsewhere", provider="other")
+    with pytest.raises(ConfigError, match="already loaded by connection first"):
+        register("second")
+    loads.execute(engine, "ops/retire_connection", {"connection_id": f"first_{register.suffix}"})
+    register("second")
+    with pytest.raises(ConfigError, match="already loaded by connection second"):
+        register("first")
+    rows = query(
+        "SELECT connection_id, retired_at IS NULL FROM ops.connection WHERE account_id = %s AND provider = 'fireworks'",
+        f"acme_{register.suffix}",
+    )
+    assert set(rows) == {(f"first_{register.suffix}", False), (f"second_{register.suffix}", True)}
+
+
+def test_a_known_connection_keeps_its_account_and_provider(register: Any) -> None:
+    register("first")
+    for changed in ({"account": "rival"}, {"provider": "other"}):
+        with pytest.raises(ConfigError, match="holds account acme"):
+            register("first", **changed)
+
+
+def test_a_time_zone_may_change_until_days_are_loaded(engine: Engine, query: Query, register: Any) -> None:
+    register("first", timezone="UTC")
+    register("first", timezone="Asia/Tokyo")
+    name = f"first_{register.suffix}"
+    desk = Desk(engine, name, zone="Asia/Tokyo")
+    desk.load([], D1)
+    register("first", timezone="Asia/Seoul")
+    Desk(engine, name, zone="Asia/Seoul").load([used(D1, "a", 1)], D1, fetched_at=T0 + HOUR)
+    with pytest.raises(ConfigError, match="holds days of Asia/Seoul"):
+        register("first", timezone="UTC")
+    assert query("SELECT timezone FROM ops.connection WHERE connection_id = %s", name) == [("Asia/Seoul",)]
