@@ -198,9 +198,9 @@ def test_names_that_the_key_may_not_read_are_an_event_and_no_failure(site: Site)
 
 def test_a_snapshot_that_failed_leaves_no_failed_date_behind(site: Site) -> None:
     """It has no dates, so that no later success could clear one."""
-    site.provider.answers = {ending: (403, b"{}") for ending in (KEYS, USAGE, COST)}
+    site.provider.answers = dict.fromkeys((KEYS, USAGE, COST), (403, b"{}"))
     site.run()
-    site.provider.answers = {ending: (403, b"{}") for ending in (USAGE, COST)}
+    site.provider.answers = dict.fromkeys((USAGE, COST), (403, b"{}"))
     assert {report for report, _, _ in site.run().loads} == {"api_keys"}
     rows = site.query(
         "SELECT usage_date, state FROM ops.day WHERE connection_id = %s AND report = 'api_keys'", site.name

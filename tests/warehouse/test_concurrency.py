@@ -38,6 +38,7 @@ def rows_of_version(version: int) -> list[Row]:
 def test_many_writers_of_one_window_never_fail_and_no_reader_sees_a_mixed_day(
     engine: Engine, engines: list[Engine], query: Query
 ) -> None:
+    Desk(engine, "busy").load([], FIRST, LAST, fetched_at=T0 - DAY)  # its months are there
     mixed: list[tuple[Any, ...]] = []
     seen: set[int] = set()
     polls = 0

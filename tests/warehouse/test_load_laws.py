@@ -125,27 +125,31 @@ def test_a_row_that_changes_in_an_attribute_or_to_null_alone_is_updated(
 
 
 def test_a_load_leaves_other_connections_reports_and_dates_alone(desk: Desk, query: Query) -> None:
-    other = Desk(desk.engine, f"{desk.connection_id}_other")
-    other.load([used(D1, "a", 1)], D1)
-    desk.load([used(D1, "a", 2)], D1, report="costs")
+    """Rows of the same identity as its own, and rows that it does not have."""
+    name, other = desk.connection_id, Desk(desk.engine, f"{desk.connection_id}_other")
+    other.load([used(D1, "a", 1), used(D1, "own", 1)], D1)
+    desk.load([used(D1, "a", 2), used(D1, "own", 2)], D1, report="costs")
     desk.load([used(D1, "a", 3), used(D2, "a", 4)], D1, D2)
     desk.load([used(D2, "a", 5)], D2, fetched_at=T0 + HOUR)
     rows = query(
-        "SELECT connection_id, report, usage_date, input_tokens FROM ledger.usage_daily WHERE connection_id LIKE %s",
-        f"{desk.connection_id}%",
+        "SELECT connection_id, report, usage_date, model, input_tokens FROM ledger.usage_daily"
+        " WHERE connection_id IN (%s, %s)",
+        name,
+        other.connection_id,
     )
-    named = desk.connection_id
     assert set(rows) == {
-        (f"{named}_other", "usage", D1, 1), (named, "costs", D1, 2), (named, "usage", D1, 3), (named, "usage", D2, 5)
-    }  # fmt: skip
+        *((other.connection_id, "usage", D1, model, 1) for model in ("a", "own")),
+        *((name, "costs", D1, model, 2) for model in ("a", "own")),
+        (name, "usage", D1, "a", 3),
+        (name, "usage", D2, "a", 5),
+    }
 
 
 def test_one_load_fills_two_tables_and_a_date_with_rows_in_one_of_them_is_loaded(
     desk: Desk, query: Query, days: Callable[..., Any]
 ) -> None:
-    outcome = desk.load(
-        [used(D1, "a", 1)], D1, D3, cost=[charged(D2, "line", Decimal("0.1") + UNIT), charged(D2, "eur", Decimal(7), currency="EUR")]
-    )  # fmt: skip
+    bill = [charged(D2, "line", Decimal("0.1") + UNIT), charged(D2, "eur", Decimal(7), currency="EUR")]
+    outcome = desk.load([used(D1, "a", 1)], D1, D3, cost=bill)
     assert (outcome.changed, outcome.rows) == ({"usage_daily": 1, "cost_daily": 2}, 3)
     assert days("state, row_count") == {D1: ("loaded", 1), D2: ("loaded", 2), D3: ("empty", 0)}
     amounts = query("SELECT amount FROM ledger.cost_daily WHERE connection_id = %s ORDER BY 1", desk.connection_id)

@@ -74,14 +74,17 @@ def test_what_is_not_told_on_a_day_is_carried_on_from_the_day_before(desk: Desk,
     ]
 
 
+A1, B1, B2 = called(D1, "k", "a"), called(D1, "k", "b"), called(D2, "k", "b")
+
+
 @pytest.mark.parametrize(
     "seen",
     [
-        pytest.param([called(D1, "k", "a"), called(D1, "k", "b"), called(D2, "k", "b"), called(D2, "k", "c")], id="names"),
-        pytest.param([called(D1, "k", "a", owner_id="dana"), called(D1, "k", "b"), called(D2, "k", "b")], id="owner first"),
-        pytest.param([called(D1, "k", "a"), called(D1, "k", "b", owner_id="dana"), called(D2, "k", "b")], id="owner later"),
+        pytest.param([A1, B1, B2, called(D2, "k", "c")], id="names"),
+        pytest.param([A1 | {"owner_id": "dana"}, B1, B2], id="owner told first"),
+        pytest.param([A1, B1 | {"owner_id": "dana"}, B2], id="owner told later"),
     ],
-)  # fmt: skip
+)
 def test_the_order_of_loads_does_not_matter(engine: Engine, names: Any, seen: Sequence[Row]) -> None:
     results = {}
     for order in itertools.permutations(range(len(seen))):

@@ -104,9 +104,10 @@ def test_the_previous_version_grows_into_this_one_and_its_rows_stand(
     blanks = ", ".join(["''"] * len(contract("usage_daily").names("dimension")))
     ask(
         database,
-        f"INSERT INTO ledger.usage_daily (connection_id, report, usage_date, row_key, {dimensions}, provider, account_id,"
-        " breakdown, basis, bucket_start, bucket_end, load_id, input_tokens) VALUES ('acme', 'usage', '2026-06-01',"
-        f" gen_random_uuid(), {blanks}, 'fireworks', 'acme', '', 'metered', now(), now(), gen_random_uuid(), 7)",
+        f"INSERT INTO ledger.usage_daily (connection_id, report, usage_date, row_key, {dimensions}, provider,"
+        " account_id, breakdown, basis, bucket_start, bucket_end, load_id, input_tokens)"
+        f" VALUES ('acme', 'usage', '2026-06-01', gen_random_uuid(), {blanks}, 'fireworks', 'acme', '', 'metered',"
+        " now(), now(), gen_random_uuid(), 7)",
     )
     held = "SELECT u::text, c::text FROM ledger.usage_daily AS u, ops.connection AS c"
     before = ask(database, held)
@@ -122,16 +123,32 @@ def test_the_previous_version_grows_into_this_one_and_its_rows_stand(
     )
 
 
-def test_many_at_once_make_one_schema(database: Engine) -> None:
+@pytest.fixture
+def at_once(database: Engine) -> Iterator[Callable[..., list[bool]]]:
+    """Brings the schema up to date from four engines at the same time."""
     engines = [warehouse_engine(database.url) for _ in range(4)]
-    try:
+
+    def run(**options: Path) -> list[bool]:
         with ThreadPoolExecutor(4) as pool:
-            made = list(pool.map(ensure_schema, engines))
-    finally:
-        for engine in engines:
-            engine.dispose()
-    assert sorted(made) == [False, False, False, True]
+            return sorted(pool.map(lambda engine: ensure_schema(engine, **options), engines))
+
+    yield run
+    for engine in engines:
+        engine.dispose()
+
+
+def test_many_at_once_make_one_schema(database: Engine, at_once: Callable[..., list[bool]]) -> None:
+    assert at_once() == [False, False, False, True]
     assert not ensure_schema(database)
+
+
+def test_many_at_once_run_a_new_step_once(database: Engine, ddl: Path, at_once: Callable[..., list[bool]]) -> None:
+    ensure_schema(database)
+    ask(database, "CREATE TABLE ops.counted (n int)")
+    (ddl / "999_next").mkdir()
+    (ddl / "999_next" / "01_next.sql").write_text("INSERT INTO ops.counted SELECT 1 FROM pg_sleep(0.2)")
+    assert at_once(ddl=ddl) == [False, False, False, True]
+    assert ask(database, "SELECT count(*) FROM ops.counted") == [(1,)]
 
 
 @pytest.mark.parametrize("change", ["text", "more", "less"])

@@ -41,6 +41,7 @@ def demo(days: int) -> None:
     newest = UsageDay(AT, "UTC").newest(datetime.now(UTC))
     dates = [newest - DAY * n for n in reversed(range(days))]
     backfill(dates)
+    say(f"  {len(dates)} usage dates were loaded by the scheduler")
     print_totals(dates)
     say(f"Airflow: {stack.address()}/dags/{DAG}  (login {LOGIN}, password {LOGIN})")
     say("Query:   .venv/bin/usage-ledger psql     then, for example:  SELECT * FROM marts.daily_usage_by_api_key;")

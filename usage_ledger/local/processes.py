@@ -84,6 +84,13 @@ def log_file(name: str) -> Path:
     return local_folder() / "logs" / f"{name}.log"
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def require_free(port: int, setting: str) -> None:
     """Raises `ConfigError`, naming the port and the setting that moves it, when something listens there."""
     with socket.socket() as probe:

@@ -20,8 +20,6 @@ from usage_ledger.core.model import Dimension, Meter
 from usage_ledger.core.windows import Window, day_bounds, local_date
 from usage_ledger.pipeline.flatten import Rows
 
-CANONICAL = f"^{numbers.CANONICAL_INTEGER}$"
-
 
 @dataclass(frozen=True)
 class Counted:
@@ -110,25 +108,34 @@ def meter_column(rows: Rows, meter: Meter, column: Column, currencies: Sequence[
     return Counted(pa.array(kept, pa.decimal128(precision, scale)), sums, rounded)
 
 
-def whole_numbers(values: list[Any]) -> pa.Array | None:
-    """An int64 column, if every value is a canonical count or null; None if any is not."""
+def whole_numbers(rows: Rows, path: str) -> pa.Array:
+    """An int64 column, null where the field is absent or null.
+
+    Raises the number errors of `ContractBroken` for any value that is no canonical count.
+    """
+    values = rows.column(path)
     if not set(map(type, values)) <= {str, type(None)}:
-        values = [str(value) if type(value) is int else value for value in values]
+        values = [None if value is UNSET else str(value) if type(value) is int else value for value in values]
+    texts = pa.array(values, pa.string())
     try:
-        texts = pa.array(values, pa.string())
-        plain = pc.all(pc.match_substring_regex(texts, CANONICAL), skip_nulls=True, min_count=0).as_py()
-        return texts.cast(pa.int64()) if plain else None
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return None
+        column = texts.cast(pa.int64())
+    except pa.ArrowInvalid:
+        raise first_bad(rows, path, values) from None
+    # Only a canonical text comes back as it was; a sign alone would slip through.
+    same = pc.equal(column.cast(pa.string()), texts)
+    if not pc.all(pc.and_(same, pc.greater_equal(column, 0)), skip_nulls=True, min_count=0).as_py():
+        raise first_bad(rows, path, values)
+    return column
 
 
 def _counts(rows: Rows, meter: Meter) -> Counted:
-    values = _present(rows, meter, rows.column(meter.path))
-    column = whole_numbers(values)
-    if column is None:
-        raise first_bad(rows, meter.path, values)
-    told = [value for value in values if value is not None] if column.null_count else values
-    return Counted(column, {"": sum(map(int, told))} if told else {})
+    values = rows.column(meter.path)
+    column = whole_numbers(rows, meter.path)
+    if column.null_count:
+        values = _present(rows, meter, values)
+        column = column.fill_null(0) if meter.absent == "zero" else column
+        values = [value for value in values if value is not None]
+    return Counted(column, {"": sum(map(int, values))} if values else {})
 
 
 def _decimals(rows: Rows, meter: Meter) -> list[Decimal | None]:
@@ -211,6 +218,9 @@ def _placed(
 class Buckets:
     """The day of each row and its bounds; `labelled` when they came as local dates at 00:00 UTC."""
 
+    days: list[date]
+    """The distinct days; `which` says for each row which of them is its own."""
+    which: pa.Array
     dates: pa.Array
     starts: pa.Array
     ends: pa.Array
@@ -233,6 +243,8 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
     bounds = [day_bounds(day, zone) for day in days]
     stamp = pa.timestamp("us", tz="UTC")
     return Buckets(
+        days,
+        which,
         pa.array(days, pa.date32()).take(which),
         pa.array([begins for begins, _ in bounds], stamp).take(which),
         pa.array([ends for _, ends in bounds], stamp).take(which),

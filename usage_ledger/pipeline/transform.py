@@ -1,7 +1,9 @@
 """Transform: landed pages into Parquet of the contract's schema, nothing else read, nothing rounded unseen."""
 
+import gc
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -11,7 +13,6 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import UNSET
 from sqlalchemy import Engine
 
 from usage_ledger.core import errors, numbers
@@ -21,7 +22,6 @@ from usage_ledger.pipeline.columns import (
     Buckets,
     Counted,
     bucket_columns,
-    first_bad,
     meter_column,
     signed,
     text_column,
@@ -69,6 +69,35 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
 def stage(connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath) -> Staged:
     """Parquet and its note from landed pages alone."""
     gathered = Gathered()
+    with collector_paused():
+        _read_pages(connection, report, manifest, folder, gathered)
+    if not gathered.tables and not report.snapshot and not manifest.account_listed:
+        raise errors.Shape("the answer holds no row that the declaration knows", next_step=errors.ContractBroken.remedy)
+    staged = Staged(
+        manifest.load_id,
+        dict(_write_facts(report, gathered, manifest, root)),
+        _notes(report, gathered),
+        _evidence(gathered),
+    )
+    write_note(root, staged)
+    return staged
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No cycle collection meanwhile: decoded rows hold no cycles, and each pass would walk all of them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _read_pages(
+    connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, gathered: Gathered
+) -> None:
     for page, body in landed_pages(folder, manifest):
         document = decode(report, body)
         for row_set in report.row_sets:
@@ -80,16 +109,6 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
                 key = f"{total.column} {currency or ''}"
                 amount = numbers.money(signed(units), signed(nanos))
                 gathered.totals[key] = gathered.totals.get(key, Decimal(0)) + amount
-    if not gathered.tables and not report.snapshot and not manifest.account_listed:
-        raise errors.Shape("the answer holds no row that the declaration knows", next_step=errors.ContractBroken.remedy)
-    staged = Staged(
-        manifest.load_id,
-        dict(_write_facts(report, gathered, manifest, root)),
-        _notes(report, gathered),
-        _evidence(gathered),
-    )
-    write_note(root, staged)
-    return staged
 
 
 def _write_facts(
@@ -115,7 +134,7 @@ def _write_facts(
 def _gather(connection: Connection, report: Report, rows: Rows, manifest: Manifest, gathered: Gathered) -> None:
     row_set = rows.row_set
     if not row_set.table:
-        _gather_names(rows, [manifest.window_from] * len(rows), gathered)
+        _gather_names(rows, [manifest.window_from], [0] * len(rows), gathered)
         return
     zone = connection.day_zone(report)
     buckets = bucket_columns(rows, zone, manifest.window, date_labels=report.date_labels)
@@ -133,7 +152,7 @@ def _gather(connection: Connection, report: Report, rows: Rows, manifest: Manife
             key = f"{column} {currency}".strip()
             sums[key] = sums.get(key, 0) + total
     gathered.tables[row_set.path].append(_table(connection, report, rows, manifest, buckets, sent, meters))
-    _gather_names(rows, buckets.dates.to_pylist(), gathered)
+    _gather_names(rows, buckets.days, buckets.which.to_pylist(), gathered)
 
 
 def _table(
@@ -183,23 +202,13 @@ def _table(
 
 def _check_balances(rows: Rows) -> None:
     for balance in rows.row_set.balances:
-        told = [_nulled(rows.column(path)) for path in (balance.total, *balance.parts)]
-        total, *parts = (whole_numbers(values) for values in told)
-        for path, values, column in zip((balance.total, *balance.parts), told, (total, *parts), strict=True):
-            if column is None:
-                raise first_bad(rows, path, values)
-        difference = total
-        for part in parts:
-            difference = pc.subtract(difference, part)
+        total, *parts = (whole_numbers(rows, path) for path in (balance.total, *balance.parts))
+        difference = reduce(pc.subtract, parts, total)
         wrong = pc.index(pc.not_equal(difference, 0), True).as_py()
         if wrong >= 0:
             where = f"{rows.row_set.name}[{wrong}].{balance.total}"
-            addends = " + ".join(str(values[wrong]) for values in told[1:])
-            raise errors.ContractBroken(f"{where} is {told[0][wrong]}, but its parts are {addends}")
-
-
-def _nulled(values: list[Any]) -> list[Any]:
-    return [None if value is UNSET else value for value in values] if UNSET in values else values
+            addends = " + ".join(str(part[wrong]) for part in parts)
+            raise errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
 
 
 def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
@@ -210,38 +219,29 @@ def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
         raise errors.MissingField(f"{rows.row_set.name}[{number}] meters nothing: none of {', '.join(meters)} is there")
 
 
-def _gather_names(rows: Rows, dates: list[date], gathered: Gathered) -> None:
+def _gather_names(rows: Rows, days: list[date], which: list[int], gathered: Gathered) -> None:
+    """The name of each id on each day; of several on one day the last in order of text."""
     for name_of in rows.row_set.names:
-        paths = _name_paths(name_of)
-        for number in _firsts(zip(dates, *(rows.column(path) for path in paths[:2]), strict=True)):
-            named, name, *more = (_told(rows, path, number) for path in paths)
-            key = (name_of.kind, named or "", dates[number])
+        told = (_told(rows, path) for path in _name_paths(name_of))
+        for number, named, name, parent, owner, tags in dict.fromkeys(zip(which, *told, strict=True)):
+            key = (name_of.kind, named or "", days[number])
             if named and name and gathered.names.get(key, ("",))[0] < name:
-                gathered.names[key] = (name, more[0], more[1], more[2])
-
-
-def _firsts(values: Iterable[Any]) -> Iterable[int]:
-    """The number of each distinct value's first row."""
-    first: dict[Any, int] = {}
-    for number, value in enumerate(values):
-        if value not in first:
-            first[value] = number
-    return first.values()
+                gathered.names[key] = (name.replace("\0", "\ufffd"), parent or None, owner or None, tags or None)
 
 
 def _name_paths(name_of: NameOf) -> tuple[str, ...]:
     return (name_of.id, name_of.name, name_of.parent, name_of.owner, name_of.tags)
 
 
-def _told(rows: Rows, path: str, number: int) -> str | None:
-    """A text, None where not told; a JSON value as canonical text."""
+def _told(rows: Rows, path: str) -> list[Any]:
+    """The values at a path, falsy where not told; a JSON value as canonical text."""
     if not path:
-        return None
-    value = rows.column(path)[number]
-    if isinstance(value, msgspec.Raw):
-        decoded = msgspec.json.decode(value) if bytes(value) else None
-        return msgspec.json.encode(decoded, order="deterministic").decode() if decoded else None
-    return value.replace("\0", "\ufffd") if isinstance(value, str) and value else None
+        return [None] * len(rows)
+    values = rows.column(path)
+    if values and isinstance(values[0], msgspec.Raw):
+        decoded = [msgspec.json.decode(value) if bytes(value) else None for value in values]
+        return [msgspec.json.encode(value, order="deterministic").decode() if value else None for value in decoded]
+    return values
 
 
 def _name_table(gathered: Gathered, manifest: Manifest) -> pa.Table:
