@@ -80,6 +80,10 @@ class Connection(BaseModel):
         """The zone whose dates a report's days are."""
         return ZoneInfo("UTC") if report.day == "UTC" else self.zone
 
+    def days_of(self, report: Report) -> str | None:
+        """The name of the zone of a report's days; None for a snapshot, which has none."""
+        return None if report.snapshot else self.day_zone(report).key
+
     def lookback(self, report: Report) -> int:
         """How many days before the usage date are read again: the YAML's, else the report's."""
         return report.settle_days if self.lookback_days is None else self.lookback_days

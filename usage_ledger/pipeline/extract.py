@@ -47,8 +47,7 @@ def extract(
     load_id = str(uuid.uuid4())
     loads.begin(engine, load_id, connection.id, report.name, window, declaration, run_id)
     load = loads.load_by_id(engine, load_id)
-    zone = connection.day_zone(report).key
-    with loads.recorded(engine, load, step="extract", day_zone=zone):
+    with loads.recorded(engine, load, step="extract", day_zone=connection.days_of(report)):
         fetched_at, uri = land(connection, report, window, load_id, client=client, root=root)
         loads.landed(engine, load_id, fetched_at, uri)
     return load_id

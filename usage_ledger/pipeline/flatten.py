@@ -183,6 +183,17 @@ def money_elements(report: Report, total: Total, document: Any) -> list[tuple[An
     return list(zip(*(rows.column(f"{total.field}/{part}") for part in MONEY), strict=True))
 
 
+def unknown_content(report: Report, body: bytes) -> list[str]:
+    """Filled arrays and objects of a page that the declaration does not name: what a renamed array looks like."""
+    known = {row_set.path.split("/")[0] for row_set in report.row_sets} | {total.path for total in report.totals}
+    document = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=dict[str, Raw])
+    return [
+        name
+        for name, raw in document.items()
+        if name not in known and bytes(raw).strip().startswith((b"[", b"{")) and msgspec.json.decode(raw)
+    ]
+
+
 def has_rows(report: Report, body: bytes) -> bool:
     """Whether a page holds any row of the report."""
     document = decode(report, body)

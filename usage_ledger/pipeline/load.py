@@ -23,7 +23,7 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
     attempt = loads.load_by_id(engine, load_id)
     report = connection.declared.report(attempt.report)
     zone = connection.day_zone(report)
-    with loads.recorded(engine, attempt, step="load", day_zone=zone.key):
+    with loads.recorded(engine, attempt, step="load", day_zone=connection.days_of(report)):
         if attempt.state not in VALIDATED or attempt.fetched_at is None:
             raise PersonMustAct(f"load {load_id} was not validated", next_step="run its transform and validate again")
         staged = read_note(root, load_id)

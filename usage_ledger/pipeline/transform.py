@@ -29,7 +29,7 @@ from usage_ledger.pipeline.columns import (
     whole_numbers,
 )
 from usage_ledger.pipeline.connections import Connection
-from usage_ledger.pipeline.flatten import Rows, decode, money_elements, rows_of
+from usage_ledger.pipeline.flatten import Rows, decode, money_elements, rows_of, unknown_content
 from usage_ledger.pipeline.identity import one_row_a_key, row_keys, with_splits
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Manifest, landed_pages, load_folder, manifest_of
@@ -57,7 +57,7 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
     """Stage a landed load as Parquet. Raises the errors of `ContractBroken`, `RawCorrupt`, `StorageRefused`."""
     load = loads.load_by_id(engine, load_id)
     report = connection.declared.report(load.report)
-    with loads.recorded(engine, load, step="transform", day_zone=connection.day_zone(report).key):
+    with loads.recorded(engine, load, step="transform", day_zone=connection.days_of(report)):
         if not load.manifest_uri:
             raise errors.StorageRefused(f"load {load_id} has landed nothing", next_step="run the extract again")
         folder = load_folder(root, load.manifest_uri)
@@ -71,6 +71,8 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
     gathered = Gathered()
     with collector_paused():
         _read_pages(connection, report, manifest, folder, gathered)
+    if not gathered.tables and not report.snapshot:
+        _refuse_unknown(report, manifest, folder)
     if not gathered.tables and not report.snapshot and not manifest.account_listed:
         raise errors.Shape("the answer holds no row that the declaration knows", next_step=errors.ContractBroken.remedy)
     staged = Staged(
@@ -81,6 +83,14 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
     )
     write_note(root, staged)
     return staged
+
+
+def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:
+    """An answer without rows must be empty: one whose arrays have other names is no day without usage."""
+    for _, body in landed_pages(folder, manifest):
+        unknown = unknown_content(report, body)
+        if unknown:
+            raise errors.Shape(f"the answer holds none of the declared arrays, but {', '.join(unknown[:5])}")
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
     load = loads.load_by_id(engine, load_id)
     report = connection.declared.report(load.report)
     zone = connection.day_zone(report)
-    with loads.recorded(engine, load, step="validate", day_zone=zone.key):
+    with loads.recorded(engine, load, step="validate", day_zone=connection.days_of(report)):
         staged = read_note(root, load_id)
         lengths = {
             int((ends - begins).total_seconds()) for begins, ends in (day_bounds(day, zone) for day in load.window)

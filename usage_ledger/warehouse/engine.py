@@ -101,4 +101,7 @@ def _told(error: Exception) -> UsageLedgerError:
     said = (str(original).strip().splitlines() or [type(original).__name__])[0]
     if isinstance(original, psycopg2.InterfaceError) or not code or code[:2] in (*DOWN_CLASSES, "40"):
         return WarehouseDown(f"the warehouse does not answer or is busy ({said})")
-    return WarehouseRefused(f"the warehouse refused ({code}: {said})")
+    if code[:2] == "28" or code == "42501":
+        return WarehouseRefused(f"the warehouse refused ({code}: {said})")
+    next_step = "nothing was written; compare the warehouse's schema with include/sql/ddl"
+    return WarehouseRefused(f"the warehouse could not do it ({code}: {said})", next_step=next_step)

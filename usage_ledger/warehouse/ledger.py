@@ -74,6 +74,8 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     values = _values(incoming)
     cursor.execute(statement("load/session"))
     cursor.execute(statement("load/lock"), values)
+    cursor.execute(statement("load/state"), values)
+    told = cursor.fetchone() in [("loaded",), ("held",), ("superseded",)]  # committed before; a person knows
     staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
     standing_rows = dict(staged_rows)
     for name, table in incoming.tables.items():
@@ -84,7 +86,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             standing_rows[day] += standing
     outcome = Outcome("loaded", rows=sum(staged_rows.values()))
     if incoming.has_days:
-        dates = _accepted(cursor, incoming, staged_rows, standing_rows, outcome)
+        dates = _accepted(cursor, incoming, staged_rows, standing_rows, outcome, told=told)
         for name in incoming.tables:
             outcome.changed[name] = _replace(cursor, contract(name), values | {"dates": dates})
         _record_days(cursor, incoming, dates, staged_rows)
@@ -95,7 +97,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             outcome.state = "superseded"
     if incoming.names is not None:
         outcome.changed["name"] = _names(cursor, incoming, incoming.names)
-    for note in incoming.staged.notes:
+    for note in () if told else incoming.staged.notes:
         add_event(
             cursor,
             incoming.connection_id,
@@ -146,6 +148,8 @@ def _accepted(
     staged_rows: Mapping[date, int],
     standing_rows: Mapping[date, int],
     outcome: Outcome,
+    *,
+    told: bool,
 ) -> list[date]:
     """The dates to replace: not those that newer data stand for, nor those that came back empty for the first time."""
     cursor.execute(statement("load/known_days"), _values(incoming))
@@ -158,7 +162,9 @@ def _accepted(
             outcome.superseded.append(day)
         elif standing_rows[day] and not staged_rows[day] and not _confirms(incoming, held_since):
             outcome.held.append(day)
-            _hold(cursor, incoming, day, standing_rows[day], held_since)
+            _hold(cursor, incoming, day, held_since)
+            if not told:
+                _tell_held(cursor, incoming, day, standing_rows[day])
         else:
             dates.append(day)
     return dates
@@ -168,9 +174,8 @@ def _confirms(incoming: Incoming, held_since: datetime | None) -> bool:
     return held_since is not None and incoming.fetched_at - held_since >= CONFIRMED_AFTER
 
 
-def _hold(cursor: Cursor, incoming: Incoming, day: date, standing: int, held_since: datetime | None) -> None:
+def _hold(cursor: Cursor, incoming: Incoming, day: date, held_since: datetime | None) -> None:
     since = min(held_since or incoming.fetched_at, incoming.fetched_at)
-    message = f"{day} came back without any row; the {standing} rows that stand are kept"
     evidence = {"held_since": since.isoformat(), "held_load_id": incoming.load_id}
     values = {
         "connection_id": incoming.connection_id,
@@ -179,12 +184,15 @@ def _hold(cursor: Cursor, incoming: Incoming, day: date, standing: int, held_sin
         "evidence": json.dumps(evidence),
     }
     cursor.execute(statement("load/hold_day"), values)
+
+
+def _tell_held(cursor: Cursor, incoming: Incoming, day: date, standing: int) -> None:
     add_event(
         cursor,
         incoming.connection_id,
         kind="vanished",
         severity="warning",
-        message=message,
+        message=f"{day} came back without any row; the {standing} rows that stand are kept",
         next_step=Vanished.remedy,
         report=incoming.report,
         usage_date=day,
@@ -257,6 +265,7 @@ def _equal(what: str, one: Mapping[str, Decimal], other: Mapping[str, Decimal]) 
 
 
 def _names(cursor: Cursor, incoming: Incoming, names: pa.Table) -> int:
+    cursor.execute(statement("load/names_lock"), _values(incoming))
     cursor.execute(statement("load/names_stage"))
     stamp = pa.repeat(pa.scalar(incoming.fetched_at, pa.timestamp("us", tz="UTC")), names.num_rows)
     copy = statement("load/names_copy", contract("name_observation")).as_string(cursor)

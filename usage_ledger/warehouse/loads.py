@@ -75,8 +75,11 @@ def advance(engine: Engine, load_id: str, state: str, *, row_count: int | None =
 
 
 @contextmanager
-def recorded(engine: Engine, load: Load, *, step: str, day_zone: str) -> Iterator[None]:
-    """Run a step of a load; its failure is recorded in `ops.load`, `ops.day` and `ops.event`, then raised."""
+def recorded(engine: Engine, load: Load, *, step: str, day_zone: str | None) -> Iterator[None]:
+    """Run a step of a load; its failure is recorded in `ops.load`, `ops.day` and `ops.event`, then raised.
+
+    `day_zone` is None for a snapshot, which has no days.
+    """
     try:
         yield
     except UsageLedgerError as error:
@@ -88,7 +91,7 @@ def recorded(engine: Engine, load: Load, *, step: str, day_zone: str) -> Iterato
         raise
 
 
-def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step: str, day_zone: str) -> None:
+def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step: str, day_zone: str | None) -> None:
     """What failed, for the people who ask the warehouse. Loaded days keep their state and rows."""
     final = isinstance(error, PersonMustAct)
     kind = type(error).__name__
@@ -98,10 +101,9 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
             statement("ops/fail"),
             {"load_id": load.load_id, "final": final, "error_class": kind, "error_message": str(error)},
         )
-        cursor.execute(
-            statement("ops/fail_days"),
-            _window_values(load.connection_id, load.report, load.window) | {"day_zone": day_zone},
-        )
+        if day_zone is not None:
+            dates = _window_values(load.connection_id, load.report, load.window)
+            cursor.execute(statement("ops/fail_days"), dates | {"day_zone": day_zone})
         add_event(
             cursor,
             load.connection_id,

@@ -1,6 +1,7 @@
 """Brings the warehouse's schema up to date: numbered steps once each, marts whenever their text changes."""
 
 import hashlib
+import logging
 import re
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from usage_ledger.warehouse.engine import in_transaction, transaction
 from usage_ledger.warehouse.sql import statement, text
 
 MARTS = "marts"
+log = logging.getLogger(__name__)
+
+READER = "bi_reader"
+"""The part that says whether the role of BI tools was granted the marts, or was missing."""
 
 
 def steps(folder: Path = SQL / "ddl") -> list[Path]:
@@ -27,7 +32,8 @@ def ensure_schema(engine: Engine, *, ddl: Path = SQL / "ddl") -> bool:
     Raises `WarehouseRefused` when an applied step's text has changed since, `WarehouseDown`.
     """
     wanted = {step.name: _hash(step) for step in steps(ddl)} | {MARTS: _hash(SQL / "marts")}
-    if _applied(engine) == wanted:
+    applied, reader = _applied(engine)
+    if applied == wanted | {READER: reader}:
         return False
     return in_transaction(engine, lambda cursor: _apply(cursor, wanted, ddl))
 
@@ -63,13 +69,17 @@ def _hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _applied(engine: Engine) -> dict[str, str]:
+def _applied(engine: Engine) -> tuple[dict[str, str], str]:
+    """The parts as recorded, and the state of the reader role as it is."""
     with transaction(engine) as cursor:
         cursor.execute("SELECT to_regclass('ops.schema_part') IS NOT NULL")
         found = cursor.fetchone()
-        if not (found and found[0]):
-            return {}
-        return _parts(cursor)
+        return (_parts(cursor) if found and found[0] else {}), _reader(cursor)
+
+
+def _reader(cursor: Cursor) -> str:
+    cursor.execute(statement("schema/reader_exists"))
+    return "granted" if cursor.fetchone() == (True,) else "missing"
 
 
 def _parts(cursor: Cursor) -> dict[str, str]:
@@ -92,10 +102,19 @@ def _apply(cursor: Cursor, wanted: dict[str, str], ddl: Path) -> bool:
                 f"the schema step {step.name} differs from the one this warehouse was made with",
                 next_step="restore its files, and put the change into a new step",
             )
-    if applied.get(MARTS) != wanted[MARTS]:
+    remade = applied.get(MARTS) != wanted[MARTS]
+    if remade:
         _make_marts(cursor)
         cursor.execute(statement("schema/record"), {"part": MARTS, "content": wanted[MARTS]})
-    return applied != wanted
+    reader = _reader(cursor)
+    if reader == "granted" and (remade or applied.get(READER) != reader):
+        cursor.execute(statement("schema/grant_marts"))
+    elif reader == "missing":
+        log.warning(
+            "the role bi_reader is missing and this role may not make it: ask for CREATE ROLE bi_reader NOLOGIN"
+        )
+    cursor.execute(statement("schema/record"), {"part": READER, "content": reader})
+    return applied != wanted | {READER: reader}
 
 
 def _make_marts(cursor: Cursor) -> None:
@@ -110,4 +129,3 @@ def _make_marts(cursor: Cursor) -> None:
         for name, told in columns.items():
             comment = sql.SQL(text("schema/comment_column"))
             cursor.execute(comment.format(view=view, column=sql.Identifier(name), text=sql.Literal(told)))
-    cursor.execute(statement("schema/grant_marts"))

@@ -4,8 +4,8 @@ SELECT * FROM staged_name
 ORDER BY kind, id, observed_on
 ON CONFLICT (connection_id, kind, id, observed_on) DO UPDATE SET
     name = EXCLUDED.name,
-    parent_id = coalesce(EXCLUDED.parent_id, known.parent_id),
-    owner_id = coalesce(EXCLUDED.owner_id, known.owner_id),
-    tags = coalesce(EXCLUDED.tags, known.tags),
+    parent_id = EXCLUDED.parent_id,
+    owner_id = EXCLUDED.owner_id,
+    tags = EXCLUDED.tags,
     load_id = EXCLUDED.load_id, fetched_at = EXCLUDED.fetched_at
 WHERE EXCLUDED.fetched_at < known.fetched_at

@@ -5,11 +5,12 @@ DECLARE
     first date := date_trunc('month', month);
     part text := fact || to_char(first, '"_"YYYY"_"MM');
 BEGIN
-    IF to_regclass(format('ledger.%I', part)) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_class WHERE relname = part AND relnamespace = 'ledger'::regnamespace) THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('ledger.' || fact, 7424));
-    IF to_regclass(format('ledger.%I', part)) IS NOT NULL THEN
+    -- Asked of the table itself: to_regclass may answer from before the wait.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = part AND relnamespace = 'ledger'::regnamespace) THEN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE ledger.%I (LIKE ledger.%I INCLUDING ALL)', part, fact);

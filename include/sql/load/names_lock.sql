@@ -1,0 +1,2 @@
+-- Names belong to the connection, whatever report tells them.
+SELECT pg_advisory_xact_lock(hashtextextended(%(connection_id)s || '/names', 7423))
