@@ -1,3 +1,8 @@
 """Usage Ledger: what AI providers metered, who used it, and whether it equals the bill."""
 
+import os
+
 __version__ = "0.1.0"
+
+# Great Expectations reads this when it is imported: nothing here reports to anyone.
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")

@@ -214,3 +214,27 @@ def test_a_port_that_is_taken_is_named_with_the_setting_that_moves_it(stack: Sta
     assert f"port {port}" in refused.stderr
     assert "USAGE_LEDGER_AIRFLOW_PORT" in refused.stderr
     assert not (stack.folder / "elsewhere" / "postgres").exists()
+
+
+def test_disconnecting_deletes_the_key_at_once_and_keeps_the_data(stack: Stack) -> None:
+    name = "in_kiritimati"
+    before = stack.totals(name)
+    assert before
+    done = stack.command("disconnect", name)
+    assert done.returncode == 0, done.stderr
+    with stack.api() as api:
+        assert api.get(f"/api/v2/connections/{name}").status_code == 404
+    assert not (Path(stack.environment["USAGE_LEDGER_CONNECTIONS"]) / f"{name}.yaml").exists()
+    assert stack.totals(name) == before
+    ((retired,),) = stack.query(f"SELECT retired_at IS NOT NULL FROM ops.connection WHERE connection_id = '{name}'")
+    assert retired
+    again = stack.command("disconnect", name)
+    assert (again.returncode, "there is no connection" in again.stderr) == (1, True)
+
+
+def test_a_command_finds_the_key_that_airflow_keeps(stack: Stack) -> None:
+    done = stack.command("check", "in_utc", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["reads"] == ["usage", "cost", "api_keys"]
+    status = stack.command("status", "in_utc", "--json")
+    assert json.loads(status.stdout)["connections"][0]["account_id"] == "in_utc"

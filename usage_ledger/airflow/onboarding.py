@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from sqlalchemy import Engine
 
-from usage_ledger.airflow.store import delete_connection, ensure_pools, store_connection
+from usage_ledger.airflow.store import delete_connection, ensure_pools, require_encryption, store_connection
 from usage_ledger.core.errors import AccessDenied, BadKey, ConfigError
 from usage_ledger.core.project import connections_folder
 from usage_ledger.core.windows import DAY, Window, last_complete_date
@@ -67,6 +67,7 @@ def connect(
                 next_step="choose another id",
             )
         connection = known  # what its file says stands; only the key is replaced
+    require_encryption(connection_id)
     url = base_url(connection.declared, host)
     with Client(
         connection.declared, base_url=url, key=key, account=connection.account, connection_id=connection_id

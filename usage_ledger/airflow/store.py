@@ -8,18 +8,11 @@ from usage_ledger.providers import PROVIDERS
 
 def store_connection(connection_id: str, provider: Provider, *, key: str, account: str, host: str | None) -> None:
     """Store or replace a connection, its key encrypted. Raises `ConfigError` when it would stand in clear."""
-    _require_airflow()
+    require_encryption(connection_id)
     from airflow.models.connection import Connection
-    from airflow.models.crypto import get_fernet
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    if not get_fernet().is_encrypted:
-        raise ConfigError(
-            "Airflow's Fernet key is empty, so the key would be stored in clear",
-            connection=connection_id,
-            next_step="set [core] fernet_key, as `airflow` documents, then connect again",
-        )
     with create_session() as session:
         found = session.scalar(select(Connection).where(Connection.conn_id == connection_id))
         stored = found or Connection(conn_id=connection_id)
@@ -29,6 +22,19 @@ def store_connection(connection_id: str, provider: Provider, *, key: str, accoun
         stored.set_password(key)
         stored.set_extra('{"account": "%s"}' % account)  # noqa: UP031  the pattern of account ids admits no quote
         session.add(stored)
+
+
+def require_encryption(connection_id: str) -> None:
+    """Raises `ConfigError` when Airflow would keep keys in clear, which it does without a word."""
+    _require_airflow()
+    from airflow.models.crypto import get_fernet
+
+    if not get_fernet().is_encrypted:
+        raise ConfigError(
+            "Airflow's Fernet key is empty, so the key would be stored in clear",
+            connection=connection_id,
+            next_step="set [core] fernet_key (32 bytes, urlsafe base64), then connect again",
+        )
 
 
 def delete_connection(connection_id: str) -> bool:

@@ -44,7 +44,6 @@ def stack_environment() -> dict[str, str]:
         "USAGE_LEDGER_LOCAL": str(local_folder()),
         "USAGE_LEDGER_CONNECTIONS": str(connections_folder().absolute()),
         "USAGE_LEDGER_ALLOWED_HOSTS": ",".join(sorted(allowed_hosts() | {own})),
-        "GX_ANALYTICS_ENABLED": "false",
         AIRFLOW_PORT[0]: str(port(AIRFLOW_PORT)),
         SANDBOX_PORT[0]: str(port(SANDBOX_PORT)),
     }
@@ -58,7 +57,6 @@ def remember_environment() -> None:
 
 def adopt_environment() -> None:
     """Where no other Airflow home is set, speak with the local stack's: same home, hosts and connections."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     if os.environ.get("AIRFLOW_HOME", str(airflow_home())) == str(airflow_home()):
         for name, value in _remembered().items():
             os.environ.setdefault(name, value)

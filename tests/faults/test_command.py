@@ -1,0 +1,212 @@
+"""`usage-ledger` as a person or a script uses it: exit codes, one line of error, data on standard output."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from usage_ledger.sandbox.app import create_app, running
+from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+
+KEY = "fw_commandLineKey0123456789"
+COMMAND = str(Path(sys.executable).parent / "usage-ledger")
+FIRST, LAST, END = date(2026, 10, 31), date(2026, 11, 2), date(2026, 11, 3)
+
+
+@dataclass
+class Person:
+    """Somebody at a terminal with one connection, `acme`, whose key and warehouse are in the environment."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def runs(self, *arguments: str, given: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment | more,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        assert KEY not in done.stdout + done.stderr
+        return done
+
+    def fails(self, *arguments: str, code: int = 1, given: str = "", **more: str) -> str:
+        """The one line on standard error."""
+        done = self.runs(*arguments, given=given, **more)
+        assert done.returncode == code, (done.stdout, done.stderr)
+        assert done.stdout.strip() == ""
+        (line,) = done.stderr.strip().splitlines()
+        assert line.startswith("usage-ledger: ")
+        return line
+
+
+@pytest.fixture(scope="module")
+def truth() -> FireworksTruth:
+    return FireworksTruth(account="acme")
+
+
+@pytest.fixture(scope="module")
+def provider(truth: FireworksTruth) -> Iterator[str]:
+    with running(create_app([truth], KEY, now=lambda: datetime.now(UTC))) as url:
+        yield url
+
+
+@pytest.fixture
+def person(tmp_path: Path, engine: Engine, provider: str) -> Person:
+    connections = tmp_path / "connections"
+    connections.mkdir()
+    (connections / "acme.yaml").write_text(
+        "provider: fireworks\naccount: acme\ntimezone: America/Los_Angeles\n", encoding="utf-8"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "USAGE_"))}
+    socket = engine.url.query["host"]
+    host = provider.removeprefix("http://")
+    return Person(
+        tmp_path,
+        kept
+        | {
+            "USAGE_LEDGER_LOCAL": str(tmp_path / "local"),
+            "USAGE_LEDGER_CONNECTIONS": str(connections),
+            "USAGE_LEDGER_RAW": str(tmp_path / "raw"),
+            "USAGE_LEDGER_ALLOWED_HOSTS": host,
+            "USAGE_LEDGER_RETRY_SCALE": "0",
+            "AIRFLOW_CONN_USAGE_WAREHOUSE": f"postgres://postgres@/{engine.url.database}?host={socket}",
+            "AIRFLOW_CONN_ACME": json.dumps({"conn_type": "fireworks", "host": provider, "password": KEY}),
+        },
+    )
+
+
+RANGE = ("--from", str(FIRST), "--to", str(LAST))
+
+
+def test_run_loads_a_range_over_a_clock_change_and_says_what_it_did(
+    person: Person, truth: FireworksTruth, query: Callable[..., list[Any]]
+) -> None:
+    done = person.runs("run", "acme", *RANGE, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [(load["report"], load["state"]) for load in told["loads"]] == [
+        ("usage", "loaded"),
+        ("cost", "loaded"),
+        ("api_keys", "loaded"),
+    ]
+    assert told["failures"] == []
+    expected = truth.expected_usage(FIRST, END, "America/Los_Angeles")
+    rows = query("SELECT usage_date, sum(input_tokens), sum(audio_seconds) FROM ledger.usage_daily GROUP BY 1")
+    assert {day: (int(tokens), Decimal(seconds)) for day, tokens, seconds in rows} == {
+        day: (values["input_tokens"], values["audio_seconds"]) for day, values in expected.items()
+    }
+    again = json.loads(person.runs("run", "acme", *RANGE, "--json").stdout)
+    assert [load["changed"] for load in again["loads"]] == [0, 0, 0]
+
+
+def test_status_tells_coverage_as_data_and_as_a_table(person: Person) -> None:
+    person.runs("run", "acme", *RANGE)
+    told = json.loads(person.runs("status", "acme", "--json").stdout)
+    assert told["connections"][0]["connection_id"] == "acme"
+    loaded = [days for days in told["days"] if days["state"] == "loaded" and days["report"] == "usage"]
+    assert (loaded[-1]["first"], loaded[-1]["last"]) == (str(FIRST), str(LAST))
+    table = person.runs("status")
+    assert (table.returncode, "acme" in table.stdout) == (0, True)
+
+
+def test_a_day_that_vanished_is_held_with_exit_code_3(
+    person: Person, truth: FireworksTruth, query: Callable[..., list[Any]]
+) -> None:
+    person.runs("run", "acme", *RANGE)
+    before = query("SELECT count(*) FROM ledger.usage_daily")
+    unused = FireworksTruth(account="acme", since=date(2026, 11, 15))
+    with running(create_app([unused], KEY, now=lambda: datetime.now(UTC))) as url:
+        done = person.runs(
+            "run",
+            "acme",
+            *RANGE,
+            AIRFLOW_CONN_ACME=json.dumps({"conn_type": "fireworks", "host": url, "password": KEY}),
+            USAGE_LEDGER_ALLOWED_HOSTS=url.removeprefix("http://"),
+        )
+    assert done.returncode == 3, (done.stdout, done.stderr)
+    assert "held" in done.stdout
+    assert query("SELECT count(*) FROM ledger.usage_daily") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("run", "acme", "--from", "2026-11-02", "--to", "2026-11-01"), 2, "swap"),
+        (("run", "acme", "--from", "2026-11-02"), 2, "give both"),
+        (("run", "acme", "--from", "2026-11-02", "--to", "2999-01-01"), 2, "not over yet"),
+        (("run", "acme", "--from", "yesterday", "--to", "2026-11-01"), 2, "YYYY-MM-DD"),
+        (("run", "nobody"), 1, "acme"),
+        (("run", "../acme"), 2, "lower-case"),
+        (("status", "nobody"), 1, "usage-ledger status"),
+        (("connect", "nobody", "other", "--account", "x"), 2, "fireworks"),
+        (("connect", "fireworks", "Other-1", "--account", "x"), 2, "lower-case"),
+        (("connect", "fireworks", "other", "--account", "x", "--timezone", "Mars/Olympus"), 2, "Mars/Olympus"),
+        (("connect", "fireworks", "other", "--account", "x", "--at", "25:00"), 2, "HH:MM"),
+        (("connect", "fireworks", "other", "--account", "a b"), 2, "account"),
+    ],
+)
+def test_what_a_person_can_get_wrong_is_one_line_that_helps(
+    person: Person, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    assert words in person.fails(*arguments, code=code, given=KEY)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("AIRFLOW_CONN_ACME", "", "has no connection 'acme' with a key"),
+        ("USAGE_LEDGER_ALLOWED_HOSTS", "", "USAGE_LEDGER_ALLOWED_HOSTS"),
+        ("AIRFLOW_CONN_USAGE_WAREHOUSE", "postgres://nobody@127.0.0.1:1/none", "the warehouse does not answer"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named(person: Person, setting: str, value: str, words: str) -> None:
+    assert words in person.fails("run", "acme", *RANGE, **{setting: value})
+
+
+def test_a_wrong_key_fails_the_run_and_is_not_shown(person: Person, provider: str) -> None:
+    wrong = "fw_thisIsNotTheKeyAtAll"
+    told = json.dumps({"conn_type": "fireworks", "host": provider, "password": wrong})
+    done = person.runs("run", "acme", *RANGE, AIRFLOW_CONN_ACME=told)
+    assert done.returncode == 1
+    assert "401" in done.stderr
+    assert "usage-ledger connect" in done.stderr
+    assert wrong not in done.stdout + done.stderr
+
+
+def test_check_says_what_the_key_can_read(person: Person) -> None:
+    told = json.loads(person.runs("check", "acme", "--json").stdout)
+    assert told["reads"] == ["usage", "cost", "api_keys"]
+    assert told["refused"] == {}
+
+
+@pytest.mark.parametrize("fernet_key", ["", None])
+def test_connect_refuses_to_store_a_key_in_clear(person: Person, provider: str, fernet_key: str | None) -> None:
+    """None: there is no Airflow at all."""
+    home = person.folder / "airflow"
+    home.mkdir()
+    if fernet_key is not None:
+        (home / "airflow.cfg").write_text(f"[core]\nfernet_key = {fernet_key}\n", encoding="utf-8")
+    arguments = ("connect", "fireworks", "acme_two", "--account", "acme", "--host", provider)
+    line = person.fails(*arguments, given=KEY, AIRFLOW_HOME=str(home))
+    assert ("Fernet" if fernet_key is not None else "no Airflow") in line
+    assert not (person.folder / "connections" / "acme_two.yaml").exists()
+
+
+def test_help_names_every_command_and_needs_no_airflow(person: Person) -> None:
+    told = person.runs("--help").stdout
+    for command in ("connect", "check", "run", "status", "disconnect", "sandbox", "pools", "psql"):
+        assert command in told
