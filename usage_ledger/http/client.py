@@ -5,9 +5,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -41,6 +41,8 @@ class Answer:
     body: bytes
     status: int
     asked_at: datetime
+    fields: dict[str, msgspec.Raw] = field(default_factory=dict)
+    """The body's outermost fields, undecoded; empty when it is no JSON object."""
 
 
 class Client:
@@ -97,7 +99,7 @@ class Client:
             sent = (*parameters, (paging.parameter, token)) if paging and token else parameters
             answer = self.ask(path, sent)
             yield answer
-            token = _next_token(answer.body, paging.cursor) if paging else ""
+            token = _next_token(answer, paging.cursor) if paging else ""
             if not token:
                 return
             if token in seen:
@@ -153,10 +155,10 @@ class Client:
         body = redaction.redact_bytes(body)
         if status != 200:
             raise self._refusal(status, headers, body)
-        _check_document(body, headers)
+        fields = _checked_document(body, headers)
         if len(body) <= LARGEST_REFUSAL and (code := _told_code(body, self.provider.error_messages)):
             raise self._refusal(code, headers, body)
-        return Answer(path, parameters, body, status, asked_at)
+        return Answer(path, parameters, body, status, asked_at, fields)
 
     def _await_turn(self) -> None:
         """Space requests to the account's allowance, across the clients of this process."""
@@ -198,22 +200,25 @@ def _flat(parameters: Parameters) -> tuple[tuple[str, str], ...]:
     return tuple((name, one) for name, value in parameters for one in ((value,) if isinstance(value, str) else value))
 
 
-def _check_document(body: bytes, headers: Mapping[str, str]) -> None:
+def _checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgspec.Raw]:
+    """The outermost fields of a body that is one whole JSON document. Raises `IncompleteAnswer`."""
     if not body.strip():
         raise errors.IncompleteAnswer("the answer is empty")
     if "html" in headers.get("content-type", "").lower():
         raise errors.IncompleteAnswer("the answer is a web page, not JSON")
+    whole = body.removeprefix(BOM).strip()
+    kind: Any = dict[str, msgspec.Raw] if whole.startswith(b"{") else msgspec.Raw
     try:
-        msgspec.json.decode(body.removeprefix(BOM), type=msgspec.Raw)
+        found = msgspec.json.decode(whole, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise errors.IncompleteAnswer(f"the answer is no whole JSON document ({error})") from error
+    return found if isinstance(found, dict) else {}
 
 
-def _next_token(body: bytes, cursor: str) -> str:
-    try:
-        found = msgspec.json.decode(body.removeprefix(BOM), type=dict[str, msgspec.Raw]).get(cursor)
-    except msgspec.ValidationError as error:
-        raise errors.Shape("the answer is no JSON object") from error
+def _next_token(answer: Answer, cursor: str) -> str:
+    if not answer.body.removeprefix(BOM).lstrip().startswith(b"{"):
+        raise errors.Shape("the answer is no JSON object")
+    found = answer.fields.get(cursor)
     token = msgspec.json.decode(found) if found is not None else None
     if token is None or isinstance(token, str):
         return token or ""

@@ -113,6 +113,12 @@ def whole_numbers(rows: Rows, path: str) -> pa.Array:
 
     Raises the number errors of `ContractBroken` for any value that is no canonical count.
     """
+    if path not in rows.counts:
+        rows.counts[path] = _whole_numbers(rows, path)
+    return rows.counts[path]
+
+
+def _whole_numbers(rows: Rows, path: str) -> pa.Array:
     values = rows.column(path)
     if not set(map(type, values)) <= {str, type(None)}:
         values = [None if value is UNSET else str(value) if type(value) is int else value for value in values]

@@ -126,6 +126,8 @@ class Rows:
     labels: dict[str, str]
     _objects: dict[tuple[int, str], tuple[Node, list[Any]]] = field(default_factory=dict)
     _columns: dict[str, list[Any]] = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
+    """Columns already read as whole numbers, by path: a total and a meter are often the same field."""
 
     def __len__(self) -> int:
         return len(self.levels[-1][1])

@@ -138,12 +138,15 @@ def _type_findings(table: Contract, rows_table: pa.Table) -> list[Finding]:
 def _frame(rows_table: pa.Table) -> pd.DataFrame:
     """A pandas frame with whole numbers whole: nullable integers, decimals as objects, dates as ISO text.
 
-    Texts are categories: Great Expectations copies the frame for every rule, and codes are cheap to copy.
+    Texts are categories: Great Expectations copies the frame for every rule, and codes are cheap to copy. The
+    row key, which is all different, becomes its number among the distinct ones: null and repeats stay what they are.
     """
     columns = {name: rows_table.column(name) for name in rows_table.column_names}
     for field in rows_table.schema:
         if pa.types.is_date(field.type):
             columns[field.name] = columns[field.name].cast(pa.string())
+    if "row_key" in columns:
+        columns["row_key"] = columns["row_key"].combine_chunks().dictionary_encode().indices
     if "bucket_start" in columns:
         elapsed = pc.subtract(columns["bucket_end"], columns["bucket_start"]).cast(pa.int64())
         columns[BUCKET_SECONDS] = pc.divide(elapsed, 1_000_000)
