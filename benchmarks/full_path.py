@@ -6,6 +6,7 @@ process's own: asking and landing, transform, validation with Great Expectations
 
 import argparse
 import contextlib
+import gc
 import secrets
 import shutil
 import subprocess
@@ -43,6 +44,7 @@ def main() -> None:
     options.add_argument("--models", type=int, default=65)
     options.add_argument("--rounds", type=int, default=3)
     told = options.parse_args()
+    gc.freeze()  # as in a task: see usage_ledger/airflow/preload.py
     key = f"fw_{secrets.token_hex(16)}"
     with provider(key, told.keys, told.models) as url, database() as server:
         for number in range(told.rounds):

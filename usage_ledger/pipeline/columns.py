@@ -34,29 +34,44 @@ class Counted:
 
 
 def text_column(rows: Rows, dimension: Dimension) -> pa.Array:
-    """A dimension as the vendor sent it; '' where it was not told. Raises `MissingGroupKey`, `BadId`."""
-    values: list[Any]
+    """A dimension as the vendor sent it; '' where it was not told.
+
+    Raises `MissingGroupKey`, `MissingField`, `BadId`.
+    """
     if dimension.pairs:
-        values = list(_rendered(rows, dimension))
+        column = pa.array(_rendered(rows, dimension), pa.string())
+    elif dimension.missing == "blank" and dimension.form == "text":
+        column = _first_told(rows, dimension.paths)
     else:
-        values = rows.column(dimension.paths[0])
-        for path in dimension.paths[1:]:
-            if all(values):
-                break
-            others = rows.column(path)
-            if any(others):
-                values = [
-                    value or (value if other is UNSET else other) for value, other in zip(values, others, strict=True)
-                ]
-        if not all(values):
-            _refuse_untold(rows, dimension, values)
-            values = [value or "" for value in values]
-    if dimension.form == "last_segment":
-        values = [value.rsplit("/", 1)[-1] for value in values]
-    column = pa.array(values, pa.string())
+        column = pa.array(_asked(rows, dimension), pa.string())
     if pc.any(pc.match_substring(column, "\0")).as_py():
         raise errors.BadId(f"{rows.row_set.name}: a value of `{dimension.column}` holds a NUL character")
     return column
+
+
+def _first_told(rows: Rows, paths: Sequence[str]) -> pa.Array:
+    column = pa.array(rows.column(paths[0]), pa.string()).fill_null("")
+    for path in paths[1:]:
+        other = pa.array(rows.column(path), pa.string()).fill_null("")
+        column = pc.if_else(pc.equal(column, ""), other, column)
+    return column
+
+
+def _asked(rows: Rows, dimension: Dimension) -> list[str]:
+    """The values of a dimension whose absence is an error, or whose form has to be changed."""
+    values: list[Any] = rows.column(dimension.paths[0])
+    for path in dimension.paths[1:]:
+        others = rows.column(path)
+        if not all(values) and any(others):
+            values = [
+                value or (value if other is UNSET else other) for value, other in zip(values, others, strict=True)
+            ]
+    if not all(values):
+        _refuse_untold(rows, dimension, values)
+        values = [value or "" for value in values]
+    if dimension.form == "last_segment":
+        values = [value.rsplit("/", 1)[-1] for value in values]
+    return values
 
 
 def _refuse_untold(rows: Rows, dimension: Dimension, values: list[Any]) -> None:

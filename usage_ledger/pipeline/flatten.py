@@ -20,7 +20,8 @@ Text = str | None | UnsetType
 Whole = int | str | None | UnsetType
 MONEY = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
 """The parts of google.type.Money."""
-_LEAF: dict[str, Any] = {"text": Text, "integer": Whole, "decimal": Raw, "json": Raw}
+_LEAF: dict[str, Any] = {"text": str | None, "asked": Text, "integer": Whole, "decimal": Raw, "json": Raw}
+"""The JSON type of each kind. An absent `text` reads as null; where absence is an error it is told apart: `asked`."""
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Node:
         """The msgspec type of this object, once it is complete. Attributes are `f0`, `f1`, …"""
         fields: list[Any] = []
         for number, (json_name, kind) in enumerate(self._children()):
-            blank: Any = Raw() if kind is Raw else UNSET
+            blank: Any = {Raw: Raw(), _LEAF["text"]: None}.get(kind, UNSET)
             fields.append((f"f{number}", kind, msgspec.field(default=blank, name=json_name)))
         return msgspec.defstruct("Object", fields, frozen=True, gc=False)
 
@@ -65,10 +66,10 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
     """Every path that a row set reads, and the kind of its value."""
     wanted = dict.fromkeys([*row_set.bucket, *row_set.sum_over], "text")
     for dimension in row_set.dimensions:
-        wanted |= dict.fromkeys(dimension.paths, "text")
+        wanted |= dict.fromkeys(dimension.paths, "text" if dimension.missing == "blank" else "asked")
         wanted |= dict.fromkeys([path for pair in dimension.pairs for path in pair], "text")
     for name in row_set.names:
-        wanted |= dict.fromkeys([name.id, name.name, name.owner, name.parent], "text")
+        wanted = dict.fromkeys([name.id, name.name, name.owner, name.parent], "text") | wanted
         wanted[name.tags] = "json"
     for balance in row_set.balances:
         wanted |= dict.fromkeys([balance.total, *balance.parts], "integer")

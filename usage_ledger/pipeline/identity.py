@@ -49,7 +49,7 @@ def _distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
 def with_splits(table: pa.Table, rows: Rows) -> pa.Table:
     """The rows with the columns that the vendor splits them by."""
     for number, path in enumerate(rows.row_set.sum_over):
-        values = pa.array([value or "" for value in rows.column(path)], pa.string())
+        values = pa.array(rows.column(path), pa.string()).fill_null("")
         table = table.append_column(f"{OVER}{number}", values)
     return table
 

@@ -73,10 +73,10 @@ def check(
     table: Contract, rows_table: pa.Table, *, rows: int, window: Window | None, bucket_seconds: Iterable[int] = ()
 ) -> list[Finding]:
     """What Great Expectations finds in one staged table."""
-    types = _type_findings(table, rows_table)
-    if types:
-        return types
-    frame = _frame(rows_table)
+    broken = _type_findings(table, rows_table) or _null_findings(table, rows_table)
+    if broken:
+        return broken
+    frame = _frame(table, rows_table)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.table)
@@ -93,7 +93,7 @@ def suite_of(
     """The contract's rules, and what the load's window and note say. An `empty` column has no smallest value."""
     yield gxe.ExpectTableRowCountToEqual(value=rows)
     for column in table.columns:
-        if column.required:
+        if column.role == "key":
             yield gxe.ExpectColumnValuesToNotBeNull(column=column.name)
         if column.valid_values:
             yield gxe.ExpectColumnValuesToBeInSet(
@@ -135,20 +135,34 @@ def _type_findings(table: Contract, rows_table: pa.Table) -> list[Finding]:
     return [Finding("types_of_the_contract", rows_table.num_rows, tuple((differing + extra)[:SAMPLES]), critical=True)]
 
 
-def _frame(rows_table: pa.Table) -> pd.DataFrame:
-    """A pandas frame with whole numbers whole: nullable integers, decimals as objects, dates as ISO text.
+def _null_findings(table: Contract, rows_table: pa.Table) -> list[Finding]:
+    """Required columns beside the key: Arrow has counted their nulls already, and a rule each would take its time."""
+    findings = []
+    for column in table.columns:
+        nulls = rows_table.column(column.name).null_count if column.required and column.role != "key" else 0
+        if nulls:
+            indices = pc.indices_nonzero(rows_table.column(column.name).is_null()).to_pylist()[:SAMPLES]
+            rows = tuple(_row(rows_table, int(index)) for index in indices)
+            findings.append(Finding(f"required_not_be_null({column.name})", nulls, rows, critical=True))
+    return findings
+
+
+def _frame(table: Contract, rows_table: pa.Table) -> pd.DataFrame:
+    """A pandas frame of what the rules look at, whole numbers whole: nullable integers, decimals as objects, ISO dates.
 
     Texts are categories: Great Expectations copies the frame for every rule, and codes are cheap to copy. The
     row key, which is all different, becomes its number among the distinct ones: null and repeats stay what they are.
     """
-    columns = {name: rows_table.column(name) for name in rows_table.column_names}
+    seen = {*table.primary_key, *table.non_negative, *(name for pair in table.at_most for name in pair)}
+    seen |= {column.name for column in table.columns if column.valid_values}
+    columns = {name: rows_table.column(name) for name in rows_table.column_names if name in seen}
     for field in rows_table.schema:
-        if pa.types.is_date(field.type):
+        if field.name in columns and pa.types.is_date(field.type):
             columns[field.name] = columns[field.name].cast(pa.string())
     if "row_key" in columns:
         columns["row_key"] = columns["row_key"].combine_chunks().dictionary_encode().indices
-    if "bucket_start" in columns:
-        elapsed = pc.subtract(columns["bucket_end"], columns["bucket_start"]).cast(pa.int64())
+    if "bucket_start" in rows_table.column_names:
+        elapsed = pc.subtract(rows_table.column("bucket_end"), rows_table.column("bucket_start")).cast(pa.int64())
         columns[BUCKET_SECONDS] = pc.divide(elapsed, 1_000_000)
     nullable = {pa.int64(): pd.Int64Dtype()}
     frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=nullable.get, strings_to_categorical=True)

@@ -45,7 +45,7 @@ def staged_folder(root: AnyPath, load_id: str) -> AnyPath:
 def write_table(root: AnyPath, load_id: str, table: str, rows: pa.Table) -> None:
     """One table's Parquet, whole or not at all: read once, by the steps that follow, so compressed for speed."""
     sink = pa.BufferOutputStream()
-    repeating = [name for name in rows.column_names if name != "row_key"]
+    repeating = [field.name for field in rows.schema if field.type == pa.string() and field.name != "row_key"]
     pq.write_table(rows, sink, compression="lz4", use_dictionary=repeating, store_schema=True)
     write_whole(staged_folder(root, load_id) / f"{table}.parquet", sink.getvalue().to_pybytes())
 
