@@ -117,7 +117,7 @@ def run(
     """Extract, transform, validate and load in this process; without dates, the last complete usage date."""
     from usage_ledger.pipeline.plan import asked_range
     from usage_ledger.pipeline.run import run_all
-    from usage_ledger.report import Progress, print_run
+    from usage_ledger.report import Progress
 
     connection, client = _client(connection_id)
     now = datetime.now(UTC)
@@ -134,11 +134,46 @@ def run(
             began=bar.begin,
             progress=bar.advance,
         )
-    print_run(ran, as_json=json)
-    if ran.failures:
-        raise typer.Exit(FAILED)
-    if ran.held:
-        raise typer.Exit(HELD)
+    _end(ran, as_json=json)
+
+
+@app.command()
+def rebuild(
+    connection_id: ConnectionId,
+    first: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First usage date.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last usage date, included.")] = None,
+    json: Json = False,
+) -> None:
+    """Load again what is in raw storage, without the network; without dates, all of it."""
+    from usage_ledger.pipeline.connections import find_connection
+    from usage_ledger.pipeline.plan import asked_range
+    from usage_ledger.pipeline.rebuild import rebuild as again
+    from usage_ledger.pipeline.rebuild import span_of
+    from usage_ledger.report import Progress
+
+    engine = _warehouse()
+    connection = find_connection(_checked(connection_id))
+    dates = asked_range(first, last, now=datetime.now(UTC), connection=connection)
+    span = span_of(dates.first, dates.last) if first else None
+    with Progress(connection_id) as bar:
+        ran = again(connection, span, engine=engine, root=_root(), began=bar.begin, progress=bar.advance)
+    _end(ran, as_json=json)
+
+
+@app.command()
+def release(
+    connection_id: ConnectionId,
+    date: Annotated[str, typer.Option("--date", metavar="YYYY-MM-DD", help="The held usage date.")],
+    json: Json = False,
+) -> None:
+    """Accept a held date: what came for it replaces what stands."""
+    from usage_ledger.pipeline.connections import find_connection
+    from usage_ledger.pipeline.rebuild import release as accept
+    from usage_ledger.report import day_option
+
+    engine = _warehouse()
+    connection = find_connection(_checked(connection_id))
+    _end(accept(connection, day_option(date, "--date"), engine=engine, root=_root()), as_json=json)
 
 
 @app.command()
@@ -288,6 +323,17 @@ def _as_usage(work: Any) -> Any:
         return work()
     except ConfigError as error:
         raise WrongUsage(error.what, next_step=error.next_step) from None
+
+
+def _end(ran: Any, *, as_json: bool) -> None:
+    """Print what a run did, and leave with its code."""
+    from usage_ledger.report import print_run
+
+    print_run(ran, as_json=as_json)
+    if ran.failures:
+        raise typer.Exit(FAILED)
+    if ran.held:
+        raise typer.Exit(HELD)
 
 
 def _checked(connection_id: str) -> str:

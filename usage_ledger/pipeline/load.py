@@ -8,6 +8,7 @@ from usage_ledger.core.errors import PersonMustAct
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.transform import NAMES
 from usage_ledger.storage.files import AnyPath
+from usage_ledger.storage.landing import load_folder, released_dates
 from usage_ledger.storage.staged import read_note, read_table
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.ledger import Incoming, Outcome, enter
@@ -36,11 +37,12 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
                 window=attempt.window,
                 day_zone=zone,
                 fetched_at=attempt.fetched_at,
-                declaration=attempt.declaration,
+                declaration=report.declaration(),
                 lookback=timedelta(days=connection.lookback(report)),
                 tables={name: read_table(root, load_id, name) for name in report.tables},
                 names=read_table(root, load_id, NAMES) if NAMES in staged.tables else None,
                 staged=staged,
                 has_days=not report.snapshot,
+                released=frozenset(released_dates(load_folder(root, attempt.manifest_uri or ""))),
             ),
         )

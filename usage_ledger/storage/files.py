@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol, Self, cast
 
@@ -15,6 +16,7 @@ class AnyPath(Protocol):
     def __truediv__(self, name: str, /) -> Self: ...
     def open(self, mode: str = ..., /) -> IO[Any]: ...
     def exists(self) -> bool: ...
+    def iterdir(self) -> Iterator[Self]: ...
 
 
 def rooted(root: AnyPath) -> AnyPath:

@@ -8,7 +8,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Self
@@ -21,6 +21,7 @@ from usage_ledger.core.windows import Window
 from usage_ledger.storage.files import AnyPath, read_whole, rooted, write_whole
 
 MANIFEST = "manifest.json"
+RELEASED = "released.json"
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -127,6 +128,32 @@ def load_folder(root: AnyPath, manifest_uri: str) -> AnyPath:
     for segment in segments[:-1]:
         folder = folder / segment
     return folder
+
+
+def landed_manifests(root: AnyPath, provider: str, connection_id: str) -> Iterator[tuple[str, Manifest]]:
+    """Every committed load of a connection: its manifest's address and the manifest."""
+    top = rooted(root) / provider / connection_key(connection_id)
+    for report in _folders(top):
+        for window in _folders(report):
+            for folder in _folders(window):
+                if (folder / MANIFEST).exists():
+                    yield str(folder / MANIFEST), manifest_of(folder)
+
+
+def release_dates(folder: AnyPath, dates: Iterable[date]) -> None:
+    """Note beside a load's pages that somebody accepted it for these dates, though they came back empty."""
+    write_whole(folder / RELEASED, msgspec.json.encode(sorted({*released_dates(folder), *dates})))
+
+
+def released_dates(folder: AnyPath) -> list[date]:
+    """The dates that were released for a load."""
+    if not (folder / RELEASED).exists():
+        return []
+    return msgspec.json.decode(read_whole(folder / RELEASED), type=list[date])
+
+
+def _folders(folder: AnyPath) -> list[AnyPath]:
+    return sorted(folder.iterdir(), key=str) if folder.exists() else []
 
 
 def landed_pages(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, bytes]]:

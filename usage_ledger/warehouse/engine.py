@@ -73,6 +73,8 @@ def transaction(engine: Engine) -> Iterator[Cursor]:
         connection.commit()
     except psycopg2.Error as error:
         connection.invalidate()
+        if isinstance(error, psycopg2.ProgrammingError) and not error.pgcode:
+            raise  # not the database's word but a misuse of its driver
         raise _told(error) from error
     except BaseException:
         connection.rollback()

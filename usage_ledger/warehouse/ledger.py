@@ -47,6 +47,8 @@ class Incoming:
     names: pa.Table | None
     staged: Staged
     has_days: bool = True
+    released: frozenset[date] = frozenset()
+    """Dates that somebody accepted although they came back empty."""
 
 
 @dataclass
@@ -110,8 +112,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
         )
     sums = {name: {"rows": table.rows, **table.sums} for name, table in incoming.staged.tables.items()}
     cursor.execute(
-        statement("load/finish"),
-        {"load_id": incoming.load_id, "state": outcome.state, "row_count": outcome.rows, "sums": json.dumps(sums)},
+        statement("load/finish"), values | {"state": outcome.state, "row_count": outcome.rows, "sums": json.dumps(sums)}
     )
     return outcome
 
@@ -160,7 +161,7 @@ def _accepted(
         held_since = datetime.fromisoformat(evidence["held_since"]) if "held_since" in evidence else None
         if fetched_at is not None and fetched_at > incoming.fetched_at:
             outcome.superseded.append(day)
-        elif standing_rows[day] and not staged_rows[day] and not _confirms(incoming, held_since):
+        elif standing_rows[day] and not staged_rows[day] and not _confirms(incoming, day, held_since):
             outcome.held.append(day)
             _hold(cursor, incoming, day, held_since)
             if not told:
@@ -170,7 +171,9 @@ def _accepted(
     return dates
 
 
-def _confirms(incoming: Incoming, held_since: datetime | None) -> bool:
+def _confirms(incoming: Incoming, day: date, held_since: datetime | None) -> bool:
+    if day in incoming.released:
+        return True
     return held_since is not None and incoming.fetched_at - held_since >= CONFIRMED_AFTER
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.core.errors import ConfigError, PersonMustAct, UsageLedgerError
 from usage_ledger.core.windows import Window
+from usage_ledger.storage.landing import Manifest
 from usage_ledger.warehouse.engine import in_transaction, transaction
 from usage_ledger.warehouse.sql import statement
 
@@ -67,6 +68,24 @@ def begin(
 def landed(engine: Engine, load_id: str, fetched_at: datetime, manifest_uri: str) -> None:
     """Record that a load's pages are all in raw storage."""
     execute(engine, "ops/landed", {"load_id": load_id, "fetched_at": fetched_at, "manifest_uri": manifest_uri})
+
+
+def restore(engine: Engine, manifest: Manifest, manifest_uri: str, run_id: str) -> None:
+    """Make a load known again from its manifest."""
+    values = _window_values(manifest.connection_id, manifest.report, manifest.window) | {
+        "load_id": manifest.load_id,
+        "fetched_at": manifest.fetched_at,
+        "manifest_uri": manifest_uri,
+        "declaration": manifest.declaration,
+        "run_id": run_id,
+    }
+    execute(engine, "ops/restore_load", values)
+
+
+def held_loads(engine: Engine, connection_id: str, day: date) -> list[str]:
+    """The loads that a date is held for, one a report."""
+    rows = query(engine, "ops/held_loads", {"connection_id": connection_id, "usage_date": day})
+    return [load_id for (load_id,) in rows]
 
 
 def advance(engine: Engine, load_id: str, state: str, *, row_count: int | None = None) -> None:

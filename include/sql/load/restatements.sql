@@ -22,3 +22,6 @@ JOIN ops.day AS day ON day.connection_id = %(connection_id)s AND day.report = %(
     AND day.state IN ('loaded', 'empty', 'held')
 LEFT JOIN ops.load AS before ON before.load_id = day.load_id
 WHERE changed.old IS DISTINCT FROM changed.new
+-- The same load again, read by a corrected declaration.
+ON CONFLICT (connection_id, report, usage_date, table_name, row_key, meter, new_load_id) DO UPDATE SET
+    new = EXCLUDED.new, cause = EXCLUDED.cause

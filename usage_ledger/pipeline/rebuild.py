@@ -1,0 +1,100 @@
+"""The warehouse from raw storage alone: every landed load again, in the order it was fetched. No network."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+from sqlalchemy import Engine
+
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.windows import DAY, Window
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.load import load
+from usage_ledger.pipeline.run import Ran, each, new_run_id
+from usage_ledger.pipeline.transform import transform
+from usage_ledger.pipeline.validate import validate
+from usage_ledger.storage.files import AnyPath
+from usage_ledger.storage.landing import Manifest, landed_manifests, load_folder, release_dates
+from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.ledger import Outcome
+from usage_ledger.warehouse.schema import ensure_schema
+
+
+def rebuild(
+    connection: Connection,
+    span: Window | None,
+    *,
+    engine: Engine,
+    root: AnyPath,
+    began: Callable[[int], None] = lambda _steps: None,
+    progress: Callable[[str], None] = lambda _step: None,
+) -> Ran:
+    """Load again what was landed for the dates (all of it, without a span), oldest fetch first.
+
+    The newest load of a date wins, as when it was fetched; restatements come about again. Loads keep their ids.
+    """
+    ensure_schema(engine)
+    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
+    known = {report.name for report in connection.declared.reports}
+    found = sorted(
+        (
+            (uri, manifest)
+            for uri, manifest in landed(connection, root)
+            if span is None or _meets(manifest.window, span)
+        ),
+        key=lambda landed_load: landed_load[1].fetched_at,
+    )
+    began(len(found))
+    ran = Ran()
+    run_id = new_run_id().replace("command", "rebuild")
+    for uri, manifest in found:
+        if manifest.report in known:
+            loads.restore(engine, manifest, uri, run_id)
+            _load_again(connection, manifest.load_id, ran, engine=engine, root=root)
+        progress(f"{manifest.report} {manifest.window}")
+    return ran
+
+
+def release(connection: Connection, day: date, *, engine: Engine, root: AnyPath) -> Ran:
+    """Accept what came for a held date. Raises `ConfigError` when the date is not held.
+
+    The decision is kept beside the load's pages, so that a rebuild knows it.
+    """
+    ensure_schema(engine)
+    held = loads.held_loads(engine, connection.id, day)
+    if not held:
+        raise ConfigError(
+            f"{day} is not held", connection=connection.id, next_step=f"see `usage-ledger status {connection.id}`"
+        )
+    ran = Ran()
+    for load_id in held:
+        attempt = loads.load_by_id(engine, load_id)
+        release_dates(load_folder(root, attempt.manifest_uri or ""), [day])
+        _load_again(connection, load_id, ran, engine=engine, root=root)
+    return ran
+
+
+def landed(connection: Connection, root: AnyPath) -> Iterator[tuple[str, Manifest]]:
+    """Every manifest of the connection, with its address."""
+    return landed_manifests(root, connection.provider, connection.id)
+
+
+def _load_again(connection: Connection, load_id: str, ran: Ran, *, engine: Engine, root: AnyPath) -> None:
+    def steps(one: str) -> Outcome:
+        transform(connection, one, engine=engine, root=root)
+        validate(connection, one, engine=engine, root=root)
+        outcome = load(connection, one, engine=engine, root=root)
+        attempt = loads.load_by_id(engine, one)
+        ran.loads.append((attempt.report, attempt.window, outcome))
+        return outcome
+
+    _, failures, _ = each([load_id], steps)
+    ran.failures += failures
+
+
+def _meets(window: Window, span: Window) -> bool:
+    return window.first < span.end and span.first < window.end
+
+
+def span_of(first: date | None, last: date | None) -> Window | None:
+    """The window of two optional dates, both included."""
+    return Window(first, last + DAY) if first and last else None
