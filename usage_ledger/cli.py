@@ -13,6 +13,7 @@ import typer
 from usage_ledger import __version__
 from usage_ledger.core.errors import BadWindow, ConfigError, UsageLedgerError
 from usage_ledger.core.redaction import redact
+from usage_ledger.local.commands import stack_app
 
 DONE, FAILED, WRONG_USAGE, HELD = 0, 1, 2, 3
 
@@ -22,9 +23,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-)
-stack_app = typer.Typer(
-    help="The local stack: embedded PostgreSQL, Airflow, the sandbox provider.", no_args_is_help=True
 )
 app.add_typer(stack_app, name="stack")
 
@@ -61,6 +59,7 @@ def connect(
 ) -> None:
     """Verify a key, store it in Airflow, and write the connection's YAML. The key is asked for, or read from input."""
     from usage_ledger.airflow.onboarding import connect as add
+    from usage_ledger.local.surroundings import command_engine
     from usage_ledger.pipeline.connections import connection_from
     from usage_ledger.report import day_option, say
 
@@ -68,7 +67,7 @@ def connect(
     if start_date:
         document["start_date"] = day_option(start_date, "--start-date")
     _as_usage(lambda: connection_from(connection_id, document, "the command"))
-    engine = _warehouse()
+    engine = command_engine()
     key = _asked_key(provider)
     connection, found, path = add(connection_id, document, key=key, host=host, engine=engine)
     say(f"connected {connection_id}: account {account} can read {', '.join(found.reports)}")
@@ -83,9 +82,10 @@ def check(connection_id: ConnectionId, json: Json = False) -> None:
     """Verify a connection's key and say what it can read."""
     from usage_ledger.airflow.onboarding import readable
     from usage_ledger.airflow.store import missing_pools
+    from usage_ledger.local.surroundings import command_client
     from usage_ledger.report import print_json, say
 
-    connection, client = _client(connection_id)
+    connection, client = command_client(_checked(connection_id))
     with client:
         found = readable(connection, client)
     pools = missing_pools()
@@ -115,21 +115,22 @@ def run(
     json: Json = False,
 ) -> None:
     """Extract, transform, validate and load in this process; without dates, the last complete usage date."""
+    from usage_ledger.local.surroundings import command_client, command_engine, command_root
     from usage_ledger.pipeline.plan import asked_range
     from usage_ledger.pipeline.run import run_all
     from usage_ledger.report import Progress
 
-    connection, client = _client(connection_id)
+    connection, client = command_client(_checked(connection_id))
     now = datetime.now(UTC)
     dates = asked_range(first, last, now=now, connection=connection)
-    engine = _warehouse()
+    engine = command_engine()
     with client, Progress(connection_id) as bar:
         ran = run_all(
             connection,
             dates,
             client=client,
             engine=engine,
-            root=_root(),
+            root=command_root(),
             now=now,
             began=bar.begin,
             progress=bar.advance,
@@ -145,18 +146,19 @@ def rebuild(
     json: Json = False,
 ) -> None:
     """Load again what is in raw storage, without the network; without dates, all of it."""
+    from usage_ledger.local.surroundings import command_engine, command_root
     from usage_ledger.pipeline.connections import find_connection
     from usage_ledger.pipeline.plan import asked_range
     from usage_ledger.pipeline.rebuild import rebuild as again
     from usage_ledger.pipeline.rebuild import span_of
     from usage_ledger.report import Progress
 
-    engine = _warehouse()
+    engine = command_engine()
     connection = find_connection(_checked(connection_id))
     dates = asked_range(first, last, now=datetime.now(UTC), connection=connection)
     span = span_of(dates.first, dates.last) if first else None
     with Progress(connection_id) as bar:
-        ran = again(connection, span, engine=engine, root=_root(), began=bar.begin, progress=bar.advance)
+        ran = again(connection, span, engine=engine, root=command_root(), began=bar.begin, progress=bar.advance)
     _end(ran, as_json=json)
 
 
@@ -167,13 +169,14 @@ def release(
     json: Json = False,
 ) -> None:
     """Accept a held date: what came for it replaces what stands."""
+    from usage_ledger.local.surroundings import command_engine, command_root
     from usage_ledger.pipeline.connections import find_connection
     from usage_ledger.pipeline.rebuild import release as accept
     from usage_ledger.report import day_option
 
-    engine = _warehouse()
+    engine = command_engine()
     connection = find_connection(_checked(connection_id))
-    _end(accept(connection, day_option(date, "--date"), engine=engine, root=_root()), as_json=json)
+    _end(accept(connection, day_option(date, "--date"), engine=engine, root=command_root()), as_json=json)
 
 
 @app.command()
@@ -182,11 +185,12 @@ def status(
     json: Json = False,
 ) -> None:
     """Coverage by day, last sync, open events."""
+    from usage_ledger.local.surroundings import command_engine
     from usage_ledger.report import print_status
     from usage_ledger.warehouse import status as asked
     from usage_ledger.warehouse.schema import ensure_schema
 
-    engine = _warehouse()
+    engine = command_engine()
     ensure_schema(engine)
     found = asked.connections(engine, connection_id)
     if connection_id and not found:
@@ -202,9 +206,10 @@ def status(
 def disconnect(connection_id: ConnectionId) -> None:
     """Delete the stored key at once; the data stay."""
     from usage_ledger.airflow.onboarding import disconnect as remove
+    from usage_ledger.local.surroundings import command_engine
     from usage_ledger.report import say
 
-    gone, path = remove(_checked(connection_id), _warehouse())
+    gone, path = remove(_checked(connection_id), command_engine())
     if not gone and path is None:
         raise ConfigError(f"there is no connection {connection_id!r}", next_step="see `usage-ledger status`")
     say(f"deleted the key of {connection_id}" if gone else f"Airflow held no key of {connection_id}")
@@ -227,8 +232,9 @@ def pools() -> None:
 def psql() -> None:
     """Open psql on the warehouse."""
     from usage_ledger.local.postgres import exec_psql
+    from usage_ledger.local.surroundings import command_engine
 
-    exec_psql(_warehouse().url)
+    exec_psql(command_engine().url)
 
 
 @app.command()
@@ -255,41 +261,6 @@ def sandbox(
         for name in account or ["sandbox"]
     ]
     serve(create_app(truths, key, now=lambda: datetime.now(UTC)), host=host, port=port)
-
-
-@stack_app.callback()
-def stack_options() -> None:
-    import os
-
-    from usage_ledger.local.settings import stack_environment
-
-    os.environ.update(stack_environment())  # before anything imports Airflow, which reads it once
-
-
-@stack_app.command("up")
-def stack_up(with_sandbox: Annotated[bool, typer.Option("--sandbox")] = False) -> None:
-    """Start the local stack and wait until it is healthy."""
-    from usage_ledger.local.demo import start
-
-    start(sandbox=with_sandbox)
-
-
-@stack_app.command("down")
-def stack_down() -> None:
-    """Stop what the local stack started, and nothing else."""
-    from usage_ledger.local.stack import down
-    from usage_ledger.report import say
-
-    stopped = down()
-    say(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
-
-
-@stack_app.command("demo")
-def stack_demo(days: Annotated[int, typer.Option(help="How many days to backfill.")] = 14) -> None:
-    """Start everything, backfill the last days through Airflow, and print the ledger's totals."""
-    from usage_ledger.local.demo import demo
-
-    demo(days)
 
 
 def main() -> None:
@@ -355,39 +326,3 @@ def _adopt() -> None:
     from usage_ledger.local.settings import adopt_environment
 
     adopt_environment()
-
-
-def _warehouse() -> Any:
-    from usage_ledger.local.warehouse import command_warehouse
-    from usage_ledger.warehouse.engine import warehouse_engine
-
-    return warehouse_engine(command_warehouse())
-
-
-def _root() -> Any:
-    from usage_ledger.core.project import local_folder
-    from usage_ledger.storage.files import raw_root
-
-    return raw_root(local_folder() / "raw")
-
-
-def _client(connection_id: str) -> Any:
-    """A connection and a client for it."""
-    from usage_ledger.airflow.connections import provider_credential
-    from usage_ledger.http.address import base_url
-    from usage_ledger.http.client import Client
-    from usage_ledger.local.warehouse import require_stack_database
-    from usage_ledger.pipeline.connections import find_connection
-
-    _checked(connection_id)
-    _adopt()
-    connection = find_connection(connection_id)
-    require_stack_database()
-    stored = provider_credential(connection_id, connection.account)
-    return connection, Client(
-        connection.declared,
-        base_url=base_url(connection.declared, stored.host),
-        key=stored.password or "",
-        account=connection.account,
-        connection_id=connection.id,
-    )

@@ -262,7 +262,7 @@ class WarehouseDown(TryAgain):
 class Vanished(Hold):
     """A day that held rows came back without any."""
 
-    remedy = "the old rows stand until a second fetch at least an hour later confirms it"
+    remedy = "the old rows stand until a second fetch an hour or more later confirms it, or `usage-ledger release` does"
 
 
 class TotalsMismatch(Hold):
