@@ -15,7 +15,7 @@ class Dimension:
     """What is grouped: one column. The first path that is present wins; null and '' both mean "not told"."""
 
     column: str
-    paths: tuple[str, ...]
+    paths: tuple[str, ...] = ()
     missing: Literal["blank", "error", "required"] = "blank"
     """What it means when no path is present: not told, or a broken answer; `required` refuses a blank value as well."""
     form: Literal["text", "last_segment"] = "text"
@@ -76,6 +76,8 @@ class RowSet:
     meters: tuple[Meter, ...] = ()
     balances: tuple[Balance, ...] = ()
     names: tuple[NameOf, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Paths that are known and not read; any other field that is not declared is noted as new."""
     sum_over: tuple[str, ...] = ()
     """Paths outside the identity by which the vendor splits rows: those are added up. Any other repeat is an error."""
 

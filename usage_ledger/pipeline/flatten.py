@@ -6,7 +6,7 @@ exactly one JSON type; numbers stay text or integers until they are known to be 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -31,6 +31,9 @@ class Node:
     leaves: dict[str, str] = field(default_factory=dict)
     objects: dict[str, "Node"] = field(default_factory=dict)
     lists: dict[str, "Node"] = field(default_factory=dict)
+    open: bool = False
+    """Read in part on purpose: what else it holds is no news."""
+    _structs: dict[bool, type[msgspec.Struct]] = field(default_factory=dict)
 
     def want(self, segments: Sequence[str], kind: str) -> None:
         """Ask for the leaf at a path below this object."""
@@ -40,26 +43,33 @@ class Node:
         else:
             self.leaves[head] = kind
 
-    @cached_property
-    def struct(self) -> type[msgspec.Struct]:
+    def struct(self, strict: bool = False) -> type[msgspec.Struct]:
         """The msgspec type of this object, once it is complete. Attributes are `f0`, `f1`, …"""
+        if strict not in self._structs:
+            self._structs[strict] = self._made(strict)
+        return self._structs[strict]
+
+    def _made(self, strict: bool) -> type[msgspec.Struct]:
         fields: list[Any] = []
-        for number, (json_name, kind) in enumerate(self._children()):
+        for number, (json_name, kind) in enumerate(self._children(strict)):
             blank: Any = {Raw: Raw(), _LEAF["text"]: None}.get(kind, UNSET)
             fields.append((f"f{number}", kind, msgspec.field(default=blank, name=json_name)))
-        return msgspec.defstruct("Object", fields, frozen=True, gc=False)
+        return msgspec.defstruct(
+            "Object", fields, frozen=True, gc=False, forbid_unknown_fields=strict and not self.open
+        )
 
     def attribute(self, json_name: str) -> str:
         """The struct's attribute for a field."""
         return f"f{[*self.leaves, *self.objects, *self.lists].index(json_name)}"
 
-    def _children(self) -> Iterable[tuple[str, Any]]:
+    def _children(self, strict: bool) -> Iterable[tuple[str, Any]]:
         for name, kind in self.leaves.items():
             yield name, _LEAF[kind]
         for name, node in self.objects.items():
-            yield name, node.struct | None | UnsetType
+            yield name, node.struct(strict) | None | UnsetType
         for name, node in self.lists.items():
-            yield name, list[node.struct] | None | UnsetType  # type: ignore[name-defined]
+            row: Any = node.struct(strict)
+            yield name, list[row] | None | UnsetType
 
 
 def paths_of(row_set: RowSet) -> dict[str, str]:
@@ -78,14 +88,18 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
             wanted |= {f"{meter.path}/{part}": kind for part, kind in MONEY.items()}
         else:
             wanted[meter.path] = meter.form
+    wanted = dict.fromkeys(row_set.ignored, "json") | wanted
     return {path: kind for path, kind in wanted.items() if path and not path.startswith("@")}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A report's decoder, and for each row set the chain of objects from the answer down to a row."""
+    """A report's decoders, and for each row set the chain of objects from the answer down to a row."""
 
-    decoder: Any
+    strict: Any
+    """Refuses a field that is not declared: the fast way to know that there is none."""
+    tolerant: Any
+    root: Node
     chains: dict[str, list[Node]]
 
 
@@ -103,18 +117,42 @@ def layout(report: Report) -> Layout:
             chain[-1 - (len(path) - len(below))].want(below.split("/"), kind)
         chains[row_set.path] = chain
     for total in report.totals:
-        element = root.lists.setdefault(total.path, Node())
+        element = root.lists.setdefault(total.path, Node(open=True))
         for part, kind in MONEY.items():
             element.want([*total.field.split("/"), part], kind)
-    return Layout(msgspec.json.Decoder(root.struct), chains)
+    if report.paging:
+        root.want([report.paging.cursor], "json")
+    root.want(["totalSize"], "json")
+    return Layout(msgspec.json.Decoder(root.struct(True)), msgspec.json.Decoder(root.struct(False)), root, chains)
 
 
-def decode(report: Report, body: bytes) -> Any:
-    """A page as the report's types. Raises `Shape` naming the JSON path of a value of another type."""
+def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:
+    """A page as the report's types, and the fields that it holds beyond the declared ones.
+
+    Raises `Shape` naming the JSON path of a value of another type.
+    """
+    plain = body.removeprefix(b"\xef\xbb\xbf")
+    found = layout(report)
     try:
-        return layout(report).decoder.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        try:
+            return found.strict.decode(plain), []
+        except msgspec.ValidationError as error:
+            if "unknown field" not in str(error):
+                raise
+            return found.tolerant.decode(plain), sorted(_unknown(found.root, msgspec.json.decode(plain), ""))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Shape(f"the answer is not of the declared shape: {error}") from error
+
+
+def _unknown(node: Node, value: Any, where: str) -> set[str]:
+    """The paths of undeclared fields below a value, each once however many rows have it."""
+    if isinstance(value, list):
+        return {path for item in value for path in _unknown(node, item, where)}
+    if not isinstance(value, dict) or node.open:
+        return set()
+    children = node.objects | node.lists
+    found = {f"{where}{name}" for name in value if name not in node.leaves and name not in children}
+    return found.union(*(_unknown(child, value.get(name), f"{where}{name}.") for name, child in children.items()))
 
 
 @dataclass
@@ -156,7 +194,7 @@ class Rows:
             node, objects = self._at(level, above)
             child = node.objects[last]
             get = attrgetter(node.attribute(last))
-            blank = msgspec.json.decode(b"{}", type=child.struct)
+            blank = msgspec.json.decode(b"{}", type=child.struct())
             self._objects[level, parents] = (child, [get(one) or blank for one in objects])
         return self._objects[level, parents]
 
@@ -199,5 +237,5 @@ def unknown_content(report: Report, body: bytes) -> list[str]:
 
 def has_rows(report: Report, body: bytes) -> bool:
     """Whether a page holds any row of the report."""
-    document = decode(report, body)
+    document, _ = decode(report, body)
     return any(len(rows_of(report, row_set, document, {})) for row_set in report.row_sets)

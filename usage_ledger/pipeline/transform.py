@@ -38,6 +38,7 @@ from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.contracts import arrow_schema, contract
 
 NAMES = "name_observation"
+UNKNOWN_FIELD = "declare it if it should be loaded; `usage-ledger rebuild` then fills what was fetched meanwhile"
 Sums = dict[str, int | Decimal]
 
 
@@ -51,6 +52,7 @@ class Gathered:
     totals: dict[str, Decimal] = field(default_factory=dict)
     rounded: int = 0
     labelled: bool = False
+    unknown: set[str] = field(default_factory=set)
 
 
 def transform(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> Staged:
@@ -109,7 +111,8 @@ def _read_pages(
     connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, gathered: Gathered
 ) -> None:
     for page, body in landed_pages(folder, manifest):
-        document = decode(report, body)
+        document, unknown = decode(report, body)
+        gathered.unknown.update(unknown)
         for row_set in report.row_sets:
             rows = rows_of(report, row_set, document, page.labels)
             if len(rows):
@@ -267,7 +270,10 @@ def _name_table(gathered: Gathered, manifest: Manifest) -> pa.Table:
 
 
 def _notes(report: Report, gathered: Gathered) -> list[Note]:
-    notes = []
+    notes = [
+        Note("unknown_field", f"the answer holds `{path}`, which is not declared; it is kept in raw", UNKNOWN_FIELD)
+        for path in sorted(gathered.unknown)
+    ]
     if gathered.labelled:
         notes.append(
             Note("date_labels", "bucket times are local dates at 00:00 UTC, not the instants of local midnight")

@@ -17,10 +17,11 @@ from usage_ledger.core import model as m
 PAGING = m.Paging(cursor="nextPageToken", parameter="pageToken")
 usage = partial(m.RowSet, table="usage_daily", bucket=("startTime", "endTime"))
 SERIES = (("SERVERLESS", "serverless"), ("DEDICATED_DEPLOYMENT", "dedicated"), ("TRAINING", "training"))
+GROUPING_PAIRS = (("groupingKey", "groupingValue"), ("secondaryGroupingKey", "secondaryGroupingValue"))
+TAGS = ("team", "project", "environment")
 GROUPINGS = (
     *("model_name", "api_key_id", "api_key_name", "deployment_name", "accelerator_type"),
-    *("job_id", "job_type", "usage_type", "base_model"),
-    *("annotations.team", "annotations.project", "annotations.environment"),
+    *("job_id", "job_type", "usage_type", "base_model", *(f"annotations.{tag}" for tag in TAGS)),
 )
 
 
@@ -28,7 +29,7 @@ def tags(*more: str) -> tuple[m.Dimension, ...]:
     """The three custom tags; a row without one is unattributed."""
     return tuple(
         m.Dimension(f"tag_{tag}", (f"group/annotations.{tag}", f"group/{tag}", *(f"{path}/{tag}" for path in more)))
-        for tag in ("team", "project", "environment")
+        for tag in TAGS
     )
 
 
@@ -50,6 +51,7 @@ SERVERLESS = usage(
     balances=(m.Balance("promptTokens", ("cachedPromptTokens", "uncachedPromptTokens")),),
     names=(m.NameOf("api_key", id="group/api_key_id", name="group/api_key_name"),),
     sum_over=("group/api_key_name",),
+    ignored=("modelName", "apiKeyId", "costNanoUsd"),
 )
 DEDICATED = usage(
     path="dedicatedCosts",
@@ -90,11 +92,7 @@ LINE_ITEMS = m.RowSet(
     dimensions=(
         m.Dimension("usage_type", ("series",), values=SERIES),
         m.Dimension("category", ("category",)),
-        m.Dimension(
-            "line_item",
-            (),
-            pairs=(("groupingKey", "groupingValue"), ("secondaryGroupingKey", "secondaryGroupingValue")),
-        ),
+        m.Dimension("line_item", pairs=GROUPING_PAIRS),
         m.Dimension("currency", ("totalCost/currencyCode",), missing="required"),
     ),
     meters=(
@@ -107,6 +105,7 @@ API_KEYS = m.RowSet(
     path="apiKeys",
     table="",
     names=(m.NameOf("api_key", id="keyId", name="displayName", owner="@user", tags="annotations"),),
+    ignored=("secure", "createTime", "expireTime", "lastUsed"),
 )
 
 FIREWORKS = m.Provider(

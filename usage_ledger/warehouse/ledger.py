@@ -109,6 +109,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             next_step=note.next_step,
             report=incoming.report,
             load_id=incoming.load_id,
+            once=True,
         )
     sums = {name: {"rows": table.rows, **table.sums} for name, table in incoming.staged.tables.items()}
     cursor.execute(

@@ -148,8 +148,9 @@ def add_event(
     report: str | None = None,
     usage_date: date | None = None,
     load_id: str | None = None,
+    once: bool = False,
 ) -> None:
-    """Something a person must know; also in the log."""
+    """Something a person must know; also in the log. `once`: not again in the same words."""
     log.log(
         {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[severity], "%s: %s", kind, message
     )
@@ -163,7 +164,7 @@ def add_event(
         "next_step": next_step,
         "load_id": load_id,
     }
-    cursor.execute(statement("ops/event"), values)
+    cursor.execute(statement("ops/event_once" if once else "ops/event"), values)
 
 
 def landed_in_run(
