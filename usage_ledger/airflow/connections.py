@@ -19,7 +19,7 @@ from usage_ledger.core.project import local_folder
 from usage_ledger.warehouse.engine import engine_url
 
 WAREHOUSE = "usage_warehouse"
-PLACEHOLDER_DATABASE = "ledger"
+LOCAL_DATABASE = "ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def warehouse_url() -> URL:
     """The warehouse: connection `usage_warehouse`, else the local stack's own. Raises `ConfigError`."""
     stored = find(WAREHOUSE)
     if stored is None:
-        return local_url(PLACEHOLDER_DATABASE)
+        return local_url(LOCAL_DATABASE)
     return engine_url(
         user=stored.login or "",
         password=stored.password or "",
