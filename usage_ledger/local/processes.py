@@ -1,5 +1,6 @@
 """Starts the stack's processes, remembers exactly which ones they are, and stops those and no others."""
 
+import contextlib
 import json
 import os
 import socket
@@ -36,6 +37,8 @@ def start(name: str, command: list[str]) -> bool:
     known = recorded(name)
     if known is not None and known.alive():
         return False
+    if known is not None:
+        stop([name], seconds=5)  # what a killed one left behind
     log = log_file(name)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -57,18 +60,21 @@ def start(name: str, command: list[str]) -> bool:
 
 def stop(names: list[str], seconds: float = 60) -> list[str]:
     """Ask the processes to end, then their descendants, then end what is left; the names of those stopped."""
-    found = [(process, alive) for name in names if (process := recorded(name)) and (alive := process.alive())]
-    everyone = {child for _, alive in found for child in _family(alive)}
-    for _, alive in found:
-        alive.terminate()
-    _, left = psutil.wait_procs(everyone, timeout=seconds)
+    found = {name: _members(process) for name in names if (process := recorded(name))}
+    for name, members in found.items():
+        process = recorded(name)
+        leader = process.alive() if process else None
+        for one in [leader] if leader else members:  # of a killed process the children are left
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.terminate()
+    _, left = psutil.wait_procs([one for members in found.values() for one in members], timeout=seconds)
     for one in left:
         if one.is_running():
             one.kill()
     psutil.wait_procs(left, timeout=5)
     for name in names:
         _record(name).unlink(missing_ok=True)
-    return [process.name for process, _ in found]
+    return [name for name, members in found.items() if members]
 
 
 def recorded(name: str) -> Process | None:
@@ -107,8 +113,13 @@ def _record(name: str) -> Path:
     return local_folder() / "run" / f"{name}.json"
 
 
-def _family(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+def _members(process: Process) -> list[psutil.Process]:
+    """The process and all that it began: its session, which outlives it, and which is nobody else's."""
+    if process.alive() is None and psutil.pid_exists(process.pid):
+        return []  # the pid is another program's now
+    members = []
+    for one in psutil.process_iter():
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getsid(one.pid) == process.pid and one.status() != psutil.STATUS_ZOMBIE:
+                members.append(one)
+    return members
