@@ -115,8 +115,9 @@ def _record(name: str) -> Path:
 
 def _members(process: Process) -> list[psutil.Process]:
     """The process and all that it began: its session, which outlives it, and which is nobody else's."""
-    if process.alive() is None and psutil.pid_exists(process.pid):
-        return []  # the pid is another program's now
+    with contextlib.suppress(psutil.Error):
+        if abs(psutil.Process(process.pid).create_time() - process.created) >= 0.01:
+            return []  # the pid is another program's now
     members = []
     for one in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
