@@ -66,7 +66,7 @@ def stop(names: list[str], seconds: float = 60) -> list[str]:
         leader = process.alive() if process else None
         for one in [leader] if leader else members:  # of a killed process the children are left
             with contextlib.suppress(psutil.NoSuchProcess):
-                one.terminate()
+                (one.terminate if leader else one.kill)()
     _, left = psutil.wait_procs([one for members in found.values() for one in members], timeout=seconds)
     for one in left:
         if one.is_running():
