@@ -49,7 +49,7 @@ bench: $(STAMP) ## Measure the full path of 200,000 rows
 	@$(BIN)/python benchmarks/full_path.py
 
 lock: $(STAMP) ## Lock the newest allowed versions, with hashes
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra s3 -o requirements.lock
 
 clean: down ## Remove the environment and the local stack with its data
 	@rm -rf .venv .local

@@ -6,14 +6,23 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 import pytest
+from catalogue import Catalogue
+from fastapi import FastAPI
+from provider_site import KEY, NOW, TRUTHS, Overruled, Site
+from scripted_server import Reply, Scripted
 from sqlalchemy import Engine
 
+from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.warehouse.engine import transaction, url_from_uri, warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Catalogue())
 
 
 @pytest.fixture(scope="session")
@@ -118,3 +127,34 @@ def versions(query: Query) -> Callable[[], list[tuple[Any, ...]]]:
         ]
 
     return read
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., Scripted]]:
+    """Makes servers with these replies; closes them when the test ends."""
+    opened: list[Scripted] = []
+
+    def make(*replies: Reply) -> Scripted:
+        server = Scripted()
+        server.replies = list(replies)
+        opened.append(server)
+        return server
+
+    yield make
+    for server in opened:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[tuple[Overruled, str]]:
+    overruled = Overruled(create_app(list(TRUTHS.values()), KEY, now=lambda: NOW))
+    with running(cast(FastAPI, overruled)) as url:
+        yield overruled, url
+
+
+@pytest.fixture
+def site(provider: tuple[Overruled, str], engine: Engine, query: Query, tmp_path: Path) -> Site:
+    overruled, url = provider
+    overruled.answers.clear()
+    overruled.requests.clear()
+    return Site(overruled, url, engine, query, tmp_path / "raw")
