@@ -68,8 +68,11 @@ class Site:
         last: date = LAST,
         reports: tuple[str, ...] | None = None,
         engine: Engine | None = None,
+        timezone: str = "UTC",
     ) -> Ran:
-        connection = Connection(id=self.name, provider="fireworks", account=account or self.name, reports=reports)
+        connection = Connection(
+            id=self.name, provider="fireworks", account=account or self.name, reports=reports, timezone=timezone
+        )
         with Client(
             FIREWORKS, base_url=url or self.url, key=key, account=connection.account, sleep=lambda _: None
         ) as client:

@@ -15,7 +15,8 @@ from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.storage.staged import Staged, StagedTable
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.contracts import arrow_schema, contract
-from usage_ledger.warehouse.ledger import Incoming, Outcome, enter
+from usage_ledger.warehouse.incoming import Incoming, Outcome
+from usage_ledger.warehouse.ledger import enter
 
 Row = dict[str, Any]
 DAY = timedelta(days=1)

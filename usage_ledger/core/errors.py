@@ -268,4 +268,7 @@ class Vanished(Hold):
 class TotalsMismatch(Hold):
     """The rows do not add up to the provider's own total."""
 
-    remedy = "compare with the provider's console, and run the window again"
+    remedy = (
+        "compare with the provider's console; held dates wait until a second fetch an hour or more later says the "
+        "same, or `usage-ledger release` does"
+    )

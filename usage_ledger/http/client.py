@@ -18,7 +18,7 @@ from usage_ledger.core import errors, redaction
 from usage_ledger.core.model import Listing, Paging, Provider
 from usage_ledger.http.body import Limits, read_body
 from usage_ledger.http.deadline import Deadline, transport
-from usage_ledger.http.retry import Retries, retry_after, scale
+from usage_ledger.http.retry import Retries, date_of, retry_after, scale
 
 LARGEST_REFUSAL = 64 * 1024
 """Bytes. An error object that comes with status 200 is small."""
@@ -43,6 +43,8 @@ class Answer:
     asked_at: datetime
     fields: dict[str, msgspec.Raw] = field(default_factory=dict)
     """The body's outermost fields, undecoded; empty when it is no JSON object."""
+    told_at: datetime | None = None
+    """The provider's clock: the answer's `Date`."""
 
 
 class Client:
@@ -158,7 +160,7 @@ class Client:
         fields = _checked_document(body, headers)
         if len(body) <= LARGEST_REFUSAL and (code := _told_code(body, self.provider.error_messages)):
             raise self._refusal(code, headers, body)
-        return Answer(path, parameters, body, status, asked_at, fields)
+        return Answer(path, parameters, body, status, asked_at, fields, date_of(headers))
 
     def _await_turn(self) -> None:
         """Space requests to the account's allowance, across the clients of this process."""

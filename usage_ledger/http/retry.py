@@ -45,12 +45,20 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return max(sane) if sane else None
 
 
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """The answer's own `Date`; None when it has none that can be read."""
+    try:
+        return parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+
+
 def _seconds(value: str, headers: Mapping[str, str], now: datetime | None) -> float | None:
     if len(value) <= 12 and value.isascii() and value.replace(".", "", 1).isdigit():
         return float(value)
     try:
         until = parsedate_to_datetime(value)
-        since = parsedate_to_datetime(headers["date"]) if headers.get("date") else now or datetime.now(UTC)
+        since = date_of(headers) or now or datetime.now(UTC)
         return (until - since).total_seconds()
     except (ValueError, TypeError):
         return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
+import tzdata
 from sqlalchemy import Engine
 
 from usage_ledger.core import errors
@@ -69,6 +70,7 @@ def land(
             parameters=answer.parameters,
             status=answer.status,
             asked_at=answer.asked_at,
+            told_at=answer.told_at,
             labels=labels,
             rows=rows,
         )
@@ -89,6 +91,7 @@ def land(
         declaration=report.declaration(),
         fetched_at=fetched_at,
         pages=landing.pages,
+        tzdata=tzdata.IANA_VERSION,
         cut=list(report.cut),
         account_listed=verify_account(connection, client) if empty else None,
     )

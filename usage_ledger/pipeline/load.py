@@ -11,7 +11,8 @@ from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import load_folder, released_dates
 from usage_ledger.storage.staged import read_note, read_table
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.ledger import Incoming, Outcome, enter
+from usage_ledger.warehouse.incoming import Incoming, Outcome
+from usage_ledger.warehouse.ledger import enter
 
 VALIDATED = ("validated", "loaded", "held", "superseded")
 

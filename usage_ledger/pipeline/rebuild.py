@@ -15,7 +15,7 @@ from usage_ledger.pipeline.validate import validate
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Manifest, landed_manifests, load_folder, release_dates
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.ledger import Outcome
+from usage_ledger.warehouse.incoming import Outcome
 from usage_ledger.warehouse.schema import ensure_schema
 
 

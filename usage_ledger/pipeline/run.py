@@ -16,7 +16,7 @@ from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.plan import EARLIEST, Dates, windows
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.ledger import Outcome
+from usage_ledger.warehouse.incoming import Outcome
 from usage_ledger.warehouse.schema import ensure_schema
 
 log = logging.getLogger(__name__)

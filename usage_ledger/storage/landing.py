@@ -34,6 +34,8 @@ class Page(msgspec.Struct, frozen=True):
     parameters: list[tuple[str, str | list[str]]]
     status: int
     asked_at: datetime
+    told_at: datetime | None = None
+    """By the provider's clock, when it answered."""
     labels: dict[str, str] = {}
     rows: bool = True
     """False for a page that only told what to ask next."""
@@ -53,6 +55,8 @@ class Manifest(msgspec.Struct, frozen=True):
     declaration: str
     fetched_at: datetime
     pages: list[Page]
+    tzdata: str = ""
+    """The version of the time zones that said where the days begin."""
     cut: list[str] = []
     """Paths that were dropped before anything was stored; all else is as sent."""
     account_listed: bool | None = None
@@ -90,6 +94,7 @@ class Landing:
         parameters: tuple[tuple[str, str | tuple[str, ...]], ...],
         status: int,
         asked_at: datetime,
+        told_at: datetime | None = None,
         labels: dict[str, str] | None = None,
         rows: bool = True,
     ) -> None:
@@ -98,7 +103,7 @@ class Landing:
         write_whole(self.folder / name, zstandard.compress(body, level=3))
         sent = [(key, value if isinstance(value, str) else list(value)) for key, value in parameters]
         digest = hashlib.sha256(body).hexdigest()
-        self.pages.append(Page(name, digest, len(body), path, sent, status, asked_at, labels or {}, rows))
+        self.pages.append(Page(name, digest, len(body), path, sent, status, asked_at, told_at, labels or {}, rows))
 
     def commit(self, manifest: Manifest) -> str:
         """Write the manifest, the commit mark; returns its address."""

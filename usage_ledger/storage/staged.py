@@ -35,6 +35,8 @@ class Staged(msgspec.Struct, frozen=True):
     tables: dict[str, StagedTable]
     notes: list[Note] = []
     evidence: dict[str, Any] = {}
+    mismatch: str = ""
+    """How the rows differ from the provider's own total, where they do."""
 
 
 def staged_folder(root: AnyPath, load_id: str) -> AnyPath:

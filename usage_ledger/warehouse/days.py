@@ -1,0 +1,155 @@
+"""The ledger of days: which dates of a load are taken, which are held, and what is known of each afterwards."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from usage_ledger.core.errors import Hold, TotalsMismatch, Vanished
+from usage_ledger.core.windows import day_bounds
+from usage_ledger.warehouse.incoming import Incoming, Outcome
+from usage_ledger.warehouse.loads import add_event
+from usage_ledger.warehouse.sql import statement
+
+CONFIRMED_AFTER = timedelta(hours=1)
+"""A second answer that contradicts what is known, fetched this much later, confirms it."""
+STOPPED = (
+    "see whether the use of the account ended: a key that lost a right, a renamed account or a workload that moved "
+    "looks the same; when it did end, nothing is to be done"
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What `ops.day` says of a date."""
+
+    state: str = ""
+    fetched_at: datetime | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def known_days(cursor: Cursor, incoming: Incoming) -> dict[date, Known]:
+    """What is known of the load's dates; nothing for a date never tried."""
+    cursor.execute(statement("load/known_days"), incoming.values)
+    return {day: Known(state, fetched_at, evidence) for day, state, fetched_at, evidence in cursor.fetchall()}
+
+
+def accepted(
+    cursor: Cursor,
+    incoming: Incoming,
+    known: Mapping[date, Known],
+    staged_rows: Mapping[date, int],
+    standing_rows: Mapping[date, int],
+    outcome: Outcome,
+    *,
+    told: bool,
+) -> list[date]:
+    """The dates to replace: not those that newer data stand for, nor those that contradict what is known.
+
+    Such a date is held until a later answer says the same again, or somebody releases it. `told`: this load was
+    committed before, and a person knows.
+    """
+    dates = []
+    for day in incoming.window:
+        before = known.get(day, Known())
+        cause = _contradiction(incoming, staged_rows[day], standing_rows[day])
+        if before.fetched_at is not None and before.fetched_at > incoming.fetched_at:
+            outcome.superseded.append(day)
+        elif cause and not _confirms(incoming, day, before, cause):
+            outcome.held.append(day)
+            _hold(cursor, incoming, day, before, cause)
+            if cause is Vanished and not told:
+                _tell_vanished(cursor, incoming, day, standing_rows[day])
+        else:
+            dates.append(day)
+    if incoming.staged.mismatch and not told:
+        _tell_mismatch(cursor, incoming, outcome)
+    return dates
+
+
+def _contradiction(incoming: Incoming, staged: int, standing: int) -> type[Hold] | None:
+    if standing and not staged:
+        return Vanished
+    return TotalsMismatch if incoming.staged.mismatch else None
+
+
+def _held_since(before: Known, cause: type[Hold]) -> datetime | None:
+    """Since when a date is held for this cause."""
+    if before.evidence.get("held_for") != cause.__name__:
+        return None
+    return datetime.fromisoformat(before.evidence["held_since"])
+
+
+def _confirms(incoming: Incoming, day: date, before: Known, cause: type[Hold]) -> bool:
+    if day in incoming.released:
+        return True
+    since = _held_since(before, cause)
+    return since is not None and incoming.fetched_at - since >= CONFIRMED_AFTER
+
+
+def _hold(cursor: Cursor, incoming: Incoming, day: date, before: Known, cause: type[Hold]) -> None:
+    since = min(_held_since(before, cause) or incoming.fetched_at, incoming.fetched_at)
+    evidence = {"held_for": cause.__name__, "held_since": since.isoformat(), "held_load_id": incoming.load_id}
+    values = {"usage_date": day, "day_zone": incoming.day_zone.key, "evidence": json.dumps(evidence)}
+    cursor.execute(statement("load/hold_day"), incoming.values | values)
+
+
+def tell(cursor: Cursor, incoming: Incoming, kind: str, message: str, next_step: str, day: date | None = None) -> None:
+    """A warning about a load."""
+    add_event(
+        cursor,
+        incoming.connection_id,
+        kind=kind,
+        severity="warning",
+        message=message,
+        next_step=next_step,
+        report=incoming.report,
+        usage_date=day,
+        load_id=incoming.load_id,
+    )
+
+
+def _tell_vanished(cursor: Cursor, incoming: Incoming, day: date, standing: int) -> None:
+    message = f"{day} came back without any row; the {standing} rows that stand are kept"
+    tell(cursor, incoming, "vanished", message, Vanished.remedy, day)
+
+
+def _tell_mismatch(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
+    done = f"{len(outcome.held)} dates are held" if outcome.held else "it was said before, so the rows were taken"
+    tell(cursor, incoming, "totals_mismatch", f"{incoming.staged.mismatch}; {done}", TotalsMismatch.remedy)
+
+
+def record_days(
+    cursor: Cursor,
+    incoming: Incoming,
+    dates: Iterable[date],
+    known: Mapping[date, Known],
+    staged_rows: Mapping[date, int],
+) -> None:
+    """Say of each replaced date what the ledger holds now, and tell a person where rows stopped coming."""
+    for day in dates:
+        begins, ends = day_bounds(day, incoming.day_zone)
+        if begins == ends:
+            continue  # a date that the zone skipped
+        state = "loaded" if staged_rows[day] else "empty"
+        values = {
+            "usage_date": day,
+            "day_zone": incoming.day_zone.key,
+            "state": state,
+            "row_count": staged_rows[day],
+            "settled": incoming.fetched_at >= ends + incoming.lookback,
+            "evidence": json.dumps(incoming.staged.evidence),
+        }
+        cursor.execute(statement("load/day"), incoming.values | values)
+        if state == "empty" and known.get(day, Known()).state != "empty":
+            _tell_stopped(cursor, incoming, day)
+
+
+def _tell_stopped(cursor: Cursor, incoming: Incoming, day: date) -> None:
+    """A first date without rows right after one with rows; once, not for each that follows."""
+    cursor.execute(statement("load/day_before"), incoming.values | {"usage_date": day})
+    for before, rows in cursor.fetchall():
+        tell(cursor, incoming, "rows_stopped", f"{day} has no rows, though {before} had {rows}", STOPPED, day)

@@ -1,0 +1,74 @@
+"""Exact sums, date by date, of the staged rows and of the ledger: they prove each load, and show what fell."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from usage_ledger.core.contracts import Contract
+from usage_ledger.core.errors import ConservationBroken
+from usage_ledger.warehouse.contracts import contract
+from usage_ledger.warehouse.incoming import Incoming
+from usage_ledger.warehouse.sql import statement
+
+Sums = dict[str, Decimal]
+"""Rows and each meter's sum; of money one sum per currency, as `amount USD`."""
+FALLEN = Decimal("0.8")
+"""A person is told when a day's sum becomes less than this share of what it was."""
+
+
+def prove(cursor: Cursor, incoming: Incoming, dates: list[date]) -> None:
+    """Raw = Parquet = staged rows, over the window; staged rows = ledger, on each date that was replaced.
+
+    Raises `ConservationBroken`.
+    """
+    for name in incoming.tables:
+        table, counted = contract(name), incoming.staged.tables[name]
+        staged = sums_by_date(cursor, "load/sums_staged", table, incoming, list(incoming.window))
+        raw = {"rows": Decimal(counted.rows), **{key: Decimal(value) for key, value in counted.sums.items()}}
+        _equal(f"{name}: raw and staged rows", raw, _added(staged.values()))
+        standing = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
+        for day in dates:
+            _equal(f"{name} of {day}: staged rows and ledger", staged.get(day, {}), standing.get(day, {}))
+
+
+def fallen(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[date]) -> dict[date, str]:
+    """Before anything is replaced: the dates with fewer units than before by more than a fifth, and which."""
+    before = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
+    after = sums_by_date(cursor, "load/sums_staged", table, incoming, dates)
+    found: dict[date, list[str]] = {}
+    for day in before.keys() & after.keys():
+        for key, old in before[day].items():
+            new = after[day].get(key, Decimal(0))
+            if old > 0 and new < old * FALLEN:
+                found.setdefault(day, []).append(f"{key} from {old:f} to {new:f}")
+    return {day: "; ".join(told) for day, told in sorted(found.items())}
+
+
+def sums_by_date(cursor: Cursor, name: str, table: Contract, incoming: Incoming, dates: list[date]) -> dict[date, Sums]:
+    """The sums of a statement (`load/sums_staged` or `load/sums_ledger`) for each date that has rows."""
+    cursor.execute(statement(name, table), incoming.values | {"dates": dates})
+    found: dict[date, Sums] = {}
+    for day, currency, rows, *sums in cursor.fetchall():
+        of_day = found.setdefault(day, {"rows": Decimal(0)})
+        of_day["rows"] += rows
+        for meter, total in zip(table.names("meter"), sums, strict=True):
+            if total is not None:
+                of_day[f"{meter} {currency}".strip()] = total
+    return found
+
+
+def _added(parts: Iterable[Sums]) -> Sums:
+    total: Sums = {"rows": Decimal(0)}
+    for part in parts:
+        for key, value in part.items():
+            total[key] = total.get(key, Decimal(0)) + value
+    return total
+
+
+def _equal(what: str, one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> None:
+    differing = [key for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)]
+    if differing:
+        told = "; ".join(f"{key} {one.get(key)} and {other.get(key)}" for key in differing[:5])
+        raise ConservationBroken(f"sums differ between {what} ({told})")
