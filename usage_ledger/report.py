@@ -135,6 +135,8 @@ def print_status(found: Sequence[Record], days: Sequence[Record], events: Sequen
     for row in found:
         if row["last_error_message"]:
             say(f"{row['connection_id']}: {row['last_error_message']}")
+        if row["newest_event"] and not events:
+            say(f"{row['connection_id']}: {row['newest_event']}: {row['newest_event_next_step']}")
     if days:
         table("Days", list(days[0]), [list(row.values()) for row in days])
     if events:

@@ -50,6 +50,9 @@ class PersonMustAct(UsageLedgerError):
 class TryAgain(UsageLedgerError):
     """May well work a little later, unchanged."""
 
+    most_requests = 4
+    """How often the same request is sent within one try of a task, at most."""
+
 
 class Hold(UsageLedgerError):
     """The provider's answer contradicts what is known; the known data stand until confirmed."""
@@ -129,6 +132,12 @@ class RedirectRefused(PersonMustAct):
     """The provider answered with a redirect; none is followed."""
 
     remedy = "set the provider's final address as the connection's host"
+
+
+class BadHttp(PersonMustAct):
+    """What was answered is no HTTP that one may trust: malformed, or far too many headers."""
+
+    remedy = "see what stands between here and the provider: a proxy, a captive portal, another service on that port"
 
 
 class TooLarge(PersonMustAct):
@@ -227,9 +236,11 @@ class RateLimited(TryAgain):
 
     remedy = "a task waits and tries again by itself; fewer slots in the provider's pool ask less at a time"
 
-    def __init__(self, what: str, *, retry_after: float | None = None, **where: str) -> None:
+    def __init__(self, what: str, *, retry_after: float | None = None, reset_after: float = 0, **where: str) -> None:
         super().__init__(what, **where)
         self.retry_after = retry_after
+        self.reset_after = reset_after
+        """Seconds until the allowance is renewed, by the provider's own count: the least to wait."""
 
 
 class ProviderDown(TryAgain):
@@ -248,6 +259,24 @@ class IncompleteAnswer(TryAgain):
     """The answer was cut off, or is not the JSON document it claims to be."""
 
     remedy = "it is tried again by itself; if it lasts, something between here and the provider changes its answers"
+
+
+class NotJson(IncompleteAnswer):
+    """A web page or another text where JSON was expected."""
+
+    most_requests = 2
+
+
+class BadJson(IncompleteAnswer):
+    """JSON that breaks off or is malformed."""
+
+    most_requests = 2
+
+
+class EmptyBody(IncompleteAnswer):
+    """No body at all, which is not an empty list."""
+
+    most_requests = 1
 
 
 class WarehouseDown(TryAgain):

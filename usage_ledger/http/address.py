@@ -2,7 +2,7 @@
 
 import os
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from usage_ledger.core.errors import HostRefused
@@ -17,12 +17,12 @@ def base_url(provider: Provider, host: str | None) -> str:
     """
     if not host:
         return provider.base_url
-    url = urlsplit(host.strip())
-    shown = f"{url.scheme}://{url.hostname}"
     try:
+        url = urlsplit(host.strip())
         port = url.port if url.port is not None else {"https": 443, "http": 80}.get(url.scheme, 0)
     except ValueError as error:
-        raise HostRefused("the connection's host has no valid port") from error
+        raise HostRefused("the connection's host has no valid name or port") from error
+    shown = f"{url.scheme}://{url.hostname}"
     name = url.hostname or ""
     plain = re.fullmatch(r"[!-~]+", host.strip()) and not {"?", "#", "@", "\\"} & set(host)
     if url.scheme not in ("https", "http") or not name or not plain:
@@ -43,6 +43,22 @@ def allowed_hosts() -> frozenset[str]:
     """The deployment's own opt-in: `host:port`, comma-separated, in USAGE_LEDGER_ALLOWED_HOSTS."""
     listed = os.environ.get("USAGE_LEDGER_ALLOWED_HOSTS", "")
     return frozenset(entry.strip().lower() for entry in listed.split(",") if entry.strip())
+
+
+def permitted(name: str, port: int, address: str) -> bool:
+    """Whether a host may be spoken to at this address of its.
+
+    A provider's own host is on the public internet; what the deployment opted in may be on a private network as well,
+    but never be a link-local one, where clouds serve their credentials. Loopback is for names that say so.
+    """
+    ip = ip_address(address.split("%")[0])
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if is_loopback(name) or ip.is_loopback:
+        return is_loopback(name) and ip.is_loopback
+    if ip.is_unspecified or ip.is_multicast or ip.is_link_local:
+        return False
+    return ip.is_global or bool({f"{name}:{port}", f"[{name}]:{port}"} & allowed_hosts())
 
 
 def is_loopback(name: str) -> bool:

@@ -22,6 +22,8 @@ class Limits:
     inflation: int = 200
     """Decoded bytes per encoded byte, beyond the first megabyte."""
     pages: int = 10_000
+    all_bytes: int = 4 * 2**30
+    """Decoded, of all pages of an answer."""
 
 
 def read_body(response: httpx.Response, limits: Limits, deadline: float) -> bytes:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -17,13 +17,17 @@ from usage_ledger import __version__
 from usage_ledger.core import errors, redaction
 from usage_ledger.core.model import Listing, Paging, Provider
 from usage_ledger.http.body import Limits, read_body
-from usage_ledger.http.deadline import Deadline, transport
-from usage_ledger.http.retry import Retries, date_of, retry_after, scale
+from usage_ledger.http.retry import Retries, budget_of, date_of, reset_after, retry_after, scale
+from usage_ledger.http.transport import Deadline, transport
 
 LARGEST_REFUSAL = 64 * 1024
 """Bytes. An error object that comes with status 200 is small."""
 RPC_STATUS = {3: 400, 5: 404, 7: 403, 8: 429, 9: 400, 11: 400, 13: 500, 14: 503, 16: 401}
 """google.rpc.Code to HTTP status, as gRPC-JSON gateways map them."""
+MALFORMED = re.compile(r"illegal|too long|conflicting|invalid", re.IGNORECASE)
+"""What h11 says of bytes that are no HTTP; of an answer that merely broke off it speaks of the peer or the server."""
+MOST_HEADERS = 500
+LONGEST_TOLD = 366 * 86400
 BOM = b"\xef\xbb\xbf"
 
 Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
@@ -96,10 +100,13 @@ class Client:
 
         Raises `ContractBroken` when a page token repeats, `TooLarge` beyond the page limit, and what `ask` raises.
         """
-        token, seen = "", set[str]()
+        token, seen, size = "", set[str](), 0
         for _ in range(self.limits.pages):
             sent = (*parameters, (paging.parameter, token)) if paging and token else parameters
             answer = self.ask(path, sent)
+            size += len(answer.body)
+            if size > self.limits.all_bytes:
+                raise errors.TooLarge(f"the pages of the answer hold more than {self.limits.all_bytes} bytes")
             yield answer
             token = _next_token(answer, paging.cursor) if paging else ""
             if not token:
@@ -121,21 +128,35 @@ class Client:
 
     def ask(self, path: str, parameters: Parameters = ()) -> Answer:
         """One page, retried as the policy says. Raises the errors of the *provider's side* and *try again* families."""
+        budget, cost = budget_of(self.base_url), 0
         for attempt in range(1, self.retries.attempts + 1):
             try:
-                return self._once(path, parameters)
+                answer = self._once(path, parameters)
             except errors.PersonMustAct as error:
                 raise error.about(connection=self.connection_id) from None
             except errors.TryAgain as error:
                 error.about(connection=self.connection_id)
-                if attempt == self.retries.attempts:
+                wait = self._wait(error, attempt)
+                if wait is None or attempt >= min(self.retries.attempts, error.most_requests):
                     raise
-                asked = error.retry_after if isinstance(error, errors.RateLimited) else None
-                if asked is not None and asked > self.retries.longest_retry_after:
-                    raise  # not slept here: the task gives its slot back until then
-                own = self.retries.wait(attempt, throttled=isinstance(error, errors.RateLimited))
-                self._sleep((asked * 1.02 if asked is not None else own) * scale())
+                cost = budget.spend(throttled=isinstance(error, errors.RateLimited))
+                if not cost:
+                    raise
+                self._sleep(wait * scale())
+            else:
+                budget.give_back(cost)
+                return answer
         raise AssertionError("unreachable")
+
+    def _wait(self, error: errors.TryAgain, attempt: int) -> float | None:
+        """Seconds before the next request; None when the task is to give its slot back until then."""
+        if not isinstance(error, errors.RateLimited):
+            return self.retries.wait(attempt, throttled=False)
+        if error.retry_after is None:
+            return max(self.retries.wait(attempt, throttled=True), error.reset_after)
+        if error.retry_after > self.retries.longest_retry_after:
+            return None
+        return error.retry_after * 1.02
 
     def _once(self, path: str, parameters: Parameters) -> Answer:
         self._await_turn()
@@ -146,16 +167,20 @@ class Client:
             with self._http.stream("GET", self.base_url + path, params=_flat(parameters)) as response:
                 if response.is_redirect or 300 <= response.status_code < 400:
                     raise errors.RedirectRefused(f"{host} answered {response.status_code}, a redirect")
+                if len(response.headers.raw) > MOST_HEADERS:
+                    raise errors.BadHttp(f"{host} answered with {len(response.headers.raw)} headers")
                 body = read_body(response, self.limits, self._deadline.at)
                 status, headers = response.status_code, response.headers
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+            if MALFORMED.search(str(error)):
+                raise errors.BadHttp(f"{host} does not answer in HTTP ({type(error).__name__})") from error
             raise errors.IncompleteAnswer(f"{host} broke off its answer ({type(error).__name__})") from error
         except httpx.TimeoutException as error:
             raise errors.Unreachable(f"{host} did not answer in time ({type(error).__name__})") from error
         except httpx.TransportError as error:
             raise errors.Unreachable(f"{host} cannot be reached ({type(error).__name__})") from error
         body = redaction.redact_bytes(body)
-        if status != 200:
+        if status != 200 and not (200 < status < 300 and not body):
             raise self._refusal(status, headers, body)
         fields = _checked_document(body, headers)
         if len(body) <= LARGEST_REFUSAL and (code := _told_code(body, self.provider.error_messages)):
@@ -180,12 +205,19 @@ class Client:
         if status == 403:
             return errors.NoPermission(what)
         if status == 429:
-            return errors.RateLimited(what, retry_after=retry_after(headers))
-        if status == 503 and (wait := retry_after(headers)) is not None:
-            return errors.RateLimited(what, retry_after=wait)
+            return self._throttled(what, headers)
+        if status == 503 and retry_after(headers) is not None:
+            return self._throttled(what, headers)
         if status in (408, 425) or (status >= 500 and status not in (501, 505)):
             return errors.ProviderDown(what)
         return errors.BadRequest(what)
+
+    def _throttled(self, what: str, headers: Mapping[str, str]) -> errors.RateLimited:
+        wait = retry_after(headers)
+        if wait is not None and wait > self.retries.longest_retry_after:
+            until = datetime.now(UTC) + timedelta(seconds=min(wait, LONGEST_TOLD))
+            what = f"{what} (throttled until {until:%Y-%m-%d %H:%M} UTC)"
+        return errors.RateLimited(what, retry_after=wait, reset_after=reset_after(headers))
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -203,18 +235,26 @@ def _flat(parameters: Parameters) -> tuple[tuple[str, str], ...]:
 
 
 def _checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgspec.Raw]:
-    """The outermost fields of a body that is one whole JSON document. Raises `IncompleteAnswer`."""
+    """The outermost fields of a body that is one whole JSON document. Raises `EmptyBody`, `NotJson`, `BadJson`."""
     if not body.strip():
-        raise errors.IncompleteAnswer("the answer is empty")
-    if "html" in headers.get("content-type", "").lower():
-        raise errors.IncompleteAnswer("the answer is a web page, not JSON")
+        raise errors.EmptyBody("the answer has no body")
+    if "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<":
+        raise errors.NotJson(f"the answer is a web page, not JSON; it begins {_beginning(body)}")
     whole = body.removeprefix(BOM).strip()
     kind: Any = dict[str, msgspec.Raw] if whole.startswith(b"{") else msgspec.Raw
     try:
         found = msgspec.json.decode(whole, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise errors.IncompleteAnswer(f"the answer is no whole JSON document ({error})") from error
+        told = (
+            f"the answer is no whole JSON document ({error}); it has {len(whole)} bytes and begins {_beginning(whole)}"
+        )
+        raise errors.BadJson(told) from error
     return found if isinstance(found, dict) else {}
+
+
+def _beginning(body: bytes) -> str:
+    """What a person needs to recognise an answer that is none, escaped."""
+    return repr(body[:200])[1:]
 
 
 def _next_token(answer: Answer, cursor: str) -> str:

@@ -2,10 +2,16 @@
 
 import os
 import random
+import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+LONGEST_RESET = 300
+_RESET = re.compile(r"x-ratelimit-reset", re.IGNORECASE)
+_SPAN = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,4})m(?!s))?(?:([0-9]{1,4}(?:\.[0-9]{1,9})?)s)?(?:([0-9]{1,7})ms)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,40 @@ class Retries:
         """Seconds to wait after failed attempt number `attempt`, counted from 1."""
         base = self.throttled_base if throttled else self.base
         return random.uniform(0, min(self.cap, base * 2 ** (attempt - 1)))  # noqa: S311  jitter is no secret
+
+
+class Budget:
+    """What may be spent on retries to one host: in an outage, further requests only add to the load.
+
+    500 tokens; a retry costs 14, after a refusal for too many requests 5; a success gives its last cost back.
+    """
+
+    TOKENS, TRANSIENT, THROTTLED = 500, 14, 5
+
+    def __init__(self) -> None:
+        self._left, self._lock = self.TOKENS, threading.Lock()
+
+    def spend(self, *, throttled: bool) -> int:
+        """The cost of a retry, taken; 0 when too little is left."""
+        cost = self.THROTTLED if throttled else self.TRANSIENT
+        with self._lock:
+            if self._left < cost:
+                return 0
+            self._left -= cost
+        return cost
+
+    def give_back(self, cost: int) -> None:
+        """A request came through."""
+        with self._lock:
+            self._left = min(self.TOKENS, self._left + max(cost, 1))
+
+
+_budgets: dict[str, Budget] = {}
+
+
+def budget_of(host: str) -> Budget:
+    """The budget that all clients of this process share for a host."""
+    return _budgets.setdefault(host, Budget())
 
 
 def scale() -> float:
@@ -43,6 +83,24 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         waits = [_seconds(headers["retry-after"].strip(), headers, now)]
     sane = [wait for wait in waits if wait is not None and wait > 0]
     return max(sane) if sane else None
+
+
+def reset_after(headers: Mapping[str, str], now: datetime | None = None) -> float:
+    """Seconds until the allowance is renewed, by any `x-ratelimit-reset…` header: seconds, `1m30s`, or an instant as
+    seconds since 1970; 0 when there is none or it is not sane (over five minutes)."""
+    at = (date_of(headers) or now or datetime.now(UTC)).timestamp()
+    told = [_reset(value.strip().lower(), at) for name, value in headers.items() if _RESET.match(name)]
+    return max((wait for wait in told if 0 < wait <= LONGEST_RESET), default=0)
+
+
+def _reset(value: str, at: float) -> float:
+    if len(value) <= 12 and value.isascii() and value.replace(".", "", 1).isdigit():
+        seconds = float(value)
+        return seconds - at if seconds > 10**9 else seconds
+    parts = _SPAN.fullmatch(value) if value else None
+    if not parts:
+        return 0
+    return sum(float(part) * unit for part, unit in zip(parts.groups(), (3600, 60, 1, 0.001), strict=True) if part)
 
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:

@@ -1,0 +1,112 @@
+"""What no error tells: totals that differ, rows that stop coming. People find it where they look."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from provider_site import COST, DAY, FIRST, LAST, USAGE, Query, Site
+from sqlalchemy import Engine
+from staged_loads import T0, Desk, charged, used
+
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.rebuild import release
+from usage_ledger.warehouse import status
+from usage_ledger.warehouse.incoming import Outcome
+from usage_ledger.warehouse.ledger import enter
+
+HOUR = timedelta(hours=1)
+D = date(2026, 6, 1)
+
+
+def money(units: int, nanos: int = 0) -> dict[str, Any]:
+    return {"currencyCode": "USD", "units": str(units), "nanos": nanos}
+
+
+def summary(total: dict[str, Any]) -> tuple[int, bytes]:
+    """Two days of one line item of 5 dollars each, and a total over both."""
+    item = {"category": "Inference", "groupingKey": "model", "groupingValue": "m", "totalCost": money(5)}
+    days = [
+        {"startTime": f"{day}T00:00:00Z", "endTime": f"{day + DAY}T00:00:00Z", "lineItems": [item]}
+        for day in (FIRST, LAST)
+    ]
+    return 200, json.dumps({"lineItems": [item | {"totalCost": total}], "usageBuckets": days}).encode()
+
+
+def test_s13_rows_that_do_not_add_up_to_the_providers_total_are_held_with_both_numbers(
+    site: Site, engine: Engine, query: Query
+) -> None:
+    """A second answer that says the same an hour later, or a person, lets them in; less than each amount's rounding to
+    a nano is no difference."""
+    site.provider.answers[COST] = summary(money(11))
+    ran = site.run(reports=("cost",))
+    assert (ran.failures, ran.held) == ([], True)
+    assert site.cost() == {}
+    assert site.days() == {("cost", day, "held") for day in (FIRST, LAST)}
+    [(kind, _, _, message, next_step)] = site.events()
+    assert kind == "totals_mismatch"
+    assert all(number in message for number in ("USD 11", "its rows 10", "2 dates are held"))
+    assert "usage-ledger release" in next_step
+    connection = Connection(id=site.name, provider="fireworks", account=site.name)
+    assert release(connection, FIRST, engine=engine, root=site.root).failures == []
+    assert site.cost() == {FIRST: Decimal(5)}
+    assert site.days() == {("cost", FIRST, "loaded"), ("cost", LAST, "held")}
+    site.provider.answers[COST] = summary(money(10, 1))
+    assert not site.run(reports=("cost",)).held
+    assert site.cost() == {FIRST: Decimal(5), LAST: Decimal(5)}
+
+
+@pytest.mark.parametrize(("later", "held"), [(HOUR / 2, True), (HOUR, False), (DAY, False)])
+def test_a_total_that_differs_again_an_hour_later_lets_the_rows_in(
+    engine: Engine, query: Query, later: timedelta, held: bool
+) -> None:
+    desk = Desk(engine, f"mismatch_{int(later.total_seconds())}")
+
+    def differing(fetched_at: Any) -> Outcome:
+        incoming = desk.incoming([], D, cost=[charged(D, "a", Decimal(5))], fetched_at=fetched_at)
+        return enter(engine, replace(incoming, staged=msgspec.structs.replace(incoming.staged, mismatch="6 is not 5")))
+
+    assert differing(T0).held == [D]
+    assert (differing(T0 + later).held == [D]) is held
+    rows = query("SELECT amount FROM ledger.cost_daily WHERE connection_id = %s", desk.connection_id)
+    assert rows == ([] if held else [(Decimal(5),)])
+
+
+def test_a_hold_of_one_kind_does_not_confirm_the_other(engine: Engine, query: Query) -> None:
+    desk = Desk(engine, "two_kinds")
+    desk.load([used(D, "m", 5)], D)
+    assert desk.load([], D, fetched_at=T0 + HOUR).held == [D]
+    incoming = desk.incoming([used(D, "m", 6)], D, fetched_at=T0 + 3 * HOUR)
+    differing = replace(incoming, staged=msgspec.structs.replace(incoming.staged, mismatch="6 is not 7"))
+    assert enter(engine, differing).held == [D]
+    rows = query("SELECT input_tokens FROM ledger.usage_daily WHERE connection_id = %s", desk.connection_id)
+    assert rows == [(5,)]
+
+
+def test_rows_that_stop_coming_are_told_once_with_the_next_step_where_people_look(
+    site: Site, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.run(reports=("usage",))
+    site.provider.answers[USAGE] = (200, b'{"serverlessCosts": []}')
+    with caplog.at_level("WARNING", "usage_ledger"):
+        for day in (LAST + DAY, LAST + 2 * DAY, LAST + DAY):
+            assert site.run(first=day, last=day, reports=("usage",)).failures == []
+    told = [event for event in site.events() if event[0] == "rows_stopped"]
+    [(_, severity, report, message, next_step)] = told
+    assert (severity, report) == ("warning", "usage")
+    assert f"{LAST + DAY} has no rows, though {LAST} had" in message
+    assert "lost a right" in next_step
+    assert message in caplog.text
+    [row] = status.connections(engine, site.name)
+    assert (row["newest_event"], row["newest_event_next_step"]) == (message, next_step)
+    assert message in [event["message"] for event in status.events(engine, site.name)]
+
+
+def test_a_first_empty_date_and_an_idle_account_are_no_finding(site: Site) -> None:
+    site.provider.answers[USAGE] = (200, b'{"serverlessCosts": []}')
+    for day in (FIRST, LAST):
+        site.run(first=day, last=day, reports=("usage",))
+    assert [event[0] for event in site.events()] == []

@@ -1,0 +1,211 @@
+"""Breaks the product on purpose, a law at a time, and asks whether any test notices: `make mutants`.
+
+Each break is made in a copy of the project; the tests that guard the law must pass there before it and fail after it.
+Writes `docs/mutants.json`, and the table in `docs/reliability.md`.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "docs" / "mutants.json"
+PAGE = ROOT / "docs" / "reliability.md"
+MARKS = ("<!-- mutants -->\n", "<!-- /mutants -->")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A break: what it takes away, its edits (file, text, other text), and the tests that must notice."""
+
+    name: str
+    edits: tuple[tuple[str, str, str], ...]
+    tests: str
+    """What pytest selects by name."""
+
+
+MUTANTS = (
+    Mutant(
+        "no lock for a connection's report",
+        (("include/sql/load/lock.sql", "SELECT pg_advisory_xact_lock(hashtextextended(", "SELECT length(concat("),),
+        "test_c1_ or test_c3_",
+    ),
+    Mutant(
+        "merge instead of replace",
+        (("include/sql/load/delete.sql", "WHERE ", "WHERE false AND "),),
+        "test_t4_ or test_t2_",
+    ),
+    Mutant(
+        "floats instead of decimals",
+        (("usage_ledger/core/numbers.py", "return Decimal(text)", "return Decimal(float(text))"),),
+        "test_b17_",
+    ),
+    Mutant(
+        "`int()` instead of the strict form",
+        (("usage_ledger/core/numbers.py", 'r"(?:0|[1-9][0-9]*)"', 'r"[ +]?[0-9_]+ ?"'),),
+        "test_b14_",
+    ),
+    Mutant(
+        "redirects followed",
+        (("usage_ledger/http/client.py", "follow_redirects=False", "follow_redirects=True"),),
+        "test_h18_ or test_x13_",
+    ),
+    Mutant(
+        "no fence against older answers",
+        (("usage_ledger/warehouse/days.py", "before.fetched_at > incoming.fetched_at", "False"),),
+        "test_c2_",
+    ),
+    Mutant(
+        "no check for the end of a gzip stream",
+        (("usage_ledger/http/body.py", "if not inflater.eof:", "if False:"),),
+        "test_h23_",
+    ),
+    Mutant(
+        "the connection's id as storage key",
+        (("usage_ledger/storage/landing.py", 'return f"{slug}-{', 'return connection_id or f"{slug}-{'),),
+        "test_x3_",
+    ),
+    Mutant(
+        "an absent count is 0",
+        (
+            ("usage_ledger/pipeline/columns.py", 'if meter.absent == "error":', "if False:"),
+            (
+                "usage_ledger/pipeline/columns.py",
+                'stand_in = "0" if meter.absent == "zero" else None',
+                'stand_in = "0"',
+            ),
+        ),
+        "test_b12_ or test_b11_",
+    ),
+    Mutant(
+        "buckets clipped to the window",
+        (
+            (
+                "usage_ledger/pipeline/columns.py",
+                "    if day not in window:\n        raise",
+                "    if day not in window:\n        return window.first, labelled\n        raise",
+            ),
+        ),
+        "test_t7_",
+    ),
+    Mutant(
+        "no deadline for a whole request",
+        (
+            (
+                "usage_ledger/http/deadline.py",
+                "return min(seconds, timeout) if timeout is not None else seconds",
+                "return timeout",
+            ),
+            ("usage_ledger/http/deadline.py", "if seconds <= 0:", "if False:"),
+            ("usage_ledger/http/body.py", "if time.monotonic() > deadline:", "if False:"),
+        ),
+        "test_h24_",
+    ),
+    Mutant(
+        "no adapter for Airflow's masker",
+        (
+            (
+                "usage_ledger/local/airflow_home.py",
+                '            "secret_mask_adapter": "usage_ledger.core.redaction.mask_adapter",\n',
+                "",
+            ),
+        ),
+        "test_x10_",
+    ),
+    Mutant(
+        "no hold for a date that came back empty",
+        (("usage_ledger/warehouse/days.py", "        return Vanished\n", "        return None\n"),),
+        "test_t2_",
+    ),
+    Mutant(
+        "no proof of the sums",
+        (("usage_ledger/warehouse/ledger.py", "        prove(cursor, incoming, dates)\n", ""),),
+        "test_staged_rows_that_are_not_what_was_sent_change_nothing",
+    ),
+    Mutant(
+        "an echoed key is landed",
+        (("usage_ledger/http/client.py", "body = redaction.redact_bytes(body)", "body = body"),),
+        "test_x9_",
+    ),
+    Mutant(
+        "the manifest before the pages",
+        (("usage_ledger/storage/landing.py", "if (folder / MANIFEST).exists():", "if True:"),),
+        "test_r2_",
+    ),
+)
+
+
+def copied(to: Path) -> Path:
+    """A copy of the project's files, as they are now."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+    return to
+
+
+def tested(project: Path, tests: str) -> tuple[int, str]:
+    """Pytest's exit code for these tests in a copy, and the first test that failed."""
+    folders = ["tests/faults", "tests/security", "tests/warehouse"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-k", tests, *folders],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failed = re.search(r"^(?:FAILED|ERROR) \S+::(\w+)", done.stdout, re.MULTILINE)
+    return done.returncode, failed[1] if failed else ""
+
+
+def judged(mutant: Mutant, folder: Path) -> str:
+    """The test that noticed the break; '' when none did. Raises `SystemExit` when a break cannot be made or judged."""
+    project = copied(folder)
+    code, failed = tested(project, mutant.tests)
+    if code:
+        raise SystemExit(f"{mutant.name}: its tests do not pass before the break (exit {code} {failed})")
+    for name, text, other in mutant.edits:
+        content = (project / name).read_text(encoding="utf-8")
+        if text not in content:
+            raise SystemExit(f"{mutant.name}: {name} no longer holds {text!r}")
+        (project / name).write_text(content.replace(text, other), encoding="utf-8")
+    code, failed = tested(project, mutant.tests)
+    if code not in (0, 1):
+        raise SystemExit(f"{mutant.name}: pytest ended with {code}")
+    return failed or ("an unnamed test" if code else "")
+
+
+def main() -> None:
+    """Judge every mutant and write down what came of it."""
+    noticed: dict[str, str] = {}
+    for mutant in MUTANTS:
+        with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+            noticed[mutant.name] = judged(mutant, Path(folder))
+        print(f"{mutant.name}: {noticed[mutant.name] or 'SURVIVED'}", flush=True)  # noqa: T201
+    survived = [name for name, test in noticed.items() if not test]
+    record = {"mutants": len(noticed), "killed": len(noticed) - len(survived), "survived": survived}
+    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    rows = "".join(f"| {name} | `{test}` |\n" for name, test in noticed.items())
+    head, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
+    tail = rest.split(MARKS[1])[1]
+    table = f"| What was taken away | The first test that failed |\n| --- | --- |\n{rows}"
+    PAGE.write_text(head + MARKS[0] + table + MARKS[1] + tail, encoding="utf-8")
+    sys.exit(1 if survived else 0)
+
+
+if __name__ == "__main__":
+    main()

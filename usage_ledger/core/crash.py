@@ -1,0 +1,37 @@
+"""Ends this process at a chosen place, so that a test can prove what a crash there leaves behind.
+
+`CRASH_AT=load:7` kills the process at the seventh point of the step load that it passes, as a power cut would: with
+SIGKILL, so that nothing is tidied up. Without that variable a point is one look-up.
+"""
+
+import os
+import re
+import signal
+
+from usage_ledger.core.errors import ConfigError
+
+VARIABLE = "CRASH_AT"
+STEPS = ("extract", "transform", "validate", "load", "ask", "write")
+"""The four steps, and what happens below them: a request to a provider, a file written to local storage."""
+
+_form = re.compile(r"([a-z]+):([1-9][0-9]{0,8})")
+_passed: dict[str, int] = {}
+
+
+def point(step: str) -> None:
+    """A place of a step where the process may be told to die. Raises `ConfigError` for a CRASH_AT that means nothing."""
+    told = os.environ.get(VARIABLE)
+    if told is not None:
+        _pass(step, told)
+
+
+def _pass(step: str, told: str) -> None:
+    found = _form.fullmatch(told)
+    if not found or found[1] not in STEPS:
+        raise ConfigError(
+            f"{VARIABLE} is {told[:40]!r}, which is no point of a step",
+            next_step=f"leave it unset, or say <step>:<n> with one of {', '.join(STEPS)} and n from 1",
+        )
+    _passed[step] = _passed.get(step, 0) + 1
+    if step == found[1] and _passed[step] == int(found[2]):
+        os.kill(os.getpid(), signal.SIGKILL)

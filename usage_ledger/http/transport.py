@@ -1,0 +1,126 @@
+"""httpx's transport over sockets of our own: one deadline for a whole request, and no address that was not checked.
+
+Every read and write, of headers too, waits at most until the deadline. A name is resolved once, and the connection
+goes to the very address that was checked, so that a name cannot mean another host a moment later; the certificate is
+still held against the name.
+"""
+
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import httpcore
+import httpx
+
+from usage_ledger.core.errors import ConfigError, HostRefused
+from usage_ledger.http.address import permitted
+
+CA_FILE = "USAGE_LEDGER_CA_FILE"
+
+
+class Deadline:
+    """When the request under way must be over, on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.at = float("inf")
+
+    def left(self, timeout: float | None) -> float:
+        """Seconds that one operation may take. Raises `httpcore.ReadTimeout` past the deadline."""
+        seconds = self.at - time.monotonic()
+        if seconds <= 0:
+            raise httpcore.ReadTimeout("the request's deadline has passed")
+        return min(seconds, timeout) if timeout is not None else seconds
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.left(timeout))
+
+    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
+        return _Stream(
+            self._stream.start_tls(ssl_context, server_hostname, self._deadline.left(timeout)), self._deadline
+        )
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline, self._sockets = deadline, httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        *others, last = checked_addresses(host, port)
+        for address in others:
+            try:
+                return self._connected(address, port, timeout, local_address, socket_options)
+            except httpcore.ConnectError:
+                continue  # a host may be told with an address of a family that this machine has no way to
+        return self._connected(last, port, timeout, local_address, socket_options)
+
+    def _connected(self, address: str, port: int, timeout: float | None, *options: Any) -> httpcore.NetworkStream:
+        left = self._deadline.left(timeout)
+        return _Stream(self._sockets.connect_tcp(address, port, left, *options), self._deadline)
+
+
+def checked_addresses(host: str, port: int) -> list[str]:
+    """The addresses of a host. Raises `HostRefused` for one that is not to be spoken to, `httpcore.ConnectError`."""
+    try:
+        told = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(f"the name {host!r} cannot be resolved") from error
+    addresses = list(dict.fromkeys(str(found[4][0]) for found in told))
+    refused = [address for address in addresses if not permitted(host, port, address)]
+    if refused:
+        raise HostRefused(
+            f"{host} is at {refused[0]}, which is no public address",
+            next_step=f"if that is meant, name {host}:{port} in USAGE_LEDGER_ALLOWED_HOSTS",
+        )
+    return addresses
+
+
+def trusted() -> ssl.SSLContext:
+    """TLS 1.2 or newer, certificates always verified: by the built-in authorities, and those of USAGE_LEDGER_CA_FILE.
+
+    Raises `ConfigError` when that file holds none.
+    """
+    context = httpx.create_ssl_context(trust_env=False)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    told = os.environ.get(CA_FILE, "")
+    if told:
+        try:
+            context.load_verify_locations(cadata=Path(told).read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{CA_FILE} names no readable file of certificates ({type(error).__name__})",
+                next_step="give the path of a PEM file, or leave it empty",
+            ) from error
+    return context
+
+
+def transport(deadline: Deadline) -> httpx.HTTPTransport:
+    """httpx's own transport over sockets that keep the deadline and go to checked addresses alone."""
+    made = httpx.HTTPTransport(verify=trusted(), http2=True, trust_env=False)
+    # httpx names no argument for it; httpcore does.
+    made._pool._network_backend = _Backend(deadline)
+    return made
