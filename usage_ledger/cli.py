@@ -14,6 +14,7 @@ from usage_ledger import __version__
 from usage_ledger.core.errors import BadWindow, ConfigError, UsageLedgerError
 from usage_ledger.core.redaction import redact
 from usage_ledger.local.commands import stack_app
+from usage_ledger.local.stopping import end_when_asked
 
 DONE, FAILED, WRONG_USAGE, HELD = 0, 1, 2, 3
 
@@ -115,6 +116,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Extract, transform, validate and load in this process; without dates, the last complete usage date."""
+    end_when_asked()
     from usage_ledger.local.surroundings import command_client, command_engine, command_root
     from usage_ledger.pipeline.plan import asked_range
     from usage_ledger.pipeline.run import run_all
@@ -146,6 +148,7 @@ def rebuild(
     json: Json = False,
 ) -> None:
     """Load again what is in raw storage, without the network; without dates, all of it."""
+    end_when_asked()
     from usage_ledger.local.surroundings import command_engine, command_root
     from usage_ledger.pipeline.connections import find_connection
     from usage_ledger.pipeline.plan import asked_range

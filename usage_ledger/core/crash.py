@@ -7,6 +7,7 @@ SIGKILL, so that nothing is tidied up. Without that variable a point is one look
 import os
 import re
 import signal
+from typing import IO, Any
 
 from usage_ledger.core.errors import ConfigError
 
@@ -19,10 +20,24 @@ _passed: dict[str, int] = {}
 
 
 def point(step: str) -> None:
-    """A place of a step where the process may be told to die. Raises `ConfigError` for a CRASH_AT that means nothing."""
+    """A place where the process may be told to die. Raises `ConfigError` for a CRASH_AT that means nothing."""
     told = os.environ.get(VARIABLE)
     if told is not None:
         _pass(step, told)
+
+
+def within(step: str, file: IO[bytes]) -> Any:
+    """The file itself; where a crash is asked for, one with a point before each part that is read."""
+    return file if os.environ.get(VARIABLE) is None else _Parts(step, file)
+
+
+class _Parts:
+    def __init__(self, step: str, file: IO[bytes]) -> None:
+        self._step, self._file = step, file
+
+    def read(self, size: int = -1) -> bytes:
+        point(self._step)
+        return self._file.read(size)
 
 
 def _pass(step: str, told: str) -> None:

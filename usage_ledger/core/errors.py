@@ -91,10 +91,37 @@ class StorageRefused(PersonMustAct):
     remedy = "check USAGE_LEDGER_RAW and its permissions and free space"
 
 
+class RawGone(StorageRefused):
+    """What was landed, or said to be, is not in raw storage."""
+
+    remedy = (
+        "what the warehouse holds stands; point USAGE_LEDGER_RAW at the storage it was landed in, or run the window "
+        "again to fetch it anew"
+    )
+
+
+class StagedUnusable(StorageRefused):
+    """The staged Parquet of a load is gone, damaged, or of another version of the contract."""
+
+    remedy = "it is made anew from the landed pages: clear the load's transform in Airflow, or `usage-ledger rebuild`"
+
+
 class WarehouseRefused(PersonMustAct):
     """The warehouse is there but does not let us do our work."""
 
     remedy = "check the rights of the role in the Airflow connection usage_warehouse"
+
+
+class WarehouseDrift(WarehouseRefused):
+    """A fact table is not what its contract says: somebody changed it by hand."""
+
+    remedy = "nothing was written; undo the change, or bring it as a schema step with its contract"
+
+
+class WarehouseFull(WarehouseRefused):
+    """The warehouse has no disk space left."""
+
+    remedy = "nothing was written and landed pages are kept; free space there, the next run loads them"
 
 
 # A person must act: the provider's side
@@ -279,10 +306,22 @@ class EmptyBody(IncompleteAnswer):
     most_requests = 1
 
 
+class StorageDown(TryAgain):
+    """Raw storage does not answer, or is busy."""
+
+    remedy = "it is tried again by itself; see the storage's own status page if it lasts"
+
+
 class WarehouseDown(TryAgain):
     """The warehouse does not answer, or a lock was not to be had in time."""
 
     remedy = "check that the database of the Airflow connection usage_warehouse is up; landed pages are kept"
+
+
+class OutOfMemory(TryAgain):
+    """This process may take no more memory."""
+
+    remedy = "give the worker more memory, or ask for fewer days at once; landed pages are kept"
 
 
 # Hold

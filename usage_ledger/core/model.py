@@ -22,6 +22,8 @@ class Dimension:
     """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name."""
     values: tuple[tuple[str, str], ...] = ()
     """Vendor's word to ours. Others are kept as sent. The row's identity always uses the vendor's."""
+    within: str = ""
+    """What a full resource name begins with when it is the account's own, such as `accounts/{account}/`."""
     pairs: tuple[tuple[str, str], ...] = ()
     """Instead of paths: (key path, value path) pairs, rendered `key=value; key=value`."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from usage_ledger.core import crash
 from usage_ledger.core.errors import IncompleteAnswer, TooLarge, Unreachable
 
 
@@ -51,6 +52,7 @@ def _raw(response: httpx.Response, limits: Limits, deadline: float) -> Iterator[
             raise TooLarge(f"the answer is larger than {limits.encoded_bytes} bytes")
         if time.monotonic() > deadline:
             raise Unreachable(f"the answer was not complete after {limits.total_seconds:g} seconds")
+        crash.point("ask")  # mid body
         yield chunk
 
 

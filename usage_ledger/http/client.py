@@ -14,7 +14,8 @@ import httpx
 import msgspec
 
 from usage_ledger import __version__
-from usage_ledger.core import errors, redaction
+from usage_ledger.core import crash, errors, redaction
+from usage_ledger.core.json_text import BOM, plain
 from usage_ledger.core.model import Listing, Paging, Provider
 from usage_ledger.http.body import Limits, read_body
 from usage_ledger.http.retry import Retries, budget_of, date_of, reset_after, retry_after, scale
@@ -28,7 +29,6 @@ MALFORMED = re.compile(r"illegal|too long|conflicting|invalid", re.IGNORECASE)
 """What h11 says of bytes that are no HTTP; of an answer that merely broke off it speaks of the peer or the server."""
 MOST_HEADERS = 500
 LONGEST_TOLD = 366 * 86400
-BOM = b"\xef\xbb\xbf"
 
 Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
 
@@ -119,7 +119,7 @@ class Client:
     def listed(self, listing: Listing, **values: str) -> Iterator[tuple[Answer, list[str]]]:
         """Each page of a listing with the ids on it, bare (the last segment of a resource name)."""
         for answer in self.pages(fill(listing.path, values), listing.parameters, listing.paging):
-            document = msgspec.json.decode(answer.body.removeprefix(BOM))
+            document = msgspec.json.decode(plain(answer.body))
             items = document.get(listing.items) if isinstance(document, dict) else None
             if items is not None and not isinstance(items, list):
                 raise errors.Shape(f"`{listing.items}` of {listing.path} is no list")
@@ -163,8 +163,10 @@ class Client:
         asked_at = datetime.now(UTC)
         self._deadline.at = time.monotonic() + self.limits.total_seconds
         host = urlsplit(self.base_url).hostname
+        crash.point("ask")
         try:
             with self._http.stream("GET", self.base_url + path, params=_flat(parameters)) as response:
+                crash.point("ask")  # headers came, the body did not
                 if response.is_redirect or 300 <= response.status_code < 400:
                     raise errors.RedirectRefused(f"{host} answered {response.status_code}, a redirect")
                 if len(response.headers.raw) > MOST_HEADERS:
@@ -240,7 +242,7 @@ def _checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgs
         raise errors.EmptyBody("the answer has no body")
     if "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<":
         raise errors.NotJson(f"the answer is a web page, not JSON; it begins {_beginning(body)}")
-    whole = body.removeprefix(BOM).strip()
+    whole = plain(body).strip()
     kind: Any = dict[str, msgspec.Raw] if whole.startswith(b"{") else msgspec.Raw
     try:
         found = msgspec.json.decode(whole, type=kind)
@@ -271,7 +273,7 @@ def _told_code(body: bytes, paths: tuple[str, ...]) -> int:
     """The HTTP status that an error object in a 200 answer stands for; 0 when the answer is none."""
     if not _message(body, paths):
         return 0
-    document = msgspec.json.decode(body.removeprefix(BOM))
+    document = msgspec.json.decode(plain(body))
     told = document.get("error") if isinstance(document.get("error"), dict) else document
     code = told.get("code")
     return RPC_STATUS.get(code, 400) if isinstance(code, int) else 400
@@ -281,7 +283,7 @@ def _message(body: bytes, paths: tuple[str, ...]) -> str:
     """The provider's own words, at most 500 characters."""
     document: object = None
     with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        document = msgspec.json.decode(body.removeprefix(BOM))
+        document = msgspec.json.decode(plain(body))
     for path in paths:
         found = document
         for segment in path.split("/"):

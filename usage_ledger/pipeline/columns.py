@@ -252,7 +252,7 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
     """The usage date of each row. Raises `BadBucket`, `OutOfWindow`, `MissingField`."""
     starts, ends = (rows.column(path) for path in rows.row_set.bucket)
     known = {
-        bounds: _bucket(rows.row_set.name, bounds, zone, window, date_labels)
+        bounds: _bucket(rows, bounds, zone, window, date_labels)
         for bounds in dict.fromkeys(zip(starts, ends, strict=True))
     }
     forms = {labelled for _, labelled in known.values()}
@@ -274,9 +274,11 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
 
 
 def _bucket(
-    where: str, bounds: tuple[Any, Any], zone: ZoneInfo, window: Window, date_labels: bool
+    rows: Rows, bounds: tuple[Any, Any], zone: ZoneInfo, window: Window, date_labels: bool
 ) -> tuple[date, bool]:
-    start, end = (_instant(where, value) for value in bounds)
+    where = rows.row_set.name
+    paths = (path.lstrip("^") for path in rows.row_set.bucket)
+    start, end = (_instant(f"{where}.{path}", value) for path, value in zip(paths, bounds, strict=True))
     day, labelled = local_date(start, zone), False
     if (start, end) != day_bounds(day, zone):
         labelled = (
@@ -301,11 +303,11 @@ def _same_either_way(known: dict[tuple[Any, Any], tuple[date, bool]], zone: Zone
 
 def _instant(where: str, value: Any) -> datetime:
     if not isinstance(value, str):
-        raise errors.MissingField(f"{where} has no bucket bounds")
+        raise errors.MissingField(f"{where} is absent or no text")
     try:
         instant = datetime.fromisoformat(value)
     except ValueError:
-        raise errors.BadBucket(f"{where} has the bound {value[:40]!r}, which is no RFC 3339 time") from None
+        raise errors.BadBucket(f"{where} is {value[:40]!r}, which is no RFC 3339 time") from None
     if instant.tzinfo is None:
-        raise errors.BadBucket(f"{where} has the bound {value[:40]!r} without a zone")
+        raise errors.BadBucket(f"{where} is {value[:40]!r}, without a zone")
     return instant.astimezone(UTC)

@@ -9,7 +9,8 @@ import msgspec
 import tzdata
 from sqlalchemy import Engine
 
-from usage_ledger.core import errors
+from usage_ledger.core import crash, errors
+from usage_ledger.core.json_text import plain
 from usage_ledger.core.model import Report
 from usage_ledger.core.windows import Window, first_instant
 from usage_ledger.http.client import Answer, Client, Parameters, fill
@@ -46,11 +47,15 @@ def extract(
         log.info("%s %s was landed by an earlier try of this run", report.name, window)
         return landed
     load_id = str(uuid.uuid4())
+    crash.point("extract")  # before anything is known of the load
     loads.begin(engine, load_id, connection.id, report.name, window, declaration, run_id)
     load = loads.load_by_id(engine, load_id)
     with loads.recorded(engine, load, step="extract", day_zone=connection.days_of(report)):
+        crash.point("extract")  # before the first request
         fetched_at, uri = land(connection, report, window, load_id, client=client, root=root)
+        crash.point("extract")  # committed in raw storage alone
         loads.landed(engine, load_id, fetched_at, uri)
+        crash.point("extract")
     return load_id
 
 
@@ -63,6 +68,7 @@ def land(
     fetched_at: datetime | None = None
     for answer, labels, rows in _answers(connection, report, window, client):
         fetched_at = fetched_at or answer.asked_at
+        crash.point("extract")  # an answer that is nowhere yet
         body = without(answer.body, report.cut)
         landing.page(
             body,
@@ -74,6 +80,7 @@ def land(
             labels=labels,
             rows=rows,
         )
+        crash.point("extract")  # a page without its manifest
         if small is not None and rows:
             small = [*small, body] if len(body) <= SMALL else None
     if fetched_at is None:
@@ -127,6 +134,7 @@ def request(connection: Connection, report: Report, window: Window) -> Parameter
 
 def without(body: bytes, paths: tuple[str, ...]) -> bytes:
     """The body less the fields at the paths (`items/*/field`); everything else keeps its literal form."""
+    body = plain(body) if paths else body
     for path in paths:
         body = _cut(body, path.split("/"))
     return body

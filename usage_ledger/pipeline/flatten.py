@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from usage_ledger.core.errors import Shape
+from usage_ledger.core.json_text import plain
 from usage_ledger.core.model import Report, RowSet, Total
 
 Text = str | None | UnsetType
@@ -131,15 +132,15 @@ def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:
 
     Raises `Shape` naming the JSON path of a value of another type.
     """
-    plain = body.removeprefix(b"\xef\xbb\xbf")
+    text = plain(body)
     found = layout(report)
     try:
         try:
-            return found.strict.decode(plain), []
+            return found.strict.decode(text), []
         except msgspec.ValidationError as error:
             if "unknown field" not in str(error):
                 raise
-            return found.tolerant.decode(plain), sorted(_unknown(found.root, msgspec.json.decode(plain), ""))
+            return found.tolerant.decode(text), sorted(_unknown(found.root, msgspec.json.decode(text), ""))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Shape(f"the answer is not of the declared shape: {error}") from error
 
@@ -227,7 +228,7 @@ def money_elements(report: Report, total: Total, document: Any) -> list[tuple[An
 def unknown_content(report: Report, body: bytes) -> list[str]:
     """Filled arrays and objects of a page that the declaration does not name: what a renamed array looks like."""
     known = {row_set.path.split("/")[0] for row_set in report.row_sets} | {total.path for total in report.totals}
-    document = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=dict[str, Raw])
+    document = msgspec.json.decode(plain(body), type=dict[str, Raw])
     return [
         name
         for name, raw in document.items()

@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 
+import pyarrow as pa
 from sqlalchemy import Engine
 
 from usage_ledger.core.errors import PersonMustAct
 from usage_ledger.pipeline.connections import Connection
-from usage_ledger.pipeline.transform import NAMES
+from usage_ledger.pipeline.names import NAMES
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import load_folder, released_dates
-from usage_ledger.storage.staged import read_note, read_table
+from usage_ledger.storage.staged import Staged, read_note, read_staged
 from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.contracts import arrow_schema
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.ledger import enter
 
@@ -20,7 +22,7 @@ VALIDATED = ("validated", "loaded", "held", "superseded")
 def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> Outcome:
     """One transaction for one load; again, it changes nothing.
 
-    Raises `PersonMustAct` for a load that was not validated, `ConservationBroken`, `WarehouseDown`.
+    Raises `PersonMustAct` for a load that was not validated, `StagedUnusable`, `ConservationBroken`, `WarehouseDown`.
     """
     attempt = loads.load_by_id(engine, load_id)
     report = connection.declared.report(attempt.report)
@@ -40,10 +42,14 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
                 fetched_at=attempt.fetched_at,
                 declaration=report.declaration(),
                 lookback=timedelta(days=connection.lookback(report)),
-                tables={name: read_table(root, load_id, name) for name in report.tables},
-                names=read_table(root, load_id, NAMES) if NAMES in staged.tables else None,
+                tables={name: _rows(root, staged, name) for name in report.tables},
+                names=_rows(root, staged, NAMES) if NAMES in staged.tables else None,
                 staged=staged,
                 has_days=not report.snapshot,
                 released=frozenset(released_dates(load_folder(root, attempt.manifest_uri or ""))),
             ),
         )
+
+
+def _rows(root: AnyPath, staged: Staged, table: str) -> pa.Table:
+    return read_staged(root, staged, table, arrow_schema(table))

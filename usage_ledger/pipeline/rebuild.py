@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy import Engine
 
-from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.errors import ConfigError, RawGone, UsageLedgerError
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.load import load
@@ -31,6 +31,7 @@ def rebuild(
     """Load again what was landed for the dates (all of it, without a span), oldest fetch first.
 
     The newest load of a date wins, as when it was fetched; restatements come about again. Loads keep their ids.
+    Dates whose pages are gone keep their rows, and are told as a failure. Raises `RawGone` when there is nothing.
     """
     ensure_schema(engine)
     loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
@@ -43,8 +44,10 @@ def rebuild(
         ),
         key=lambda landed_load: landed_load[1].fetched_at,
     )
+    ran = Ran(failures=_gone(connection, span, {manifest.load_id for _, manifest in found}, engine))
+    if not found and not ran.failures:
+        raise RawGone(f"raw storage holds nothing of connection {connection.id} for these dates")
     began(len(found))
-    ran = Ran()
     run_id = new_run_id().replace("command", "rebuild")
     for uri, manifest in found:
         if manifest.report in known:
@@ -89,6 +92,22 @@ def _load_again(connection: Connection, load_id: str, ran: Ran, *, engine: Engin
 
     _, failures, _ = each([load_id], steps)
     ran.failures += failures
+
+
+def _gone(connection: Connection, span: Window | None, kept: set[str], engine: Engine) -> list[UsageLedgerError]:
+    """Dates of the ledger that stand on loads which raw storage no longer holds, as one failure a report."""
+    dates: dict[str, list[date]] = {}
+    for report, day, load_id in loads.standing_on(engine, connection.id):
+        if load_id not in kept and (span is None or span.first <= day < span.end):
+            dates.setdefault(report, []).append(day)
+    return [
+        RawGone(
+            f"what {len(days)} dates from {min(days)} to {max(days)} were loaded from is no longer in raw storage",
+            connection=connection.id,
+            report=report,
+        )
+        for report, days in dates.items()
+    ]
 
 
 def _meets(window: Window, span: Window) -> bool:

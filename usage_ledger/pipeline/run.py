@@ -15,6 +15,7 @@ from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.plan import EARLIEST, Dates, windows
 from usage_ledger.storage.files import AnyPath
+from usage_ledger.storage.sweep import sweep
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Outcome
 from usage_ledger.warehouse.schema import ensure_schema
@@ -57,9 +58,11 @@ def extract_all(
     """Land every window that can be; one report's failure does not stop the others, a bad key stops all.
 
     A snapshot that the key may not read is an event, not a failure: names are a convenience, figures are not.
+    What earlier runs left half landed is swept, report by report.
     """
     done = Extracted()
     stopped: set[str] = set()
+    landed: set[str] = set()
     for report, window in asked:
         if report.name in stopped:
             continue
@@ -67,6 +70,7 @@ def extract_all(
             done.load_ids.append(
                 extract(connection, report, window, client=client, engine=engine, root=root, run_id=run_id)
             )
+            landed.add(report.name)
         except UsageLedgerError as error:
             if isinstance(error, AccessDenied):
                 stopped.add(report.name)  # the next window would be refused as well
@@ -79,7 +83,18 @@ def extract_all(
                 break
         finally:
             progress(report, window)
+    for name in sorted(landed):
+        _sweep(connection, name, root)
     return done
+
+
+def _sweep(connection: Connection, report: str, root: AnyPath) -> None:
+    try:
+        swept = sweep(root, connection.provider, connection.id, report, now=datetime.now(UTC))
+    except UsageLedgerError as error:
+        log.warning("%s", error.about(connection=connection.id, report=report))  # the run's own loads are landed
+    else:
+        log.log(logging.INFO if swept else logging.DEBUG, "%s: swept %s folders of raw storage", report, swept)
 
 
 def each(

@@ -1,22 +1,21 @@
 """Transform: landed pages into Parquet of the contract's schema, nothing else read, nothing rounded unseen."""
 
 import gc
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import reduce
-from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Engine
 
-from usage_ledger.core import errors, numbers
-from usage_ledger.core.model import NameOf, Report
+from usage_ledger.core import crash, errors, numbers
+from usage_ledger.core.model import Report
 from usage_ledger.pipeline.columns import (
     Buckets,
     Counted,
@@ -30,14 +29,15 @@ from usage_ledger.pipeline.columns import (
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.flatten import Rows, decode, money_elements, rows_of, unknown_content
 from usage_ledger.pipeline.identity import one_row_a_key, row_keys, with_splits
+from usage_ledger.pipeline.names import NAMES, Names
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Manifest, landed_pages, load_folder, manifest_of
 from usage_ledger.storage.staged import Note, Staged, StagedTable, write_note, write_table
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.contracts import arrow_schema, contract
 
-NAMES = "name_observation"
 UNKNOWN_FIELD = "declare it if it should be loaded; `usage-ledger rebuild` then fills what was fetched meanwhile"
+UNKNOWN_METER = re.compile(r"token|cost|usd|amount|count|second|quantity|unit", re.IGNORECASE)
 CLOCKS_AGREE = timedelta(minutes=5)
 CLOCK = "set this machine's clock by a time server: it decides which dates are over"
 HALF_A_NANO = Decimal("0.0000000005")
@@ -50,7 +50,7 @@ class Gathered:
 
     tables: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
     sums: dict[str, Sums] = field(default_factory=lambda: defaultdict(dict))
-    names: dict[tuple[str, str, date], tuple[str, str | None, str | None, str | None]] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
     totals: dict[str, Decimal] = field(default_factory=dict)
     rounded: int = 0
     labelled: bool = False
@@ -66,9 +66,12 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
     with loads.recorded(engine, load, step="transform", day_zone=connection.days_of(report)):
         if not load.manifest_uri:
             raise errors.StorageRefused(f"load {load_id} has landed nothing", next_step="run the extract again")
+        crash.point("transform")
         folder = load_folder(root, load.manifest_uri)
         staged = stage(connection, report, manifest_of(folder), folder, root)
+        crash.point("transform")  # staged, and the warehouse does not know
         loads.advance(engine, load_id, "transformed", row_count=sum(table.rows for table in staged.tables.values()))
+        crash.point("transform")
         return staged
 
 
@@ -124,6 +127,7 @@ def _read_pages(
             rows = rows_of(report, row_set, document, page.labels)
             if len(rows):
                 _gather(connection, report, rows, manifest, gathered)
+        crash.point("transform")  # some pages read
         for total in report.totals:
             for units, nanos, currency in money_elements(report, total, document):
                 key = f"{total.column} {currency or ''}"
@@ -139,14 +143,16 @@ def _write_facts(
         raw_rows = sum(part.num_rows for parts in found.values() for part in parts)
         single = [one_row_a_key(pa.concat_tables(parts), row_set) for row_set, parts in found.items() if parts]
         table = pa.concat_tables([arrow_schema(name).empty_table(), *single])
+        crash.point("transform")
         write_table(root, manifest.load_id, name, table)
+        crash.point("transform")  # Parquet without its note
         sums = {
             key: f"{value:f}" if isinstance(value, Decimal) else str(value)
             for key, value in gathered.sums[name].items()
         }
         yield name, StagedTable(table.num_rows, raw_rows, sums)
-    if gathered.names:
-        table = _name_table(gathered, manifest)
+    if gathered.names.seen:
+        table = gathered.names.table(manifest)
         write_table(root, manifest.load_id, NAMES, table)
         yield NAMES, StagedTable(table.num_rows, table.num_rows, {})
 
@@ -154,12 +160,13 @@ def _write_facts(
 def _gather(connection: Connection, report: Report, rows: Rows, manifest: Manifest, gathered: Gathered) -> None:
     row_set = rows.row_set
     if not row_set.table:
-        _gather_names(rows, [manifest.window_from], [0] * len(rows), gathered)
+        gathered.names.gather(rows, [manifest.window_from], [0] * len(rows))
         return
     zone = connection.day_zone(report)
     buckets = bucket_columns(rows, zone, manifest.window, date_labels=report.date_labels)
     gathered.labelled |= buckets.labelled
     _check_balances(rows)
+    _check_owner(rows, connection.account)
     sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
     columns = {meter.column: contract(row_set.table).column(meter.column) for meter in row_set.meters}
     currencies = sent["currency"].to_pylist() if "currency" in sent else None
@@ -172,7 +179,7 @@ def _gather(connection: Connection, report: Report, rows: Rows, manifest: Manife
             key = f"{column} {currency}".strip()
             sums[key] = sums.get(key, 0) + total
     gathered.tables[row_set.path].append(_table(connection, report, rows, manifest, buckets, sent, meters))
-    _gather_names(rows, buckets.days, buckets.which.to_pylist(), gathered)
+    gathered.names.gather(rows, buckets.days, buckets.which.to_pylist())
 
 
 def _table(
@@ -231,6 +238,16 @@ def _check_balances(rows: Rows) -> None:
             raise errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
 
 
+def _check_owner(rows: Rows, account: str) -> None:
+    """A resource of another account in the answer means that the answer is not this account's."""
+    for dimension in rows.row_set.dimensions:
+        own = dimension.within.replace("{account}", account)
+        for path in dimension.paths if own else ():
+            for value in dict.fromkeys(rows.column(path)):
+                if value and "/" in value and not value.startswith(own):
+                    raise errors.WrongAccount(f"{rows.row_set.name}: {value} is not of account {account}")
+
+
 def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
     """A row in which no meter is told would be lost without a word."""
     silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
@@ -239,48 +256,16 @@ def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
         raise errors.MissingField(f"{rows.row_set.name}[{number}] meters nothing: none of {', '.join(meters)} is there")
 
 
-def _gather_names(rows: Rows, days: list[date], which: list[int], gathered: Gathered) -> None:
-    """The name of each id on each day; of several on one day the last in order of text."""
-    for name_of in rows.row_set.names:
-        told = (_told(rows, path) for path in _name_paths(name_of))
-        for number, named, name, parent, owner, tags in dict.fromkeys(zip(which, *told, strict=True)):
-            key = (name_of.kind, named or "", days[number])
-            if named and name and gathered.names.get(key, ("",))[0] < name:
-                gathered.names[key] = (name.replace("\0", "\ufffd"), parent or None, owner or None, tags or None)
-
-
-def _name_paths(name_of: NameOf) -> tuple[str, ...]:
-    return (name_of.id, name_of.name, name_of.parent, name_of.owner, name_of.tags)
-
-
-def _told(rows: Rows, path: str) -> list[Any]:
-    """The values at a path, falsy where not told; a JSON value as canonical text."""
-    if not path:
-        return [None] * len(rows)
-    values = rows.column(path)
-    if values and isinstance(values[0], msgspec.Raw):
-        decoded = [msgspec.json.decode(value) if bytes(value) else None for value in values]
-        return [msgspec.json.encode(value, order="deterministic").decode() if value else None for value in decoded]
-    return values
-
-
-def _name_table(gathered: Gathered, manifest: Manifest) -> pa.Table:
-    rows = [
-        (manifest.connection_id, kind, named, day, *told, manifest.load_id.replace("-", ""))
-        for (kind, named, day), told in sorted(gathered.names.items())
-    ]
-    schema = arrow_schema(NAMES)
-    return pa.table(
-        [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)],
-        schema=schema,
-    )
-
-
 def _notes(gathered: Gathered) -> list[Note]:
     notes = [
-        Note("unknown_field", f"the answer holds `{path}`, which is not declared; it is kept in raw", UNKNOWN_FIELD)
+        Note(
+            "unknown_meter" if UNKNOWN_METER.search(path.rsplit(".", 1)[-1]) else "unknown_field",
+            f"the answer holds `{path}`, which is not declared; it is kept in raw",
+            UNKNOWN_FIELD,
+        )
         for path in sorted(gathered.unknown)
     ]
+    notes += gathered.names.notes()
     if gathered.labelled:
         notes.append(
             Note("date_labels", "bucket times are local dates at 00:00 UTC, not the instants of local midnight")

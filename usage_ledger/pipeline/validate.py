@@ -14,11 +14,12 @@ from great_expectations import expectations as gxe
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
+from usage_ledger.core import crash
 from usage_ledger.core.contracts import Column, Contract
 from usage_ledger.core.errors import ValidationFailed, one_line
 from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.pipeline.connections import Connection
-from usage_ledger.pipeline.transform import NAMES
+from usage_ledger.pipeline.names import NAMES
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import read_note, read_table
 from usage_ledger.warehouse import loads
@@ -52,6 +53,7 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
     report = connection.declared.report(load.report)
     zone = connection.day_zone(report)
     with loads.recorded(engine, load, step="validate", day_zone=connection.days_of(report)):
+        crash.point("validate")
         staged = read_note(root, load_id)
         lengths = {
             int((ends - begins).total_seconds()) for begins, ends in (day_bounds(day, zone) for day in load.window)
@@ -61,11 +63,14 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
             table = read_table(root, load_id, name)
             window = None if name == NAMES else load.window
             findings += check(contract(name), table, rows=counted.rows, window=window, bucket_seconds=lengths)
+            crash.point("validate")  # some tables checked
         critical = [finding for finding in findings if finding.critical]
         if critical:
             raise ValidationFailed("; ".join(map(str, critical)))
         _note_warnings(engine, load, findings)
+        crash.point("validate")
         loads.advance(engine, load_id, "validated")
+        crash.point("validate")
     return findings
 
 

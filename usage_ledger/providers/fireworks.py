@@ -18,6 +18,7 @@ PAGING = m.Paging(cursor="nextPageToken", parameter="pageToken")
 usage = partial(m.RowSet, table="usage_daily", bucket=("startTime", "endTime"))
 SERIES = (("SERVERLESS", "serverless"), ("DEDICATED_DEPLOYMENT", "dedicated"), ("TRAINING", "training"))
 GROUPING_PAIRS = (("groupingKey", "groupingValue"), ("secondaryGroupingKey", "secondaryGroupingValue"))
+OWN = "accounts/{account}/"
 TAGS = ("team", "project", "environment")
 GROUPINGS = (
     *("model_name", "api_key_id", "api_key_name", "deployment_name", "accelerator_type"),
@@ -57,7 +58,7 @@ DEDICATED = usage(
     path="dedicatedCosts",
     constants=(("usage_type", "dedicated"),),
     dimensions=(
-        m.Dimension("deployment", ("deploymentId", "group/deployment_name"), missing="error", form="last_segment"),
+        m.Dimension("deployment", ("deploymentId", "group/deployment_name"), "error", "last_segment", within=OWN),
         m.Dimension("accelerator", ("acceleratorType", "group/accelerator_type")),
         m.Dimension("model", ("baseModel",)),
         m.Dimension("region", ("placement",)),

@@ -4,6 +4,8 @@
 
 `to` is exclusive. Without its manifest a folder does not count. Staged Parquet of the load lies under
 `<raw>/_staged/<load_id>/`, and counts once `staged.json` is there.
+
+No two writers share a file: every attempt has a load id of its own.
 """
 
 import hashlib
@@ -18,10 +20,11 @@ import zstandard
 
 from usage_ledger.core.errors import RawCorrupt, StorageRefused
 from usage_ledger.core.windows import Window
-from usage_ledger.storage.files import AnyPath, read_whole, rooted, write_whole
+from usage_ledger.storage.files import AnyPath, below, entries, exists, read_whole, rooted, write_whole
 
 MANIFEST = "manifest.json"
 RELEASED = "released.json"
+UNSEALED = "0" * 64
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -61,6 +64,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """Paths that were dropped before anything was stored; all else is as sent."""
     account_listed: bool | None = None
     """Whether the provider listed the account; asked only when the answer holds no row."""
+    seal: str = ""
+    """SHA-256 of this file with zeros in its place. Manifests of the first version have none."""
 
     @property
     def window(self) -> Window:
@@ -70,7 +75,7 @@ class Manifest(msgspec.Struct, frozen=True):
 def connection_key(connection_id: str) -> str:
     """A storage key for an id: a readable slug and a hash, never the id itself."""
     slug = re.sub(r"[^a-z0-9]+", "-", connection_id.lower()).strip("-")[:40]
-    return f"{slug}-{hashlib.sha256(connection_id.encode()).hexdigest()[:16]}"
+    return f"{slug}-{hashlib.sha256(connection_id.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 @dataclass
@@ -82,9 +87,9 @@ class Landing:
 
     @classmethod
     def begin(cls, root: AnyPath, provider: str, connection_id: str, report: str, window: Window, load_id: str) -> Self:
-        """A fresh folder for a load."""
-        folder = rooted(root) / provider / connection_key(connection_id) / report
-        return cls(folder / f"{window.first}_{window.end}" / load_id)
+        """A fresh folder for a load. Raises `StorageRefused`."""
+        span = f"{window.first}_{window.end}"
+        return cls(below(root, provider, connection_key(connection_id), report, span, load_id))
 
     def page(
         self,
@@ -108,57 +113,61 @@ class Landing:
     def commit(self, manifest: Manifest) -> str:
         """Write the manifest, the commit mark; returns its address."""
         path = self.folder / MANIFEST
-        write_whole(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+        unsealed = msgspec.structs.replace(manifest, seal=UNSEALED)
+        text = msgspec.json.format(msgspec.json.encode(unsealed), indent=1)
+        write_whole(path, text.replace(UNSEALED.encode(), hashlib.sha256(text).hexdigest().encode()))
         return str(path)
 
 
 def manifest_of(folder: AnyPath) -> Manifest:
-    """The manifest of a load's folder. Raises `StorageRefused` or `RawCorrupt`."""
+    """The manifest of a load's folder. Raises `RawGone`, `RawCorrupt`, `StorageRefused`."""
+    text = read_whole(folder / MANIFEST)
     try:
-        return msgspec.json.decode(read_whole(folder / MANIFEST), type=Manifest)
+        manifest = msgspec.json.decode(text, type=Manifest)
     except msgspec.MsgspecError as error:
         raise RawCorrupt(f"the manifest in raw storage is damaged ({error})") from error
+    unsealed = text.replace(manifest.seal.encode(), UNSEALED.encode()) if manifest.seal else text
+    if manifest.seal and hashlib.sha256(unsealed).hexdigest() != manifest.seal:
+        raise RawCorrupt("the manifest in raw storage is not what was written")
+    return manifest
 
 
 def load_folder(root: AnyPath, manifest_uri: str) -> AnyPath:
     """The folder of a load, from its manifest's address, which must lie under the root."""
     base = str(rooted(root)).rstrip("/")
     segments = manifest_uri.removeprefix(base + "/").split("/")
-    if not manifest_uri.startswith(base + "/") or {"", ".", ".."} & set(segments):
+    if not manifest_uri.startswith(base + "/"):
         raise StorageRefused(
             f"the manifest {manifest_uri} is not under {base}",
             next_step="point USAGE_LEDGER_RAW at the storage it was landed in",
         )
-    folder = rooted(root)
-    for segment in segments[:-1]:
-        folder = folder / segment
-    return folder
+    return below(root, *segments[:-1])
 
 
 def landed_manifests(root: AnyPath, provider: str, connection_id: str) -> Iterator[tuple[str, Manifest]]:
     """Every committed load of a connection: its manifest's address and the manifest."""
-    top = rooted(root) / provider / connection_key(connection_id)
-    for report in _folders(top):
-        for window in _folders(report):
-            for folder in _folders(window):
-                if (folder / MANIFEST).exists():
+    top = below(root, provider, connection_key(connection_id))
+    for report in entries(top):
+        for window in entries(report):
+            for folder in entries(window):
+                if exists(folder / MANIFEST):
                     yield str(folder / MANIFEST), manifest_of(folder)
 
 
 def release_dates(folder: AnyPath, dates: Iterable[date]) -> None:
-    """Note beside a load's pages that somebody accepted it for these dates, though they came back empty."""
+    """Note beside a load's pages that somebody accepted it for these dates, though they came back empty.
+
+    Raises `RawGone` when the pages are no more.
+    """
+    manifest_of(folder)
     write_whole(folder / RELEASED, msgspec.json.encode(sorted({*released_dates(folder), *dates})))
 
 
 def released_dates(folder: AnyPath) -> list[date]:
     """The dates that were released for a load."""
-    if not (folder / RELEASED).exists():
+    if not exists(folder / RELEASED):
         return []
     return msgspec.json.decode(read_whole(folder / RELEASED), type=list[date])
-
-
-def _folders(folder: AnyPath) -> list[AnyPath]:
-    return sorted(folder.iterdir(), key=str) if folder.exists() else []
 
 
 def landed_pages(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, bytes]]:

@@ -13,6 +13,7 @@ import pyarrow.csv
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
+from usage_ledger.core import crash
 from usage_ledger.core.contracts import Contract
 from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.days import accepted, known_days, record_days, tell
@@ -27,18 +28,23 @@ FELL = "the new figures are loaded and the old ones kept in ops.restatement; ask
 
 def enter(engine: Engine, incoming: Incoming) -> Outcome:
     """Bring a staged load into the ledger, whole. Raises `ConservationBroken`, `WarehouseDown`, `WarehouseRefused`."""
+    crash.point("load")
     months = {day.replace(day=1) for day in incoming.window}
     for table in incoming.tables:
         for month in sorted(months):
             values = {"fact": table, "month": month}
             execute(engine, "ops/ensure_month", values)
-    return in_transaction(engine, lambda cursor: _enter(cursor, incoming))
+    crash.point("load")  # the months are there, the rows are not
+    outcome = in_transaction(engine, lambda cursor: _enter(cursor, incoming))
+    crash.point("load")  # committed, and nobody was told
+    return outcome
 
 
 def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     values = incoming.values
     cursor.execute(statement("load/session"))
     cursor.execute(statement("load/lock"), values)
+    crash.point("load")
     cursor.execute(statement("load/state"), values)
     told = cursor.fetchone() in [("loaded",), ("held",), ("superseded",)]  # committed before; a person knows
     staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
@@ -55,8 +61,11 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
         dates = accepted(cursor, incoming, known, staged_rows, standing_rows, outcome, told=told)
         for name in incoming.tables:
             outcome.changed[name] = _replace(cursor, contract(name), incoming, dates)
+        crash.point("load")
         record_days(cursor, incoming, dates, known, staged_rows)
+        crash.point("load")  # before the proof
         prove(cursor, incoming, dates)
+        crash.point("load")
         if outcome.held:
             outcome.state = "held"
         elif outcome.superseded and not dates:
@@ -75,16 +84,19 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             load_id=incoming.load_id,
             once=True,
         )
+    crash.point("load")  # before the load is recorded
     sums = {name: {"rows": table.rows, **table.sums} for name, table in incoming.staged.tables.items()}
     cursor.execute(
         statement("load/finish"), values | {"state": outcome.state, "row_count": outcome.rows, "sums": json.dumps(sums)}
     )
+    crash.point("load")  # before COMMIT
     return outcome
 
 
 def _stage(cursor: Cursor, table: Contract, rows: pa.Table) -> None:
     cursor.execute(statement("load/stage", table))
     copy_rows(cursor, statement("load/copy", table).as_string(cursor), rows)
+    crash.point("load")
     cursor.execute(statement("load/analyze", table))
 
 
@@ -93,7 +105,7 @@ def copy_rows(cursor: Cursor, copy: str, rows: pa.Table) -> None:
     sink = io.BytesIO()
     pa.csv.write_csv(rows, sink, pa.csv.WriteOptions(include_header=False))
     sink.seek(0)
-    cursor.copy_expert(copy, sink)
+    cursor.copy_expert(copy, crash.within("load", sink))
 
 
 def _replace(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[date]) -> int:
@@ -107,6 +119,7 @@ def _replace(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[da
     for name in ("load/delete", "load/update", "load/insert"):
         cursor.execute(statement(name, table), values)
         changed += cursor.rowcount
+        crash.point("load")  # between delete, update and insert
     return changed
 
 

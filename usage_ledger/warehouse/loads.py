@@ -11,7 +11,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from usage_ledger.core.errors import ConfigError, PersonMustAct, UsageLedgerError
+from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.landing import Manifest
 from usage_ledger.warehouse.engine import in_transaction, transaction
@@ -88,6 +88,12 @@ def held_loads(engine: Engine, connection_id: str, day: date) -> list[str]:
     return [load_id for (load_id,) in rows]
 
 
+def standing_on(engine: Engine, connection_id: str) -> list[tuple[str, date, str]]:
+    """Report, date and load id of every date that a load made what it is."""
+    rows = query(engine, "ops/standing_on", {"connection_id": connection_id})
+    return [(report, day, load_id) for report, day, load_id in rows]
+
+
 def advance(engine: Engine, load_id: str, state: str, *, row_count: int | None = None) -> None:
     """Record that a step is done."""
     execute(engine, "ops/advance", {"load_id": load_id, "state": state, "row_count": row_count, "sums": None})
@@ -101,13 +107,21 @@ def recorded(engine: Engine, load: Load, *, step: str, day_zone: str | None) -> 
     """
     try:
         yield
+    except MemoryError as error:
+        told = OutOfMemory(f"{step} got no more memory")
+        _try_to_record(engine, load, told, step=step, day_zone=day_zone)
+        raise told from error
     except UsageLedgerError as error:
-        error.about(connection=load.connection_id, report=load.report, window=str(load.window))
-        try:
-            record_failure(engine, load, error, step=step, day_zone=day_zone)
-        except UsageLedgerError as second:
-            log.warning("the failure could not be recorded: %s", second)
+        _try_to_record(engine, load, error, step=step, day_zone=day_zone)
         raise
+
+
+def _try_to_record(engine: Engine, load: Load, error: UsageLedgerError, *, step: str, day_zone: str | None) -> None:
+    error.about(connection=load.connection_id, report=load.report, window=str(load.window))
+    try:
+        record_failure(engine, load, error, step=step, day_zone=day_zone)
+    except UsageLedgerError as second:
+        log.warning("the failure could not be recorded: %s", second)
 
 
 def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step: str, day_zone: str | None) -> None:

@@ -1,0 +1,114 @@
+"""What a user would pick instead: dlt on the rows, dlt on a hand-made Arrow table, pandas. Its own environment.
+
+Each is told a URL of the answer and a PostgreSQL, loads the rows with a merge on the same key as ours, and prints its
+seconds after imports.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.request import urlopen
+
+METERS = ("promptTokens", "cachedPromptTokens", "uncachedPromptTokens", "completionTokens")
+KEY = ["start_time", "model", "api_key_id", "team"]
+
+
+def answer(url: str) -> list[dict[str, Any]]:
+    """The rows as decoded JSON."""
+    with urlopen(url) as response:  # noqa: S310  our own loopback server
+        rows: list[dict[str, Any]] = json.load(response)["serverlessCosts"]
+    return rows
+
+
+def flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as a person would flatten it."""
+    group = row["group"]
+    return {
+        "start_time": row["startTime"],
+        "end_time": row["endTime"],
+        "model": group["model_name"],
+        "api_key_id": group["api_key_id"],
+        "team": group["annotations.team"],
+        "project": group["annotations.project"],
+        "environment": group["annotations.environment"],
+        "usage_type": row["usageType"],
+        **{meter: int(row[meter]) for meter in METERS},
+    }
+
+
+def dlt_rows(url: str, database: str) -> Callable[[], None]:
+    """dlt's own way: a resource of rows, merged."""
+    import dlt
+
+    @dlt.resource(name="usage", write_disposition="merge", primary_key=KEY)
+    def usage() -> Iterator[Any]:
+        yield [flat(row) for row in answer(url)]
+
+    pipeline = _pipeline("rows", database)
+    return lambda: _done(pipeline.run(usage()))
+
+
+def dlt_arrow(url: str, database: str) -> Callable[[], None]:
+    """What an expert does: the table is flattened beforehand, and not counted; dlt only loads it."""
+    import dlt
+    import pyarrow as pa
+
+    table = pa.Table.from_pylist([flat(row) for row in answer(url)])
+
+    @dlt.resource(name="usage", write_disposition="merge", primary_key=KEY)
+    def usage() -> Iterator[Any]:
+        yield table
+
+    pipeline = _pipeline("arrow", database)
+    return lambda: _done(pipeline.run(usage()))
+
+
+def pandas_frame(url: str, database: str) -> Callable[[], None]:
+    """`json_normalize` and `to_sql`."""
+    import pandas as pd
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(database.replace("postgresql://", "postgresql+psycopg2://"))
+
+    def load() -> None:
+        frame = pd.json_normalize(answer(url))
+        frame[list(METERS)] = frame[list(METERS)].astype("int64")
+        frame.to_sql("pandas_usage", engine, if_exists="replace", index=False, method="multi", chunksize=2000)
+
+    return load
+
+
+def _pipeline(name: str, database: str) -> Any:
+    import dlt
+    from dlt.destinations import postgres
+
+    return dlt.pipeline(name, destination=postgres(database), dataset_name=f"dlt_{name}", dev_mode=True)
+
+
+def _done(info: Any) -> None:
+    info.raise_on_failed_jobs()
+
+
+PEERS = {"dlt_rows": dlt_rows, "dlt_arrow": dlt_arrow, "pandas": pandas_frame}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("peer", choices=sorted(PEERS))
+    parser.add_argument("url")
+    parser.add_argument("database")
+    told = parser.parse_args()
+    work = PEERS[told.peer](told.url, told.database)
+    started = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sys.stdout.write(json.dumps({"seconds": seconds, "peak_mb": peak}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

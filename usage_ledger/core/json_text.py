@@ -1,0 +1,19 @@
+"""JSON as providers send it: UTF-8, perhaps with a byte order mark, perhaps with half a character."""
+
+import re
+
+BOM = b"\xef\xbb\xbf"
+_escape = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def plain(body: bytes) -> bytes:
+    """The text that decoders read: no byte order mark, and NUL for each half of a surrogate pair that stands alone.
+
+    Half a character is none; what holds for NUL holds for it: an id that has one is refused, a name shows U+FFFD.
+    """
+    text = body.removeprefix(BOM)
+    if b"\\ud" in text or b"\\uD" in text:
+        text = _escape.sub(lambda found: rb"\u0000" if found[1] else found[0], text)
+    return text
