@@ -235,6 +235,7 @@ def _end(errand: Errand, told: Path) -> None:
 
 def _run(errand: Errand) -> tuple[int, dict[str, Any]]:
     from usage_ledger.core import crash
+    from usage_ledger.core.errors import UsageLedgerError
     from usage_ledger.http.client import Client
     from usage_ledger.pipeline.connections import Connection
     from usage_ledger.pipeline.plan import Dates
@@ -264,7 +265,10 @@ def _run(errand: Errand) -> tuple[int, dict[str, Any]]:
     with Client(
         connection.declared, base_url=errand.url, key=KEY, account=errand.name, sleep=lambda _seconds: None
     ) as client:
-        ran = run_all(connection, dates, client=client, engine=engine, root=Path(errand.root), now=NOW)
+        try:
+            ran = run_all(connection, dates, client=client, engine=engine, root=Path(errand.root), now=NOW)
+        except UsageLedgerError as error:
+            return FAILED, {"failures": [type(error).__name__]}
     found = {
         "states": [outcome.state for _, _, outcome in ran.loads],
         "failures": [type(failure).__name__ for failure in ran.failures],

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ REPORTS = ("usage", "cost")
 # One statement, so one snapshot: each date's rows and sums, beside what `ops.day` says of it.
 SNAPSHOT = f"""
 SELECT connection_id, report, usage_date, coalesce(day.state, 'unknown'), coalesce(day.row_count, 0),
-    coalesce(used.rows, 0) + coalesce(billed.rows, 0), used.sums, coalesce(billed.amount, 0)
+    coalesce(used.rows, 0) + coalesce(billed.rows, 0), used.sums, coalesce(billed.amount, 0), day.fetched_at
 FROM ops.day AS day
 FULL JOIN (
     SELECT connection_id, report, usage_date, count(*) AS rows,
@@ -38,10 +38,13 @@ class Snapshot:
     def __init__(self, query: Query, accounts: Iterable[Account]) -> None:
         self.accounts = {account.name: account for account in accounts}
         self.days: dict[tuple[str, str, date], tuple[str, int, tuple[Any, ...]]] = {}
-        for name, report, day, state, told, rows, sums, amount in query(SNAPSHOT, list(self.accounts)):
+        self.fetched: dict[tuple[str, str, date], datetime] = {}
+        for name, report, day, state, told, rows, sums, amount, fetched_at in query(SNAPSHOT, list(self.accounts)):
             if report in REPORTS:
                 found = (rows, amount) if report == "cost" else (rows, *(sums or [0] * len(METERS)))
                 self.days[name, report, day] = (state, told, found)
+                if fetched_at is not None:
+                    self.fetched[name, report, day] = fetched_at
 
     def mixed(self) -> list[str]:
         """Dates that are not wholly what the provider said at some time, or nothing at all."""

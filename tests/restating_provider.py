@@ -1,6 +1,7 @@
 """A stand-in Fireworks whose accounts restate their days, and which fails in every way that a test asks for."""
 
 import json
+import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -140,7 +141,7 @@ class Account:
 
     def ever(self, report: str, day: date) -> set[tuple[Any, ...]]:
         """Everything that the provider ever said of the date."""
-        return {self._of(report, day, version) for version in self.said[day]}
+        return {self._of(report, day, version) for version in tuple(self.said[day])}
 
     def _of(self, report: str, day: date, version: Version) -> tuple[Any, ...]:
         return expected(self.name, version, report, day, self.zone if report == "usage" else "UTC")
@@ -217,4 +218,8 @@ def provider(rng: random.Random) -> Iterator[tuple[Faulty, str]]:
     """Serves accounts that are made with its app while the context lasts; gives it and its base URL."""
     faulty = Faulty(create_app([], KEY, now=lambda: NOW), rng)
     with running(cast(FastAPI, faulty)) as url:
-        yield faulty, url
+        logging.getLogger("uvicorn.error").disabled = True  # an answer that breaks off is no news
+        try:
+            yield faulty, url
+        finally:
+            logging.getLogger("uvicorn.error").disabled = False

@@ -546,7 +546,6 @@ def test_k6_a_process_without_memory_fails_by_name_or_dies_and_the_others_live(p
             assert "memory" in ended.unexpected.lower(), ended
         ends.update(ended.failures if ended.code == FAILED else ["died"])
     assert ended.code == DONE
-    print(ends, megabytes)
     assert ends["OutOfMemory"] > 0, ends
     kinds = place.query(
         "SELECT DISTINCT error_class FROM ops.load WHERE connection_id = %s AND error_class ~ 'Memory'", large.name

@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy import Engine
 
-from usage_ledger.core.errors import ConfigError, RawGone, UsageLedgerError
+from usage_ledger.core.errors import ConfigError, RawCorrupt, RawGone, UsageLedgerError
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.load import load
@@ -13,7 +13,7 @@ from usage_ledger.pipeline.run import Ran, each, new_run_id
 from usage_ledger.pipeline.transform import transform
 from usage_ledger.pipeline.validate import validate
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import Manifest, landed_manifests, load_folder, release_dates
+from usage_ledger.storage.landing import MANIFEST, Manifest, landed_folders, load_folder, manifest_of, release_dates
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Outcome
 from usage_ledger.warehouse.schema import ensure_schema
@@ -36,15 +36,12 @@ def rebuild(
     ensure_schema(engine)
     loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
     known = {report.name for report in connection.declared.reports}
+    ran = Ran()
     found = sorted(
-        (
-            (uri, manifest)
-            for uri, manifest in landed(connection, root)
-            if span is None or _meets(manifest.window, span)
-        ),
+        (one for one in _landed(connection, root, ran) if span is None or _meets(one[1].window, span)),
         key=lambda landed_load: landed_load[1].fetched_at,
     )
-    ran = Ran(failures=_gone(connection, span, {manifest.load_id for _, manifest in found}, engine))
+    ran.failures += _gone(connection, span, {manifest.load_id for _, manifest in found}, engine)
     if not found and not ran.failures:
         raise RawGone(f"raw storage holds nothing of connection {connection.id} for these dates")
     began(len(found))
@@ -76,9 +73,13 @@ def release(connection: Connection, day: date, *, engine: Engine, root: AnyPath)
     return ran
 
 
-def landed(connection: Connection, root: AnyPath) -> Iterator[tuple[str, Manifest]]:
-    """Every manifest of the connection, with its address."""
-    return landed_manifests(root, connection.provider, connection.id)
+def _landed(connection: Connection, root: AnyPath, ran: Ran) -> Iterator[tuple[str, Manifest]]:
+    """Every manifest of the connection, with its address; a damaged one is a failure and stops no other."""
+    for folder in landed_folders(root, connection.provider, connection.id):
+        try:
+            yield str(folder / MANIFEST), manifest_of(folder)
+        except RawCorrupt as error:
+            ran.failures.append(error.about(connection=connection.id))
 
 
 def _load_again(connection: Connection, load_id: str, ran: Ran, *, engine: Engine, root: AnyPath) -> None:

@@ -125,10 +125,10 @@ def manifest_of(folder: AnyPath) -> Manifest:
     try:
         manifest = msgspec.json.decode(text, type=Manifest)
     except msgspec.MsgspecError as error:
-        raise RawCorrupt(f"the manifest in raw storage is damaged ({error})") from error
+        raise RawCorrupt(f"{folder / MANIFEST} is damaged ({error})") from error
     unsealed = text.replace(manifest.seal.encode(), UNSEALED.encode()) if manifest.seal else text
     if manifest.seal and hashlib.sha256(unsealed).hexdigest() != manifest.seal:
-        raise RawCorrupt("the manifest in raw storage is not what was written")
+        raise RawCorrupt(f"{folder / MANIFEST} is not what was written")
     return manifest
 
 
@@ -146,12 +146,18 @@ def load_folder(root: AnyPath, manifest_uri: str) -> AnyPath:
 
 def landed_manifests(root: AnyPath, provider: str, connection_id: str) -> Iterator[tuple[str, Manifest]]:
     """Every committed load of a connection: its manifest's address and the manifest."""
+    for folder in landed_folders(root, provider, connection_id):
+        yield str(folder / MANIFEST), manifest_of(folder)
+
+
+def landed_folders(root: AnyPath, provider: str, connection_id: str) -> Iterator[AnyPath]:
+    """The folder of every committed load of a connection."""
     top = below(root, provider, connection_key(connection_id))
     for report in entries(top):
         for window in entries(report):
             for folder in entries(window):
                 if exists(folder / MANIFEST):
-                    yield str(folder / MANIFEST), manifest_of(folder)
+                    yield folder
 
 
 def release_dates(folder: AnyPath, dates: Iterable[date]) -> None:

@@ -1,6 +1,7 @@
 """Connects to the warehouse and runs whole transactions."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,22 +15,36 @@ from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from usage_ledger.core import redaction
-from usage_ledger.core.errors import UsageLedgerError, WarehouseDown, WarehouseRefused
+from usage_ledger.core.errors import UsageLedgerError, WarehouseDown, WarehouseFull, WarehouseRefused
+from usage_ledger.warehouse.sql import statement
 
 Result = TypeVar("Result")
 
-ATTEMPTS = 5
-"""Of one transaction that lost against another one."""
-LOST = (errorcodes.DEADLOCK_DETECTED, errorcodes.SERIALIZATION_FAILURE, errorcodes.UNIQUE_VIOLATION)
+WAITS = {"lock": "60s", "idle": "5min"}
+"""How long a statement waits for a lock, and a transaction for its client, until the server ends it."""
+RETRIES = {errorcodes.DEADLOCK_DETECTED: 5, errorcodes.SERIALIZATION_FAILURE: 5, errorcodes.UNIQUE_VIOLATION: 1}
+"""How often a whole transaction that lost against another one is tried again."""
 DOWN_CLASSES = ("08", "53", "55", "57", "25")
 """SQLSTATE classes that pass by themselves: connection, resources, locks, operator intervention, read-only."""
+_not_let_in = re.compile(r"authentication failed|no password supplied|no pg_hba\.conf entry|FATAL: .* does not exist")
+"""What a server says to a wrong role, password or database; the driver has no SQLSTATE of a failed connect."""
 
 
 def warehouse_engine(url: URL) -> Engine:
-    """An engine for the warehouse. Connects on first use."""
+    """An engine for the warehouse. Connects on first use.
+
+    READ COMMITTED whatever the database's default is: who waited for a lock must see what was committed meanwhile.
+    """
     if url.password:
         redaction.protect(str(url.password))
-    return create_engine(url, pool_pre_ping=True, pool_size=2, max_overflow=2, connect_args={"connect_timeout": 10})
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=2,
+        max_overflow=2,
+        isolation_level="READ COMMITTED",
+        connect_args={"connect_timeout": 10},
+    )
 
 
 def url_from_uri(uri: str) -> URL:
@@ -60,7 +75,7 @@ def engine_url(*, user: str, password: str, host: str, port: int | None, databas
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Cursor]:
-    """One transaction on a psycopg2 cursor; commits at the end.
+    """One transaction on a psycopg2 cursor; commits at the end. No wait in it is endless, and nothing outlives it.
 
     Raises `WarehouseDown` for what passes by itself, `WarehouseRefused` for missing rights or objects.
     """
@@ -69,7 +84,9 @@ def transaction(engine: Engine) -> Iterator[Cursor]:
     except (DBAPIError, psycopg2.Error) as error:
         raise _told(error) from error
     try:
-        yield connection.driver_connection.cursor()  # type: ignore[union-attr]
+        cursor = connection.driver_connection.cursor()  # type: ignore[union-attr]
+        cursor.execute(statement("load/session"), WAITS)
+        yield cursor
         connection.commit()
     except psycopg2.Error as error:
         connection.invalidate()
@@ -85,25 +102,30 @@ def transaction(engine: Engine) -> Iterator[Cursor]:
 
 def in_transaction(engine: Engine, work: Callable[[Cursor], Result]) -> Result:
     """The result of `work`, whole, again when it lost against another transaction."""
-    for attempt in range(1, ATTEMPTS + 1):
+    lost = 0
+    while True:
         try:
             with transaction(engine) as cursor:
                 return work(cursor)
         except UsageLedgerError as error:
-            cause = error.__cause__
-            if not (isinstance(cause, psycopg2.Error) and cause.pgcode in LOST) or attempt == ATTEMPTS:
+            if lost >= RETRIES.get(getattr(error.__cause__, "pgcode", None) or "", 0):
                 raise
-            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  jitter is no secret
-    raise AssertionError("unreachable")
+        lost += 1
+        time.sleep(random.uniform(0, 0.05 * 2**lost))  # noqa: S311  jitter is no secret
 
 
 def _told(error: Exception) -> UsageLedgerError:
     original: Any = getattr(error, "orig", None) or error
     code = getattr(original, "pgcode", None) or ""
     said = (str(original).strip().splitlines() or [type(original).__name__])[0]
+    if code == errorcodes.DISK_FULL:
+        return WarehouseFull(f"the warehouse's disk is full ({said})")
+    if code[:2] == "28" or code == "42501" or (not code and _not_let_in.search(said)):
+        return WarehouseRefused(f"the warehouse refused ({said})")
     if isinstance(original, psycopg2.InterfaceError) or not code or code[:2] in (*DOWN_CLASSES, "40"):
         return WarehouseDown(f"the warehouse does not answer or is busy ({said})")
-    if code[:2] == "28" or code == "42501":
-        return WarehouseRefused(f"the warehouse refused ({code}: {said})")
+    if code == errorcodes.UNIQUE_VIOLATION:
+        next_step = "it was tried twice and nothing was written; report this with the load id, it is a defect"
+        return WarehouseRefused(f"the warehouse met a key twice ({code}: {said})", next_step=next_step)
     next_step = "nothing was written; compare the warehouse's schema with include/sql/ddl"
     return WarehouseRefused(f"the warehouse could not do it ({code}: {said})", next_step=next_step)

@@ -17,6 +17,7 @@ from usage_ledger.core import crash
 from usage_ledger.core.contracts import Contract
 from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.days import accepted, known_days, record_days, tell
+from usage_ledger.warehouse.drift import refuse_drift
 from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import add_event, execute
@@ -42,9 +43,10 @@ def enter(engine: Engine, incoming: Incoming) -> Outcome:
 
 def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     values = incoming.values
-    cursor.execute(statement("load/session"))
     cursor.execute(statement("load/lock"), values)
     crash.point("load")
+    named = [] if incoming.names is None else ["name_observation"]
+    refuse_drift(cursor, map(contract, (*incoming.tables, *named)))
     cursor.execute(statement("load/state"), values)
     told = cursor.fetchone() in [("loaded",), ("held",), ("superseded",)]  # committed before; a person knows
     staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
@@ -103,7 +105,10 @@ def _stage(cursor: Cursor, table: Contract, rows: pa.Table) -> None:
 def copy_rows(cursor: Cursor, copy: str, rows: pa.Table) -> None:
     """`COPY … FROM STDIN (FORMAT csv)` of an Arrow table: null is nothing, an empty text is quoted."""
     sink = io.BytesIO()
-    pa.csv.write_csv(rows, sink, pa.csv.WriteOptions(include_header=False))
+    with pa.csv.CSVWriter(sink, rows.schema, write_options=pa.csv.WriteOptions(include_header=False)) as writer:
+        for batch in rows.to_batches():
+            if batch.num_rows:  # Arrow writes what happens to lie in memory for a chunk without rows
+                writer.write_batch(batch)
     sink.seek(0)
     cursor.copy_expert(copy, crash.within("load", sink))
 

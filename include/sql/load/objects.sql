@@ -1,0 +1,11 @@
+-- The columns that these tables have, with their types, and the triggers on them or on their partitions.
+SELECT told.name, attribute.attname, format_type(attribute.atttypid, attribute.atttypmod), NULL AS on_trigger
+FROM unnest(%(tables)s::text[]) AS told (name)
+JOIN pg_attribute AS attribute ON attribute.attrelid = to_regclass(told.name)
+    AND attribute.attnum > 0 AND NOT attribute.attisdropped
+UNION ALL
+SELECT told.name, NULL, NULL, trigger.tgname
+FROM unnest(%(tables)s::text[]) AS told (name)
+JOIN pg_trigger AS trigger ON NOT trigger.tgisinternal AND trigger.tgparentid = 0
+    AND (trigger.tgrelid = to_regclass(told.name)
+        OR trigger.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(told.name)))

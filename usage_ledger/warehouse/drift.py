@@ -1,0 +1,29 @@
+"""Compares the tables that a load writes with their contracts, before it writes."""
+
+from collections.abc import Iterable
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from usage_ledger.core.contracts import Contract
+from usage_ledger.core.errors import WarehouseDrift
+from usage_ledger.warehouse.sql import statement
+
+
+def refuse_drift(cursor: Cursor, tables: Iterable[Contract]) -> None:
+    """Within the load's transaction, so that nothing is written past it.
+
+    Columns beyond the contract are let be: a newer version may have added them. Raises `WarehouseDrift`.
+    """
+    wanted = {f"{table.schema}.{table.table}": table for table in tables}
+    cursor.execute(statement("load/objects"), {"tables": list(wanted)})
+    types: dict[tuple[str, str], str] = {}
+    for name, column, kind, trigger in cursor.fetchall():
+        if trigger is not None:
+            raise WarehouseDrift(f"{name} has the trigger {trigger}, which is none of ours")
+        types[name, column] = kind.replace("timestamp with time zone", "timestamptz")
+    for name, table in wanted.items():
+        for column in table.columns:
+            found = types.get((name, column.name))
+            if found != column.type:
+                has = f"is {found}" if found else "is missing"
+                raise WarehouseDrift(f"column {column.name} of {name} {has}, and should be {column.type}")
