@@ -8,6 +8,7 @@ ledger must equal the truth. The seed decides what is tried; how the processes m
 
 import argparse
 import contextlib
+import logging
 import os
 import random
 import shutil
@@ -19,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class Reader:
         self.may_vanish = False
         self._engine, self._accounts = warehouse_engine(engine.url), accounts
         self._had_rows: set[Any] = set()
+        self._fetched: dict[Any, datetime] = {}
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -82,6 +84,10 @@ class Reader:
             if not self.may_vanish and time.monotonic() - began < AN_HOUR:
                 self.wrong += [f"{key} had rows, and has none" for key in self._had_rows - standing]
             self._had_rows |= standing
+            for key, fetched_at in snapshot.fetched.items():
+                if fetched_at < self._fetched.setdefault(key, fetched_at):
+                    self.wrong.append(f"{key} went back from {self._fetched[key]} to {fetched_at}")
+                self._fetched[key] = fetched_at
 
 
 def query_of(engine: Engine) -> Callable[..., list[tuple[Any, ...]]]:
@@ -119,9 +125,10 @@ class Chaos:
         """One or two runs, and what happens to them."""
         self.faulty.share = self.rng.choice((0, 0.05, 0.2))
         self.restate()
-        running = [
-            (self.nursery.start(self.errand()), self.deadly_instant()) for _ in range(self.rng.choice((1, 1, 2)))
-        ]
+        accounts = self.rng.choices(self.accounts, k=self.rng.choice((1, 1, 2)))
+        if self.rng.random() < 0.5:
+            accounts = [accounts[0]] * len(accounts)  # two of one connection at once
+        running = [(self.nursery.start(self.errand(account)), self.deadly_instant()) for account in accounts]
         began = time.monotonic()
         for pid, instant in sorted(running, key=lambda one: one[1] or 0):
             if instant is not None:
@@ -140,8 +147,8 @@ class Chaos:
             days = self.rng.sample(account.dates, self.rng.randint(1, 3))
             account.restate({day: self.rng.choice((*VERSIONS, *VERSIONS, NOTHING)) for day in days})
 
-    def errand(self) -> Errand:
-        account = self.rng.choice(self.accounts)
+    def errand(self, account: Account) -> Errand:
+        """A run over a few dates."""
         first = self.rng.randrange(len(DATES))
         last = min(first + self.rng.randint(0, 3), len(DATES) - 1)
         step = self.rng.choice(list(POINTS))
@@ -260,6 +267,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     told = parser.parse_args()
     sys.stderr.write(f"seed {told.seed}\n")
+    logging.getLogger("usage_ledger").setLevel(logging.CRITICAL)  # faults are meant here
     with chaos(told.seed) as tried:
         rounds = 0
         try:

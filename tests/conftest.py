@@ -1,5 +1,6 @@
 """A real PostgreSQL for the tests that need one: one server a session, one database a module."""
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -15,10 +16,23 @@ from fastapi import FastAPI
 from provider_site import KEY, NOW, TRUTHS, Overruled, Site
 from scripted_server import Reply, Scripted
 from sqlalchemy import Engine
+from stack import Stack, local_stack
 
+from usage_ledger.core.project import ROOT
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.warehouse.engine import transaction, url_from_uri, warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema
+
+HOME = tempfile.mkdtemp(prefix="ul-home-")
+os.environ |= {  # before anything imports Airflow, which would make a home in the person's own
+    "AIRFLOW_HOME": HOME,
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+}
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -158,3 +172,10 @@ def site(provider: tuple[Overruled, str], engine: Engine, query: Query, tmp_path
     overruled.answers.clear()
     overruled.requests.clear()
     return Site(overruled, url, engine, query, tmp_path / "raw")
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """PostgreSQL, Airflow's four processes, a provider with one account per zone, all connected; stopped at the end."""
+    with local_stack() as made:
+        yield made

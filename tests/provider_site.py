@@ -34,6 +34,8 @@ class Overruled:
     def __init__(self, app: FastAPI) -> None:
         self.app = app
         self.answers: dict[str, tuple[int, bytes]] = {}
+        self.headers: dict[str, list[tuple[bytes, bytes]]] = {}
+        """Further headers of the answers for an ending."""
         self.requests: list[str] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -41,7 +43,7 @@ class Overruled:
         self.requests.append(path)
         for ending, (status, body) in self.answers.items():
             if path.endswith(ending):
-                headers = [(b"content-type", b"application/json")]
+                headers = [(b"content-type", b"application/json"), *self.headers.get(ending, ())]
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
                 return

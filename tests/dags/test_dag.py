@@ -2,9 +2,6 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +13,11 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from usage_ledger.airflow import listener, tasks
 from usage_ledger.airflow.connections import Stored, parse
-from usage_ledger.airflow.dag import broken_connections, build_dag, build_dags
+from usage_ledger.airflow.dag import build_dag, build_dags
 from usage_ledger.airflow.provider_info import get_provider_info
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.core import errors
-from usage_ledger.core.project import ROOT
 from usage_ledger.pipeline.connections import Connection, connection_from
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.providers import PROVIDERS
@@ -60,44 +56,6 @@ def test_a_file_becomes_a_daily_dag_of_four_tasks(folder: Path) -> None:
 def test_a_parse_is_the_same_each_time(folder: Path) -> None:
     once, again = (DagSerialization.serialize_dag(dag) for _ in range(2) for dag in build_dags(folder).values())
     assert json.dumps(once, sort_keys=True, default=str) == json.dumps(again, sort_keys=True, default=str)
-
-
-def test_broken_files_are_named_together_and_stop_no_other(folder: Path) -> None:
-    (folder / "one.yaml").write_text("provider: nobody\naccount: x\n", encoding="utf-8")
-    (folder / "two.yaml").write_text("provider: fireworks\n", encoding="utf-8")
-    assert set(build_dags(folder)) == {"usage_acme_prod"}
-    error = broken_connections(folder)
-    assert error is not None
-    assert "one.yaml" in str(error)
-    assert "two.yaml" in str(error)
-    (folder / "one.yaml").unlink()
-    (folder / "two.yaml").unlink()
-    assert broken_connections(folder) is None
-
-
-def test_parsing_loads_nothing_heavy_and_asks_nobody(folder: Path) -> None:
-    """Beyond what `import airflow.sdk` loads: no pandas, no pyarrow, no Great Expectations; no socket is opened."""
-    code = (
-        "import airflow.sdk, socket, sys, json\n"
-        "def refuse(*a, **k): raise SystemExit('a socket was opened while parsing')\n"
-        "socket.socket.connect = refuse\n"
-        "before = set(sys.modules)\n"
-        "import runpy; names = runpy.run_path(sys.argv[1])\n"
-        "added = {m.split('.')[0] for m in set(sys.modules) - before}\n"
-        "print(json.dumps([sorted(n for n in names if n.startswith('usage_')), sorted(added)]))\n"
-    )
-    environment = os.environ | {"USAGE_LEDGER_CONNECTIONS": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(ROOT / "dags" / "usage.py")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    dags, added = json.loads(done.stdout.splitlines()[-1])
-    assert dags == ["usage_acme_prod"]
-    assert not {"pandas", "pyarrow", "great_expectations", "msgspec", "psycopg2", "zstandard"} & set(added)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
-from tests.dags.conftest import AIRFLOW, ZONES, Stack, wait_until
+from stack import AIRFLOW, ZONES, Stack, wait_until
 
 pytestmark = pytest.mark.stack
 

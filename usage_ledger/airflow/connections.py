@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from sqlalchemy import URL
 
 from usage_ledger.core import redaction
-from usage_ledger.core.errors import ConfigError, NoConnection
+from usage_ledger.core.errors import CannotDecrypt, ConfigError, NoConnection
 from usage_ledger.core.project import local_folder
 from usage_ledger.warehouse.engine import engine_url
 
@@ -131,7 +131,7 @@ def _from_task(connection_id: str) -> Stored | None:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        return _stored(Connection.get(connection_id))
+        return decrypted(Connection.get(connection_id))
     except AirflowNotFoundException:
         return None
 
@@ -146,7 +146,7 @@ def _from_airflow(connection_id: str) -> Stored | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return _stored(Connection.get_connection_from_secrets(connection_id))
+        return decrypted(Connection.get_connection_from_secrets(connection_id))
     except AirflowNotFoundException:
         return None
     except SQLAlchemyError as error:
@@ -156,10 +156,16 @@ def _from_airflow(connection_id: str) -> Stored | None:
         ) from None
 
 
-def _stored(found: Any) -> Stored:
-    return Stored(
-        found.conn_type, found.host, found.login, found.password, found.port, found.schema, dict(found.extra_dejson)
-    )
+def decrypted(found: Any) -> Stored:
+    """One of Airflow's connections with its password. Raises `CannotDecrypt`."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return Stored(
+            found.conn_type, found.host, found.login, found.password, found.port, found.schema, dict(found.extra_dejson)
+        )
+    except InvalidToken:
+        raise CannotDecrypt("the stored key cannot be decrypted", connection=found.conn_id) from None
 
 
 def airflow_is_set_up() -> bool:

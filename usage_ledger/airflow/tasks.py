@@ -133,10 +133,12 @@ def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], no
 
 
 def _surroundings(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
-    """What every step takes: the connection, the warehouse, raw storage."""
+    """What every step takes: the connection, the warehouse, raw storage. From here on the task's log is redacted."""
     from usage_ledger.airflow.connections import warehouse_url
+    from usage_ledger.airflow.task_log import redact_task_log
     from usage_ledger.warehouse.engine import warehouse_engine
 
+    redact_task_log()
     return find_connection(connection_id), warehouse_engine(warehouse_url()), raw_root()
 
 

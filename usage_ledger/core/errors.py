@@ -73,6 +73,15 @@ class NoConnection(PersonMustAct):
     remedy = "store its key with `usage-ledger connect`, or under Admin, Connections in Airflow"
 
 
+class CannotDecrypt(PersonMustAct):
+    """A stored key cannot be read with Airflow's Fernet key: that was changed, or is another installation's."""
+
+    remedy = (
+        "restore [core] fernet_key, the old one behind the new one and a comma, or store the key again with "
+        "`usage-ledger connect`"
+    )
+
+
 class BadWindow(PersonMustAct):
     """The dates asked for are reversed, unfinished, or half given."""
 

@@ -87,11 +87,11 @@ def _encodings(secret: str) -> set[str]:
     raw = secret.encode()
     whole = [secret, repr(secret)[1:-1], repr(raw)[2:-1], json.dumps(secret)[1:-1], raw.hex()]
     whole += [quote(secret, safe=""), quote(secret), quote_plus(secret)]
-    whole += [base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")]
-    # Inside a longer text (user:key, JSON) the key's base64 depends on its offset modulo three.
-    for offset in (1, 2):
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            shifted = encode(b"\0" * offset + raw).decode().rstrip("=")
-            # The first group mixes with what stands before, the last with what follows.
-            whole.append(shifted[4 : -2 if len(shifted) > 8 else None])
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        whole.append(encode(raw).decode().rstrip("="))
+        # Inside a longer text (user:key, JSON) the key's base64 depends on its offset modulo three; the characters at
+        # its edges mix with what stands before and after it.
+        for offset in (0, 1, 2):
+            first, last = -(-8 * offset // 6), 8 * (offset + len(raw)) // 6
+            whole.append(encode(b"\0" * offset + raw).decode()[first:last])
     return {form for form in whole if len(form) >= SHORTEST}

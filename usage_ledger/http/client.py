@@ -164,6 +164,7 @@ class Client:
         self._deadline.at = time.monotonic() + self.limits.total_seconds
         host = urlsplit(self.base_url).hostname
         crash.point("ask")
+        failure: errors.UsageLedgerError | None = None
         try:
             with self._http.stream("GET", self.base_url + path, params=_flat(parameters)) as response:
                 crash.point("ask")  # headers came, the body did not
@@ -173,14 +174,10 @@ class Client:
                     raise errors.BadHttp(f"{host} answered with {len(response.headers.raw)} headers")
                 body = read_body(response, self.limits, self._deadline.at)
                 status, headers = response.status_code, response.headers
-        except (httpx.RemoteProtocolError, httpx.ReadError) as error:
-            if MALFORMED.search(str(error)):
-                raise errors.BadHttp(f"{host} does not answer in HTTP ({type(error).__name__})") from error
-            raise errors.IncompleteAnswer(f"{host} broke off its answer ({type(error).__name__})") from error
-        except httpx.TimeoutException as error:
-            raise errors.Unreachable(f"{host} did not answer in time ({type(error).__name__})") from error
         except httpx.TransportError as error:
-            raise errors.Unreachable(f"{host} cannot be reached ({type(error).__name__})") from error
+            failure = _broken_off(f"{host}", error)
+        if failure is not None:
+            raise failure  # outside of the handler: what httpx raised holds the request, and with it the key
         body = redaction.redact_bytes(body)
         if status != 200 and not (200 < status < 300 and not body):
             raise self._refusal(status, headers, body)
@@ -220,6 +217,18 @@ class Client:
             until = datetime.now(UTC) + timedelta(seconds=min(wait, LONGEST_TOLD))
             what = f"{what} (throttled until {until:%Y-%m-%d %H:%M} UTC)"
         return errors.RateLimited(what, retry_after=wait, reset_after=reset_after(headers))
+
+
+def _broken_off(host: str, error: httpx.TransportError) -> errors.UsageLedgerError:
+    """What it means that no whole answer came."""
+    kind = type(error).__name__
+    if isinstance(error, httpx.TimeoutException):
+        return errors.Unreachable(f"{host} did not answer in time ({kind})")
+    if not isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return errors.Unreachable(f"{host} cannot be reached ({kind})")
+    if MALFORMED.search(str(error)):
+        return errors.BadHttp(f"{host} does not answer in HTTP ({kind})")
+    return errors.IncompleteAnswer(f"{host} broke off its answer ({kind})")
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -26,7 +26,9 @@ RETRIES = {errorcodes.DEADLOCK_DETECTED: 5, errorcodes.SERIALIZATION_FAILURE: 5,
 """How often a whole transaction that lost against another one is tried again."""
 DOWN_CLASSES = ("08", "53", "55", "57", "25")
 """SQLSTATE classes that pass by themselves: connection, resources, locks, operator intervention, read-only."""
-_not_let_in = re.compile(r"authentication failed|no password supplied|no pg_hba\.conf entry|FATAL: .* does not exist")
+_not_let_in = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|FATAL: .*(does not exist|not permitted to)"
+)
 """What a server says to a wrong role, password or database; the driver has no SQLSTATE of a failed connect."""
 
 

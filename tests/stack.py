@@ -1,4 +1,4 @@
-"""Airflow for tests: a home of its own for what is imported, and a whole local stack for what must really run."""
+"""A whole local stack of its own, with Airflow, for what must really run."""
 
 import os
 import secrets
@@ -9,25 +9,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psycopg2
 import pytest
+from fastapi import FastAPI
+from provider_site import Overruled
 
-from usage_ledger.core.project import ROOT
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.sandbox.fireworks_truth import FireworksTruth
 
-HOME = tempfile.mkdtemp(prefix="ul-home-")
-os.environ |= {
-    "AIRFLOW_HOME": HOME,
-    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-}
 COMMAND = str(Path(sys.executable).parent / "usage-ledger")
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
 ZONES = {
@@ -38,14 +34,14 @@ ZONES = {
 }
 
 
-def pytest_unconfigure() -> None:
-    shutil.rmtree(HOME, ignore_errors=True)
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+SPOILED = ("echo_400", "echo_401", "echo_403", "echo_429", "echo_500", "echo_rows", "redirect", "page")
+"""Accounts whose answers a test overrules."""
 
 
 @dataclass
@@ -59,6 +55,7 @@ class Stack:
     requests: list[str]
     truths: dict[str, FireworksTruth]
     address: str
+    overruled: Overruled
 
     def command(self, *arguments: str, given: str = "", program: str = COMMAND) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -134,15 +131,17 @@ def wait_until(ready: Any, what: str, seconds: float) -> None:
         time.sleep(0.5)
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+@contextmanager
+def local_stack() -> Iterator[Stack]:
     """PostgreSQL, Airflow's four processes, a provider with one account per zone, all connected; stopped at the end."""
     folder = Path(tempfile.mkdtemp(prefix="ul"))
-    key = f"fw_{secrets.token_hex(20)}"
+    key = f"fw_{secrets.token_hex(6)}+/=%\"'&{secrets.token_urlsafe(20)}"
     truths = {name: FireworksTruth(seed=number, account=name) for number, name in enumerate(ZONES, 1)}
-    app = create_app([*truths.values(), FireworksTruth(account="bad_key")], key, now=lambda: datetime.now(UTC))
+    others = [FireworksTruth(account=name, keys=1, models=1) for name in ("bad_key", *SPOILED)]
+    app = create_app([*truths.values(), *others], key, now=lambda: datetime.now(UTC))
+    overruled = Overruled(app)
     port = free_port()
-    with running(app) as provider:
+    with running(cast(FastAPI, overruled)) as provider:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "USAGE_"))}
         environment |= {
             "USAGE_LEDGER_LOCAL": str(folder),
@@ -154,7 +153,7 @@ def stack() -> Iterator[Stack]:
         }
         (folder / "connections").mkdir()
         address = f"http://127.0.0.1:{port}"
-        made = Stack(folder, environment, provider, key, app.state.requests, truths, address)
+        made = Stack(folder, environment, provider, key, app.state.requests, truths, address, overruled)
         try:
             up = made.command("stack", "up")
             assert up.returncode == 0, up.stdout + up.stderr

