@@ -5,7 +5,7 @@ RUN := $(BIN)/usage-ledger
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test check bench fix lock clean
+.PHONY: help environment demo up down test check bench chaos answers mutants fix lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,15 @@ check: $(STAMP) ## Lint, types, data contracts
 	@$(BIN)/mypy
 	@for contract in data_contracts/*.yaml; do $(BIN)/datacontract lint $$contract > /dev/null || exit 1; done
 	@echo "all checks passed"
+
+chaos: $(STAMP) ## Kill, restart and lie at random for ROUNDS rounds, then compare with the truth
+	@$(BIN)/python tests/chaos.py --rounds $(or $(ROUNDS),2000) $(if $(SEED),--seed $(SEED))
+
+answers: $(STAMP) ## Generate and spoil ANSWERS answers; each becomes its sums or a named error
+	@ANSWERS=$(or $(ANSWERS),1000000) SEED=$(SEED) $(BIN)/python -m pytest -q tests/faults/test_generated_answers.py
+
+mutants: $(STAMP) ## Break the product on purpose, a guard at a time: does a test notice?
+	@$(BIN)/python tests/mutants.py
 
 fix: $(STAMP) ## Format, and mend what the linter can
 	@$(BIN)/ruff check --fix .

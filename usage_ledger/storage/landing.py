@@ -124,7 +124,7 @@ def manifest_of(folder: AnyPath) -> Manifest:
     text = read_whole(folder / MANIFEST)
     try:
         manifest = msgspec.json.decode(text, type=Manifest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RawCorrupt(f"{folder / MANIFEST} is damaged ({error})") from error
     unsealed = text.replace(manifest.seal.encode(), UNSEALED.encode()) if manifest.seal else text
     if manifest.seal and hashlib.sha256(unsealed).hexdigest() != manifest.seal:

@@ -57,6 +57,8 @@ def read_table(root: AnyPath, load_id: str, table: str) -> pa.Table:
     data = _read(root, load_id, f"{table}.parquet")
     try:
         return pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+    except MemoryError:
+        raise  # one of Arrow's own too, and nothing is wrong with the file
     except (pa.ArrowException, OSError) as error:
         raise StagedUnusable(f"the staged {table} of load {load_id} is damaged") from error
 
@@ -82,7 +84,7 @@ def read_note(root: AnyPath, load_id: str) -> Staged:
     data = _read(root, load_id, NOTE)
     try:
         return msgspec.json.decode(data, type=Staged)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StagedUnusable(f"the note on the staged load {load_id} is damaged ({error})") from error
 
 
