@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from doomed import DONE, FAILED, HELD, Ended, Errand, Nursery, own_server, restart
-from ledger_laws import Snapshot, row_versions, unexplained
+from ledger_laws import Snapshot, false_successes, row_versions, unexplained
 from restating_provider import DAY, NOTHING, VERSIONS, Account, Faulty, expected, provider
 from sqlalchemy import Engine
 
@@ -123,7 +123,7 @@ class Chaos:
 
     def round(self) -> None:
         """One or two runs, and what happens to them."""
-        self.faulty.share = self.rng.choice((0, 0.05, 0.2))
+        self.faulty.share = self.rng.choice((0, 0.1, 0.3))
         self.restate()
         accounts = self.rng.choices(self.accounts, k=self.rng.choice((1, 1, 2)))
         if self.rng.random() < 0.5:
@@ -140,6 +140,9 @@ class Chaos:
             self.hit_warehouse()
         for pid, _ in running:
             self.judge(self.nursery.wait(pid))
+        wrong = [one for account in self.accounts for one in false_successes(self.query, account)]
+        if wrong:
+            raise Broken("; ".join(wrong[:5]))
 
     def restate(self) -> None:
         """The provider changes its mind about some days; rarely it says that there was nothing."""
@@ -227,6 +230,8 @@ class Chaos:
                 found.append(f"{account.name}: running again changed something, or failed: {again}")
             found += unexplained(self.query, account, self.root)
         self.reader.stop()
+        if self.reader.reads < 10:
+            found.append(f"the reader looked {self.reader.reads} times")
         return found + Snapshot(self.query, self.accounts).differences() + self.reader.wrong
 
     def settle(self, account: Account, *, by_a_person: bool) -> None:

@@ -20,7 +20,7 @@ FAULTS = {
     "/busy/": (503, "SlowDown", "Please reduce your request rate."),
     "/forbidden/": (403, "AccessDenied", "Access Denied"),
 }
-"""What is answered to a request whose key holds this; of `/busy/`, to the first of each verb and key alone."""
+"""What is answered to a request whose key holds this; of `/busy/`, to the first of each verb in a bucket alone."""
 _buckets = itertools.count(1)
 
 
@@ -61,19 +61,22 @@ class ObjectStore:
         return {one["Key"] for one in found}
 
     def _answer(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        asked = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
-        request = (environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        verb, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         for part, (status, code, message) in FAULTS.items():
-            once = part == "/busy/" and request in self.refused
-            if part in asked and not self.healed and not once:
-                self.refused.append(request)
+            over = self.healed or (part == "/busy/" and self._was_refused(verb, path))
+            if part in f"{path}?{environ['QUERY_STRING']}" and not over:
+                self.refused.append((verb, path))
                 environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
                 body = ERROR.format(code, message).encode()
                 headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
                 start(f"{status} {code}", headers)
-                return [] if request[0] == "HEAD" else [body]
+                return [] if verb == "HEAD" else [body]
         answer: Iterable[bytes] = self._app(environ, start)
         return answer
+
+    def _was_refused(self, verb: str, path: str) -> bool:
+        bucket = path.split("/")[1]
+        return any(verb == refused and before.startswith(f"/{bucket}/") for refused, before in self.refused)
 
 
 @contextmanager

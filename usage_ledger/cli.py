@@ -12,7 +12,7 @@ import typer
 
 from usage_ledger import __version__
 from usage_ledger.core.errors import BadWindow, ConfigError, UsageLedgerError
-from usage_ledger.core.redaction import redact
+from usage_ledger.core.redaction import no_memory_dump, redact
 from usage_ledger.local.commands import stack_app
 from usage_ledger.local.stopping import end_when_asked
 
@@ -38,6 +38,7 @@ def options(
 ) -> None:
     from usage_ledger.report import log_to_stderr
 
+    no_memory_dump()
     log_to_stderr(debug=debug)
     context.obj = debug
 

@@ -9,6 +9,7 @@ from asking import ONCE, TIGHT, Asking, Server, http, page
 from provider_site import DAY, FIRST, LAST, USAGE, Site
 
 from usage_ledger.core import errors
+from usage_ledger.http.body import Limits
 
 
 def answered(number: int, rows: int, token: str = "", model: str = "m") -> bytes:
@@ -47,7 +48,8 @@ def test_p2_a_token_that_is_no_text_is_an_error(scripted: Server, token: str) ->
     ("limits", "requests"), [(TIGHT, 5), (replace(TIGHT, pages=1000, all_bytes=2500), 3)], ids=["pages", "bytes"]
 )
 def test_p3_endless_pages_end_at_the_limit_of_pages_or_bytes(scripted: Server, limits: object, requests: int) -> None:
-    """In a real run 10,000 pages or 4 GiB."""
+    """In a real run 10,000 pages or 4 GiB: the catalogue's 256 MiB are fewer than one page may have (H27)."""
+    assert (Limits().pages, Limits().all_bytes) == (10_000, 4 * 2**30)
     asking = Asking(scripted(*(page(f"t{n}", pad="x" * 1000) for n in range(50))), limits=limits)  # type: ignore[arg-type]
     with pytest.raises(errors.TooLarge):
         asking.pages()

@@ -416,7 +416,7 @@ def test_r5_storage_that_does_not_take_it_fails_in_one_sentence_and_the_run_goes
         ran = site.run(reports=usage)
         if error is None:
             assert ran.failures == []
-            assert len(request.getfixturevalue("store").refused) >= 4
+            assert {verb for verb, _ in request.getfixturevalue("store").refused} >= {"PUT", "HEAD", "GET"}
         else:
             assert {type(failure) for failure in ran.failures} == {error}
             failure = ran.failures[0]
@@ -520,6 +520,7 @@ def test_r7_parquet_that_is_cut_empty_or_of_another_schema_is_refused_and_made_a
         (path.unlink, "has no usage_daily.parquet"),
         (note.unlink, "has no staged.json"),
         (lambda: note.write_bytes(noted[:-5]), "note .* is damaged"),
+        (lambda: note.write_bytes(noted.replace(b"usage_daily", b"usage_\xe7aily")), "note .* is damaged"),
     ]
     for damage, told in damages:
         damage()

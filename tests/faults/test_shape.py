@@ -1,14 +1,21 @@
 """Faults of shape and meaning: what is new is kept and told, what is broken stops the window with its place."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 from fireworks_answers import bounds, serverless, usage
 from provider_site import COST, FIRST, LAST, USAGE, Query, Site
+from sqlalchemy import Engine
 
 from usage_ledger.core import errors
+from usage_ledger.core.model import Provider
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.rebuild import rebuild
+from usage_ledger.providers import PROVIDERS
+from usage_ledger.providers.fireworks import FIREWORKS
 
 Json = dict[str, Any]
 
@@ -119,6 +126,35 @@ def test_s8_a_renamed_field_or_array_fails_and_raw_keeps_the_answer(site: Site, 
     assert "raw pages are kept" in str(failure)
     assert ledger(site, "usage_date, input_tokens") == [(FIRST, 7)]
     assert any(event[0] == "transform_failed" for event in site.events())
+
+
+def test_what_a_rename_stopped_is_loaded_from_raw_once_the_declaration_is_corrected(
+    site: Site, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is asked for again."""
+    connection = Connection(id=site.name, provider="fireworks", account=site.name, reports=("usage",))
+    assert run(site, serverless(FIRST)) is None
+    renamed = usage(serverless(FIRST, "9")).replace(b'"promptTokens"', b'"inputTokens"')
+    site.provider.answers[USAGE] = (200, renamed)
+    assert isinstance(site.run(reports=("usage",)).failures[0], errors.MissingField)
+    asked = len(site.provider.requests)
+    monkeypatch.setitem(PROVIDERS, "fireworks", corrected())
+    ran = rebuild(connection, None, engine=engine, root=site.root)
+    assert [type(error) for error in ran.failures] == [errors.MissingField]  # the page with the old name
+    assert ledger(site, "usage_date, input_tokens") == [(FIRST, 9)]
+    assert len(site.provider.requests) == asked
+
+
+def corrected() -> Provider:
+    """Fireworks' declaration with the field's new name."""
+    report = FIREWORKS.report("usage")
+    first, *others = report.row_sets
+    meters = tuple(
+        replace(meter, path="inputTokens") if meter.path == "promptTokens" else meter for meter in first.meters
+    )
+    row_set = replace(first, meters=meters, balances=())
+    changed = replace(report, row_sets=(row_set, *others))
+    return replace(FIREWORKS, reports=tuple(changed if one is report else one for one in FIREWORKS.reports))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import importlib
 import io
 import json
 import logging
@@ -50,27 +51,41 @@ def test_x2_commands_and_templates_are_no_ids(hostile: str) -> None:
             connection_from("acme", good | {key: hostile or "''"}, "x.yaml")
 
 
+WIRE = ("httpx", "httpcore", "httpcore.http11", "httpcore.http2", "hpack", "urllib3")
+
+
 @pytest.fixture
 def everything_at_debug() -> Iterator[io.StringIO]:
     """What all loggers print at DEBUG, without a filter of ours on their handlers."""
     printed = io.StringIO()
     handler = logging.StreamHandler(printed)
-    root, level = logging.getLogger(), logging.getLogger().level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
+    loggers = [logging.getLogger(name) for name in (None, *WIRE)]
+    levels = [logger.level for logger in loggers]
+    loggers[0].addHandler(handler)
+    loggers[0].setLevel(logging.DEBUG)
     yield printed
-    root.removeHandler(handler)
-    root.setLevel(level)
+    loggers[0].removeHandler(handler)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
-@pytest.mark.parametrize("names", [[], ["httpx", "httpcore", "hpack", "urllib3", "botocore"]])
+@pytest.mark.parametrize("turned_up", ["root alone", "before", "after"])
 def test_x6_wire_level_logs_show_no_key_at_debug(
-    scripted: Server, everything_at_debug: io.StringIO, names: list[str]
+    scripted: Server, everything_at_debug: io.StringIO, turned_up: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever turns a library's logger to DEBUG before a client is made is turned down again."""
-    for name in names:
-        logging.getLogger(name).setLevel(logging.DEBUG)
-    Asking(scripted(http(json.dumps({"key": KEY})))).ask()
+    """A library's logger that somebody turns to DEBUG, before or after a client is made, still prints no header."""
+    for known in (sys.modules, logging.root.manager.loggerDict):  # as in a process that has not spoken HTTP/2 yet
+        for name in [name for name in known if name.partition(".")[0] == "hpack"]:
+            monkeypatch.delitem(known, name)
+    if turned_up == "before":
+        for name in WIRE:
+            logging.getLogger(name).setLevel(logging.DEBUG)
+    asking = Asking(scripted(http("{}", "200 OK", JSON, f"X-Echo: Bearer {KEY}")))
+    if turned_up == "after":
+        for name in WIRE:
+            logging.getLogger(name).setLevel(logging.DEBUG)
+    asking.ask()
+    importlib.import_module("hpack").Encoder().encode([("authorization", f"Bearer {KEY}")])  # what HTTP/2 does with our headers
     logging.getLogger("usage_ledger").debug("this logger is at debug")
     assert "this logger is at debug" in everything_at_debug.getvalue()
     assert hits(everything_at_debug.getvalue().encode(), KEY) == []

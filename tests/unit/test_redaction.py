@@ -133,9 +133,3 @@ def test_log_records_are_blanked_with_arguments_and_traceback() -> None:
     assert PLAIN not in shown
     assert shown.startswith(f"got {MASK} and 7")
     assert f"ValueError: it holds {MASK}" in shown
-
-
-def test_wire_loggers_do_not_print_headers() -> None:
-    logging.getLogger("httpcore").setLevel(logging.DEBUG)
-    redaction.quiet_libraries()
-    assert not logging.getLogger("httpcore").isEnabledFor(logging.DEBUG)

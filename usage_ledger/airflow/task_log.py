@@ -5,18 +5,17 @@ beginning, or what a library prints, never gets that far.
 """
 
 import logging
-import resource
 from collections.abc import MutableMapping
 from typing import Any
 
-from usage_ledger.core.redaction import RedactingFilter, quiet_libraries, redact
+from usage_ledger.core.redaction import RedactingFilter, no_memory_dump, quiet_libraries, redact
 
 
 def redact_task_log() -> None:
     """From now on this process writes no protected secret to its log, and leaves no memory behind when it crashes."""
     import structlog
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    no_memory_dump()
     quiet_libraries()
     processors = structlog.get_config()["processors"]  # the list itself: loggers that were made before share it
     if redacted not in processors:

@@ -10,12 +10,14 @@ import base64
 import json
 import logging
 import re
-from collections.abc import Iterable
+import resource
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 SHORTEST = 5
 """Shorter secrets are not masked: they would blank out ordinary words. Airflow has the same limit."""
+WIRE_LEVEL = ("httpx", "httpcore", "hpack", "hpack.hpack", "hpack.table", "h2", "urllib3", "botocore", "aiobotocore")
+"""Loggers that show what goes over the wire. HTTP/2's header tables make theirs with the first request."""
 SHORTEST_CUT = 12
 """A cut-off key is masked down to this many leading characters."""
 
@@ -75,12 +77,23 @@ class RedactingFilter(logging.Filter):
         return True
 
 
-def quiet_libraries(names: Iterable[str] = ("httpx", "httpcore", "hpack", "h2", "urllib3", "botocore")) -> None:
-    """Keep wire-level loggers at INFO or above: at DEBUG they print headers."""
-    for name in names:
+def quiet_libraries() -> None:
+    """Keep wire-level loggers above DEBUG, where they print headers, also when a level is set later."""
+    known = [name for name in list(logging.root.manager.loggerDict) if name.partition(".")[0] in WIRE_LEVEL]
+    for name in {*WIRE_LEVEL, *known}:
         logger = logging.getLogger(name)
-        if logger.level < logging.WARNING:
+        if "." not in name and logger.level < logging.WARNING:
             logger.setLevel(logging.WARNING)
+        logger.addFilter(_above_debug)
+
+
+def _above_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
+
+
+def no_memory_dump() -> None:
+    """This process, and those it starts, leave no memory on disk when they crash."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _encodings(secret: str) -> set[str]:

@@ -2,11 +2,21 @@
 
 import os
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from usage_ledger.core.errors import HostRefused
 from usage_ledger.core.model import Provider
+
+TRANSLATED = ip_network("64:ff9b::/96")
+"""Where a network of version six alone reaches version four: the last four bytes are the address meant."""
+METADATA = frozenset(
+    map(
+        ip_address,
+        ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"),
+    )
+)
+"""Where clouds serve credentials beside the link-local addresses: Amazon, Google, Alibaba, Oracle, Azure."""
 
 
 def base_url(provider: Provider, host: str | None) -> str:
@@ -49,16 +59,25 @@ def permitted(name: str, port: int, address: str) -> bool:
     """Whether a host may be spoken to at this address of its.
 
     A provider's own host is on the public internet; what the deployment opted in may be on a private network as well,
-    but never be a link-local one, where clouds serve their credentials. Loopback is for names that say so.
+    but never be where clouds serve their credentials. Loopback is for names that say so.
     """
-    ip = ip_address(address.split("%")[0])
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    ip = _meant(address)
     if is_loopback(name) or ip.is_loopback:
         return is_loopback(name) and ip.is_loopback
-    if ip.is_unspecified or ip.is_multicast or ip.is_link_local:
+    if ip.is_unspecified or ip.is_multicast or ip.is_link_local or ip.is_reserved or ip in METADATA:
         return False
-    return ip.is_global or bool({f"{name}:{port}", f"[{name}]:{port}"} & allowed_hosts())
+    public = ip.is_global and not (isinstance(ip, IPv6Address) and ip.is_site_local)
+    return public or bool({f"{name}:{port}", f"[{name}]:{port}"} & allowed_hosts())
+
+
+def _meant(address: str) -> IPv4Address | IPv6Address:
+    """The address that a packet would come to: of version four when one is written inside of one of version six."""
+    ip = ip_address(address.split("%")[0])
+    if not isinstance(ip, IPv6Address):
+        return ip
+    if ip in TRANSLATED:
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
 
 
 def is_loopback(name: str) -> bool:

@@ -74,7 +74,7 @@ class _Backend(httpcore.NetworkBackend):
         for address in others:
             try:
                 return self._connected(address, port, timeout, local_address, socket_options)
-            except httpcore.ConnectError:
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue  # a host may be told with an address of a family that this machine has no way to
         return self._connected(last, port, timeout, local_address, socket_options)
 
@@ -106,6 +106,7 @@ def trusted() -> ssl.SSLContext:
     """
     context = httpx.create_ssl_context(trust_env=False)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False  # a name counts where names belong, not in a certificate's title
     told = os.environ.get(CA_FILE, "")
     if told:
         try:

@@ -115,7 +115,16 @@ def exists(path: AnyPath) -> bool:
 def entries(folder: AnyPath) -> list[AnyPath]:
     """What lies in the folder, in order; nothing where there is none. Raises `StorageRefused`, `StorageDown`."""
     with told("read"):
-        return sorted(folder.iterdir(), key=str) if folder.exists() else []
+        found = sorted(folder.iterdir(), key=str) if folder.exists() else []
+    for path in found:
+        _refuse_link(path)
+    return found
+
+
+def names(folder: AnyPath) -> set[str]:
+    """How the things in the folder are called. Raises `StorageRefused`, `StorageDown`."""
+    with told("read"):
+        return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
 def files_below(folder: AnyPath, depth: int) -> list[AnyPath]:

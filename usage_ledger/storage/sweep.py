@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from usage_ledger.storage.files import AnyPath, below, entries, files_below, forget_listings, remove, written_at
+from usage_ledger.storage.files import AnyPath, below, entries, files_below, forget_listings, names, remove, written_at
 from usage_ledger.storage.landing import MANIFEST, connection_key
 from usage_ledger.storage.staged import FOLDER, NOTE
 
@@ -22,8 +22,7 @@ def sweep(root: AnyPath, provider: str, connection_id: str, report: str, *, now:
     for path in files_below(below(root, provider, connection_key(connection_id), report), depth=3):
         loads.setdefault(str(path).rstrip("/").split("/")[-2], []).append(path)
     orphans = [files for files in loads.values() if MANIFEST not in {path.name for path in files}]
-    names = {path.name for path in entries(below(root, FOLDER))} & loads.keys()
-    staged = [entries(below(root, FOLDER, name)) for name in sorted(names)]
+    staged = [entries(below(root, FOLDER, load_id)) for load_id in names(below(root, FOLDER)) & loads.keys()]
     swept = sum(_removed(files, now) for files in (*orphans, *staged))
     forget_listings(root)
     return swept
