@@ -7,7 +7,6 @@ import socket
 import struct
 import time
 import tracemalloc
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,6 +32,9 @@ from usage_ledger.pipeline.extract import land
 NOW = datetime(2026, 9, 14, 12, tzinfo=UTC)
 THEN = format_datetime(NOW + timedelta(seconds=90), usegmt=True)
 LATER = format_datetime(NOW + timedelta(seconds=30), usegmt=True)
+BOMB = gzip.compress(bytes(64 * 2**20))
+"""64 KB that would become a thousand times as much."""
+TWICE = gzip.compress(gzip.compress(b"{}"))
 
 
 def test_h1_a_wait_that_the_provider_names_is_kept_with_at_most_a_tenth_more(scripted: Server) -> None:
@@ -407,7 +409,7 @@ def test_h24_an_answer_that_drips_ends_at_the_total_deadline(scripted: Server, r
     started = time.monotonic()
     with pytest.raises(errors.TryAgain):
         asking.ask()
-    assert 0.3 < time.monotonic() - started < 1.5
+    assert 0.3 < time.monotonic() - started < 2.5
 
 
 def test_h25_silence_ends_at_the_read_timeout_and_is_asked_again(scripted: Server) -> None:
@@ -449,38 +451,49 @@ def test_h26_what_is_no_sane_http_ends_at_once_and_what_only_drips_at_the_deadli
     started = time.monotonic()
     with remembering_less_than(20), pytest.raises(error):
         asking.ask()
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 2.5
     assert len(asking.server.requests) == 1
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "limits", "error"),
     [
-        http(gzip.compress(b" " * 30 * 2**20), "200 OK", JSON, GZIP),
-        http(gzip.compress(json.dumps(["x" * 40] * 50_000).encode(), 1), "200 OK", JSON, GZIP),
-        bare(gzip.compress(b'"' + b"0" * 4 * 2**20 + b'"'), GZIP),
-        http(gzip.compress(gzip.compress(b"{}")), "200 OK", JSON, "Content-Encoding: gzip, gzip"),
-        http(gzip.compress(gzip.compress(b"{}")), "200 OK", JSON, "Content-Encoding: gzip, gzip, br"),
-        http(b"{}", "200 OK", JSON, "Content-Encoding: br"),
+        (http(BOMB, "200 OK", JSON, GZIP), Limits(), errors.TooLarge),
+        (http(BOMB, "200 OK", JSON, GZIP), replace(Limits(), inflation=10**6, decoded_bytes=2**24), errors.TooLarge),
+        (
+            http(gzip.compress(json.dumps(["x" * 40] * 50_000).encode(), 1), "200 OK", JSON, GZIP),
+            TIGHT,
+            errors.TooLarge,
+        ),
+        (bare(gzip.compress(b'"' + b"0" * 4 * 2**20 + b'"'), GZIP), TIGHT, errors.TooLarge),
+        (http(TWICE, "200 OK", JSON, "Content-Encoding: gzip, gzip"), TIGHT, errors.TooLarge),
+        (http(TWICE, "200 OK", JSON, "Content-Encoding: gzip, gzip, br"), TIGHT, errors.TooLarge),
+        (http(b"{}", "200 OK", JSON, "Content-Encoding: br"), TIGHT, errors.TooLarge),
+        (http(TWICE, "200 OK", JSON, GZIP), TIGHT, errors.BadJson),
     ],
-    ids=["bomb", "ratio", "bomb without length", "twice packed", "nested", "br"],
+    ids=[
+        "bomb",
+        "bomb to the cap",
+        "ratio",
+        "without length",
+        "two codings",
+        "three codings",
+        "br",
+        "packed in packed",
+    ],
 )
-def test_h27_a_bomb_stops_at_the_cap_and_one_coding_alone_is_read(scripted: Server, reply: bytes) -> None:
+def test_h27_a_bomb_stops_at_the_cap_and_one_coding_alone_is_read(
+    scripted: Server, reply: bytes, limits: Limits, error: type[Exception]
+) -> None:
     """In a real run 200 bytes for one, and 1 GiB: the catalogue's 256 MiB would refuse a month of a million rows, which
-    has 566 MB. Of a quine, which unpacks to itself for ever, one layer is taken off: that is no JSON."""
-    asking = Asking(scripted(reply))
-    started = time.monotonic()
-    with pytest.raises(errors.TooLarge):
-        asking.ask()
-    assert len(asking.server.requests) == 1
-    assert time.monotonic() - started < 2
-    with pytest.raises(errors.BadJson):
-        Asking(scripted(http(gzip.compress(gzip.compress(b"{}")), "200 OK", JSON, GZIP))).ask()
+    has 566 MB. Of a quine, which unpacks to itself for ever, one layer is taken off, and that is no JSON."""
     assert (Limits().inflation, Limits().decoded_bytes) == (200, 2**30)
-    packer = zlib.compressobj(wbits=31)
-    bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(512)) + packer.flush()
-    with remembering_less_than(64), pytest.raises(errors.TooLarge):
-        Asking(scripted(http(bomb, "200 OK", JSON, GZIP)), limits=Limits()).ask()
+    asking = Asking(scripted(reply), limits=limits)
+    started = time.monotonic()
+    with remembering_less_than(48), pytest.raises(error):
+        asking.ask()
+    assert len(asking.server.requests) == (2 if error is errors.BadJson else 1)
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,7 @@ def test_c3_eight_writers_of_one_window_never_fail_and_the_newest_answer_stands(
     """200 rounds in the ordinary run; ROUNDS in the environment says how many else."""
     assert battle.errors == []
     assert len(battle.states) == WRITERS * ROUNDS
-    assert set(battle.states) == {"loaded", "superseded"}
+    assert set(battle.states) <= {"loaded", "superseded"}
     newest = WRITERS * ROUNDS
     assert battle.final == {(day, newest) for day in (D1, D2)}
     assert battle.days == [(T0 + timedelta(seconds=newest), "loaded")]

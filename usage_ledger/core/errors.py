@@ -76,10 +76,7 @@ class NoConnection(PersonMustAct):
 class CannotDecrypt(PersonMustAct):
     """A stored key cannot be read with Airflow's Fernet key: that was changed, or is another installation's."""
 
-    remedy = (
-        "restore [core] fernet_key, the old one behind the new one and a comma, or store the key again with "
-        "`usage-ledger connect`"
-    )
+    remedy = "list the old [core] fernet_key after the new one and a comma, or store the key by `usage-ledger connect`"
 
 
 class BadWindow(PersonMustAct):
@@ -345,7 +342,4 @@ class Vanished(Hold):
 class TotalsMismatch(Hold):
     """The rows do not add up to the provider's own total."""
 
-    remedy = (
-        "compare with the provider's console; held dates wait until a second fetch an hour or more later says the "
-        "same, or `usage-ledger release` does"
-    )
+    remedy = "compare with the provider's console; a second fetch an hour later or `usage-ledger release` lets it in"
