@@ -4,7 +4,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from usage_ledger.core.windows import Window
-from usage_ledger.storage.landing import Landing, Manifest, landed_manifests, landed_pages, load_folder, manifest_of
+from usage_ledger.storage.landing import (
+    MANIFEST,
+    Landing,
+    Manifest,
+    landed_manifests,
+    landed_pages,
+    load_folder,
+    manifest_of,
+)
 from usage_ledger.storage.staged import Staged, StagedTable, write_note, write_table
 from usage_ledger.storage.sweep import KEPT, sweep
 from usage_ledger.warehouse.contracts import arrow_schema
@@ -68,3 +76,15 @@ def check_sweep(root: Any) -> None:
     assert counted(root) == {"good": [BODY]}
     assert manifest_of(load_folder(root, uri)).load_id == "good"
     assert sweep(root, "fireworks", "acme", "usage", now=written + timedelta(days=100)) == 0
+
+
+def check_late_manifest(root: Any) -> None:
+    """A manifest that another process wrote since this one listed the folder keeps it."""
+    import boto3
+
+    folder = begun(root, "late").folder
+    assert len(list(folder.rglob("*"))) == len(list(folder.iterdir())) == 1
+    bucket, _, key = f"{folder}/{MANIFEST}".removeprefix("s3://").partition("/")
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
+    assert sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + 2 * KEPT) == 0
+    assert len([name for name in files(root) if "/late/" in name]) == 2

@@ -68,6 +68,18 @@ class Stack:
             check=False,
         )
 
+    def processes(self) -> dict[int, str]:
+        """The command line of every process of this stack, by its id: those that were started with its folder."""
+        found, marker = {}, str(self.folder).encode()
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (path / "cmdline").read_bytes()
+                if line and (marker in line or marker in (path / "environ").read_bytes()):
+                    found[int(path.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+        return found
+
     def api(self) -> httpx.Client:
         login = {"username": "admin", "password": "admin"}
         token = httpx.post(f"{self.address}/auth/token", json=login, trust_env=False).json()["access_token"]
@@ -150,8 +162,11 @@ def local_stack() -> Iterator[Stack]:
             "USAGE_LEDGER_SANDBOX_PORT": str(free_port()),
             "USAGE_LEDGER_ALLOWED_HOSTS": provider.removeprefix("http://"),
             "USAGE_LEDGER_RETRY_SCALE": "0.02",
+            "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "httpx=DEBUG httpcore=DEBUG hpack=DEBUG urllib3=DEBUG",
+            "TMPDIR": str(folder / "tmp"),
         }
-        (folder / "connections").mkdir()
+        for name in ("connections", "tmp"):
+            (folder / name).mkdir()
         address = f"http://127.0.0.1:{port}"
         made = Stack(folder, environment, provider, key, app.state.requests, truths, address, overruled)
         try:
@@ -165,17 +180,7 @@ def local_stack() -> Iterator[Stack]:
             yield made
         finally:
             down = made.command("stack", "down")
-            left = [line for line in _processes() if str(folder) in line]
+            left = made.processes()
             shutil.rmtree(folder, ignore_errors=True)
             assert down.returncode == 0, down.stderr
-            assert left == [], left
-
-
-def _processes() -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            continue
-    return found
+            assert left == {}, left

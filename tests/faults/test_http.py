@@ -399,13 +399,14 @@ def test_h23_a_compressed_body_is_read_to_its_end_or_not_at_all(site: Site, scri
     [
         drip(f"HTTP/1.1 200 OK\r\n{JSON}\r\nContent-Length: 100000\r\n\r\n".encode(), b" "),
         drip(f"HTTP/1.1 200 OK\r\n{JSON}\r\n{GZIP}\r\n\r\n".encode() + gzip.compress(b"{}")[:10], b"\0\0\0\xff\xff"),
+        drip(f"HTTP/1.1 200 OK\r\n{JSON}\r\nContent-Length: 100000\r\n\r\n ".encode(), b""),
     ],
-    ids=["plain", "gzip"],
+    ids=["plain", "gzip", "then silence"],
 )
 def test_h24_an_answer_that_drips_ends_at_the_total_deadline(scripted: Server, reply: Any) -> None:
     """In a real run three minutes."""
     assert Limits().total_seconds == 180
-    asking = Asking(scripted(reply), retries=ONCE)
+    asking = Asking(scripted(reply), limits=replace(TIGHT, read_seconds=60), retries=ONCE)
     started = time.monotonic()
     with pytest.raises(errors.TryAgain):
         asking.ask()
@@ -415,9 +416,11 @@ def test_h24_an_answer_that_drips_ends_at_the_total_deadline(scripted: Server, r
 def test_h25_silence_ends_at_the_read_timeout_and_is_asked_again(scripted: Server) -> None:
     """In a real run a minute."""
     assert Limits().read_seconds == 60
-    server = scripted(lambda _connection: time.sleep(0.4), http(WHOLE))
-    asking = Asking(server, limits=replace(TIGHT, read_seconds=0.15))
+    server = scripted(lambda _connection: time.sleep(2), http(WHOLE))
+    asking = Asking(server, limits=replace(TIGHT, read_seconds=0.15, total_seconds=60))
+    started = time.monotonic()
     assert asking.ask() == WHOLE
+    assert time.monotonic() - started < 1.5
     assert len(server.requests) == 2
 
 

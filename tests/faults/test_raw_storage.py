@@ -30,7 +30,7 @@ import pytest
 from landed_by_hand import Account, sent
 from object_store import ObjectStore, object_store, with_airflow
 from provider_site import COST, DAY, FIRST, KEY, LAST, USAGE, Site
-from raw_pages import BODY, WINDOW, begun, check_sweep, committed, counted, files
+from raw_pages import BODY, WINDOW, begun, check_late_manifest, check_sweep, committed, counted, files
 from small_disk import seen_by, small_disk
 from sqlalchemy import Engine
 from staged_loads import T0
@@ -173,8 +173,9 @@ def cutting(store: ObjectStore, after: int) -> Iterator[str]:
 SWEPT = """
 import sys
 from airflow.sdk import ObjectStoragePath
-from raw_pages import check_sweep
-check_sweep(ObjectStoragePath(sys.argv[1]))
+from raw_pages import check_late_manifest, check_sweep
+check_sweep(ObjectStoragePath(f"{sys.argv[1]}/raw"))
+check_late_manifest(ObjectStoragePath(f"{sys.argv[1]}/late"))
 print("all checked")
 """
 
@@ -193,8 +194,9 @@ def test_r2_pages_without_a_manifest_are_not_used_and_go_after_seven_days(
     bucket = request.getfixturevalue("store").bucket()
     if kind == "s3":
         check_sweep(bucket_path(bucket, "raw"))
+        check_late_manifest(bucket_path(bucket, "late"))
     else:
-        assert "all checked" in with_airflow(tmp_path, SWEPT, f"s3://{bucket}/raw")
+        assert "all checked" in with_airflow(tmp_path, SWEPT, f"s3://{bucket}")
 
 
 def check_sweep_of_a_run(site: Site) -> None:

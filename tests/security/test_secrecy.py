@@ -85,7 +85,9 @@ def test_x6_wire_level_logs_show_no_key_at_debug(
         for name in WIRE:
             logging.getLogger(name).setLevel(logging.DEBUG)
     asking.ask()
-    importlib.import_module("hpack").Encoder().encode([("authorization", f"Bearer {KEY}")])  # what HTTP/2 does with our headers
+    importlib.import_module("hpack").Encoder().encode(
+        [("authorization", f"Bearer {KEY}")]
+    )  # what HTTP/2 does with our headers
     logging.getLogger("usage_ledger").debug("this logger is at debug")
     assert "this logger is at debug" in everything_at_debug.getvalue()
     assert hits(everything_at_debug.getvalue().encode(), KEY) == []

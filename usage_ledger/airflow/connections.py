@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from sqlalchemy import URL
 
 from usage_ledger.core import redaction
-from usage_ledger.core.errors import CannotDecrypt, ConfigError, NoConnection
+from usage_ledger.core.errors import CannotDecrypt, ConfigError, NoConnection, Unreachable
 from usage_ledger.core.project import local_folder
 from usage_ledger.warehouse.engine import engine_url
 
@@ -131,9 +131,33 @@ def _from_task(connection_id: str) -> Stored | None:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        return decrypted(Connection.get(connection_id))
+        return _stored(Connection.get(connection_id))
     except AirflowNotFoundException:
+        _require_absence(connection_id)
         return None
+
+
+def _require_absence(connection_id: str) -> None:
+    """Raises `Unreachable` unless Airflow's API server says that there is no such connection.
+
+    The SDK says "not found" of every connection that it got no answer about. Believed, that would end a task for good
+    while the API server restarts, and send its rows to another warehouse than the one that is named.
+    """
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
+
+    try:
+        answer = task_runner.SUPERVISOR_COMMS.send(GetConnection(conn_id=connection_id))
+    except AirflowRuntimeError as error:
+        answer = error.error
+    if not isinstance(answer, ErrorResponse) or answer.error != ErrorType.CONNECTION_NOT_FOUND:
+        raise Unreachable(
+            "Airflow's API server did not tell the stored connection",
+            connection=connection_id,
+            next_step="a task tries again by itself; if it lasts, see the API server's log, and `usage-ledger check`, "
+            "which says whether the stored key can be decrypted",
+        )
 
 
 def _from_airflow(connection_id: str) -> Stored | None:
@@ -143,29 +167,40 @@ def _from_airflow(connection_id: str) -> Stored | None:
     quiet_airflow()
     from airflow.exceptions import AirflowNotFoundException
     from airflow.models.connection import Connection
+
+    try:
+        return _stored(Connection.get_connection_from_secrets(connection_id))
+    except AirflowNotFoundException:
+        if _is_in_metadata(connection_id):
+            raise CannotDecrypt("the stored key cannot be decrypted", connection=connection_id) from None
+        return None
+
+
+def _is_in_metadata(connection_id: str) -> bool:
+    """Whether there is such a connection after all: Airflow says "not found" of one that it failed to read, too.
+
+    Raises `ConfigError` when the metadata database does not answer.
+    """
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return decrypted(Connection.get_connection_from_secrets(connection_id))
-    except AirflowNotFoundException:
-        return None
+        with create_session() as session:
+            found = session.scalar(select(Connection.id).where(Connection.conn_id == connection_id))
     except SQLAlchemyError as error:
         raise ConfigError(
             f"Airflow's metadata database does not answer ({type(error).__name__})",
             next_step="start it, as with `make up`",
         ) from None
+    return found is not None
 
 
-def decrypted(found: Any) -> Stored:
-    """One of Airflow's connections with its password. Raises `CannotDecrypt`."""
-    from cryptography.fernet import InvalidToken
-
-    try:
-        return Stored(
-            found.conn_type, found.host, found.login, found.password, found.port, found.schema, dict(found.extra_dejson)
-        )
-    except InvalidToken:
-        raise CannotDecrypt("the stored key cannot be decrypted", connection=found.conn_id) from None
+def _stored(found: Any) -> Stored:
+    return Stored(
+        found.conn_type, found.host, found.login, found.password, found.port, found.schema, dict(found.extra_dejson)
+    )
 
 
 def airflow_is_set_up() -> bool:

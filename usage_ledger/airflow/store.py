@@ -11,11 +11,12 @@ def store_connection(connection_id: str, provider: Provider, *, key: str, accoun
     require_encryption(connection_id)
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
-    from sqlalchemy import select
+    from sqlalchemy import delete
 
     with create_session() as session:
-        found = session.scalar(select(Connection).where(Connection.conn_id == connection_id))
-        stored = found or Connection(conn_id=connection_id)
+        # Not read first: one that another Fernet key encrypted cannot be, and is to be replaced nevertheless.
+        session.execute(delete(Connection).where(Connection.conn_id == connection_id))
+        stored = Connection(conn_id=connection_id)
         stored.conn_type = provider.name
         stored.host = host
         stored.description = f"{provider.title} account {account}"

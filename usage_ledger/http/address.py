@@ -12,8 +12,7 @@ TRANSLATED = ip_network("64:ff9b::/96")
 """Where a network of version six alone reaches version four: the last four bytes are the address meant."""
 METADATA = frozenset(
     map(
-        ip_address,
-        ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"),
+        ip_address, ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16")
     )
 )
 """Where clouds serve credentials beside the link-local addresses: Amazon, Google, Alibaba, Oracle, Azure."""
