@@ -52,7 +52,7 @@ class Errand:
     spare_memory: int = 0
     """Bytes of address space that the child may take beyond what it has."""
     expectations: bool = True
-    """Without Great Expectations, which takes nine tenths of a small run and touches neither files nor warehouse."""
+    """False: without Great Expectations, nine tenths of a small run's time, which touches no file and no warehouse."""
     polite: bool = False
     """The child ends itself tidily on SIGTERM, as the command does."""
 

@@ -9,9 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import ConnectionResult, DagRunStateResult, ErrorResponse
 from airflow.timetables.base import DataInterval, TimeRestriction
 from provider_site import DAY, NOW, Query, Site
 from sqlalchemy import Engine
@@ -19,7 +23,7 @@ from stack import Stack, wait_until
 from staged_loads import T0, Desk, used
 
 from usage_ledger.airflow import tasks
-from usage_ledger.airflow.connections import provider_credential
+from usage_ledger.airflow.connections import find, provider_credential
 from usage_ledger.airflow.dag import broken_connections, build_dags
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.core import errors
@@ -48,13 +52,19 @@ def registry(folder: Path, count: int) -> Path:
 
 
 PARSE = """
-import airflow.sdk, socket, sys, json, runpy
-def refuse(*a, **k): raise SystemExit('a socket was opened while parsing')
-socket.socket.connect = refuse
+import airflow.sdk, sys, json, runpy
+asked, read = [], []
+def watch(event, arguments):
+    if event.startswith(('socket.', 'sqlite3.', 'subprocess.', 'os.exec', 'os.posix_spawn', 'os.fork')):
+        asked.append(event)
+    elif event == 'open' and str(arguments[0]).endswith('.yaml'):
+        read.append(str(arguments[0]).rsplit('/', 1)[-1])
 before = set(sys.modules)
+sys.addaudithook(watch)
 names = runpy.run_path(sys.argv[1])
-added = {m.split('.')[0] for m in set(sys.modules) - before}
-print(json.dumps([sorted(n for n in names if n.startswith('usage_')), sorted(added)]))
+dags = sorted(name for name in names if name.startswith('usage_'))
+added = {name.split('.')[0] for name in set(sys.modules) - before}
+print(json.dumps([dags, sorted(added), asked, sorted(read)]))
 """
 
 
@@ -62,7 +72,10 @@ print(json.dumps([sorted(n for n in names if n.startswith('usage_')), sorted(add
 def test_a1_a_parse_asks_nobody_loads_nothing_heavy_and_a_worker_builds_its_dag_alone(
     tmp_path: Path, running: str
 ) -> None:
-    """How long it takes is measured by a benchmark, not here."""
+    """No socket, no database, no program, and of the connections' files none but its own.
+
+    How long it takes is measured by a benchmark, not here.
+    """
     environment = os.environ | {"USAGE_LEDGER_CONNECTIONS": str(registry(tmp_path, 60))}
     if running:
         environment |= {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": running, "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "extract"}
@@ -74,8 +87,10 @@ def test_a1_a_parse_asks_nobody_loads_nothing_heavy_and_a_worker_builds_its_dag_
         check=True,
         timeout=120,
     )
-    dags, added = json.loads(done.stdout.splitlines()[-1])
+    dags, added, asked, read = json.loads(done.stdout.splitlines()[-1])
     assert dags == ([running] if running else [f"usage_c{number:05d}" for number in range(60)])
+    assert asked == []
+    assert [f"usage_{name.removesuffix('.yaml')}" for name in read] == dags
     assert not {"pandas", "pyarrow", "great_expectations", "msgspec", "psycopg2", "zstandard"} & set(added)
 
 
@@ -118,6 +133,58 @@ def test_a4_a_deleted_connection_fails_by_name_and_a_new_key_holds_from_the_next
         with pytest.raises(errors.NoConnection, match="usage-ledger connect"):
             provider_credential("acme_prod", "acme")
         monkeypatch.setenv("AIRFLOW_CONN_ACME_PROD", "")
+
+
+class Supervisor:
+    """Answers what a task asks of Airflow, one answer after the other; a name of an error is one."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers, self.asked = list(answers), []
+
+    def send(self, message: Any) -> Any:
+        self.asked.append(type(message).__name__)
+        answer = self.answers.pop(0)
+        if isinstance(answer, ErrorType):
+            raise AirflowRuntimeError(ErrorResponse(error=answer, detail={}))
+        return answer
+
+
+KEPT = ConnectionResult(
+    conn_id="acme_prod",
+    conn_type="fireworks",
+    password="fw_kept-by-airflow",
+    **dict.fromkeys(("host", "schema", "login", "port", "extra")),
+)
+ABSENT = ErrorResponse(error=ErrorType.CONNECTION_NOT_FOUND, detail={})
+RUNS = DagRunStateResult(state="running")
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ((KEPT,), "fw_kept-by-airflow"),
+        ((ABSENT, RUNS, ABSENT), None),
+        ((ABSENT, RUNS, KEPT), "fw_kept-by-airflow"),
+        ((ErrorType.API_SERVER_ERROR, RUNS, KEPT), "fw_kept-by-airflow"),
+        ((ErrorType.API_SERVER_ERROR, ErrorType.API_SERVER_ERROR), errors.Unreachable),
+        ((ABSENT, ErrorType.API_SERVER_ERROR), errors.Unreachable),
+    ],
+)
+def test_a_task_that_gets_no_answer_about_a_connection_does_not_take_it_for_absent(
+    monkeypatch: pytest.MonkeyPatch, answers: tuple[object, ...], expected: Any
+) -> None:
+    """While the API server or its database restarts; else a task would end for good, or use another warehouse."""
+    supervisor = Supervisor(*answers)
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    context = {"dag_run": SimpleNamespace(dag_id="d", run_id="r"), "ti": task_runner.RuntimeTaskInstance}
+    monkeypatch.setattr("airflow.sdk.get_current_context", lambda: context)
+    if expected is errors.Unreachable:
+        with pytest.raises(errors.Unreachable, match="API server"):
+            find("acme_prod")
+    else:
+        found = find("acme_prod")
+        assert (found and found.password) == expected
+    assert supervisor.answers == []
 
 
 def test_a5_after_thirty_days_down_one_run_fills_them_in_one_window() -> None:

@@ -236,7 +236,7 @@ def check_sweep_of_a_run(site: Site) -> None:
 def test_r3_damaged_raw_storage_is_never_transformed_and_the_next_try_fetches_it_anew(
     site: Site, content: Content, tmp_path: Path
 ) -> None:
-    """Whatever bit flips, wherever a file ends early, whichever page stands in another's place."""
+    """Whatever bit of a page, or byte of a manifest, flips; wherever it ends early; whatever stands in its place."""
     uri = committed(tmp_path, "good", BODY, BODY + b" ")
     folder = Path(str(load_folder(tmp_path, uri)))  # type: ignore[arg-type]
     manifest = manifest_of(folder)  # type: ignore[arg-type]
@@ -248,7 +248,7 @@ def test_r3_damaged_raw_storage_is_never_transformed_and_the_next_try_fetches_it
         damaged += [
             whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
             for place in range(len(whole))
-            for bit in range(8)
+            for bit in (range(8) if name != MANIFEST else (place % 8,))
         ]
         damaged += [(folder / other).read_bytes() for other in names if other != name]
         refused = 0

@@ -3,6 +3,7 @@
 Commands and tasks look in the same order, so that they never speak of two warehouses.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -40,7 +41,7 @@ def provider_credential(connection_id: str, account: str) -> Stored:
     stored = find(connection_id)
     if stored is None or not stored.password:
         raise NoConnection(
-            f"Airflow has no connection {connection_id!r} with a key",
+            f"Airflow has no connection {connection_id!r} with a key that it can decrypt",
             connection=connection_id,
             next_step=f"run `usage-ledger connect PROVIDER {connection_id}`, or add it under Admin, Connections",
         )
@@ -127,37 +128,30 @@ def in_task() -> bool:
 
 
 def _from_task(connection_id: str) -> Stored | None:
-    from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowNotFoundException
+    """From Airflow's API server. Raises `Unreachable`.
 
+    The server says "not found" also of what it could not read just now, and the SDK of what it got no answer about.
+    Believed, that would end a task for good, or send its rows to another warehouse than the one that is named: so it
+    counts only after an answer that can but come from the metadata database.
+    """
+    from airflow.sdk import Connection, get_current_context
+    from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+
+    with contextlib.suppress(AirflowNotFoundException):
+        return _stored(Connection.get(connection_id))
+    context = get_current_context()
+    run = context["dag_run"]
     try:
+        context["ti"].get_dagrun_state(run.dag_id, run.run_id)  # waits for the server for half a minute
         return _stored(Connection.get(connection_id))
     except AirflowNotFoundException:
-        _require_absence(connection_id)
         return None
-
-
-def _require_absence(connection_id: str) -> None:
-    """Raises `Unreachable` unless Airflow's API server says that there is no such connection.
-
-    The SDK says "not found" of every connection that it got no answer about. Believed, that would end a task for good
-    while the API server restarts, and send its rows to another warehouse than the one that is named.
-    """
-    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-    from airflow.sdk.execution_time import task_runner
-    from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
-
-    try:
-        answer = task_runner.SUPERVISOR_COMMS.send(GetConnection(conn_id=connection_id))
     except AirflowRuntimeError as error:
-        answer = error.error
-    if not isinstance(answer, ErrorResponse) or answer.error != ErrorType.CONNECTION_NOT_FOUND:
         raise Unreachable(
-            "Airflow's API server did not tell the stored connection",
+            f"Airflow's API server does not answer ({error.error.error.value})",
             connection=connection_id,
-            next_step="a task tries again by itself; if it lasts, see the API server's log, and `usage-ledger check`, "
-            "which says whether the stored key can be decrypted",
-        )
+            next_step="a task tries again by itself; see the API server's log if it lasts",
+        ) from None
 
 
 def _from_airflow(connection_id: str) -> Stored | None:
