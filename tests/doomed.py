@@ -166,7 +166,14 @@ def restart(server: Any, by: signal.Signals) -> None:
     process.send_signal(by)
     with contextlib.suppress(psutil.NoSuchProcess):
         process.wait(30)
-    server.ensure_postgres_running()
+    for again in range(10):
+        try:
+            server.ensure_postgres_running()
+            return
+        except Exception:
+            if again == 9:
+                raise
+            time.sleep(3)  # a server that recovers takes its time on a busy machine
 
 
 # The nursery's own process

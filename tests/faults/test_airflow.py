@@ -141,8 +141,8 @@ class Supervisor:
     def __init__(self, *answers: object) -> None:
         self.answers, self.asked = list(answers), []
 
-    def send(self, message: Any) -> Any:
-        self.asked.append(type(message).__name__)
+    def send(self, msg: Any) -> Any:
+        self.asked.append(type(msg).__name__)
         answer = self.answers.pop(0)
         if isinstance(answer, ErrorType):
             raise AirflowRuntimeError(ErrorResponse(error=answer, detail={}))

@@ -190,6 +190,10 @@ def test_b17_money_is_added_exactly_and_a_declared_float_is_rounded_once_and_tol
     dimes = [item(money("0", 100_000_000), value=f"m{n}") for n in range(10)]
     assert run(site, summary(FIRST, *dimes), "cost") is None
     assert site.cost() == {FIRST: Decimal(1)}
+    many_digits = with_literal(summary(FIRST, item(money("1"), quantity="@")), "12345678901234567.123456789")
+    assert run(site, many_digits, "cost") is None
+    quantities = query("SELECT quantity FROM ledger.cost_daily WHERE connection_id = %s", site.name)
+    assert quantities == [(Decimal("12345678901234567.123456789"),)]
     told = with_literal(usage(serverless(FIRST) | {"audioInputSeconds": "@"}), "0.12345678949")
     assert run(site, told) is None
     rows = query("SELECT audio_seconds FROM ledger.usage_daily WHERE connection_id = %s", site.name)
