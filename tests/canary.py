@@ -53,7 +53,8 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
         elif path.suffix == ".gz":
             yield f"{path} unpacked", gzip.decompress(data)
         elif path.suffix == ".parquet":
-            yield f"{path} rows", repr(pq.read_table(path).to_pylist()).encode()
+            values = (value for column in pq.read_table(path).columns for value in column.to_pylist())
+            yield f"{path} rows", "\n".join(map(str, values)).encode()
 
 
 def found_in(places: Iterable[tuple[str, bytes]], key: str) -> list[tuple[str, list[str]]]:

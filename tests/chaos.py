@@ -7,9 +7,7 @@ ledger must equal the truth. The seed decides what is tried; how the processes m
 """
 
 import argparse
-import contextlib
 import logging
-import os
 import random
 import shutil
 import signal
@@ -18,14 +16,14 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from doomed import DONE, FAILED, HELD, Ended, Errand, Nursery, own_server, restart
-from ledger_laws import Snapshot, false_successes, row_versions, unexplained
+from doomed import DONE, FAILED, HELD, Ended, Errand, Nursery, backends, crash_server, own_server, restart
+from ledger_laws import Query, Snapshot, false_successes, row_versions, unexplained
 from restating_provider import DAY, NOTHING, VERSIONS, Account, Faulty, expected, provider
 from sqlalchemy import Engine
 
@@ -90,13 +88,27 @@ class Reader:
                 self._fetched[key] = fetched_at
 
 
-def query_of(engine: Engine) -> Callable[..., list[tuple[Any, ...]]]:
+def query_of(engine: Engine) -> Query:
     def query(text: str, *values: Any) -> list[tuple[Any, ...]]:
         with transaction(engine) as cursor:
             cursor.execute(text, values)
             return list(cursor.fetchall())
 
     return query
+
+
+def patient(query: Query) -> Query:
+    """The same, which waits where the warehouse is on its way up."""
+
+    def ask(text: str, *values: Any) -> list[tuple[Any, ...]]:
+        for _ in range(600):
+            try:
+                return query(text, *values)
+            except WarehouseDown:
+                time.sleep(0.1)
+        raise Broken("the warehouse did not come up")
+
+    return ask
 
 
 class Chaos:
@@ -106,7 +118,7 @@ class Chaos:
         self.rng, self.server, self.faulty, self.url, self.nursery, self.root = rng, server, faulty, url, nursery, root
         self.engine = warehouse_engine(url_from_uri(server.get_uri("postgres")))
         ensure_schema(self.engine)
-        self.query = query_of(self.engine)
+        self.query = patient(query_of(self.engine))
         self.accounts = [Account(f"chaos{number}", zone, DATES, faulty.app) for number, zone in enumerate(ZONES)]
         self._learn_truth()
         self.reader = Reader(self.engine, self.accounts)
@@ -184,24 +196,10 @@ class Chaos:
         """Restart the server, fast or at once, or kill one of its processes, after which it restarts the others."""
         self.restarts += 1
         how = self.rng.choice((signal.SIGINT, signal.SIGQUIT, signal.SIGKILL))
-        if how != signal.SIGKILL:
-            restart(self.server, how)
+        if how == signal.SIGKILL:
+            crash_server(self.rng.choice(backends(self.query)), self.query)
         else:
-            with contextlib.suppress(UsageLedgerError, ProcessLookupError):
-                ((backend,),) = self.query(
-                    "SELECT pid FROM pg_stat_activity WHERE state IS NOT NULL ORDER BY random() LIMIT 1"
-                )
-                os.kill(backend, signal.SIGKILL)
-        self.patient(lambda: self.query("SELECT 1"))
-
-    def patient(self, work: Callable[[], Any]) -> Any:
-        """The result, once the warehouse is up."""
-        for _ in range(300):
-            try:
-                return work()
-            except WarehouseDown:
-                time.sleep(0.1)
-        raise Broken("the warehouse did not come up")
+            restart(self.server, how)
 
     def judge(self, ended: Ended) -> None:
         """A run may be killed, or fail as the faults make it fail; nothing else."""
@@ -270,6 +268,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
+    parser.add_argument("--more", action="store_true", help="tell how the runs ended and which faults were served")
     told = parser.parse_args()
     sys.stderr.write(f"seed {told.seed}\n")
     logging.getLogger("usage_ledger").setLevel(logging.CRITICAL)  # faults are meant here
@@ -286,7 +285,7 @@ def main() -> int:
         faults = sum(tried.faulty.served.values())
         did = f"seed {told.seed}, rounds {rounds}, kills {tried.kills}, restarts {tried.restarts}, faults {faults}"
         sys.stdout.write(f"{did}: {'ledger equals the truth' if not found else 'WRONG: ' + '; '.join(found[:20])}\n")
-        if os.environ.get("CHAOS_TELLS"):
+        if told.more:
             sys.stderr.write(f"{tried.reader.reads} reads, {dict(tried.ends)}, {tried.faulty.served}\n")
     return 1 if found else 0
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -174,6 +174,24 @@ def restart(server: Any, by: signal.Signals) -> None:
             if again == 9:
                 raise
             time.sleep(3)  # a server that recovers takes its time on a busy machine
+
+
+def backends(query: Callable[..., list[tuple[Any, ...]]]) -> list[int]:
+    """The processes that serve the server's clients."""
+    return [pid for (pid,) in query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")]
+
+
+def crash_server(backend: int, query: Callable[..., list[tuple[Any, ...]]]) -> None:
+    """Kill one of the server's processes, and wait until it has ended all others, as it must: then it recovers."""
+    import psutil
+
+    others = backends(query)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(backend, signal.SIGKILL)
+        until = time.monotonic() + 30
+        while any(map(psutil.pid_exists, others)):
+            assert time.monotonic() < until, "the server did not notice"
+            time.sleep(0.01)
 
 
 # The nursery's own process

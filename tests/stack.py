@@ -40,8 +40,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-SPOILED = ("echo_400", "echo_401", "echo_403", "echo_429", "echo_500", "echo_rows", "redirect", "page")
-"""Accounts whose answers a test overrules."""
+SPOILED = (
+    *("echo_400", "echo_401", "echo_403", "echo_429", "echo_500", "echo_rows"),
+    *("redirect", "page", "cut", "no_tls", "no_host"),
+)
+"""Accounts whose answers, or whose ways to the provider, a test spoils."""
 
 
 @dataclass
@@ -57,10 +60,14 @@ class Stack:
     address: str
     overruled: Overruled
 
-    def command(self, *arguments: str, given: str = "", program: str = COMMAND) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, given: str = "", program: str = COMMAND, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the stack's environment, and more of it."""
+        home = {"AIRFLOW_HOME": str(self.folder / "airflow")} if program == AIRFLOW else {}
         return subprocess.run(
             [program, *arguments],
-            env=self.environment | ({"AIRFLOW_HOME": str(self.folder / "airflow")} if program == AIRFLOW else {}),
+            env=self.environment | home | more,
             input=given,
             capture_output=True,
             text=True,
@@ -69,12 +76,13 @@ class Stack:
         )
 
     def processes(self) -> dict[int, str]:
-        """The command line of every process of this stack, by its id: those that were started with its folder."""
+        """The command line of every process of this stack, by its id: those that know its folder, or stay in it."""
         found, marker = {}, str(self.folder).encode()
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 line = (path / "cmdline").read_bytes()
-                if line and (marker in line or marker in (path / "environ").read_bytes()):
+                known = (line, (path / "environ").read_bytes(), os.fsencode((path / "cwd").readlink()))
+                if line and any(marker in one for one in known):
                     found[int(path.name)] = line.replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
@@ -109,12 +117,13 @@ class Stack:
         with self.api() as api:
             return dict(api.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}").json())
 
-    def query(self, sql: str, database: str = "ledger") -> list[tuple[Any, ...]]:
+    def query(self, sql: str, database: str = "ledger", *values: object) -> list[tuple[Any, ...]]:
+        """The rows that a statement returns, if it does; it is committed."""
         connection = psycopg2.connect(host=str(self.folder / "postgres"), user="postgres", dbname=database)
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(sql)
-                return list(cursor.fetchall())
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql, values or None)
+                return list(cursor.fetchall()) if cursor.description else []
         finally:
             connection.close()
 

@@ -1,6 +1,8 @@
 """The real thing: Airflow's own scheduler, backfill, UI routes and asset events, on the local stack."""
 
 import json
+import os
+import signal
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -237,3 +239,25 @@ def test_a_command_finds_the_key_that_airflow_keeps(stack: Stack) -> None:
     assert json.loads(done.stdout)["reads"] == ["usage", "cost", "api_keys"]
     status = stack.command("status", "in_utc", "--json")
     assert json.loads(status.stdout)["connections"][0]["account_id"] == "in_utc"
+
+
+def test_what_a_killed_scheduler_left_is_stopped_too_and_all_of_it_comes_back(stack: Stack) -> None:
+    """Its workers live on, in its session; `stack down` ends them, and `stack up` starts what it stopped."""
+    scheduler = json.loads((stack.folder / "run" / "scheduler.json").read_text(encoding="utf-8"))["pid"]
+    before = stack.totals("in_utc")
+    os.kill(scheduler, signal.SIGKILL)
+    left = [pid for pid in stack.processes() if pid != scheduler and session(pid) == scheduler]
+    assert left
+    down = stack.command("stack", "down")
+    assert down.returncode == 0, down.stderr
+    assert stack.processes() == {}
+    up = stack.command("stack", "up")
+    assert up.returncode == 0, up.stderr
+    assert stack.totals("in_utc") == before
+
+
+def session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None

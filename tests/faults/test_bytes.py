@@ -199,6 +199,17 @@ def test_b17_money_is_added_exactly_and_a_declared_float_is_rounded_once_and_tol
     rows = query("SELECT audio_seconds FROM ledger.usage_daily WHERE connection_id = %s", site.name)
     assert rows == [(Decimal("0.123456789"),)]
     assert [event for event in site.events() if event[0] == "rounded"]
+    large = [serverless(FIRST, model=model) | {"audioInputSeconds": f"@{model}"} for model in ("a", "b")]
+    body = with_literal(usage(*large), "12345678901234567890123456789", '"@a"')
+    assert run(site, with_literal(body, "0.000000001", '"@b"')) is None
+    total = "12345678901234567890123456789.000000001"
+    [rows] = query("SELECT sum(audio_seconds) FROM ledger.usage_daily WHERE connection_id = %s", site.name)
+    [*_, stored] = query(
+        "SELECT sums -> 'usage_daily' ->> 'audio_seconds' FROM ops.load WHERE connection_id = %s AND report = 'usage'"
+        " ORDER BY fetched_at",
+        site.name,
+    )
+    assert (rows, stored) == ((Decimal(total),), (total,))
 
 
 @pytest.mark.parametrize(

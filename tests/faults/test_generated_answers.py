@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,6 +41,7 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
 FIRST = date(2016, 1, 1)
 BATCH = 60
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
+EXACT = Context(prec=100)
 ACCOUNT = "acme"
 PATHS = {
     "serverlessCosts": {
@@ -64,12 +65,13 @@ def summed(answer: Made) -> Sums:
         for row in document.get(array) or ():
             for name, column in meters.items():
                 if row.get(name) is not None:
-                    found[column] += Decimal(str(row[name])).quantize(Decimal("1e-9"))
+                    found[column] = EXACT.add(found[column], EXACT.quantize(Decimal(str(row[name])), Decimal("1e-9")))
     for bucket in document.get("usageBuckets") or () if answer.report == "cost" else ():
         for item in bucket.get("lineItems") or ():
             paid = item["totalCost"]
             amount = Decimal(str(paid.get("units") or 0)) + Decimal(str(paid.get("nanos") or 0)).scaleb(-9)
-            found[f"amount {paid['currencyCode']}"] += amount
+            name = f"amount {paid['currencyCode']}"
+            found[name] = EXACT.add(found[name], amount)
     return dict(found)
 
 
@@ -192,7 +194,7 @@ def _added(batch: list[Any], name: str) -> StagedTable:
     for _, _, staged, _ in batch:
         rows += staged.tables[name].rows
         for key, value in staged.tables[name].sums.items():
-            sums[key] += Decimal(value)
+            sums[key] = EXACT.add(sums[key], Decimal(value))
     return StagedTable(rows, rows, {key: f"{value:f}" for key, value in sums.items()})
 
 

@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 
 import psycopg2
 import pytest
-from doomed import DONE, FAILED, KEY, NOW, UNEXPECTED, Ended, Errand, Nursery, own_server, restart
+from doomed import DONE, FAILED, KEY, NOW, UNEXPECTED, Ended, Errand, Nursery, crash_server, own_server, restart
 from ledger_laws import Snapshot, false_successes, row_versions, unexplained
 from restating_provider import DAY, VERSIONS, Account, Faulty, Version
 from restating_provider import provider as serving
@@ -650,7 +650,7 @@ def test_k7_a_killed_backend_costs_the_load_and_nothing_else(
 ) -> None:
     """PostgreSQL restarts all its processes; the run fails as WarehouseDown, for a task to try again."""
     _, place = fragile
-    disturb(place, place.known(again), lambda backend: os.kill(backend, signal.SIGKILL))
+    disturb(place, place.known(again), lambda backend: crash_server(backend, place.query))
 
 
 @both

@@ -1,9 +1,14 @@
 """A key goes through good runs and bad ones of a real Airflow; afterwards it is nowhere but in the encrypted column."""
 
+import configparser
 import json
+import re
+import stat
+import subprocess
+import sys
 import threading
-import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from canary import contents, forms, found_in, hits
-from stack import SPOILED, Stack
+from cryptography.fernet import Fernet
+from stack import SPOILED, ZONES, Stack, wait_until
 
 pytestmark = pytest.mark.stack
 KEY = "fw_Cn4ry+/=%\"'&Key-of-the-planted"
@@ -26,13 +32,31 @@ def test_the_scanner_finds_a_planted_key_in_each_form_and_kind_of_file(tmp_path:
     (tmp_path / "b.json.zst").write_bytes(zstandard.compress(planted))
     pq.write_table(pa.table({"text": [planted.decode()]}), tmp_path / "c.parquet", compression="zstd")
     places = {where.split("/")[-1] for where, _ in found_in(contents(tmp_path), KEY)}
-    assert {"a.log", "b.json.zst unpacked"} <= places
-    assert "c.parquet rows" in places or form in ("json", "repr", "bytes repr", "plain", "bearer")
+    assert {"a.log", "b.json.zst unpacked", "c.parquet rows"} <= places
     assert hits(b"nothing here, not even " + KEY[:11].encode(), KEY) == []
 
 
-def spoil(stack: Stack) -> None:
-    """Answers that send the key back, refuse, redirect or are no JSON; a connection of Airflow's for each."""
+def test_the_scanner_finds_a_planted_key_in_tables_and_process_lists(stack: Stack) -> None:
+    for database in ("ledger", "airflow"):  # another than the stack's: what is planted stays in the server's log
+        stack.query("CREATE TABLE planted (told jsonb)", database)
+        stack.query("INSERT INTO planted VALUES (to_jsonb(%s::text))", database, f"it says {KEY}")
+        assert [where for where, _ in found_in(tables(stack, database), KEY)] == [f"{database} public.planted"]
+        stack.query("DROP TABLE planted", database)
+    assert any("/pg_wal/" in where for where, _ in found_in(contents(stack.folder / "postgres"), KEY))
+    idle = [sys.executable, "-c", "import time; time.sleep(60)"]
+    for line, environment in (([*idle, stack.key], {}), (idle, {"TOLD": stack.key})):
+        with Watch(stack) as watch:
+            told = subprocess.Popen(line, env=stack.environment | environment)
+            wait_until(lambda watch=watch: watch.seen, "the watch to see the key", 20)
+            told.kill()
+            told.wait()
+
+
+def spoil(stack: Stack) -> Iterator[tuple[str, bytes]]:
+    """Answers that send the key back, refuse, break off, redirect or are no JSON; a connection of Airflow's for each.
+
+    Tells what the Test button says.
+    """
     echoes = {name: form.decode("latin-1") for name, form in forms(stack.key).items()}
     echo = json.dumps({"message": f"no access with {stack.key}", **echoes}).encode()
     for status in ("400", "401", "403", "429", "500"):
@@ -40,18 +64,21 @@ def spoil(stack: Stack) -> None:
     stack.overruled.answers["/accounts/redirect/billingUsage"] = (302, echo)
     stack.overruled.headers["/accounts/redirect/billingUsage"] = [(b"location", b"http://127.0.0.1:9/" + b"x")]
     stack.overruled.answers["/accounts/page/billingUsage"] = (200, b"<html>" + echo)
+    stack.overruled.answers["/accounts/cut/billingUsage"] = (200, echo)
+    stack.overruled.headers["/accounts/cut/billingUsage"] = [(b"content-length", b"99999")]
+    hosts = {"no_tls": stack.provider.replace("http", "https", 1), "no_host": f"{stack.provider}@[{{}}"}
     folder = Path(stack.environment["USAGE_LEDGER_CONNECTIONS"])
     with stack.api() as api:
         for name in SPOILED:
             document = {
                 "connection_id": name,
                 "conn_type": "fireworks",
-                "host": stack.provider,
+                "host": hosts.get(name, stack.provider),
                 "password": stack.key,
                 "extra": json.dumps({"account": name}),
             }
             api.post("/api/v2/connections", json=document).raise_for_status()
-            api.post("/api/v2/connections/test", json=document)
+            yield f"test of {name}", api.post("/api/v2/connections/test", json=document).content
             (folder / f"{name}.yaml").write_text(f"provider: fireworks\naccount: {name}\n", encoding="utf-8")
 
 
@@ -74,7 +101,10 @@ class Watch:
     """Reads the command lines of all processes, and the environments of the stack's, again and again."""
 
     def __init__(self, stack: Stack) -> None:
-        self.stack, self.seen, self.looks, self._done = stack, [], 0, threading.Event()
+        self.stack, self.looks, self._done = stack, 0, threading.Event()
+        self.seen: list[bytes] = []
+        self.may_dump: set[bytes] = set()
+        """Of the stack's processes those that leave their memory on disk when they crash."""
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> "Watch":
@@ -92,11 +122,15 @@ class Watch:
             for process in Path("/proc").glob("[0-9]*"):
                 try:
                     line, environment = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+                    limits = (process / "limits").read_text()
                 except OSError:
                     continue
-                if hits(line, self.stack.key) or (marker in environment and hits(environment, self.stack.key)):
+                ours = marker in environment
+                if hits(line, self.stack.key) or (ours and hits(environment, self.stack.key)):
                     self.seen.append(line)
-            time.sleep(0.2)
+                if ours and not re.search(r"Max core file size +0 +0 ", limits):
+                    self.may_dump.add(line)
+            self._done.wait(0.5)
 
 
 def told_over_rest(stack: Stack) -> Iterator[tuple[str, bytes]]:
@@ -135,31 +169,83 @@ def tables(stack: Stack, database: str) -> Iterator[tuple[str, bytes]]:
 
 
 def test_x8_after_runs_of_every_kind_the_key_is_nowhere(stack: Stack) -> None:
-    """No trigger is used, so that no task's arguments pass through the triggerer; no OpenLineage is installed."""
-    spoil(stack)
+    """In no log, table, file, XCom, rendered field, source, asset, error or audit entry, in none of twelve forms.
+
+    The libraries that speak HTTP are at DEBUG in the whole stack. No task defers, so that no task's arguments pass
+    through the triggerer; nothing tells OpenLineage of a run, whose provider is not installed.
+    """
+    assert find_spec("airflow.providers.openlineage") is None
+    said = list(spoil(stack))
     echoed_rows(stack)
-    with Watch(stack) as watch:
-        for name in SPOILED:
-            stack.wait_for_dag(f"usage_{name}")
-        states = {
-            name: {run["state"] for run in stack.wait_for_runs(f"usage_{name}", 1, 420).values()} for name in SPOILED
-        }
-        commands = [
-            stack.command("check", "in_utc"),
-            stack.command("status", "echo_401"),
-            stack.command("--debug", "run", "echo_403", "--from", "2026-11-01", "--to", "2026-11-02"),
-            stack.command("--debug", "run", "echo_rows", "--from", "2026-11-01", "--to", "2026-11-02"),
-        ]
-    assert states.pop("echo_rows") <= {"success", "failed"}
+    for name in SPOILED:
+        stack.wait_for_dag(f"usage_{name}")
+    dates = ("--from", "2026-11-01", "--to", "2026-11-02")
+    for arguments in (("check", "in_utc"), ("check", "no_tls"), ("--debug", "run", "echo_403", *dates)):
+        done = stack.command(*arguments)
+        said.append((" ".join(arguments), (done.stdout + done.stderr).encode()))
+    assert b"no access with ***" in said[-1][1]
+    states = {name: {run["state"] for run in stack.wait_for_runs(f"usage_{name}", 1).values()} for name in SPOILED}
+    assert states.pop("echo_rows") == {"success"}
     assert set().union(*states.values()) == {"failed"}
+    places = [*said, *told_over_rest(stack), *tables(stack, "ledger"), *tables(stack, "airflow")]
+    places += contents(stack.folder)
+    logs = {f"{name}.log" for name in ("api-server", "scheduler", "dag-processor", "triggerer")}
+    assert logs <= {where.rsplit("/", 1)[-1] for where, data in places if data}
+    for kind in ("attempt=1.log", "unpacked", "rows", "xcom", "ops.event"):
+        assert any(where.endswith(kind) and (b"***" in data or kind == "xcom") for where, data in places), kind
+    assert found_in(places, stack.key) == []
+
+
+def test_x11_no_process_shows_the_key_in_its_command_line_environment_memory_dump_or_temporary_file(
+    stack: Stack,
+) -> None:
+    """While the key is typed into a command and a task uses it; what is written is the owner's alone."""
+    name = "in_utc"
+    stack.wait_for_dag(f"usage_{name}")
+    with Watch(stack) as watch:
+        with stack.api() as api:
+            document = {"dag_run_id": "watched", "logical_date": None, "conf": {}}
+            api.post(f"/api/v2/dags/usage_{name}/dagRuns", json=document).raise_for_status()
+        done = stack.command("connect", "fireworks", name, "--account", name, "--host", stack.provider, given=stack.key)
+        assert done.returncode == 0, done.stderr
+        wait_until(lambda: stack.runs(f"usage_{name}")["watched"]["state"] == "success", "the watched run", 120)
     assert watch.looks > 5
     assert watch.seen == []
-    said = [(" ".join(done.args[1:]), (done.stdout + done.stderr).encode()) for done in commands]
-    assert b"no access with ***" in said[2][1]
-    places = [*said, *told_over_rest(stack), *tables(stack, "ledger"), *tables(stack, "airflow")]
-    # The tables are read as such; the server's own log of changes is not looked through here.
-    places += [(where, data) for where, data in contents(stack.folder) if "/pg_wal/" not in where]
-    assert any("scheduler.log" in where for where, _ in places)
-    assert any("log" in where and b"no access with ***" in data for where, data in places)
-    assert any(where.endswith("unpacked") for where, _ in places)
-    assert found_in(places, stack.key) == []
+    assert watch.may_dump == set()
+    assert found_in([("the command", (done.stdout + done.stderr).encode())], stack.key) == []
+    assert found_in(contents(stack.folder / "tmp"), stack.key) == []
+    for path in (stack.folder / "raw").rglob("*"):
+        assert not path.is_file() or stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_x12_a_key_is_stored_encrypted_alone_and_read_with_its_fernet_key_alone(stack: Stack) -> None:
+    """Another Fernet key is a named error of the commands; a task cannot tell it from a connection without a key.
+
+    The old key behind the new one and a comma reads what it encrypted; connecting again replaces what none reads.
+    """
+    name = "in_kiritimati"
+    stack.wait_for_runs(f"usage_{name}", 1)
+    connect = ("connect", "fireworks", name, "--account", name, "--timezone", ZONES[name], "--host", stack.provider)
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(stack.folder / "airflow" / "airflow.cfg", encoding="utf-8")
+    own, old = settings["core"]["fernet_key"], Fernet.generate_key().decode()
+    encrypted = Fernet(old).encrypt(stack.key.encode()).decode()
+    stack.query("UPDATE connection SET password = %s WHERE conn_id = %s", "airflow", encrypted, name)
+    refused = stack.command("check", name)
+    assert (refused.returncode, "cannot be decrypted" in refused.stderr) == (1, True), refused.stderr
+    assert "usage-ledger connect" in refused.stderr
+    with stack.api() as api:
+        document = {"dag_run_id": "undecryptable", "logical_date": None, "conf": {}}
+        api.post(f"/api/v2/dags/usage_{name}/dagRuns", json=document).raise_for_status()
+    wait_until(lambda: stack.runs(f"usage_{name}")["undecryptable"]["state"] == "failed", "the run to fail", 90)
+    assert stack.task(f"usage_{name}", "undecryptable", "extract")["try_number"] == 1
+    for told, code in ((f"{own},{old}", 0), ("", 1)):
+        assert stack.command("check", name, AIRFLOW__CORE__FERNET_KEY=told).returncode == code
+    in_clear = stack.command(*connect, given=stack.key, AIRFLOW__CORE__FERNET_KEY="")
+    assert (in_clear.returncode, "stored in clear" in in_clear.stderr) == (1, True), in_clear.stderr
+    again = stack.command(*connect, given=stack.key)
+    assert again.returncode == 0, again.stderr
+    [(stored, is_encrypted)] = stack.query(
+        "SELECT password, is_encrypted FROM connection WHERE conn_id = %s", "airflow", name
+    )
+    assert (Fernet(own).decrypt(stored.encode()).decode(), is_encrypted) == (stack.key, True)

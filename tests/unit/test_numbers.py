@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage_ledger.core import errors
-from usage_ledger.core.numbers import INT64_MAX, decimal, fit, integer, money
+from usage_ledger.core.numbers import INT64_MAX, added, decimal, fit, integer, money
 
 
 @given(st.integers(0, INT64_MAX))
@@ -134,3 +134,11 @@ def test_money_is_units_and_nanos_exactly(units: int, nanos: int, amount: str) -
 def test_money_that_contradicts_itself_is_refused(units: int, nanos: int) -> None:
     with pytest.raises(errors.OutOfRange):
         money(units, nanos)
+
+
+def test_a_sum_of_large_numbers_keeps_every_digit() -> None:
+    """Python's own arithmetic keeps 28: too few for a day's numeric(38, 9)."""
+    large, small = Decimal("99999999999999999999999999999.999999999"), Decimal("0.000000001")
+    assert added(large, small) == Decimal(10**29)
+    assert added(0, large, 10**19) == 10**48 - 10**10
+    assert fit(Decimal(2**64), 38, 9, exact=True) == 2**64

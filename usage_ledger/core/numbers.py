@@ -1,11 +1,13 @@
 """Exact numbers from a provider's JSON. Nothing passes through float."""
 
 import re
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from usage_ledger.core import errors
 
 INT64_MAX = 2**63 - 1
+EXACT = Context(prec=200)
+"""Room for any sum or product of the ledger's numbers. Python's own 28 digits would round a sum of large ones."""
 CANONICAL_INTEGER = r"(?:0|[1-9][0-9]*)"
 """A count as text: ASCII digits, no sign, no leading zero, no blanks. Also the pattern of the vectorised check."""
 
@@ -46,15 +48,19 @@ def fit(value: Decimal, precision: int, scale: int, *, exact: bool) -> Decimal:
 
     Raises `CostPrecision` when an exact value has more places, `OutOfRange` when it has too many digits.
     """
-    with localcontext(prec=200):
-        if value and value.adjusted() > precision - scale - 1:
-            raise errors.OutOfRange(f"{value:.6E} has more than {precision - scale} digits before the point")
-        fitted = value.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_EVEN)
-        if fitted and fitted.adjusted() > precision - scale - 1:
-            raise errors.OutOfRange(f"{value:.6E} rounds to more than {precision - scale} digits before the point")
-        if exact and fitted != value:
-            raise errors.CostPrecision(f"{value} has more than {scale} decimal places")
+    if value and value.adjusted() > precision - scale - 1:
+        raise errors.OutOfRange(f"{value:.6E} has more than {precision - scale} digits before the point")
+    fitted = value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_EVEN, EXACT)
+    if fitted and fitted.adjusted() > precision - scale - 1:
+        raise errors.OutOfRange(f"{value:.6E} rounds to more than {precision - scale} digits before the point")
+    if exact and fitted != value:
+        raise errors.CostPrecision(f"{value} has more than {scale} decimal places")
     return fitted
+
+
+def added(one: int | Decimal, other: int | Decimal, times: int = 1) -> Decimal:
+    """one + other x times, every digit kept."""
+    return EXACT.fma(other, times, one)
 
 
 def money(units: int, nanos: int) -> Decimal:
@@ -64,4 +70,4 @@ def money(units: int, nanos: int) -> Decimal:
     """
     if abs(nanos) >= 10**9 or units * nanos < 0:
         raise errors.OutOfRange(f"money of {units} units and {nanos} nanos contradicts itself")
-    return Decimal(units) + Decimal(nanos).scaleb(-9)
+    return added(units, Decimal(nanos).scaleb(-9))

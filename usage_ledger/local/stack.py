@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from usage_ledger.core import redaction
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import local_folder
 from usage_ledger.local import airflow_home, postgres, processes, settings
@@ -26,6 +27,7 @@ COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 def up(told: Callable[[str], None], *, sandbox: bool = False, seconds: float = 120) -> None:
     """Start what does not run, and wait until all of it is healthy. Raises `ConfigError`."""
+    redaction.no_memory_dump()  # keys pass through all of it
     _require_ports(sandbox)
     folder = local_folder()
     folder.mkdir(parents=True, exist_ok=True)

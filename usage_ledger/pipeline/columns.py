@@ -117,7 +117,7 @@ def meter_column(rows: Rows, meter: Meter, column: Column, currencies: Sequence[
     for (currency, sent), times in often.items():
         amount = fitted[sent]
         if amount is not None:
-            sums[currency] = sums.get(currency, Decimal(0)) + amount * times
+            sums[currency] = numbers.added(sums.get(currency, 0), amount, times)
             rounded += times if amount != sent else 0
     kept = list(map(fitted.__getitem__, read))
     return Counted(pa.array(kept, pa.decimal128(precision, scale)), sums, rounded)

@@ -132,7 +132,7 @@ def _read_pages(
             for units, nanos, currency in money_elements(report, total, document):
                 key = f"{total.column} {currency or ''}"
                 amount = numbers.money(signed(units), signed(nanos))
-                gathered.totals[key] = gathered.totals.get(key, Decimal(0)) + amount
+                gathered.totals[key] = numbers.added(gathered.totals.get(key, 0), amount)
 
 
 def _write_facts(
@@ -177,7 +177,7 @@ def _gather(connection: Connection, report: Report, rows: Rows, manifest: Manife
         gathered.rounded += counted.rounded
         for currency, total in counted.sums.items():
             key = f"{column} {currency}".strip()
-            sums[key] = sums.get(key, 0) + total
+            sums[key] = numbers.added(sums.get(key, 0), total)
     gathered.tables[row_set.path].append(_table(connection, report, rows, manifest, buckets, sent, meters))
     gathered.names.gather(rows, buckets.days, buckets.which.to_pylist())
 

@@ -8,6 +8,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.core.contracts import Contract
 from usage_ledger.core.errors import ConservationBroken
+from usage_ledger.core.numbers import added
 from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import statement
@@ -63,7 +64,7 @@ def _added(parts: Iterable[Sums]) -> Sums:
     total: Sums = {"rows": Decimal(0)}
     for part in parts:
         for key, value in part.items():
-            total[key] = total.get(key, Decimal(0)) + value
+            total[key] = added(total.get(key, Decimal(0)), value)
     return total
 
 
