@@ -14,12 +14,13 @@ PACKAGE = "usage_ledger"
 
 # What each layer may import of the project, besides itself.
 CORE = {"core"}
-PARTS = {"core", "providers", "http", "storage", "warehouse"}
+PARTS = {"core", "body", "providers", "http", "storage", "warehouse"}
 MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
     "providers": CORE,
-    "http": CORE,
-    "storage": CORE,
+    "body": CORE,
+    "http": CORE | {"body"},
+    "storage": CORE | {"body"},
     "warehouse": CORE | {"storage"},
     "pipeline": PARTS,
     "sandbox": CORE,

@@ -15,7 +15,7 @@ from usage_ledger.core.contracts import Contract, from_odcs
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import CONTRACTS, SQL
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.pipeline.validate import SAMPLES, Finding, check, suite_of
+from usage_ledger.pipeline.validate import SAMPLES, Finding, check, of_all_rows, suite_of
 from usage_ledger.warehouse.contracts import arrow_schema, contract
 
 TABLES = sorted(path.stem for path in CONTRACTS.glob("*.yaml"))
@@ -164,7 +164,7 @@ def test_parquet_has_the_contracts_columns_without_a_float(table: str) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_the_suite_holds_every_rule_of_the_contract(table: str) -> None:
     rules = contract(table)
-    suite = list(suite_of(rules, 7, WINDOW, {DAY_SECONDS}))
+    suite = [*of_all_rows(rules, 7), *suite_of(rules, WINDOW, {DAY_SECONDS})]
 
     def of(kind: type[gxe.Expectation], name: str = "column") -> list[Any]:
         return [getattr(one, name) for one in suite if type(one) is kind]

@@ -375,7 +375,8 @@ def restart_database(stack: Stack) -> None:
     prefix = ["runuser", "-u", data.owner(), "--"] if os.geteuid() == 0 and data.owner() != "root" else []
     # No pipe to read from: the server that it starts would hold it open.
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    assert subprocess.run([*prefix, *command], timeout=60, check=False, **quiet).returncode == 0
+    limited = ["sh", "-c", 'ulimit -c 0; exec "$@"', "sh"]  # as `stack up` starts it
+    assert subprocess.run([*limited, *prefix, *command], timeout=60, check=False, **quiet).returncode == 0
 
 
 def revive(stack: Stack) -> None:

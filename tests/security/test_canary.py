@@ -223,7 +223,7 @@ def test_x12_a_key_is_stored_encrypted_alone_and_read_with_its_fernet_key_alone(
 
     The old key behind the new one and a comma reads what it encrypted; connecting again replaces what none reads.
     """
-    name = "in_kiritimati"
+    name = "in_lord_howe"
     stack.wait_for_runs(f"usage_{name}", 1)
     connect = ("connect", "fireworks", name, "--account", name, "--timezone", ZONES[name], "--host", stack.provider)
     settings = configparser.ConfigParser(interpolation=None)

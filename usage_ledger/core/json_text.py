@@ -14,6 +14,6 @@ def plain(body: bytes) -> bytes:
     Half a character is none; what holds for NUL holds for it: an id that has one is refused, a name shows U+FFFD.
     """
     text = body.removeprefix(BOM)
-    if b"\\ud" in text or b"\\uD" in text:
+    if b"\\" in text and (b"\\ud" in text or b"\\uD" in text):  # one byte is found ten times as fast as three
         text = _escape.sub(lambda found: rb"\u0000" if found[1] else found[0], text)
     return text

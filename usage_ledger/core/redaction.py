@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import resource
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -26,6 +27,8 @@ _bytes_pattern: re.Pattern[bytes] | None = None
 _signs: set[bytes] = set()
 """One of these stands in any body that holds a form of a secret: cheap to look for in a large one."""
 _secrets: set[str] = set()
+_longest = 1
+"""Bytes of the longest form of a secret."""
 
 
 def mask_adapter(secret: str) -> list[str]:
@@ -41,7 +44,7 @@ def mask_adapter(secret: str) -> list[str]:
 
 def protect(secret: str) -> None:
     """From now on `redact` blanks this secret, its encodings, and its beginnings, in this process."""
-    global _pattern, _bytes_pattern
+    global _pattern, _bytes_pattern, _longest
     if len(secret) < SHORTEST or secret in _secrets:
         return
     _secrets.add(secret)
@@ -53,6 +56,7 @@ def protect(secret: str) -> None:
     _pattern = re.compile(whole, re.IGNORECASE)
     _bytes_pattern = re.compile(whole.encode(), re.IGNORECASE)
     _signs.update(form[:SHORTEST_CUT].encode() for form in forms)
+    _longest = max(len(form.encode()) for form in forms)
 
 
 def redact(text: str) -> str:
@@ -65,6 +69,29 @@ def redact_bytes(body: bytes) -> bytes:
     if _bytes_pattern and any(sign in body for sign in _signs):
         return _bytes_pattern.sub(MASK.encode(), body)
     return body
+
+
+def redacted(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """As `redact_bytes`, for a body that arrives in pieces: the end of each waits, lest a secret lie across two."""
+    kept = b""
+    for chunk in chunks:
+        text = kept + chunk
+        sure = len(text) - _longest + 1
+        if sure <= 0:
+            kept = text
+            continue
+        told = []
+        start = 0
+        if _bytes_pattern and any(sign in text for sign in _signs):
+            for found in _bytes_pattern.finditer(text):
+                if found.start() >= sure:
+                    break
+                told += [text[start : found.start()], MASK.encode()]
+                start = found.end()
+        sure = max(sure, start)
+        yield b"".join([*told, text[start:sure]])
+        kept = text[sure:]
+    yield redact_bytes(kept)
 
 
 class RedactingFilter(logging.Filter):

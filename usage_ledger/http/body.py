@@ -2,12 +2,15 @@
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import httpx
 
-from usage_ledger.core import crash
+from usage_ledger.body.json_parts import PART
+from usage_ledger.body.packed import Packed
+from usage_ledger.core import crash, redaction
 from usage_ledger.core.errors import IncompleteAnswer, TooLarge, Unreachable
 
 
@@ -18,7 +21,7 @@ class Limits:
     connect_seconds: float = 10
     read_seconds: float = 60
     total_seconds: float = 180
-    encoded_bytes: int = 256 * 2**20
+    encoded_bytes: int = 1024 * 2**20
     decoded_bytes: int = 1024 * 2**20
     inflation: int = 200
     """Decoded bytes per encoded byte, beyond the first megabyte."""
@@ -27,8 +30,8 @@ class Limits:
     """Decoded, of all pages of an answer."""
 
 
-def read_body(response: httpx.Response, limits: Limits, deadline: float) -> bytes:
-    """The decoded body of a streamed answer.
+def read_body(response: httpx.Response, limits: Limits, deadline: float) -> Iterator[bytes]:
+    """The decoded body of a streamed answer, as it arrives.
 
     Raises `TooLarge` at a cap, `IncompleteAnswer` for a cut gzip stream, `Unreachable` past the deadline
     (of `time.monotonic()`).
@@ -40,8 +43,7 @@ def read_body(response: httpx.Response, limits: Limits, deadline: float) -> byte
     if announced.isascii() and announced.isdigit() and int(announced) > limits.encoded_bytes:
         raise TooLarge(f"the answer announces {announced[:30]} bytes; the limit is {limits.encoded_bytes}")
     chunks = _raw(response, limits, deadline)
-    parts = _gunzip(chunks, limits) if coding == "gzip" else _plain(chunks, limits)
-    return b"".join(parts)
+    yield from _gunzip(chunks, limits) if coding == "gzip" else _plain(chunks, limits)
 
 
 def _raw(response: httpx.Response, limits: Limits, deadline: float) -> Iterator[bytes]:
@@ -83,3 +85,27 @@ def _gunzip(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
             yield part
     if not inflater.eof:
         raise IncompleteAnswer("the compressed answer was cut off")
+
+
+def received(chunks: Iterator[bytes], check: Callable[[Iterator[bytes]], object]) -> bytes | Packed:
+    """The body, redacted: as bytes when it is small; packed, and checked as it arrives, when it is large."""
+    arriving = redaction.redacted(chunks)
+    held: list[bytes] = []
+    size = 0
+    for chunk in arriving:
+        held.append(chunk)
+        size += len(chunk)
+        if size > PART:
+            break
+    else:
+        return b"".join(held)
+    packed = Packed()
+
+    def passing() -> Iterator[bytes]:
+        for chunk in chain(held, arriving):
+            packed.add(chunk)
+            yield chunk
+
+    check(passing())
+    packed.close()
+    return packed

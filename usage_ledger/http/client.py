@@ -4,9 +4,11 @@ import contextlib
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -14,10 +16,12 @@ import httpx
 import msgspec
 
 from usage_ledger import __version__
+from usage_ledger.body.json_parts import parts
+from usage_ledger.body.packed import Packed
 from usage_ledger.core import crash, errors, redaction
 from usage_ledger.core.json_text import BOM, plain
 from usage_ledger.core.model import Listing, Paging, Provider
-from usage_ledger.http.body import Limits, read_body
+from usage_ledger.http.body import Limits, read_body, received
 from usage_ledger.http.retry import Retries, budget_of, date_of, reset_after, retry_after, scale
 from usage_ledger.http.transport import Deadline, transport
 
@@ -42,7 +46,8 @@ class Answer:
 
     path: str
     parameters: Parameters
-    body: bytes
+    body: bytes | Packed
+    """A large one is packed."""
     status: int
     asked_at: datetime
     fields: dict[str, msgspec.Raw] = field(default_factory=dict)
@@ -119,7 +124,7 @@ class Client:
     def listed(self, listing: Listing, **values: str) -> Iterator[tuple[Answer, list[str]]]:
         """Each page of a listing with the ids on it, bare (the last segment of a resource name)."""
         for answer in self.pages(fill(listing.path, values), listing.parameters, listing.paging):
-            document = msgspec.json.decode(plain(answer.body))
+            document = msgspec.json.decode(plain(bytes(answer.body)))
             items = document.get(listing.items) if isinstance(document, dict) else None
             if items is not None and not isinstance(items, list):
                 raise errors.Shape(f"`{listing.items}` of {listing.path} is no list")
@@ -172,18 +177,22 @@ class Client:
                     raise errors.RedirectRefused(f"{host} answered {response.status_code}, a redirect")
                 if len(response.headers.raw) > MOST_HEADERS:
                     raise errors.BadHttp(f"{host} answered with {len(response.headers.raw)} headers")
-                body = read_body(response, self.limits, self._deadline.at)
                 status, headers = response.status_code, response.headers
+                fields: dict[str, msgspec.Raw] = {}
+                body = received(
+                    read_body(response, self.limits, self._deadline.at),
+                    lambda chunks: fields.update(_checked_parts(chunks, headers, check=status == 200)),
+                )
         except httpx.TransportError as error:
             failure = _broken_off(f"{host}", error)
         if failure is not None:
             raise failure  # outside of the handler: what httpx raised holds the request, and with it the key
-        body = redaction.redact_bytes(body)
         if status != 200 and not (200 < status < 300 and not body):
-            raise self._refusal(status, headers, body)
-        fields = _checked_document(body, headers)
-        if len(body) <= LARGEST_REFUSAL and (code := _told_code(body, self.provider.error_messages)):
-            raise self._refusal(code, headers, body)
+            raise self._refusal(status, headers, body if isinstance(body, bytes) else b"")
+        if isinstance(body, bytes):
+            fields = _checked_document(body, headers)
+            if len(body) <= LARGEST_REFUSAL and (code := _told_code(body, self.provider.error_messages)):
+                raise self._refusal(code, headers, body)
         return Answer(path, parameters, body, status, asked_at, fields, date_of(headers))
 
     def _await_turn(self) -> None:
@@ -249,8 +258,7 @@ def _checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgs
     """The outermost fields of a body that is one whole JSON document. Raises `EmptyBody`, `NotJson`, `BadJson`."""
     if not body.strip():
         raise errors.EmptyBody("the answer has no body")
-    if "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<":
-        raise errors.NotJson(f"the answer is a web page, not JSON; it begins {_beginning(body)}")
+    _refuse_web_page(body, headers)
     whole = plain(body).strip()
     kind: Any = dict[str, msgspec.Raw] if whole.startswith(b"{") else msgspec.Raw
     try:
@@ -263,13 +271,33 @@ def _checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgs
     return found if isinstance(found, dict) else {}
 
 
+def _checked_parts(chunks: Iterator[bytes], headers: Mapping[str, str], *, check: bool) -> dict[str, msgspec.Raw]:
+    """As `_checked_document`, of a body that arrives: its outermost fields but the lists. Raises the same."""
+    if not check:
+        deque(chunks, maxlen=0)
+        return {}
+    first = next(chunks)
+    _refuse_web_page(first, headers)
+    try:
+        last = deque(parts(chain([first], chunks)), maxlen=1).pop()
+        return msgspec.json.decode(last, type=dict[str, msgspec.Raw]) if last.startswith(b"{") else {}
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        told = f"the answer is no whole JSON document ({error}); it begins {_beginning(first)}"
+        raise errors.BadJson(told) from error
+
+
+def _refuse_web_page(body: bytes, headers: Mapping[str, str]) -> None:
+    if "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<":
+        raise errors.NotJson(f"the answer is a web page, not JSON; it begins {_beginning(body)}")
+
+
 def _beginning(body: bytes) -> str:
     """What a person needs to recognise an answer that is none, escaped."""
     return repr(body[:200])[1:]
 
 
 def _next_token(answer: Answer, cursor: str) -> str:
-    if not answer.body.removeprefix(BOM).lstrip().startswith(b"{"):
+    if isinstance(answer.body, bytes) and not answer.body.removeprefix(BOM).lstrip().startswith(b"{"):
         raise errors.Shape("the answer is no JSON object")
     found = answer.fields.get(cursor)
     token = msgspec.json.decode(found) if found is not None else None

@@ -75,12 +75,13 @@ def _asked(rows: Rows, dimension: Dimension) -> list[str]:
 
 
 def _refuse_untold(rows: Rows, dimension: Dimension, values: list[Any]) -> None:
-    where = f"{rows.row_set.name}[%s].{dimension.paths[0].replace('/', '.')}"
+    path = dimension.paths[0].replace("/", ".")
     if dimension.missing != "blank" and UNSET in values:
-        raise errors.MissingGroupKey(f"{where % values.index(UNSET)} is absent, though it was asked for")
+        place = rows.place(values.index(UNSET))
+        raise errors.MissingGroupKey(f"{place}.{path} is absent, though it was asked for")
     if dimension.missing == "required":
-        number = next(number for number, value in enumerate(values) if not value)
-        raise errors.MissingField(f"{where % number} is empty")
+        place = rows.place(next(number for number, value in enumerate(values) if not value))
+        raise errors.MissingField(f"{place}.{path} is empty")
 
 
 def translated(column: pa.Array, dimension: Dimension) -> pa.Array:
@@ -231,7 +232,7 @@ def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedge
 def _placed(
     error: errors.ContractBroken, rows: Rows, path: str, number: int, *, told: bool = False
 ) -> errors.ContractBroken:
-    where = f"{rows.row_set.name}[{number}].{path.replace('/', '.')}"
+    where = f"{rows.place(number)}.{path.replace('/', '.')}"
     return type(error)(f"{where} is {error.what}" if told else f"{where}: {error.what}")
 
 

@@ -69,7 +69,7 @@ def land(
     for answer, labels, rows in _answers(connection, report, window, client):
         fetched_at = fetched_at or answer.asked_at
         crash.point("extract")  # an answer that is nowhere yet
-        body = without(answer.body, report.cut)
+        body = without(bytes(answer.body), report.cut) if report.cut else answer.body
         landing.page(
             body,
             path=answer.path,
@@ -82,7 +82,7 @@ def land(
         )
         crash.point("extract")  # a page without its manifest
         if small is not None and rows:
-            small = [*small, body] if len(body) <= SMALL else None
+            small = [*small, bytes(body)] if len(body) <= SMALL else None
     if fetched_at is None:
         raise errors.IncompleteAnswer("the provider sent no page")
     empty = not report.snapshot and small is not None and not any(has_rows(report, body) for body in small)

@@ -168,6 +168,12 @@ class Rows:
     _columns: dict[str, list[Any]] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
     """Columns already read as whole numbers, by path: a total and a meter are often the same field."""
+    before: int = 0
+    """How many rows of the row set came before these on the page."""
+
+    def place(self, number: int) -> str:
+        """How one of these rows is called in a message."""
+        return f"{self.row_set.name}[{self.before + number}]"
 
     def __len__(self) -> int:
         return len(self.levels[-1][1])
@@ -200,8 +206,8 @@ class Rows:
         return self._objects[level, parents]
 
 
-def rows_of(report: Report, row_set: RowSet, document: Any, labels: dict[str, str]) -> Rows:
-    """The rows of a row set in a decoded page; a missing, null or empty array holds none."""
+def rows_of(report: Report, row_set: RowSet, document: Any, labels: dict[str, str], before: int = 0) -> Rows:
+    """The rows of a row set in a decoded page, or a part of one; a missing, null or empty array holds none."""
     chain = layout(report).chains[row_set.path]
     levels: list[tuple[Node, list[Any]]] = [(chain[0], [document])]
     for segment, node in zip(row_set.path.split("/"), chain[1:], strict=True):
@@ -213,7 +219,7 @@ def rows_of(report: Report, row_set: RowSet, document: Any, labels: dict[str, st
             for above, objects in levels
         ]
         levels.append((node, [element for array in arrays for element in array]))
-    return Rows(row_set, levels, labels)
+    return Rows(row_set, levels, labels, before=before)
 
 
 def money_elements(report: Report, total: Total, document: Any) -> list[tuple[Any, Any, Any]]:

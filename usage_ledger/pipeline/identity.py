@@ -1,7 +1,6 @@
-"""What makes a row that row: its key, and what to do when a key comes twice."""
+"""What makes a row that row: its key, and how rows that the vendor splits are added up."""
 
 import hashlib
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,29 +9,43 @@ import pyarrow.compute as pc
 from usage_ledger.core import errors
 from usage_ledger.core.model import RowSet
 from usage_ledger.pipeline.flatten import Rows
-from usage_ledger.warehouse.contracts import contract
+from usage_ledger.warehouse.contracts import arrow_schema, contract
 
 KEY = ["usage_date", "row_key"]
 OVER = "sum_over_"
 """Prefix of the columns that a row set is split by, kept until its rows are added up."""
+MANY_KEYS = 200_000
+"""Row keys that are kept, not made again; more would be more memory than they save time."""
 
 
-def row_keys(row_set: RowSet, sent: dict[str, pa.Array]) -> pa.Array:
+def row_keys(row_set: RowSet, sent: dict[str, pa.Array], known: dict[str, str] | None = None) -> pa.Array:
     """A row's identity, 32 hexadecimal digits: a hash of the row set's name and the non-empty dimensions as sent.
 
-    Empty ones do not count, so that a dimension that arrives later leaves the old rows' keys as they were.
+    Empty ones do not count, so that a dimension that arrives later leaves the old rows' keys as they were. A key
+    leaves out the date, so a window holds each about once a day: `known` keeps those that were made before.
     """
-    told = pa.table({name: sent[name] for name in sorted(sent)})
-    first, which = _distinct_rows(told)
-    texts = [
-        "\0".join([row_set.name, *(f"{name}={value}" for name, value in row.items() if value), ""])
-        for row in told.take(first).to_pylist()
-    ]
-    keys = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
-    return pa.array(keys, pa.string()).take(which)
+    known = {} if known is None else known
+    if len(known) > MANY_KEYS:
+        known.clear()
+    texts = _identities(row_set, sent)
+    for text in set(texts).difference(known):
+        known[text] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return pa.array(list(map(known.__getitem__, texts)), pa.string())
 
 
-def _distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
+def _identities(row_set: RowSet, sent: dict[str, pa.Array]) -> list[str]:
+    """For each row `row_set\\0name=value\\0…`, by name."""
+    text = pa.repeat(f"{row_set.name}\0", len(next(iter(sent.values()))))
+    for name in sorted(sent):
+        empty = pc.equal(sent[name], "")
+        if not pc.all(empty).as_py():
+            pair = pc.binary_join_element_wise(text, f"{name}=", sent[name], "\0", "")
+            text = pc.if_else(empty, text, pair)
+    found: list[str] = text.to_pylist()
+    return found
+
+
+def distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
     """The number of each distinct row's first occurrence, and for each row which distinct one it is.
 
     A key leaves out the date, so a window holds each key about once a day: hashing the distinct ones is enough.
@@ -54,38 +67,9 @@ def with_splits(table: pa.Table, rows: Rows) -> pa.Table:
     return table
 
 
-def one_row_a_key(table: pa.Table, row_set: RowSet) -> pa.Table:
-    """All rows of a row set, from all pages, one a key: split rows added up, any other repeat refused.
-
-    Raises `DuplicateRow`, `ConflictingRows`, `OutOfRange`.
-    """
-    splits = [name for name in table.column_names if name.startswith(OVER)]
-    if _distinct(table, [*KEY, *splits]) != table.num_rows:
-        raise _repeat(table, [*KEY, *splits], row_set)
-    if splits and _distinct(table, KEY) != table.num_rows:
-        return _added_up(table.drop_columns(splits), row_set)
-    return table.drop_columns(splits) if splits else table
-
-
-def _distinct(table: pa.Table, names: list[str]) -> int:
-    return int(table.group_by(names).aggregate([([], "count_all")]).num_rows)
-
-
-def _repeat(table: pa.Table, names: list[str], row_set: RowSet) -> errors.ContractBroken:
-    meters = [table.column(meter).to_pylist() for meter in contract(row_set.table).names("meter")]
-    seen: dict[tuple[Any, ...], int] = {}
-    for number, key in enumerate(zip(*(table.column(name).to_pylist() for name in names), strict=True)):
-        first = seen.setdefault(key, number)
-        if first != number:
-            where = f"{row_set.name}[{number}] repeats [{first}]"
-            if all(values[number] == values[first] for values in meters):
-                return errors.DuplicateRow(where)
-            return errors.ConflictingRows(f"{where} with other values")
-    raise AssertionError("a repeat was counted that is not there")
-
-
-def _added_up(table: pa.Table, row_set: RowSet) -> pa.Table:
-    meters = contract(row_set.table).names("meter")
+def added_up(table: pa.Table, name: str) -> pa.Table:
+    """The rows of a table, one a key, their meters added up. Raises `OutOfRange`."""
+    meters = contract(name).names("meter")
     kept = [name for name in table.column_names if name not in (*KEY, *meters)]
     for meter in meters:  # wide enough to add in: Arrow's int64 sum wraps around in silence
         if pa.types.is_integer(table.schema.field(meter).type):
@@ -96,14 +80,8 @@ def _added_up(table: pa.Table, row_set: RowSet) -> pa.Table:
     added = table.group_by(KEY, use_threads=False).aggregate(aggregates)
     names = {f"{name}_first": name for name in kept} | {f"{meter}_sum": meter for meter in meters}
     added = added.rename_columns([names.get(name, name) for name in added.column_names])
-    schema = pa.schema([field for field in _schema(row_set) if field.name in added.column_names])
+    schema = arrow_schema(name)
     try:
         return added.select(schema.names).cast(schema)
     except pa.ArrowInvalid as error:
-        raise errors.OutOfRange(f"{row_set.name}: rows of one key add up to more than a column holds") from error
-
-
-def _schema(row_set: RowSet) -> pa.Schema:
-    from usage_ledger.warehouse.contracts import arrow_schema
-
-    return arrow_schema(row_set.table)
+        raise errors.OutOfRange(f"{name}: rows of one key add up to more than a column holds") from error

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pyarrow as pa
 from sqlalchemy import Engine
 
 from usage_ledger.core.errors import PersonMustAct
@@ -10,7 +9,7 @@ from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.names import NAMES
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import load_folder, released_dates
-from usage_ledger.storage.staged import Staged, read_note, read_staged
+from usage_ledger.storage.staged import Staged, StagedRows, read_note, read_staged
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.contracts import arrow_schema
 from usage_ledger.warehouse.incoming import Incoming, Outcome
@@ -43,7 +42,7 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
                 declaration=report.declaration(),
                 lookback=timedelta(days=connection.lookback(report)),
                 tables={name: _rows(root, staged, name) for name in report.tables},
-                names=_rows(root, staged, NAMES) if NAMES in staged.tables else None,
+                names=_rows(root, staged, NAMES).whole() if NAMES in staged.tables else None,
                 staged=staged,
                 has_days=not report.snapshot,
                 released=frozenset(released_dates(load_folder(root, attempt.manifest_uri or ""))),
@@ -51,5 +50,5 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
         )
 
 
-def _rows(root: AnyPath, staged: Staged, table: str) -> pa.Table:
+def _rows(root: AnyPath, staged: Staged, table: str) -> StagedRows:
     return read_staged(root, staged, table, arrow_schema(table))

@@ -27,11 +27,12 @@ from usage_ledger.pipeline.columns import (
     whole_numbers,
 )
 from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.facts import Facts
 from usage_ledger.pipeline.flatten import Rows, decode, money_elements, rows_of, unknown_content
-from usage_ledger.pipeline.identity import one_row_a_key, row_keys, with_splits
+from usage_ledger.pipeline.identity import row_keys, with_splits
 from usage_ledger.pipeline.names import NAMES, Names
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import Manifest, landed_pages, load_folder, manifest_of
+from usage_ledger.storage.landing import Manifest, landed_parts, load_folder, manifest_of
 from usage_ledger.storage.staged import Note, Staged, StagedTable, write_note, write_table
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.contracts import arrow_schema, contract
@@ -48,15 +49,22 @@ Sums = dict[str, int | Decimal]
 class Gathered:
     """What the pages of a load have given so far."""
 
-    tables: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+    facts: dict[str, Facts] = field(default_factory=dict)
     sums: dict[str, Sums] = field(default_factory=lambda: defaultdict(dict))
     names: Names = field(default_factory=Names)
     totals: dict[str, Decimal] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    """Row keys made so far, by what they are made of."""
     rounded: int = 0
     labelled: bool = False
     unknown: set[str] = field(default_factory=set)
     skew: timedelta = timedelta()
     """How far the provider's clock and ours are apart, at most."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows came, of all tables."""
+        return sum(facts.rows for facts in self.facts.values())
 
 
 def transform(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> Staged:
@@ -77,19 +85,19 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
 
 def stage(connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath) -> Staged:
     """Parquet and its note from landed pages alone."""
-    gathered = Gathered()
+    gathered = Gathered(facts={name: Facts(name) for name in report.tables})
     with collector_paused():
         _read_pages(connection, report, manifest, folder, gathered)
-    if not gathered.tables and not report.snapshot:
+    if not gathered.rows and not report.snapshot:
         _refuse_unknown(report, manifest, folder)
-    if not gathered.tables and not report.snapshot and not manifest.account_listed:
+    if not gathered.rows and not report.snapshot and not manifest.account_listed:
         raise errors.Shape("the answer holds no row that the declaration knows", next_step=errors.ContractBroken.remedy)
     staged = Staged(
         manifest.load_id,
-        dict(_write_facts(report, gathered, manifest, root)),
+        dict(_write_facts(gathered, manifest, root)),
         _notes(gathered),
         _evidence(gathered),
-        _mismatch(report, gathered, sum(part.num_rows for parts in gathered.tables.values() for part in parts)),
+        _mismatch(report, gathered),
     )
     write_note(root, staged)
     return staged
@@ -97,10 +105,11 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
 
 def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:
     """An answer without rows must be empty: one whose arrays have other names is no day without usage."""
-    for _, body in landed_pages(folder, manifest):
-        unknown = unknown_content(report, body)
-        if unknown:
-            raise errors.Shape(f"the answer holds none of the declared arrays, but {', '.join(unknown[:5])}")
+    for _, parts in landed_parts(folder, manifest):
+        for body in parts:
+            unknown = unknown_content(report, body)
+            if unknown:
+                raise errors.Shape(f"the answer holds none of the declared arrays, but {', '.join(unknown[:5])}")
 
 
 @contextmanager
@@ -118,39 +127,36 @@ def collector_paused() -> Iterator[None]:
 def _read_pages(
     connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, gathered: Gathered
 ) -> None:
-    for page, body in landed_pages(folder, manifest):
+    for page, parts in landed_parts(folder, manifest):
         if page.told_at is not None:
             gathered.skew = max(gathered.skew, abs(page.told_at - page.asked_at))
-        document, unknown = decode(report, body)
-        gathered.unknown.update(unknown)
-        for row_set in report.row_sets:
-            rows = rows_of(report, row_set, document, page.labels)
-            if len(rows):
-                _gather(connection, report, rows, manifest, gathered)
+        read: dict[str, int] = defaultdict(int)
+        for body in parts:
+            document, unknown = decode(report, body)
+            gathered.unknown.update(unknown)
+            for row_set in report.row_sets:
+                rows = rows_of(report, row_set, document, page.labels, before=read[row_set.path])
+                if len(rows):
+                    _gather(connection, report, rows, manifest, gathered)
+                read[row_set.path] += len(rows)
+            for total in report.totals:
+                for units, nanos, currency in money_elements(report, total, document):
+                    key = f"{total.column} {currency or ''}"
+                    amount = numbers.money(signed(units), signed(nanos))
+                    gathered.totals[key] = numbers.added(gathered.totals.get(key, 0), amount)
         crash.point("transform")  # some pages read
-        for total in report.totals:
-            for units, nanos, currency in money_elements(report, total, document):
-                key = f"{total.column} {currency or ''}"
-                amount = numbers.money(signed(units), signed(nanos))
-                gathered.totals[key] = numbers.added(gathered.totals.get(key, 0), amount)
 
 
-def _write_facts(
-    report: Report, gathered: Gathered, manifest: Manifest, root: AnyPath
-) -> Iterator[tuple[str, StagedTable]]:
-    for name in report.tables:
-        found = {row_set: gathered.tables[row_set.path] for row_set in report.row_sets if row_set.table == name}
-        raw_rows = sum(part.num_rows for parts in found.values() for part in parts)
-        single = [one_row_a_key(pa.concat_tables(parts), row_set) for row_set, parts in found.items() if parts]
-        table = pa.concat_tables([arrow_schema(name).empty_table(), *single])
+def _write_facts(gathered: Gathered, manifest: Manifest, root: AnyPath) -> Iterator[tuple[str, StagedTable]]:
+    for name, facts in gathered.facts.items():
         crash.point("transform")
-        write_table(root, manifest.load_id, name, table)
+        rows = facts.commit(root, manifest.load_id)
         crash.point("transform")  # Parquet without its note
         sums = {
             key: f"{value:f}" if isinstance(value, Decimal) else str(value)
             for key, value in gathered.sums[name].items()
         }
-        yield name, StagedTable(table.num_rows, raw_rows, sums)
+        yield name, StagedTable(rows, facts.rows, sums)
     if gathered.names.seen:
         table = gathered.names.table(manifest)
         write_table(root, manifest.load_id, NAMES, table)
@@ -178,7 +184,9 @@ def _gather(connection: Connection, report: Report, rows: Rows, manifest: Manife
         for currency, total in counted.sums.items():
             key = f"{column} {currency}".strip()
             sums[key] = numbers.added(sums.get(key, 0), total)
-    gathered.tables[row_set.path].append(_table(connection, report, rows, manifest, buckets, sent, meters))
+    gathered.facts[row_set.table].add(
+        row_set, _table(connection, report, rows, manifest, buckets, sent, meters, gathered.keys)
+    )
     gathered.names.gather(rows, buckets.days, buckets.which.to_pylist())
 
 
@@ -190,6 +198,7 @@ def _table(
     buckets: Buckets,
     sent: dict[str, pa.Array],
     meters: dict[str, Counted],
+    keys: dict[str, str],
 ) -> pa.Table:
     """The row set's rows in the contract's columns, and what they are split by."""
     row_set = rows.row_set
@@ -205,7 +214,7 @@ def _table(
     translations = {dimension.column: dimension for dimension in row_set.dimensions if dimension.values}
     known: dict[str, pa.Array] = {
         "usage_date": buckets.dates,
-        "row_key": row_keys(row_set, sent),
+        "row_key": row_keys(row_set, sent, keys),
         "bucket_start": buckets.starts,
         "bucket_end": buckets.ends,
         **{
@@ -233,7 +242,7 @@ def _check_balances(rows: Rows) -> None:
         difference = reduce(pc.subtract, parts, total)
         wrong = pc.index(pc.not_equal(difference, 0), True).as_py()
         if wrong >= 0:
-            where = f"{rows.row_set.name}[{wrong}].{balance.total}"
+            where = f"{rows.place(wrong)}.{balance.total}"
             addends = " + ".join(str(part[wrong]) for part in parts)
             raise errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
 
@@ -253,7 +262,7 @@ def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
     silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
     number = pc.index(silent, True).as_py()
     if number >= 0:
-        raise errors.MissingField(f"{rows.row_set.name}[{number}] meters nothing: none of {', '.join(meters)} is there")
+        raise errors.MissingField(f"{rows.place(number)} meters nothing: none of {', '.join(meters)} is there")
 
 
 def _notes(gathered: Gathered) -> list[Note]:
@@ -281,14 +290,14 @@ def _notes(gathered: Gathered) -> list[Note]:
     return notes
 
 
-def _mismatch(report: Report, gathered: Gathered, rows: int) -> str:
+def _mismatch(report: Report, gathered: Gathered) -> str:
     """How the rows differ from the provider's own total: more than each amount's rounding to a nano could explain."""
     for total in report.totals:
         told = _of_column(gathered.totals, total.column)
         summed = _of_column(gathered.sums[total.table], total.column)
         zero = Decimal(0)
         differing = {key: (told.get(key, zero), summed.get(key, zero)) for key in sorted(told | summed)}
-        if told and any(abs(one - other) > rows * HALF_A_NANO for one, other in differing.values()):
+        if told and any(abs(one - other) > gathered.rows * HALF_A_NANO for one, other in differing.values()):
             text = "; ".join(f"{key} {one:f}, its rows {other:f}" for key, (one, other) in differing.items())
             return f"the provider's own total is {text}"
     return ""

@@ -1,8 +1,8 @@
 """Validate: a Great Expectations suite, built from the contract, gates the load."""
 
 import logging
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -21,7 +21,7 @@ from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.names import NAMES
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.staged import read_note, read_table
+from usage_ledger.storage.staged import StagedRows, open_table, read_note
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.contracts import arrow_schema, contract
 from usage_ledger.warehouse.engine import in_transaction
@@ -29,6 +29,8 @@ from usage_ledger.warehouse.engine import in_transaction
 log = logging.getLogger(__name__)
 
 SAMPLES = 5
+AT_ONCE = 250_000
+"""Rows, at most, of a frame with all columns that the rules look at."""
 BUCKET_SECONDS = "bucket_seconds"
 """A column of the checked frame alone: how long each bucket is."""
 
@@ -60,7 +62,7 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
         }
         findings: list[Finding] = []
         for name, counted in staged.tables.items():
-            table = read_table(root, load_id, name)
+            table = open_table(root, load_id, name)
             window = None if name == NAMES else load.window
             findings += check(contract(name), table, rows=counted.rows, window=window, bucket_seconds=lengths)
             crash.point("validate")  # some tables checked
@@ -75,28 +77,73 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
 
 
 def check(
-    table: Contract, rows_table: pa.Table, *, rows: int, window: Window | None, bucket_seconds: Iterable[int] = ()
+    table: Contract,
+    staged: StagedRows | pa.Table,
+    *,
+    rows: int,
+    window: Window | None,
+    bucket_seconds: Iterable[int] = (),
 ) -> list[Finding]:
-    """What Great Expectations finds in one staged table."""
-    broken = _type_findings(table, rows_table) or _null_findings(table, rows_table)
-    if broken:
-        return broken
-    frame = _frame(table, rows_table)
+    """What Great Expectations finds in one staged table: of all its rows at once whether they are as many as noted and
+    each key is there once, of everything else part by part, so that a large table need not be in memory.
+    """
+    whole = staged.num_rows <= AT_ONCE
+    findings: dict[str, Finding] = {}
+    keys: list[pa.Table] = []
+    for part in _parts(staged):
+        broken = _type_findings(table, part) or _null_findings(table, part)
+        if broken:
+            return broken
+        rules = list(suite_of(table, window, set(bucket_seconds), empty=_empty_columns(part)))
+        rules += of_all_rows(table, rows) if whole else []
+        for found in _validated(table, _frame(table, part), rules, part):
+            known = findings.get(found.expectation)
+            count = found.count + (known.count if known else 0)
+            findings[found.expectation] = replace(known or found, count=count)
+        if not whole:
+            keys.append(part.select(table.primary_key))
+    if not whole:
+        told = pa.concat_tables(keys)
+        for found in _validated(table, _frame(table, told), list(of_all_rows(table, rows)), told):
+            findings[found.expectation] = found
+    return list(findings.values())
+
+
+def _parts(staged: StagedRows | pa.Table) -> Iterator[pa.Table]:
+    """The rows, at most about `AT_ONCE` at a time; one part without rows where there are none."""
+    waiting: list[pa.Table] = [staged.schema.empty_table()]
+    held = 0
+    for table in [staged] if isinstance(staged, pa.Table) else staged.tables():
+        if held and held + table.num_rows > AT_ONCE:
+            yield pa.concat_tables(waiting)
+            waiting, held = [], 0
+        waiting.append(table)
+        held += table.num_rows
+    yield pa.concat_tables(waiting)
+
+
+def _validated(
+    table: Contract, frame: pd.DataFrame, rules: list[gxe.Expectation], rows_table: pa.Table
+) -> list[Finding]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.table)
     batch = asset.add_batch_definition_whole_dataframe("load").get_batch(batch_parameters={"dataframe": frame})
-    rules = suite_of(table, rows, window, set(bucket_seconds), empty=_empty_columns(rows_table))
-    suite = gx.ExpectationSuite(name=table.table, expectations=list(rules))
+    suite = gx.ExpectationSuite(name=table.table, expectations=rules)
     results = batch.validate(suite, result_format={"result_format": "COMPLETE", "partial_unexpected_count": SAMPLES})
     return [_finding(result, rows_table) for result in results.results if not result.success]
 
 
-def suite_of(
-    table: Contract, rows: int, window: Window | None, bucket_seconds: set[int], *, empty: Collection[str] = ()
-) -> Iterable[gxe.Expectation]:
-    """The contract's rules, and what the load's window and note say. An `empty` column has no smallest value."""
+def of_all_rows(table: Contract, rows: int) -> Iterator[gxe.Expectation]:
+    """What only all rows of a load can show."""
     yield gxe.ExpectTableRowCountToEqual(value=rows)
+    yield gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.primary_key))
+
+
+def suite_of(
+    table: Contract, window: Window | None, bucket_seconds: set[int], *, empty: Collection[str] = ()
+) -> Iterator[gxe.Expectation]:
+    """The contract's rules, and what the load's window says. An `empty` column has no smallest value."""
     for column in table.columns:
         if column.role == "key":
             yield gxe.ExpectColumnValuesToNotBeNull(column=column.name)
@@ -104,7 +151,6 @@ def suite_of(
             yield gxe.ExpectColumnValuesToBeInSet(
                 column=column.name, value_set=list(column.valid_values), severity=_severity(column)
             )
-    yield gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.primary_key))
     for name in (meter for meter in table.non_negative if meter not in empty):
         yield gxe.ExpectColumnMinToBeBetween(column=name, min_value=0)
     for part, whole in table.at_most:

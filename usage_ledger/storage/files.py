@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -85,8 +86,10 @@ def told(doing: str) -> Iterator[None]:
         raise StorageRefused(text) from error
 
 
-def write_whole(path: AnyPath, data: bytes) -> None:
-    """The file with exactly these bytes, or no file. An object store's put is whole by itself.
+def write_whole(path: AnyPath, data: bytes | IO[bytes]) -> None:
+    """The file with exactly these bytes, or those that another file still has; or no file.
+
+    An object store's put is whole by itself.
 
     Raises `StorageRefused`, `StorageDown`.
     """
@@ -95,7 +98,7 @@ def write_whole(path: AnyPath, data: bytes) -> None:
             _write_and_rename(path, data)
         else:
             with path.open("wb") as file:
-                file.write(data)
+                _copy(data, file)
 
 
 def read_whole(path: AnyPath) -> bytes:
@@ -103,6 +106,22 @@ def read_whole(path: AnyPath) -> bytes:
     _refuse_link(path)
     with told("read"), path.open("rb") as file:
         return cast(bytes, file.read())
+
+
+def opened(path: AnyPath) -> IO[bytes]:
+    """The file, to be read anywhere; one of an object store as a copy without a name.
+
+    Raises `RawGone`, `StorageRefused`, `StorageDown`.
+    """
+    _refuse_link(path)
+    with told("read"):
+        if isinstance(path, Path):
+            return path.open("rb")
+        with path.open("rb") as file:
+            copy = tempfile.TemporaryFile()  # noqa: SIM115  the caller closes it
+            shutil.copyfileobj(file, copy, 2**20)
+    copy.seek(0)
+    return cast(IO[bytes], copy)
 
 
 def exists(path: AnyPath) -> bool:
@@ -163,13 +182,20 @@ def forget_listings(path: AnyPath) -> None:
             cast(Any, seen).fs.invalidate_cache()
 
 
-def _write_and_rename(path: Path, data: bytes) -> None:
+def _copy(data: bytes | IO[bytes], file: IO[bytes]) -> None:
+    if isinstance(data, bytes):
+        file.write(data)
+    else:
+        shutil.copyfileobj(data, file, 2**20)
+
+
+def _write_and_rename(path: Path, data: bytes | IO[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
             crash.point("write")  # an empty temporary file
-            file.write(data)
+            _copy(data, file)
             file.flush()
             os.fsync(file.fileno())
         crash.point("write")  # a whole one, under another name

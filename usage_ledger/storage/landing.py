@@ -9,6 +9,7 @@ No two writers share a file: every attempt has a load id of its own.
 """
 
 import hashlib
+import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from typing import Self
 import msgspec
 import zstandard
 
+from usage_ledger.body.json_parts import PART, parts
+from usage_ledger.body.packed import LEVEL, Packed, unpacked
 from usage_ledger.core.errors import RawCorrupt, StorageRefused
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.files import AnyPath, below, entries, exists, read_whole, rooted, write_whole
@@ -93,7 +96,7 @@ class Landing:
 
     def page(
         self,
-        body: bytes,
+        body: bytes | Packed,
         *,
         path: str,
         parameters: tuple[tuple[str, str | tuple[str, ...]], ...],
@@ -105,9 +108,10 @@ class Landing:
     ) -> None:
         """Land one page. Raises `StorageRefused`."""
         name = f"page-{len(self.pages):05d}.json.zst"
-        write_whole(self.folder / name, zstandard.compress(body, level=3))
+        large = body if isinstance(body, Packed) else None
+        write_whole(self.folder / name, large.file() if large else zstandard.compress(bytes(body), level=LEVEL))
         sent = [(key, value if isinstance(value, str) else list(value)) for key, value in parameters]
-        digest = hashlib.sha256(body).hexdigest()
+        digest = large.sha256 if large else hashlib.sha256(bytes(body)).hexdigest()
         self.pages.append(Page(name, digest, len(body), path, sent, status, asked_at, told_at, labels or {}, rows))
 
     def commit(self, manifest: Manifest) -> str:
@@ -176,15 +180,44 @@ def released_dates(folder: AnyPath) -> list[date]:
     return msgspec.json.decode(read_whole(folder / RELEASED), type=list[date])
 
 
-def landed_pages(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, bytes]]:
-    """Each page with rows, and its bytes as landed. Raises `RawCorrupt` when they are not what was landed."""
+def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, Iterator[bytes]]]:
+    """Each page with rows, as one document or, when it is large, as several of the same shape (see `json_parts`).
+
+    Raises `RawCorrupt`, before the first part, when the page is not what was landed.
+    """
     for page in manifest.pages:
         if not page.rows:
             continue
+        packed = read_whole(folder / page.file)
+        if page.bytes <= PART:
+            yield page, iter([_verified(page, packed)])
+            continue
+        digest = hashlib.sha256()
         try:
-            body = zstandard.ZstdDecompressor().decompress(read_whole(folder / page.file), max_output_size=page.bytes)
+            for chunk in unpacked(io.BytesIO(packed)):
+                digest.update(chunk)
         except zstandard.ZstdError as error:
             raise RawCorrupt(f"the landed page {page.file} is damaged") from error
-        if hashlib.sha256(body).hexdigest() != page.sha256:
-            raise RawCorrupt(f"the landed page {page.file} is not what its manifest says")
-        yield page, body
+        _require_same(page, digest.hexdigest())
+        yield page, parts(unpacked(io.BytesIO(packed)))
+
+
+def landed_pages(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, bytes]]:
+    """Each page with rows, and its bytes as landed. Raises `RawCorrupt` when they are not what was landed."""
+    for page in manifest.pages:
+        if page.rows:
+            yield page, _verified(page, read_whole(folder / page.file))
+
+
+def _verified(page: Page, packed: bytes) -> bytes:
+    try:
+        body = zstandard.ZstdDecompressor().decompress(packed, max_output_size=page.bytes)
+    except zstandard.ZstdError as error:
+        raise RawCorrupt(f"the landed page {page.file} is damaged") from error
+    _require_same(page, hashlib.sha256(body).hexdigest())
+    return body
+
+
+def _require_same(page: Page, digest: str) -> None:
+    if digest != page.sha256:
+        raise RawCorrupt(f"the landed page {page.file} is not what its manifest says")

@@ -1,15 +1,22 @@
 """Parquet between transform and load, one file a table, and the note that says it is complete."""
 
-from typing import Any
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import IO, Any, cast
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from usage_ledger.core.errors import RawGone, StagedUnusable
-from usage_ledger.storage.files import AnyPath, below, read_whole, write_whole
+from usage_ledger.storage.files import AnyPath, below, opened, read_whole, write_whole
 
 FOLDER, NOTE = "_staged", "staged.json"
+ROW_GROUP = 50_000
+"""Rows, about, that are in memory at a time."""
+HELD = 16 * 2**20
+"""Bytes of Parquet that are kept in memory before they become a file without a name."""
 
 
 class StagedTable(msgspec.Struct, frozen=True):
@@ -44,28 +51,113 @@ def staged_folder(root: AnyPath, load_id: str) -> AnyPath:
     return below(root, FOLDER, load_id)
 
 
+class TableWriter:
+    """One table's Parquet, a row group at a time; nothing is staged before `commit`. To be closed."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self._file = tempfile.SpooledTemporaryFile(max_size=HELD)  # noqa: SIM115  closed by `close`
+        repeating = [field.name for field in schema if field.type == pa.string() and field.name != "row_key"]
+        # Read once, by the steps that follow, so compressed for speed.
+        self._writer = pq.ParquetWriter(
+            self._file, schema, compression="lz4", use_dictionary=repeating, store_schema=True, write_page_checksum=True
+        )
+        self._waiting: list[pa.Table] = []
+        self.rows = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """More rows."""
+        self._waiting.append(rows)
+        self.rows += rows.num_rows
+        if sum(table.num_rows for table in self._waiting) >= ROW_GROUP:
+            self._flush()
+
+    def written(self) -> "StagedRows":
+        """All rows that were added; none can be from now on."""
+        if self._writer.is_open:
+            self._flush()
+            self._writer.close()
+        return StagedRows(pq.ParquetFile(self._file), "what is being staged")
+
+    def commit(self, root: AnyPath, load_id: str, table: str) -> None:
+        """Stage it, whole or not at all."""
+        self.written()
+        self._file.seek(0)
+        write_whole(staged_folder(root, load_id) / f"{table}.parquet", cast(IO[bytes], self._file))
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._writer.close()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=2 * ROW_GROUP)
+            self._waiting = []
+
+
+class StagedRows:
+    """One table's rows, read a row group at a time."""
+
+    def __init__(self, file: pq.ParquetFile, what: str) -> None:
+        self._file, self._what = file, what
+        self.schema: pa.Schema = file.schema_arrow
+        self.num_rows: int = file.metadata.num_rows
+
+    def whole(self) -> pa.Table:
+        """All of them. Raises `StagedUnusable`."""
+        return pa.concat_tables([self.schema.empty_table(), *self.tables()])
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Each row group. Raises `StagedUnusable`."""
+        for number in range(self._file.num_row_groups):
+            with _readable(self._what):
+                rows = self._file.read_row_group(number, use_threads=False)
+            yield rows
+
+    def to_batches(self) -> Iterator[pa.RecordBatch]:
+        """Each row group's batches. Raises `StagedUnusable`."""
+        for table in self.tables():
+            yield from table.to_batches()
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise  # one of Arrow's own too, and nothing is wrong with the file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise StagedUnusable(f"{what} is damaged") from error
+
+
 def write_table(root: AnyPath, load_id: str, table: str, rows: pa.Table) -> None:
-    """One table's Parquet, whole or not at all: read once, by the steps that follow, so compressed for speed."""
-    sink = pa.BufferOutputStream()
-    repeating = [field.name for field in rows.schema if field.type == pa.string() and field.name != "row_key"]
-    pq.write_table(rows, sink, compression="lz4", use_dictionary=repeating, store_schema=True, write_page_checksum=True)
-    write_whole(staged_folder(root, load_id) / f"{table}.parquet", sink.getvalue().to_pybytes())
+    """One table's Parquet at once."""
+    writer = TableWriter(rows.schema)
+    with closing(writer):
+        writer.add(rows)
+        writer.commit(root, load_id, table)
 
 
 def read_table(root: AnyPath, load_id: str, table: str) -> pa.Table:
-    """One table's rows. Raises `StagedUnusable`, `StorageRefused`, `StorageDown`."""
-    data = _read(root, load_id, f"{table}.parquet")
+    """One table's rows at once. Raises `StagedUnusable`, `StorageRefused`, `StorageDown`."""
+    return open_table(root, load_id, table).whole()
+
+
+def open_table(root: AnyPath, load_id: str, table: str) -> StagedRows:
+    """One table's rows, to be read. Raises `StagedUnusable`, `StorageRefused`, `StorageDown`."""
+    what = f"the staged {table} of load {load_id}"
     try:
-        return pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-    except MemoryError:
-        raise  # one of Arrow's own too, and nothing is wrong with the file
-    except (pa.ArrowException, OSError) as error:
-        raise StagedUnusable(f"the staged {table} of load {load_id} is damaged") from error
+        file = opened(staged_folder(root, load_id) / f"{table}.parquet")
+    except RawGone as error:
+        raise StagedUnusable(f"load {load_id} has no {table}.parquet staged") from error
+    with _readable(what):
+        return StagedRows(pq.ParquetFile(file, page_checksum_verification=True), what)
 
 
-def read_staged(root: AnyPath, staged: Staged, table: str, schema: pa.Schema) -> pa.Table:
-    """One table's rows, as many as were noted and of exactly this schema. Raises as `read_table`."""
-    rows = read_table(root, staged.load_id, table)
+def read_staged(root: AnyPath, staged: Staged, table: str, schema: pa.Schema) -> StagedRows:
+    """One table's rows, as many as were noted and of exactly this schema. Raises as `open_table`."""
+    rows = open_table(root, staged.load_id, table)
     what = f"the staged {table} of load {staged.load_id}"
     if not rows.schema.equals(schema):
         raise StagedUnusable(f"{what} has not the columns and types of the contract")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from usage_ledger.core.windows import Window
-from usage_ledger.storage.staged import Staged
+from usage_ledger.storage.staged import Staged, StagedRows
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Incoming:
     fetched_at: datetime
     declaration: str
     lookback: timedelta
-    tables: Mapping[str, pa.Table]
+    tables: Mapping[str, pa.Table | StagedRows]
     names: pa.Table | None
     staged: Staged
     has_days: bool = True

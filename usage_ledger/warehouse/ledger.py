@@ -7,7 +7,9 @@ ledger, write restatements, delete, update, insert, record the days, prove the s
 import io
 import json
 from datetime import date
+from typing import IO, cast
 
+import psycopg2
 import pyarrow as pa
 import pyarrow.csv
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -15,6 +17,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.core import crash
 from usage_ledger.core.contracts import Contract
+from usage_ledger.storage.staged import StagedRows
 from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.days import accepted, known_days, record_days, tell
 from usage_ledger.warehouse.drift import refuse_drift
@@ -95,22 +98,49 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     return outcome
 
 
-def _stage(cursor: Cursor, table: Contract, rows: pa.Table) -> None:
+def _stage(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows) -> None:
     cursor.execute(statement("load/stage", table))
     copy_rows(cursor, statement("load/copy", table).as_string(cursor), rows)
     crash.point("load")
     cursor.execute(statement("load/analyze", table))
 
 
-def copy_rows(cursor: Cursor, copy: str, rows: pa.Table) -> None:
-    """`COPY … FROM STDIN (FORMAT csv)` of an Arrow table: null is nothing, an empty text is quoted."""
-    sink = io.BytesIO()
-    with pa.csv.CSVWriter(sink, rows.schema, write_options=pa.csv.WriteOptions(include_header=False)) as writer:
-        for batch in rows.to_batches():
-            if batch.num_rows:  # Arrow writes what happens to lie in memory for a chunk without rows
-                writer.write_batch(batch)
-    sink.seek(0)
-    cursor.copy_expert(copy, crash.within("load", sink))
+def copy_rows(cursor: Cursor, copy: str, rows: pa.Table | StagedRows) -> None:
+    """`COPY … FROM STDIN (FORMAT csv)` of Arrow batches, one in memory at a time. Raises what reading them raises."""
+    source = Csv(rows)
+    try:
+        cursor.copy_expert(copy, crash.within("load", cast(IO[bytes], source)))
+    except psycopg2.Error:
+        if source.failure is not None:
+            raise source.failure from None
+        raise
+
+
+class Csv:
+    """Arrow batches as a file of CSV without a header: null is nothing, an empty text is quoted."""
+
+    def __init__(self, rows: pa.Table | StagedRows) -> None:
+        self._schema = rows.schema
+        self._batches = iter(rows.to_batches())
+        self._text = io.BytesIO()
+        self.failure: Exception | None = None
+        """What kept the batches from being read; the driver tells of it in words only."""
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most so many; nothing at the end."""
+        while not (found := self._text.read(size)):
+            try:
+                batch = next(self._batches, None)
+            except Exception as error:
+                self.failure = error
+                raise
+            if batch is None:
+                return b""
+            if batch.num_rows:  # Arrow writes what happens to lie in memory for a batch without rows
+                self._text = io.BytesIO()
+                pa.csv.write_csv(batch, self._text, pa.csv.WriteOptions(include_header=False))
+                self._text.seek(0)
+        return found
 
 
 def _replace(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[date]) -> int:

@@ -1,0 +1,1 @@
+"""Bodies of answers, too large to hold: in parts, and packed."""
