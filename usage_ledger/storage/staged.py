@@ -108,17 +108,35 @@ class StagedRows:
         """All of them. Raises `StagedUnusable`."""
         return pa.concat_tables([self.schema.empty_table(), *self.tables()])
 
-    def tables(self) -> Iterator[pa.Table]:
-        """Each row group. Raises `StagedUnusable`."""
+    def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """Each row group, of these columns or of all. Raises `StagedUnusable`."""
         for number in range(self._file.num_row_groups):
             with _readable(self._what):
-                rows = self._file.read_row_group(number, use_threads=False)
+                rows = self._file.read_row_group(number, columns, use_threads=False)
             yield rows
 
-    def to_batches(self) -> Iterator[pa.RecordBatch]:
-        """Each row group's batches. Raises `StagedUnusable`."""
-        for table in self.tables():
-            yield from table.to_batches()
+    def constants(self) -> dict[str, Any]:
+        """The columns that have one value in all rows, and it, as Parquet's statistics tell; None for no value."""
+        metadata = self._file.metadata
+        found: dict[str, Any] = {}
+        for number, name in enumerate(self.schema.names):
+            told = [metadata.row_group(group).column(number) for group in range(metadata.num_row_groups)]
+            values = {_only_value(chunk.statistics, chunk.num_values) for chunk in told}
+            if len(values) == 1 and (value := values.pop()) is not _SEVERAL:
+                found[name] = value
+        return found
+
+
+_SEVERAL = object()
+
+
+def _only_value(statistics: Any, count: int) -> Any:
+    if statistics is None or not statistics.has_null_count:
+        return _SEVERAL
+    if statistics.null_count == count:
+        return None
+    same = statistics.null_count == 0 and statistics.has_min_max and statistics.min == statistics.max
+    return statistics.min if same else _SEVERAL
 
 
 @contextmanager

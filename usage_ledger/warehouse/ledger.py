@@ -7,6 +7,7 @@ ledger, write restatements, delete, update, insert, record the days, prove the s
 import io
 import json
 from datetime import date
+from decimal import Decimal
 from typing import IO, cast
 
 import psycopg2
@@ -25,9 +26,12 @@ from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import add_event, execute
 from usage_ledger.warehouse.proof import fallen, prove
-from usage_ledger.warehouse.sql import statement
+from usage_ledger.warehouse.sql import copy_of, defaults, statement
 
 FELL = "the new figures are loaded and the old ones kept in ops.restatement; ask the provider if it is no correction"
+
+BATCH = 4096
+"""Rows of CSV at a time: few, so that the server reads one batch while the next is written."""
 
 
 def enter(engine: Engine, incoming: Incoming) -> Outcome:
@@ -100,14 +104,29 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
 
 def _stage(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows) -> None:
     cursor.execute(statement("load/stage", table))
-    copy_rows(cursor, statement("load/copy", table).as_string(cursor), rows)
+    alike = constants(table, rows)
+    if alike:
+        cursor.execute(defaults(table, alike), alike)
+    varying = [name for name in rows.schema.names if name not in alike]
+    copy_rows(cursor, copy_of(table, varying).as_string(cursor), rows, varying)
     crash.point("load")
     cursor.execute(statement("load/analyze", table))
 
 
-def copy_rows(cursor: Cursor, copy: str, rows: pa.Table | StagedRows) -> None:
+def constants(table: Contract, rows: pa.Table | StagedRows) -> dict[str, str | None]:
+    """Columns that need not be sent row by row: about half of a load's are the same in all of them."""
+    if isinstance(rows, pa.Table):
+        return {}
+    return {
+        name: None if value is None else str(value)
+        for name, value in rows.constants().items()
+        if name not in table.primary_key and isinstance(value, str | Decimal | None)
+    }
+
+
+def copy_rows(cursor: Cursor, copy: str, rows: pa.Table | StagedRows, columns: list[str]) -> None:
     """`COPY … FROM STDIN (FORMAT csv)` of Arrow batches, one in memory at a time. Raises what reading them raises."""
-    source = Csv(rows)
+    source = Csv(rows, columns)
     try:
         cursor.copy_expert(copy, crash.within("load", cast(IO[bytes], source)))
     except psycopg2.Error:
@@ -119,9 +138,9 @@ def copy_rows(cursor: Cursor, copy: str, rows: pa.Table | StagedRows) -> None:
 class Csv:
     """Arrow batches as a file of CSV without a header: null is nothing, an empty text is quoted."""
 
-    def __init__(self, rows: pa.Table | StagedRows) -> None:
-        self._schema = rows.schema
-        self._batches = iter(rows.to_batches())
+    def __init__(self, rows: pa.Table | StagedRows, columns: list[str]) -> None:
+        tables = [rows.select(columns)] if isinstance(rows, pa.Table) else rows.tables(columns)
+        self._batches = (batch for table in tables for batch in _told_times(table).to_batches(BATCH))
         self._text = io.BytesIO()
         self.failure: Exception | None = None
         """What kept the batches from being read; the driver tells of it in words only."""
@@ -141,6 +160,16 @@ class Csv:
                 pa.csv.write_csv(batch, self._text, pa.csv.WriteOptions(include_header=False))
                 self._text.seek(0)
         return found
+
+
+def _told_times(table: pa.Table) -> pa.Table:
+    """The table with its instants as text, each distinct one made once: a load has few, and they are slow to write."""
+    for number, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type):
+            found = table.column(number).combine_chunks().dictionary_encode()
+            text = pa.DictionaryArray.from_arrays(found.indices, found.dictionary.cast(pa.string()))
+            table = table.set_column(number, field.name, text.cast(pa.string()))
+    return table
 
 
 def _replace(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[date]) -> int:
@@ -163,7 +192,8 @@ def _names(cursor: Cursor, incoming: Incoming, names: pa.Table) -> int:
     cursor.execute(statement("load/names_stage"))
     stamp = pa.repeat(pa.scalar(incoming.fetched_at, pa.timestamp("us", tz="UTC")), names.num_rows)
     copy = statement("load/names_copy", contract("name_observation")).as_string(cursor)
-    copy_rows(cursor, copy, names.append_column("fetched_at", stamp))
+    stamped = names.append_column("fetched_at", stamp)
+    copy_rows(cursor, copy, stamped, stamped.column_names)
     cursor.execute(statement("load/names_observe"))
     cursor.execute(statement("load/names_interval"))
     cursor.execute(statement("load/names_delete"))

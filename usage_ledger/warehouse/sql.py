@@ -1,5 +1,6 @@
 """The project's SQL: one statement a file under `include/sql`, bind parameters, identifiers from the contracts."""
 
+from collections.abc import Iterable
 from functools import cache
 
 from psycopg2 import sql
@@ -23,6 +24,19 @@ def statement(name: str, contract: Contract | None = None) -> sql.Composable:
     if contract is None:
         return sql.SQL(text(name))
     return sql.SQL(text(name)).format(**_parts(contract))
+
+
+def copy_of(contract: Contract, names: Iterable[str]) -> sql.Composable:
+    """`load/copy` of these columns alone; the others get what `defaults` says."""
+    return sql.SQL(text("load/copy")).format(
+        **_parts(contract) | {"columns": sql.SQL(", ").join(map(sql.Identifier, names))}
+    )
+
+
+def defaults(contract: Contract, names: Iterable[str]) -> sql.Composable:
+    """What the staged table's columns hold where nothing is sent: one bind parameter for each, of its name."""
+    told = (sql.SQL("ALTER COLUMN {} SET DEFAULT {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in names)
+    return sql.SQL("ALTER TABLE {stage} ").format(**_parts(contract)) + sql.SQL(", ").join(told)
 
 
 def _parts(contract: Contract) -> dict[str, sql.Composable]:
