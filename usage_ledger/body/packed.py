@@ -17,7 +17,7 @@ class Packed:
 
     def __init__(self) -> None:
         self._file = SpooledTemporaryFile(max_size=HELD)  # noqa: SIM115  it lives as long as this object
-        self._compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+        self._compressor = zstandard.ZstdCompressor(level=LEVEL, threads=1).compressobj()
         self._hash = hashlib.sha256()
         self._size = 0
 

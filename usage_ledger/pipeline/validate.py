@@ -1,5 +1,6 @@
 """Validate: a Great Expectations suite, built from the contract, gates the load."""
 
+import gc
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -29,8 +30,8 @@ from usage_ledger.warehouse.engine import in_transaction
 log = logging.getLogger(__name__)
 
 SAMPLES = 5
-AT_ONCE = 250_000
-"""Rows, at most, of a frame with all columns that the rules look at."""
+AT_ONCE, PART = 250_000, 100_000
+"""Rows: so many are checked as one frame; more are checked in frames of about so many."""
 BUCKET_SECONDS = "bucket_seconds"
 """A column of the checked frame alone: how long each bucket is."""
 
@@ -101,20 +102,35 @@ def check(
             count = found.count + (known.count if known else 0)
             findings[found.expectation] = replace(known or found, count=count)
         if not whole:
-            keys.append(part.select(table.primary_key))
+            keys.append(_keys(table, part))
+            del part
+            gc.collect()  # what Great Expectations made for this part points at itself, and at the part
     if not whole:
-        told = pa.concat_tables(keys)
+        told = pa.concat_tables(keys, promote_options="permissive").unify_dictionaries()
+        del keys
         for found in _validated(table, _frame(table, told), list(of_all_rows(table, rows)), told):
             findings[found.expectation] = found
     return list(findings.values())
 
 
+def _keys(table: Contract, part: pa.Table) -> pa.Table:
+    """The primary key of a part's rows; of texts that repeat, each once."""
+    columns = {name: part.column(name) for name in table.primary_key}
+    return pa.table(
+        {
+            name: column if name == "row_key" or column.type != pa.string() else column.dictionary_encode()
+            for name, column in columns.items()
+        }
+    )
+
+
 def _parts(staged: StagedRows | pa.Table) -> Iterator[pa.Table]:
-    """The rows, at most about `AT_ONCE` at a time; one part without rows where there are none."""
+    """All rows if they are few, else about `PART` at a time; one part without rows where there are none."""
     waiting: list[pa.Table] = [staged.schema.empty_table()]
     held = 0
+    most = AT_ONCE if staged.num_rows <= AT_ONCE else PART
     for table in [staged] if isinstance(staged, pa.Table) else staged.tables():
-        if held and held + table.num_rows > AT_ONCE:
+        if held and held + table.num_rows > most:
             yield pa.concat_tables(waiting)
             waiting, held = [], 0
         waiting.append(table)
