@@ -18,7 +18,7 @@ _trailing = re.compile(r"trailing characters \(byte (\d+)\)")
 _place = re.compile(r"\(byte (\d+)\)")
 
 
-def parts(chunks: Iterable[bytes], size: int = PART) -> Iterator[bytes]:
+def parts(chunks: Iterable[bytes], size: int | None = None) -> Iterator[bytes]:
     """The document as one part if it is small, else its outermost lists cut between two elements.
 
     `{"a": [1, 2, 3], "b": 4}` may become `{"a":[1,2]}`, `{"a":[3]}`, `{"b":4}`. Laid end to end the lists are the
@@ -26,6 +26,7 @@ def parts(chunks: Iterable[bytes], size: int = PART) -> Iterator[bytes]:
     is no JSON, and for a key that the outermost object has twice: cut, both lists would be read.
     """
     text = _Text(chunks)
+    size = size or PART
     text.fill(size + 1)
     if text.ended:
         yield text.whole()

@@ -1,0 +1,174 @@
+"""What is too large to hold goes through in parts, and nothing about it is different: here everything is too large."""
+
+import json
+from typing import Any
+
+import pytest
+from fireworks_answers import serverless, usage
+from provider_site import COST, FIRST, KEY, LAST, USAGE, Query, Site
+
+import usage_ledger.body.json_parts
+import usage_ledger.http.body
+import usage_ledger.storage.landing
+import usage_ledger.storage.staged
+from usage_ledger.core import errors
+from usage_ledger.pipeline import validate
+from usage_ledger.storage.landing import landed_manifests, landed_pages, load_folder
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of 500 bytes, row groups of 7 rows, frames of 12."""
+    for module in (usage_ledger.body.json_parts, usage_ledger.http.body, usage_ledger.storage.landing):
+        monkeypatch.setattr(module, "PART", 500)
+    monkeypatch.setattr(usage_ledger.storage.staged, "ROW_GROUP", 7)
+    monkeypatch.setattr(validate, "AT_ONCE", 20)
+    monkeypatch.setattr(validate, "PART", 12)
+
+
+def run(site: Site, body: bytes, status: int = 200) -> errors.UsageLedgerError | None:
+    site.provider.answers[USAGE] = (status, body)
+    ran = site.run(first=FIRST, last=FIRST, reports=("usage",))
+    return next((error for error in ran.failures if error.report == "usage"), None)
+
+
+def rows(count: int = 60, **more: Any) -> list[dict[str, Any]]:
+    return [serverless(FIRST, str(number), model=f"m{number}", **more) for number in range(count)]
+
+
+def landed(site: Site) -> list[bytes]:
+    """The pages of the usage report as they lie in raw storage."""
+    return [
+        body
+        for uri, manifest in landed_manifests(site.root, "fireworks", site.name)
+        if manifest.report == "usage"
+        for _, body in landed_pages(load_folder(site.root, uri), manifest)
+    ]
+
+
+def test_answers_in_parts_make_the_ledger_equal_the_truth(site: Site) -> None:
+    assert site.run(first=FIRST, last=LAST).failures == []
+    assert site.converged()
+
+
+def test_a_page_is_landed_byte_for_byte_and_loaded_row_for_row(site: Site, query: Query) -> None:
+    body = usage(*rows(), newField={"a": [1]})
+    assert run(site, body) is None
+    assert landed(site) == [body]
+    found = query("SELECT model, input_tokens FROM ledger.usage_daily WHERE connection_id = %s", site.name)
+    assert sorted(found) == sorted((f"m{number}", number) for number in range(60))
+    assert [event[3] for event in site.events() if event[0] == "unknown_field"] == [
+        "the answer holds `newField`, which is not declared; it is kept in raw"
+    ]
+
+
+def test_rows_that_the_vendor_splits_are_added_up_across_parts(site: Site, query: Query) -> None:
+    names = ("web", "batch", "cron")
+    split = [
+        serverless(FIRST, str(number), model=f"m{number % 30}", group={"api_key_name": names[number // 30]})
+        for number in range(90)
+    ]
+    assert run(site, usage(*split, *rows(4, key="other"))) is None
+    found = dict(
+        query(
+            "SELECT model, input_tokens FROM ledger.usage_daily WHERE connection_id = %s AND api_key_id = 'k'",
+            site.name,
+        )
+    )
+    assert found == {f"m{number}": 3 * number + 90 for number in range(30)}
+    [(count, raw)] = query(
+        "SELECT count(*), sum(output_tokens) FROM ledger.usage_daily WHERE connection_id = %s", site.name
+    )
+    assert (count, raw) == (34, 94)
+
+
+@pytest.mark.parametrize(
+    ("again", "error"), [("5", errors.DuplicateRow), ("6", errors.ConflictingRows)], ids=["equal", "other values"]
+)
+def test_a_row_that_comes_twice_in_different_parts_is_refused_with_both_places(
+    site: Site, again: str, error: type[Exception]
+) -> None:
+    failure = run(site, usage(*rows(), serverless(FIRST, again, model="m5")))
+    assert type(failure) is error
+    assert "serverlessCosts[60] repeats [5]" in str(failure)
+    assert site.tokens() == {}
+
+
+def test_the_place_of_a_bad_value_is_that_in_the_page(site: Site) -> None:
+    failure = run(site, usage(*rows(), serverless(FIRST, "-1", model="last")))
+    assert type(failure) is errors.NegativeCount
+    assert "serverlessCosts[60].promptTokens" in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error", "requests"),
+    [
+        (usage(*rows())[:-2], 200, errors.BadJson, 2),
+        (usage(*rows()) + b"}", 200, errors.BadJson, 2),
+        (b"<html>" + b"x" * 5000, 200, errors.NotJson, 2),
+        (b'{"message": "' + b"x" * 5000 + b'"}', 403, errors.NoPermission, 1),
+        (b'{"rows": [1], "rows": [2], "text": "' + b"x" * 5000 + b'"}', 200, errors.BadJson, 2),
+    ],
+    ids=["cut", "too long", "web page", "refusal", "key twice"],
+)
+def test_what_is_no_answer_is_refused_while_it_arrives(
+    site: Site, body: bytes, status: int, error: type[Exception], requests: int
+) -> None:
+    assert type(run(site, body, status)) is error
+    assert site.provider.asked(f"{site.name}{USAGE}") == requests
+
+
+def test_an_echoed_key_is_scrubbed_wherever_it_lies(site: Site) -> None:
+    """In pieces as the network brings them, some end amid the key."""
+    echoes = [serverless(FIRST, "1", model=f"{'x' * number} {KEY}") for number in range(60)]
+    assert run(site, usage(*echoes)) is None
+    [body] = landed(site)
+    assert KEY.encode() not in body
+    assert body.count(b"***") == 60
+    assert [row["group"]["model_name"] for row in json.loads(body)["serverlessCosts"]] == [
+        f"{'x' * number} ***" for number in range(60)
+    ]
+
+
+def test_a_damaged_page_is_not_transformed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = usage_ledger.storage.landing.read_whole
+
+    def damaged(path: Any) -> bytes:
+        data = bytearray(real(path))
+        if path.name.endswith(".zst"):
+            data[len(data) // 2] ^= 1
+        return bytes(data)
+
+    monkeypatch.setattr(usage_ledger.storage.landing, "read_whole", damaged)
+    assert type(run(site, usage(*rows()))) is errors.RawCorrupt
+    assert site.tokens() == {}
+
+
+def test_each_rule_looks_at_every_frame_and_keys_at_all_of_them(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from usage_ledger.storage import staged
+
+    real = staged.TableWriter.add
+
+    def run_with(change: Any) -> errors.UsageLedgerError | None:
+        monkeypatch.setattr(staged.TableWriter, "add", lambda self, table: real(self, change(table)))
+        return run(site, usage(*rows()))
+
+    def below_zero(table: Any) -> Any:
+        at = table.column_names.index("output_tokens")
+        return table.set_column(at, table.schema.field(at), [[-1] * table.num_rows])
+
+    def one_key(table: Any) -> Any:
+        at = table.column_names.index("row_key")
+        return table.set_column(at, table.schema.field(at), [["f" * 32] * table.num_rows])
+
+    failure = run_with(lambda table: below_zero(table) if "output_tokens" in table.column_names else table)
+    assert "expect_column_min_to_be_between(output_tokens): 60 rows" in str(failure)
+    failure = run_with(lambda table: one_key(table) if "row_key" in table.column_names else table)
+    assert "expect_compound_columns_to_be_unique" in str(failure)
+    assert "60 rows" in str(failure)
+
+
+def test_the_summary_too(site: Site) -> None:
+    assert site.run(first=FIRST, last=LAST, reports=("cost",)).failures == []
+    assert site.provider.asked(COST) == 1
+    assert len(site.cost()) == 2
