@@ -1,0 +1,118 @@
+"""How much work a row costs, counted in calls and not in seconds, so that a slow-down shows on any machine.
+
+The data path works on columns: beside a few calls a row that read what the decoder made, a larger answer costs no
+more calls than a small one. What a row may cost stands below, a third above what it costs now.
+"""
+
+import cProfile
+import gc
+import pstats
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fireworks_answers import serverless, usage
+
+from usage_ledger.core.windows import Window
+from usage_ledger.http.client import Answer
+from usage_ledger.pipeline import validate
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.extract import land
+from usage_ledger.pipeline.transform import stage
+from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.storage.landing import load_folder, manifest_of
+from usage_ledger.storage.staged import open_table
+from usage_ledger.warehouse.contracts import contract
+from usage_ledger.warehouse.ledger import Csv
+
+FIRST = date(2026, 11, 1)
+WINDOW = Window(FIRST, FIRST + timedelta(days=10))
+CONNECTION = Connection(id="acme", provider="fireworks", account="acme")
+REPORT = FIREWORKS.report("usage")
+CALLS_A_ROW = {"land": 0.01, "stage": 0.55, "check": 0.05, "csv": 0.03}
+
+
+def answer(rows: int) -> bytes:
+    made = [
+        serverless(
+            FIRST + timedelta(days=number % 10),
+            str(number),
+            model=f"m{number // 10}",
+            group={"api_key_name": "web"},
+            cachedPromptTokens="0",
+            uncachedPromptTokens=str(number),
+        )
+        for number in range(rows)
+    ]
+    return usage(*made)
+
+
+class Fixed:
+    """A client that has one answer."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def pages(self, path: str, parameters: Any, _paging: object) -> Any:
+        yield Answer(path, parameters, self.body, 200, datetime(2026, 11, 20, tzinfo=UTC))
+
+
+def calls(work: Callable[[], Any]) -> tuple[int, Any]:
+    """How many calls of functions, Python's and built-in ones, the work makes."""
+    gc.collect()
+    profile = cProfile.Profile()
+    result = profile.runcall(work)
+    return pstats.Stats(profile).total_calls, result  # type: ignore[attr-defined]
+
+
+def counted(root: Path, rows: int) -> dict[str, int]:
+    found: dict[str, int] = {}
+    load_id, body = f"{rows:032x}", answer(rows)
+    client: Any = Fixed(body)
+    found["land"], (_, uri) = calls(lambda: land(CONNECTION, REPORT, WINDOW, load_id, client=client, root=root))
+    folder = load_folder(root, uri)
+    found["stage"], staged = calls(lambda: stage(CONNECTION, REPORT, manifest_of(folder), folder, root))
+    assert staged.tables["usage_daily"].rows == rows
+    table = contract("usage_daily")
+    found["check"], findings = calls(
+        lambda: validate.check(
+            table, open_table(root, load_id, "usage_daily"), rows=rows, window=WINDOW, bucket_seconds=[86400]
+        )
+    )
+    assert findings == []
+    csv = Csv(open_table(root, load_id, "usage_daily"), table.names())
+    found["csv"], size = calls(lambda: sum(len(part) for part in iter(lambda: csv.read(2**16), b"")))
+    assert size > 100 * rows
+    return found
+
+
+@pytest.fixture(scope="module")
+def per_row(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """Calls for each further row, of each step; measured when all that is made once has been made."""
+    root = tmp_path_factory.mktemp("work")
+    counted(root, 10)
+    few, many = counted(root, 1_000), counted(root, 3_000)
+    return {step: (many[step] - few[step]) / 2_000 for step in few}
+
+
+@pytest.mark.parametrize("step", CALLS_A_ROW)
+def test_a_row_costs_no_more_calls_than_before(per_row: dict[str, float], step: str) -> None:
+    assert per_row[step] <= CALLS_A_ROW[step], per_row
+
+
+def test_the_count_notices_work_that_is_done_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from usage_ledger.pipeline import transform
+
+    real = transform.row_keys
+
+    def slowly(row_set: Any, sent: Any, known: Any) -> Any:
+        for column in sent.values():
+            for value in column:
+                hash(value)
+        return real(row_set, sent, known)
+
+    monkeypatch.setattr(transform, "row_keys", slowly)
+    few, many = counted(tmp_path, 1_000), counted(tmp_path, 3_000)
+    assert (many["stage"] - few["stage"]) / 2_000 > 2 * CALLS_A_ROW["stage"]
