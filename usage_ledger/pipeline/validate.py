@@ -30,7 +30,7 @@ from usage_ledger.warehouse.engine import in_transaction
 log = logging.getLogger(__name__)
 
 SAMPLES = 5
-AT_ONCE, PART = 250_000, 100_000
+AT_ONCE, PART = 250_000, 50_000
 """Rows: so many are checked as one frame; more are checked in frames of about so many."""
 BUCKET_SECONDS = "bucket_seconds"
 """A column of the checked frame alone: how long each bucket is."""
@@ -227,7 +227,8 @@ def _frame(table: Contract, rows_table: pa.Table) -> pd.DataFrame:
         if field.name in columns and pa.types.is_date(field.type):
             columns[field.name] = columns[field.name].cast(pa.string())
     if "row_key" in columns:
-        columns["row_key"] = columns["row_key"].combine_chunks().dictionary_encode().indices
+        encoded = columns["row_key"].dictionary_encode()  # one dictionary for all chunks
+        columns["row_key"] = pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32())
     if "bucket_start" in rows_table.column_names:
         elapsed = pc.subtract(rows_table.column("bucket_end"), rows_table.column("bucket_start")).cast(pa.int64())
         columns[BUCKET_SECONDS] = pc.divide(elapsed, 1_000_000)
