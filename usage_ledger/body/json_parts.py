@@ -138,6 +138,10 @@ class _Text:
             self.fill(wanted)
             if begun and self.next() == b"]":
                 raise self._malformed()  # after a comma
+            if not self.ended and (piece := self._elements_held(2)):  # the rule, and half the work
+                begun, wanted = True, size
+                yield plain(piece)
+                continue
             at = self._end_of(b"[" + self._held, before=1)
             if at is not None and (at - 1 < len(self._held) or self.ended):
                 yield plain(b"[" + self._held[: at - 1])
@@ -145,7 +149,7 @@ class _Text:
                 return
             if self.ended:
                 raise self._malformed("Input data was truncated")
-            piece = self._elements_held()
+            piece = self._elements_held(TRIES)
             wanted = size if piece else 2 * len(self._held)
             if piece:
                 begun = True
@@ -157,10 +161,10 @@ class _Text:
         if self.next():
             raise self._malformed("trailing characters")
 
-    def _elements_held(self) -> bytes | None:
+    def _elements_held(self, tries: int) -> bytes | None:
         """As many whole elements as are held, as a list, and the comma after them taken: the last `},` that fits."""
         at = len(self._held)
-        for _ in range(TRIES):
+        for _ in range(tries):
             at = self._held.rfind(b"}", 0, at)
             if at < 0:
                 return None

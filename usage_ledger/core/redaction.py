@@ -12,6 +12,7 @@ import logging
 import re
 import resource
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -22,13 +23,28 @@ WIRE_LEVEL = ("httpx", "httpcore", "hpack", "hpack.hpack", "hpack.table", "h2", 
 SHORTEST_CUT = 12
 """A cut-off key is masked down to this many leading characters."""
 
-_pattern: re.Pattern[str] | None = None
-_bytes_pattern: re.Pattern[bytes] | None = None
-_signs: set[bytes] = set()
-"""One of these stands in any body that holds a form of a secret: cheap to look for in a large one."""
-_secrets: set[str] = set()
-_longest = 1
-"""Bytes of the longest form of a secret."""
+
+@dataclass(frozen=True)
+class _Known:
+    """What is looked for. One object, replaced whole: another thread never sees half of a change."""
+
+    secrets: frozenset[str] = frozenset()
+    pattern: re.Pattern[str] | None = None
+    bytes_pattern: re.Pattern[bytes] | None = None
+    signs: frozenset[bytes] = frozenset()
+    """In lower case, one of these stands in any body that holds a form of a secret: cheap to look for."""
+    longest: int = 1
+    """Bytes of the longest form of a secret."""
+
+    def suspect(self, body: bytes) -> re.Pattern[bytes] | None:
+        """What to blank in the body, if it may hold any of it."""
+        if not self.bytes_pattern:
+            return None
+        lower = body.lower()
+        return self.bytes_pattern if any(sign in lower for sign in self.signs) else None
+
+
+_known = _Known()
 
 
 def mask_adapter(secret: str) -> list[str]:
@@ -44,46 +60,49 @@ def mask_adapter(secret: str) -> list[str]:
 
 def protect(secret: str) -> None:
     """From now on `redact` blanks this secret, its encodings, and its beginnings, in this process."""
-    global _pattern, _bytes_pattern, _longest
-    if len(secret) < SHORTEST or secret in _secrets:
+    global _known
+    if len(secret) < SHORTEST or secret in _known.secrets:
         return
-    _secrets.add(secret)
+    secrets = _known.secrets | {secret}
     forms: set[str] = set()
-    for known in _secrets:
+    for known in secrets:
         forms |= _encodings(known)
         forms |= {known[:cut] for cut in range(SHORTEST_CUT, len(known))}
     whole = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
-    _pattern = re.compile(whole, re.IGNORECASE)
-    _bytes_pattern = re.compile(whole.encode(), re.IGNORECASE)
-    _signs.update(form[:SHORTEST_CUT].encode() for form in forms)
-    _longest = max(len(form.encode()) for form in forms)
+    _known = _Known(
+        secrets,
+        re.compile(whole, re.IGNORECASE),
+        re.compile(whole.encode(), re.IGNORECASE),
+        frozenset(form[:SHORTEST_CUT].encode().lower() for form in forms),
+        max(len(form.encode()) for form in forms),
+    )
 
 
 def redact(text: str) -> str:
     """The text with every protected secret replaced by `***`."""
-    return _pattern.sub(MASK, text) if _pattern else text
+    return _known.pattern.sub(MASK, text) if _known.pattern else text
 
 
 def redact_bytes(body: bytes) -> bytes:
     """As `redact`, for a body before it is landed; the same object comes back when it holds no secret."""
-    if _bytes_pattern and any(sign in body for sign in _signs):
-        return _bytes_pattern.sub(MASK.encode(), body)
-    return body
+    pattern = _known.suspect(body)
+    return pattern.sub(MASK.encode(), body) if pattern else body
 
 
 def redacted(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """As `redact_bytes`, for a body that arrives in pieces: the end of each waits, lest a secret lie across two."""
     kept = b""
     for chunk in chunks:
+        known = _known
         text = kept + chunk
-        sure = len(text) - _longest + 1
+        sure = len(text) - known.longest + 1
         if sure <= 0:
             kept = text
             continue
         told = []
         start = 0
-        if _bytes_pattern and any(sign in text for sign in _signs):
-            for found in _bytes_pattern.finditer(text):
+        if pattern := known.suspect(text):
+            for found in pattern.finditer(text):
                 if found.start() >= sure:
                     break
                 told += [text[start : found.start()], MASK.encode()]

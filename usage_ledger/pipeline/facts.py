@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from usage_ledger.core import crash, errors
 from usage_ledger.core.model import RowSet
@@ -17,6 +18,7 @@ from usage_ledger.warehouse.contracts import arrow_schema, contract
 DAYS = 2**24
 """More than there are dates in a 32-bit count of days that anybody writes."""
 Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
+Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 class Keys:
@@ -27,6 +29,9 @@ class Keys:
         self._splits: dict[tuple[str, ...], int] = {}
         self._keys: list[Numbers] = []
         self._split: list[Numbers] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._keys))
 
     def add(self, table: pa.Table) -> None:
         """The keys of more rows."""
@@ -43,10 +48,10 @@ class Keys:
             found = [self._splits.setdefault(text, len(self._splits)) for text in texts]
             self._split.append(np.array(found, dtype=np.int64)[which.to_numpy()])
 
-    def repeated(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def repeated(self) -> Mask:
         """For each row whether another one has its key."""
         _, which, counts = np.unique(np.concatenate(self._keys), return_inverse=True, return_counts=True)
-        found: np.ndarray[tuple[int], np.dtype[np.bool_]] = counts[which] > 1
+        found: Mask = counts[which] > 1
         return found
 
     def repeat(self, among: Numbers) -> tuple[int, int] | None:
@@ -108,9 +113,7 @@ class Facts:
             self._writer = TableWriter(arrow_schema(self.table))
         return self._writer
 
-    def _in_order(
-        self, of_rows: dict[RowSet, np.ndarray[tuple[int], np.dtype[np.bool_]]]
-    ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def _in_order(self, of_rows: dict[RowSet, Mask]) -> Mask:
         """What is told of the rows of each row set, in the order in which all rows were written."""
         taken: dict[RowSet, int] = defaultdict(int)
         found = []
@@ -119,19 +122,19 @@ class Facts:
             taken[row_set] += rows
         return np.concatenate(found)
 
-    def _add_single(self, single: TableWriter, repeated: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+    def _add_single(self, single: TableWriter, repeated: Mask) -> None:
         taken, split = 0, []
         for rows in self._written().written().tables():
             mask = pa.array(repeated[taken : taken + rows.num_rows])
             taken += rows.num_rows
             split.append(rows.filter(mask))
-            single.add(rows.filter(pa.compute.invert(mask)))
+            single.add(rows.filter(pc.invert(mask)))
         single.add(added_up(pa.concat_tables(split), self.table))
 
     def _refused(self, row_set: RowSet, repeat: tuple[int, int]) -> errors.ContractBroken:
         first, number = repeat
         where = f"{row_set.name}[{number}] repeats [{first}]"
-        mine = {one: np.zeros(len(keys.repeated()), dtype=bool) for one, keys in self.keys.items()}
+        mine = {one: np.zeros(len(keys), dtype=bool) for one, keys in self.keys.items()}
         mine[row_set][[first, number]] = True
         mask, taken, found = self._in_order(mine), 0, []
         for rows in self._written().written().tables():

@@ -88,29 +88,46 @@ def check(
     """What Great Expectations finds in one staged table: of all its rows at once whether they are as many as noted and
     each key is there once, of everything else part by part, so that a large table need not be in memory.
     """
+    broken = _type_findings(table, staged) or _null_findings(table, staged)
+    if broken:
+        return broken
     whole = staged.num_rows <= AT_ONCE
     findings: dict[str, Finding] = {}
     keys: list[pa.Table] = []
-    for part in _parts(staged):
-        broken = _type_findings(table, part) or _null_findings(table, part)
-        if broken:
-            return broken
-        rules = list(suite_of(table, window, set(bucket_seconds), empty=_empty_columns(part)))
+    for part in _parts(table, staged):
+        rules = list(suite_of(table, window, set(bucket_seconds), empty=_empty_columns(part.rows)))
         rules += of_all_rows(table, rows) if whole else []
-        for found in _validated(table, _frame(table, part), rules, part):
+        for found in _validated(table, part, rules):
             known = findings.get(found.expectation)
             count = found.count + (known.count if known else 0)
             findings[found.expectation] = replace(known or found, count=count)
         if not whole:
-            keys.append(_keys(table, part))
+            keys.append(_keys(table, part.rows))
             del part
             gc.collect()  # what Great Expectations made for this part points at itself, and at the part
     if not whole:
-        told = pa.concat_tables(keys, promote_options="permissive").unify_dictionaries()
+        all_keys = Part(pa.concat_tables(keys, promote_options="permissive").unify_dictionaries(), 0, staged)
         del keys
-        for found in _validated(table, _frame(table, told), list(of_all_rows(table, rows)), told):
+        for found in _validated(table, all_keys, list(of_all_rows(table, rows))):
             findings[found.expectation] = found
     return list(findings.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a staged table, in the columns that the rules look at."""
+
+    rows: pa.Table
+    first: int
+    """The number of the first one in the table."""
+    staged: StagedRows | pa.Table
+
+    def row(self, index: Any) -> str:
+        """A row, whole, as [name, value] pairs: names such as input_tokens are masked by Airflow when they are keys."""
+        number = int(index if isinstance(index, int) else index["index"])
+        row = self.staged.slice(self.first + number, 1).to_pylist()[0]
+        told = [[name, _plain(value)] for name, value in row.items() if value not in (None, "") and name != "load_id"]
+        return one_line(str(told), 600)
 
 
 def _keys(table: Contract, part: pa.Table) -> pa.Table:
@@ -124,30 +141,33 @@ def _keys(table: Contract, part: pa.Table) -> pa.Table:
     )
 
 
-def _parts(staged: StagedRows | pa.Table) -> Iterator[pa.Table]:
+def _parts(table: Contract, staged: StagedRows | pa.Table) -> Iterator[Part]:
     """All rows if they are few, else about `PART` at a time; one part without rows where there are none."""
-    waiting: list[pa.Table] = [staged.schema.empty_table()]
-    held = 0
+    looked_at = {*table.primary_key, *table.non_negative, *(name for pair in table.at_most for name in pair)}
+    looked_at |= {column.name for column in table.columns if column.valid_values} | {"bucket_start", "bucket_end"}
+    columns = [name for name in staged.schema.names if name in looked_at]
     most = AT_ONCE if staged.num_rows <= AT_ONCE else PART
-    for table in [staged] if isinstance(staged, pa.Table) else staged.tables():
-        if held and held + table.num_rows > most:
-            yield pa.concat_tables(waiting)
-            waiting, held = [], 0
-        waiting.append(table)
-        held += table.num_rows
-    yield pa.concat_tables(waiting)
+    waiting: list[pa.Table] = []
+    held = first = 0
+    for rows in [staged.select(columns)] if isinstance(staged, pa.Table) else staged.tables(columns):
+        if held and held + rows.num_rows > most:
+            yield Part(pa.concat_tables(waiting), first, staged)
+            first, waiting, held = first + held, [], 0
+        waiting.append(rows)
+        held += rows.num_rows
+    empty = pa.schema([staged.schema.field(name) for name in columns]).empty_table()
+    yield Part(pa.concat_tables([empty, *waiting]), first, staged)
 
 
-def _validated(
-    table: Contract, frame: pd.DataFrame, rules: list[gxe.Expectation], rows_table: pa.Table
-) -> list[Finding]:
+def _validated(table: Contract, part: Part, rules: list[gxe.Expectation]) -> list[Finding]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.table)
-    batch = asset.add_batch_definition_whole_dataframe("load").get_batch(batch_parameters={"dataframe": frame})
+    definition = asset.add_batch_definition_whole_dataframe("load")
+    batch = definition.get_batch(batch_parameters={"dataframe": _frame(part.rows)})
     suite = gx.ExpectationSuite(name=table.table, expectations=rules)
     results = batch.validate(suite, result_format={"result_format": "COMPLETE", "partial_unexpected_count": SAMPLES})
-    return [_finding(result, rows_table) for result in results.results if not result.success]
+    return [_finding(result, part) for result in results.results if not result.success]
 
 
 def of_all_rows(table: Contract, rows: int) -> Iterator[gxe.Expectation]:
@@ -179,69 +199,72 @@ def suite_of(
         yield gxe.ExpectColumnValuesToBeInSet(column=BUCKET_SECONDS, value_set=sorted(bucket_seconds))
 
 
-def _empty_columns(rows_table: pa.Table) -> list[str]:
-    return [name for name in rows_table.column_names if rows_table.column(name).null_count == rows_table.num_rows]
+def _empty_columns(rows: pa.Table) -> list[str]:
+    return [name for name in rows.column_names if rows.column(name).null_count == rows.num_rows]
 
 
 def _severity(column: Column) -> str:
     return "critical" if column.valid_values_severity == "error" else "warning"
 
 
-def _type_findings(table: Contract, rows_table: pa.Table) -> list[Finding]:
+def _type_findings(table: Contract, staged: StagedRows | pa.Table) -> list[Finding]:
     """Types are checked where they live, in Parquet's schema; a frame would have lost them."""
     wanted = arrow_schema(table.table)
-    if rows_table.schema.equals(wanted):
+    if staged.schema.equals(wanted):
         return []
-    found = {field.name: field.type for field in rows_table.schema}
+    found = {field.name: field.type for field in staged.schema}
     differing = [
         f"{field.name} is {found.get(field.name, 'absent')}, not {field.type}"
         for field in wanted
         if found.get(field.name) != field.type
     ]
     extra = [f"{name} is not in the contract" for name in found if name not in wanted.names]
-    return [Finding("types_of_the_contract", rows_table.num_rows, tuple((differing + extra)[:SAMPLES]), critical=True)]
+    return [Finding("types_of_the_contract", staged.num_rows, tuple((differing + extra)[:SAMPLES]), critical=True)]
 
 
-def _null_findings(table: Contract, rows_table: pa.Table) -> list[Finding]:
-    """Required columns beside the key: Arrow has counted their nulls already, and a rule each would take its time."""
+def _null_findings(table: Contract, staged: StagedRows | pa.Table) -> list[Finding]:
+    """Required columns beside the key, whose nulls are counted already: a rule each would take its time.
+
+    A Parquet column that its schema says is required has no place for a null.
+    """
+    if isinstance(staged, StagedRows):
+        return []
     findings = []
     for column in table.columns:
-        nulls = rows_table.column(column.name).null_count if column.required and column.role != "key" else 0
+        nulls = staged.column(column.name).null_count if column.required and column.role != "key" else 0
         if nulls:
-            indices = pc.indices_nonzero(rows_table.column(column.name).is_null()).to_pylist()[:SAMPLES]
-            rows = tuple(_row(rows_table, int(index)) for index in indices)
+            indices = pc.indices_nonzero(staged.column(column.name).is_null()).to_pylist()[:SAMPLES]
+            rows = tuple(Part(staged, 0, staged).row(int(index)) for index in indices)
             findings.append(Finding(f"required_not_be_null({column.name})", nulls, rows, critical=True))
     return findings
 
 
-def _frame(table: Contract, rows_table: pa.Table) -> pd.DataFrame:
-    """A pandas frame of what the rules look at, whole numbers whole: nullable integers, decimals as objects, ISO dates.
+def _frame(rows: pa.Table) -> pd.DataFrame:
+    """A pandas frame of the rows, whole numbers whole: nullable integers, decimals as objects, ISO dates.
 
     Texts are categories: Great Expectations copies the frame for every rule, and codes are cheap to copy. The
     row key, which is all different, becomes its number among the distinct ones: null and repeats stay what they are.
     """
-    seen = {*table.primary_key, *table.non_negative, *(name for pair in table.at_most for name in pair)}
-    seen |= {column.name for column in table.columns if column.valid_values}
-    columns = {name: rows_table.column(name) for name in rows_table.column_names if name in seen}
-    for field in rows_table.schema:
-        if field.name in columns and pa.types.is_date(field.type):
+    columns = {name: rows.column(name) for name in rows.column_names if not name.startswith("bucket_")}
+    for field in rows.schema:
+        if pa.types.is_date(field.type):
             columns[field.name] = columns[field.name].cast(pa.string())
     if "row_key" in columns:
         encoded = columns["row_key"].dictionary_encode()  # one dictionary for all chunks
         columns["row_key"] = pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32())
-    if "bucket_start" in rows_table.column_names:
-        elapsed = pc.subtract(rows_table.column("bucket_end"), rows_table.column("bucket_start")).cast(pa.int64())
+    if "bucket_start" in rows.column_names:
+        elapsed = pc.subtract(rows.column("bucket_end"), rows.column("bucket_start")).cast(pa.int64())
         columns[BUCKET_SECONDS] = pc.divide(elapsed, 1_000_000)
     nullable = {pa.int64(): pd.Int64Dtype()}
     frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=nullable.get, strings_to_categorical=True)
     return frame
 
 
-def _finding(result: Any, rows_table: pa.Table) -> Finding:
+def _finding(result: Any, part: Part) -> Finding:
     configuration = result.expectation_config
     if result.exception_info.get("exception_message"):
         return Finding(
-            configuration.type, rows_table.num_rows, (one_line(result.exception_info["exception_message"], 300),), True
+            configuration.type, part.rows.num_rows, (one_line(result.exception_info["exception_message"], 300),), True
         )
     found = result.result
     columns = [
@@ -249,32 +272,25 @@ def _finding(result: Any, rows_table: pa.Table) -> Finding:
         for key in ("column", "column_list", "column_A", "column_B")
         if key in configuration.kwargs
     ]
-    indices = (found.get("unexpected_index_list") or _below_zero(configuration, rows_table))[:SAMPLES]
-    samples = tuple(_row(rows_table, index) for index in indices) or (
+    indices = (found.get("unexpected_index_list") or _below_zero(configuration, part.rows))[:SAMPLES]
+    samples = tuple(map(part.row, indices)) or (
         (f"observed {found['observed_value']}",) if "observed_value" in found else ()
     )
     return Finding(
         f"{configuration.type}({', '.join(columns)})",
-        found.get("unexpected_count", len(_below_zero(configuration, rows_table)) or rows_table.num_rows),
+        found.get("unexpected_count", len(_below_zero(configuration, part.rows)) or part.rows.num_rows),
         samples,
         critical=configuration.severity != "warning",
     )
 
 
-def _below_zero(configuration: Any, rows_table: pa.Table) -> list[int]:
+def _below_zero(configuration: Any, rows: pa.Table) -> list[int]:
     """The rows behind a smallest value below zero; that rule alone looks at a column as a whole."""
     if configuration.type != "expect_column_min_to_be_between":
         return []
-    column = rows_table.column(configuration.kwargs["column"])
+    column = rows.column(configuration.kwargs["column"])
     below = pc.less(column, pa.scalar(0).cast(column.type))
     return [int(index) for index in pc.indices_nonzero(below.fill_null(False)).to_pylist()]
-
-
-def _row(rows_table: pa.Table, index: Any) -> str:
-    """A row as [name, value] pairs: names such as input_tokens are masked by Airflow when they are keys."""
-    row = rows_table.slice(int(index if isinstance(index, int) else index["index"]), 1).to_pylist()[0]
-    told = [[name, _plain(value)] for name, value in row.items() if value not in (None, "") and name != "load_id"]
-    return one_line(str(told), 600)
 
 
 def _plain(value: Any) -> str | int:

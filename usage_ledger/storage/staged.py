@@ -115,6 +115,14 @@ class StagedRows:
                 rows = self._file.read_row_group(number, columns, use_threads=False)
             yield rows
 
+    def slice(self, first: int, count: int) -> pa.Table:
+        """Some of them, of one row group. Raises `StagedUnusable`."""
+        group = 0
+        while (rows := self._file.metadata.row_group(group).num_rows) <= first:
+            group, first = group + 1, first - rows
+        with _readable(self._what):
+            return self._file.read_row_group(group, use_threads=False).slice(first, count)
+
     def constants(self) -> dict[str, Any]:
         """The columns that have one value in all rows, and it, as Parquet's statistics tell; None for no value."""
         metadata = self._file.metadata
