@@ -6,10 +6,10 @@ STAMP := .venv/.installed
 BENCH_STAMP := .venv-bench/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test check bench chaos answers mutants fix lock clean
+.PHONY: help environment demo up down test check bench bench-airflow chaos answers mutants fix lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 # Pinned and hashed; byte-compiled, because that halves every start.
 $(STAMP): requirements.lock requirements-uv.lock pyproject.toml
@@ -57,6 +57,9 @@ fix: $(STAMP) ## Format, and mend what the linter can
 
 bench: $(STAMP) $(BENCH_STAMP) ## Measure the full path beside dlt, pandas and the floor; memory, growth, cold starts
 	@$(BIN)/python benchmarks/bench.py --rounds $(or $(ROUNDS),5)
+
+bench-airflow: $(STAMP) $(BENCH_STAMP) ## Measure what connections cost Airflow, beside empty Dags; takes an hour
+	@$(BIN)/python benchmarks/bench_airflow.py $(OPTIONS)
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 	@$(PYTHON) -m venv --clear .venv-bench

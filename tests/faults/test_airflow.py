@@ -25,7 +25,7 @@ from staged_loads import T0, Desk, used
 
 from usage_ledger.airflow import tasks
 from usage_ledger.airflow.connections import find, provider_credential
-from usage_ledger.airflow.dag import broken_connections, build_dags
+from usage_ledger.airflow.dag import SHARES, broken_connections, build_dags, share_of
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.core import errors
 from usage_ledger.core.project import ROOT
@@ -69,19 +69,16 @@ print(json.dumps([dags, sorted(added), asked, sorted(read)]))
 """
 
 
-@pytest.mark.parametrize("running", ["", "usage_c00007"], ids=["the dag processor", "a worker"])
-def test_a1_a_parse_asks_nobody_loads_nothing_heavy_and_a_worker_builds_its_dag_alone(
-    tmp_path: Path, running: str
-) -> None:
-    """No socket, no database, no program, and of the connections' files none but its own.
+def parsed(path: Path, registry_folder: Path, running: str = "") -> tuple[list[str], set[str]]:
+    """The Dags that a fresh process makes of a Dag file, and what it imports; it asks nobody, and reads theirs alone.
 
     How long it takes is measured by a benchmark, not here.
     """
-    environment = os.environ | {"USAGE_LEDGER_CONNECTIONS": str(registry(tmp_path, 60))}
+    environment = os.environ | {"USAGE_LEDGER_CONNECTIONS": str(registry_folder)}
     if running:
         environment |= {"_AIRFLOW_PARSING_CONTEXT_DAG_ID": running, "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "extract"}
     done = subprocess.run(
-        [sys.executable, "-c", PARSE, str(ROOT / "dags" / "usage.py")],
+        [sys.executable, "-c", PARSE, str(path)],
         env=environment,
         capture_output=True,
         text=True,
@@ -89,10 +86,25 @@ def test_a1_a_parse_asks_nobody_loads_nothing_heavy_and_a_worker_builds_its_dag_
         timeout=120,
     )
     dags, added, asked, read = json.loads(done.stdout.splitlines()[-1])
-    assert dags == ([running] if running else [f"usage_c{number:05d}" for number in range(60)])
     assert asked == []
     assert [f"usage_{name.removesuffix('.yaml')}" for name in read] == dags
-    assert not {"pandas", "pyarrow", "great_expectations", "msgspec", "psycopg2", "zstandard"} & set(added)
+    return dags, set(added)
+
+
+SHARE_FILES = sorted((ROOT / "dags").glob("usage_*.py"))
+HEAVY = {"pandas", "pyarrow", "great_expectations", "msgspec", "psycopg2", "zstandard", "httpx", "sqlalchemy"}
+
+
+def test_a1_a_parse_asks_nobody_loads_nothing_heavy_and_a_worker_builds_its_dag_alone(tmp_path: Path) -> None:
+    """No socket, no database, no program, and each Dag of the registry in one Dag file alone."""
+    folder = registry(tmp_path, 60)
+    parses = [parsed(path, folder) for path in SHARE_FILES]
+    assert len(parses) == SHARES
+    assert all(dags for dags, _ in parses)
+    assert sorted(dag for dags, _ in parses for dag in dags) == [f"usage_c{number:05d}" for number in range(60)]
+    a_worker = parsed(ROOT / "dags" / f"usage_{share_of('c00007')}.py", folder, running="usage_c00007")
+    assert a_worker[0] == ["usage_c00007"]
+    assert not [added & HEAVY for _, added in [*parses, a_worker] if added & HEAVY]
 
 
 def test_a2_no_task_is_mapped_however_many_connections_there_are(tmp_path: Path) -> None:

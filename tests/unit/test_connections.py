@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.pipeline.connections import all_connections, checked_id, find_connection, read_connection
+from usage_ledger.pipeline.connections import (
+    all_connections,
+    checked_id,
+    connection_files,
+    find_connection,
+    read_connection,
+)
 from usage_ledger.providers.fireworks import FIREWORKS
 
 GOOD = {"provider": "fireworks", "account": "acme"}
@@ -168,6 +174,14 @@ def test_one_broken_file_leaves_the_others_readable(tmp_path: Path, settings: di
     written(tmp_path, yaml_of(**settings), "b.yaml")
     written(tmp_path, yaml_of(), "c.yaml")
     written(tmp_path, "not a connection", "notes.txt")
-    found, broken = all_connections(tmp_path)
+    found, broken = all_connections(connection_files(tmp_path))
     assert [connection.id for connection in found] == ["a", "c"]
     assert [error.connection for error in broken] == ["b"]
+
+
+def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(tmp_path: Path) -> None:
+    path = written(tmp_path, yaml_of(timezone="Europe/Paris"))
+    once = read_connection(path)
+    assert read_connection(path) is once
+    written(tmp_path, yaml_of(timezone="Asia/Tokyo"))
+    assert read_connection(path).timezone == "Asia/Tokyo"

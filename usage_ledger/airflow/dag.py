@@ -2,8 +2,10 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from zlib import crc32
 
 from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task
 
@@ -12,25 +14,33 @@ from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.http.retry import scale
-from usage_ledger.pipeline.connections import Connection, all_connections, find_connection
+from usage_ledger.pipeline.connections import Connection, all_connections, connection_files, find_connection
 
 PREFIX = "usage_"
+SHARES = 4
+"""Dag files `dags/usage_<n>.py`. Airflow parses them side by side, and gives each 30 seconds of its own."""
 RETRIES = int(os.environ.get("USAGE_LEDGER_TASK_RETRIES") or 3)
 
 
-def build_dags(folder: Path | None = None) -> dict[str, DAG]:
-    """The Dags of all readable connections; in a task process, only of the one that runs."""
+def share_of(connection_id: str) -> int:
+    """Which of the Dag files builds a connection's Dag; the same in every process and release."""
+    return crc32(connection_id.encode()) % SHARES
+
+
+def build_dags(folder: Path | None = None, *, share: int | None = None) -> dict[str, DAG]:
+    """The Dags of the readable connections, of one share or of all; in a task process, only of the one that runs."""
     wanted = get_parsing_context().dag_id
     if wanted and wanted.startswith(PREFIX):
         found = [find_connection(wanted.removeprefix(PREFIX), folder)]
     else:
-        found, _ = all_connections(folder)
+        mine = [path for path in connection_files(folder) if share in (None, share_of(path.stem))]
+        found, _ = all_connections(mine)
     return {f"{PREFIX}{connection.id}": build_dag(connection) for connection in found}
 
 
 def broken_connections(folder: Path | None = None) -> ConfigError | None:
     """One error that names every connection file that cannot be read."""
-    _, broken = all_connections(folder)
+    _, broken = all_connections(connection_files(folder))
     if not broken:
         return None
     return ConfigError(
@@ -42,13 +52,6 @@ def build_dag(connection: Connection) -> DAG:
     """extract → transform → validate → load, once a usage date."""
     at = f"{connection.at:%H:%M}"
     provider = connection.declared
-    params = {
-        name: Param(None, type=["null", "string"], format="date", title=title, description=text)
-        for name, title, text in (
-            ("from", "From usage date", "First usage date, included. Leave both empty for the last complete date."),
-            ("to", "To usage date", "Last usage date, included; it must be over."),
-        )
-    }
     with DAG(
         dag_id=f"{PREFIX}{connection.id}",
         dag_display_name=f"Usage: {connection.id}",
@@ -58,7 +61,6 @@ def build_dag(connection: Connection) -> DAG:
         catchup=False,
         is_paused_upon_creation=False,
         max_active_runs=4,
-        params=params,
         tags={"usage-ledger", provider.name},
         doc_md=document(connection),
         default_args={
@@ -86,7 +88,20 @@ def build_dag(connection: Connection) -> DAG:
         made = [step(connection.id) for step in steps]
         for before, after in pairwise(made):
             before >> after
+    dag.params = params()  # not before: each task would copy them, and check them again
     return dag
+
+
+@cache
+def params() -> dict[str, Param]:
+    """The params of a manual run; the same in every Dag."""
+    return {
+        name: Param(None, type=["null", "string"], format="date", title=title, description=text)
+        for name, title, text in (
+            ("from", "From usage date", "First usage date, included. Leave both empty for the last complete date."),
+            ("to", "To usage date", "Last usage date, included; it must be over."),
+        )
+    }
 
 
 def document(connection: Connection) -> str:

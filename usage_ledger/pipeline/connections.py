@@ -1,7 +1,9 @@
 """The registry of connections: one YAML file each, its stem the connection's id. Secrets never stand there."""
 
 import re
+from collections.abc import Iterable
 from datetime import date, time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -109,16 +111,25 @@ def checked_id(connection_id: str) -> str:
 
 
 def read_connection(path: Path) -> Connection:
-    """The connection of one YAML file. Raises `ConfigError` naming file, key and what is allowed."""
+    """The connection of one YAML file, read once until it changes.
+
+    Raises `ConfigError` naming file, key and what is allowed.
+    """
     connection_id = checked_id(path.stem)
     try:
-        with path.open(encoding="utf-8") as file:
-            document = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  safe either way
+        stamp = path.stat()
+        return _read(path, stamp.st_ino, stamp.st_size, stamp.st_mtime_ns)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path.name} is no readable YAML: {error}", connection=connection_id) from error
     except OSError as error:
         raise ConfigError(f"{path.name} cannot be read: {error.strerror}", connection=connection_id) from error
-    return connection_from(connection_id, document, path.name)
+
+
+@lru_cache(maxsize=1024)
+def _read(path: Path, *_stamp: int) -> Connection:
+    with path.open(encoding="utf-8") as file:
+        document = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  safe either way
+    return connection_from(path.stem, document, path.name)
 
 
 def connection_from(connection_id: str, document: Any, source: str) -> Connection:
@@ -145,11 +156,16 @@ def find_connection(connection_id: str, folder: Path | None = None) -> Connectio
     return read_connection(path)
 
 
-def all_connections(folder: Path | None = None) -> tuple[list[Connection], list[ConfigError]]:
+def connection_files(folder: Path | None = None) -> list[Path]:
+    """The registry's files, in order."""
+    return sorted((folder or connections_folder()).glob("*.yaml"))
+
+
+def all_connections(files: Iterable[Path]) -> tuple[list[Connection], list[ConfigError]]:
     """Every readable connection, and an error for each file that is not one."""
     found: list[Connection] = []
     broken: list[ConfigError] = []
-    for path in sorted((folder or connections_folder()).glob("*.yaml")):
+    for path in files:
         try:
             found.append(read_connection(path))
         except ConfigError as error:
