@@ -90,7 +90,7 @@ class Stack:
 
     def api(self) -> httpx.Client:
         login = {"username": "admin", "password": "admin"}
-        token = httpx.post(f"{self.address}/auth/token", json=login, trust_env=False).json()["access_token"]
+        token = httpx.post(f"{self.address}/auth/token", json=login, trust_env=False, timeout=60).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         return httpx.Client(base_url=self.address, headers=headers, trust_env=False, timeout=60)
 

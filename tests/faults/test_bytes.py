@@ -68,6 +68,10 @@ def test_b2_only_utf_8_is_read_with_or_without_its_mark(site: Site, encoding: st
     assert site.tokens() == {FIRST: 5}
     failure = run(site, body.encode(encoding))
     assert isinstance(failure, errors.BadJson | errors.Shape)
+    for unread in (b'"n\xcbme": 1', b'"name": "\xcb"', b'"name": "\xed\xa0\x80"', b'"costNanoUsd": "\xff"'):
+        spoiled = usage(serverless(FIRST, "6")).replace(b'"group"', unread + b', "group"')
+        assert unread in spoiled
+        assert isinstance(run(site, spoiled), errors.BadJson)
     assert site.tokens() == {FIRST: 5}
 
 

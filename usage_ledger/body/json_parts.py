@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from usage_ledger.core.json_text import BOM, plain
+from usage_ledger.core.json_text import BOM, encoded, plain
 
 PART = 4 * 2**20
 """Bytes, about, of a part: large enough that its fixed costs do not count, small enough for its decoded rows to be."""
@@ -23,10 +23,13 @@ def parts(chunks: Iterable[bytes], size: int | None = None) -> Iterator[bytes]:
 
     `{"a": [1, 2, 3], "b": 4}` may become `{"a":[1,2]}`, `{"a":[3]}`, `{"b":4}`. Laid end to end the lists are the
     document's own, every element as sent. Raises `msgspec.DecodeError`, with the place in the whole document, for what
-    is no JSON, and for a key that the outermost object has twice: cut, both lists would be read.
+    is no JSON, and for a key that the outermost object has twice: cut, both lists would be read; `UnicodeDecodeError`
+    for what is no UTF-8.
     """
-    text = _Text(chunks)
-    size = size or PART
+    yield from map(encoded, _parts(_Text(chunks), size or PART))
+
+
+def _parts(text: "_Text", size: int) -> Iterator[bytes]:
     text.fill(size + 1)
     if text.ended:
         yield text.whole()

@@ -19,7 +19,7 @@ from usage_ledger import __version__
 from usage_ledger.body.json_parts import parts
 from usage_ledger.body.packed import Packed
 from usage_ledger.core import crash, errors, redaction
-from usage_ledger.core.json_text import BOM, plain
+from usage_ledger.core.json_text import BOM, encoded, plain
 from usage_ledger.core.model import Listing, Paging, Provider
 from usage_ledger.http.body import Limits, read_body, received
 from usage_ledger.http.retry import Retries, budget_of, date_of, reset_after, retry_after, scale
@@ -262,7 +262,7 @@ def _checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgs
     whole = plain(body).strip()
     kind: Any = dict[str, msgspec.Raw] if whole.startswith(b"{") else msgspec.Raw
     try:
-        found = msgspec.json.decode(whole, type=kind)
+        found = msgspec.json.decode(encoded(whole), type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         told = (
             f"the answer is no whole JSON document ({error}); it has {len(whole)} bytes and begins {_beginning(whole)}"

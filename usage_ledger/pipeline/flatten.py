@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from usage_ledger.core.errors import Shape
-from usage_ledger.core.json_text import plain
+from usage_ledger.core.json_text import encoded, plain
 from usage_ledger.core.model import Report, RowSet, Total
 
 Text = str | None | UnsetType
@@ -136,6 +136,7 @@ def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:
     found = layout(report)
     try:
         try:
+            encoded(text)
             return found.strict.decode(text), []
         except msgspec.ValidationError as error:
             if "unknown field" not in str(error):
