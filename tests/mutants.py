@@ -74,12 +74,8 @@ MUTANTS = (
     Mutant(
         "an absent count is 0",
         (
-            ("usage_ledger/pipeline/columns.py", 'if meter.absent == "error":', "if False:"),
-            (
-                "usage_ledger/pipeline/columns.py",
-                'stand_in = "0" if meter.absent == "zero" else None',
-                'stand_in = "0"',
-            ),
+            ("usage_ledger/pipeline/meters.py", 'if meter.absent == "error":', "if False:"),
+            ("usage_ledger/pipeline/meters.py", 'stand_in = "0" if meter.absent == "zero" else None', 'stand_in = "0"'),
         ),
         "test_b12_ or test_b11_",
     ),
@@ -87,9 +83,9 @@ MUTANTS = (
         "buckets clipped to the window",
         (
             (
-                "usage_ledger/pipeline/columns.py",
+                "usage_ledger/pipeline/buckets.py",
                 "    if day not in window:\n        raise",
-                "    if day not in window:\n        return window.first, labelled\n        raise",
+                "    if day not in window:\n        return window.first\n        raise",
             ),
         ),
         "test_t7_",

@@ -95,7 +95,7 @@ def test_the_built_image_carries_the_version_of_the_project() -> None:
 
 
 def test_no_secret_has_a_default() -> None:
-    assert len(secrets()) == 9
+    assert len(secrets()) == 10
     lenient = {m[0] for m in variables() if m["name"] in secrets() and m["operator"] != ":?"}
     assert not lenient
 

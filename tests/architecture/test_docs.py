@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from typer.main import get_command
 
 from usage_ledger import cli
-from usage_ledger.core.model import Provider
+from usage_ledger.core.model import Provider, Report
 from usage_ledger.core.windows import first_instant
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.connections import Connection
@@ -37,6 +37,7 @@ KEY = "fw_the-one-that-opens"
 TEXT = README.read_text(encoding="utf-8")
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in (README, ROOT / "CONTRIBUTING.md")}
 COLUMNS = re.compile(r"(<!-- columns:(\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+REPORTS = re.compile(r"(<!-- reports -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SETTING = re.compile(r"USAGE_LEDGER_[A-Z_]*[A-Z]")
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -129,8 +130,30 @@ def columns_table(table: str) -> str:
     return "\n".join(["| Column | Type | Unit | Description |", "| --- | --- | --- | --- |", *rows]) + "\n"
 
 
+def reports_table() -> str:
+    """Every provider's reports as a Markdown table."""
+
+    def row(provider: Provider, report: Report) -> str:
+        named = sorted({name.kind for row_set in report.row_sets for name in row_set.names})
+        dimensions = [one.column for row_set in report.row_sets for one in row_set.dimensions]
+        grain = ", ".join(f"`{name}`" for name in dict.fromkeys(dimensions) if name != "currency")
+        if report.snapshot:
+            grain = f"{', '.join(named).replace('_', ' ')}, as it is today" if named else "what it says today"
+            fills, days = "`ledger.name`" if named else "raw storage", "none: asked daily, always"
+        else:
+            fills = ", ".join(f"`ledger.{name}`" for name in report.tables)
+            days = "UTC" if report.day == "UTC" else "the connection's time zone"
+            grain = f"day × {grain}"
+        return f"| {provider.title} | `{report.name}` | {grain} | {fills} | {days} |"
+
+    rows = [row(provider, report) for provider in PROVIDERS.values() for report in provider.reports]
+    head = ["| Provider | Report | One row per | Fills | Days |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows]) + "\n"
+
+
 def with_columns(text: str) -> str:
-    """The text with every table of columns written anew."""
+    """The text with every table that is made of the code written anew."""
+    text = REPORTS.sub(lambda found: found[1] + reports_table() + found[3], text)
     return COLUMNS.sub(lambda found: found[1] + columns_table(found[2]) + found[4], text)
 
 
@@ -149,15 +172,14 @@ def test_the_table_of_marts_names_every_mart() -> None:
 
 
 def test_the_table_of_reports_is_that_of_the_providers() -> None:
-    told = [(row[0], row[1].strip("`"), row[3].strip("`")) for row in table_under("Provider")]
-
-    def of(provider: Provider) -> Iterator[tuple[str, str, str]]:
-        for report in provider.reports:
-            yield provider.title, report.name, ", ".join(f"ledger.{name}" for name in report.tables or ("name",))
-
-    assert told == [row for provider in PROVIDERS.values() for row in of(provider)]
-    days = {row[1].strip("`"): row[4] for row in table_under("Provider")}
+    told = [(row[0], row[1].strip("`")) for row in table_under("Provider")]
+    assert told == [(one.title, report.name) for one in PROVIDERS.values() for report in one.reports]
+    days = {row[1].strip("`"): row[4] for row in table_under("Provider") if row[0] == "Fireworks AI"}
     assert days == {"usage": "the connection's time zone", "cost": "UTC", "api_keys": "none: asked daily, always"}
+
+
+def test_the_table_of_token_meanings_names_every_provider() -> None:
+    assert [row[0] for row in table_under("Of")] == [provider.title for provider in PROVIDERS.values()]
 
 
 def test_the_table_of_yaml_keys_is_that_of_the_model() -> None:

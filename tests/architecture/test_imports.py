@@ -33,7 +33,13 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 MAY_IMPORT_AIRFLOW = {"dags", "plugins", "airflow"}
 # The aim is lower (a module 250 lines); beyond this a file is split.
-LINES = {"usage_ledger/providers/*.py": 150, "dags/*.py": 60, "usage_ledger/**/*.py": 350, "include/sql/**/*.sql": 80}
+LINES = {
+    "usage_ledger/providers/*.py": 200,
+    "dags/*.py": 60,
+    "usage_ledger/**/*.py": 350,
+    "include/sql/[!m]*/**/*.sql": 80,
+    "include/sql/marts/*.sql": 130,
+}
 FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|managers?)(_|$)", re.IGNORECASE)
 
 

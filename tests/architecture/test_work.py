@@ -103,9 +103,9 @@ def test_a_row_costs_no_more_calls_than_before(per_row: dict[str, float], step: 
 
 
 def test_the_count_notices_work_that_is_done_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from usage_ledger.pipeline import transform
+    from usage_ledger.pipeline import gather
 
-    real = transform.row_keys
+    real = gather.row_keys
 
     def slowly(row_set: Any, sent: Any, known: Any) -> Any:
         for column in sent.values():
@@ -113,6 +113,6 @@ def test_the_count_notices_work_that_is_done_row_by_row(tmp_path: Path, monkeypa
                 hash(value)
         return real(row_set, sent, known)
 
-    monkeypatch.setattr(transform, "row_keys", slowly)
+    monkeypatch.setattr(gather, "row_keys", slowly)
     few, many = counted(tmp_path, 1_000), counted(tmp_path, 3_000)
     assert (many["stage"] - few["stage"]) / 2_000 > 2 * CALLS_A_ROW["stage"]

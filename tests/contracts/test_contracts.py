@@ -15,7 +15,8 @@ from usage_ledger.core.contracts import Contract, from_odcs
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import CONTRACTS, SQL
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.pipeline.validate import SAMPLES, Finding, check, of_all_rows, suite_of
+from usage_ledger.pipeline.rules import of_all_rows, suite_of
+from usage_ledger.pipeline.validate import SAMPLES, Finding, check
 from usage_ledger.warehouse.contracts import arrow_schema, contract
 
 TABLES = sorted(path.stem for path in CONTRACTS.glob("*.yaml"))
@@ -111,6 +112,10 @@ def created_tables() -> dict[str, str]:
     for path in sorted((SQL / "ddl").rglob("*.sql")):
         text = "\n".join(line.partition("--")[0] for line in path.read_text(encoding="utf-8").splitlines())
         found |= dict(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?([a-z_.]+) \((.*?)\n\)", text, re.DOTALL))
+        for table, lines in re.findall(r"ALTER TABLE ([a-z_.]+)\n((?:    ADD COLUMN .*\n?)+)", text):
+            added = lines.rstrip().replace("    ADD COLUMN ", "    ").replace(" DEFAULT ''", "")
+            body, key = found[table].rsplit("    PRIMARY KEY", 1)
+            found[table] = f"{body}{added},\n    PRIMARY KEY{key}"
     return found
 
 

@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from sqlalchemy import Engine
 
 from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.core.model import Listing
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Answer
 from usage_ledger.pipeline.connections import Connection
@@ -84,8 +85,8 @@ class Fixed:
     def pages(self, path: str, parameters: Any, _paging: object) -> Iterator[Answer]:
         yield Answer(path, parameters, self.body, 200, NOW)
 
-    def listed(self, _listing: Any, **_values: str) -> Iterator[tuple[Answer, list[str]]]:
-        yield Answer("/x", (), b"{}", 200, NOW), [ACCOUNT]
+    def listed(self, listing: Listing) -> Iterator[tuple[Answer, list[dict[str, str]]]]:
+        yield Answer("/x", (), b"{}", 200, NOW), [{listing.label: ACCOUNT}]
 
 
 @dataclass

@@ -13,11 +13,13 @@ import pyarrow as pa
 import pytest
 
 from usage_ledger.core import errors
+from usage_ledger.core.model import Listing
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Answer
 from usage_ledger.pipeline.connections import connection_from
 from usage_ledger.pipeline.extract import land
-from usage_ledger.pipeline.transform import row_keys, stage
+from usage_ledger.pipeline.identity import row_keys
+from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers import fireworks
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import load_folder, manifest_of
@@ -138,8 +140,9 @@ class Pages:
         for body in self.bodies:
             yield Answer(path, parameters, body, 200, ASKED)
 
-    def listed(self, listing: Any, **_values: str) -> Iterator[tuple[Answer, list[str]]]:
-        yield Answer("/x", (), b"{}", 200, ASKED), ["acme"] if listing.items == "accounts" else ["jo"]
+    def listed(self, listing: Listing) -> Iterator[tuple[Answer, list[dict[str, str]]]]:
+        name = "acme" if listing.items == "accounts" else "jo"
+        yield Answer("/x", (), b"{}", 200, ASKED), [{listing.label: name}]
 
 
 @pytest.fixture

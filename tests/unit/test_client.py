@@ -121,7 +121,7 @@ ACCOUNTS = Listing("/v1/accounts", "accounts", "name", "account", (), PAGING)
 )
 def test_a_listing_gives_bare_ids(scripted: Server, body: str, ids: list[str]) -> None:
     with Asking(scripted(http(body))).client as client:
-        assert [found for _, page in client.listed(ACCOUNTS) for found in page] == ids
+        assert [found["account"] for _, page in client.listed(ACCOUNTS) for found in page] == ids
 
 
 def test_a_listing_that_is_no_list_is_refused(scripted: Server) -> None:

@@ -18,11 +18,13 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from usage_ledger.core import errors
+from usage_ledger.core.model import Listing
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Answer
 from usage_ledger.pipeline.connections import connection_from
-from usage_ledger.pipeline.extract import land, request, without
+from usage_ledger.pipeline.extract import land, request
+from usage_ledger.pipeline.withheld import withheld
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.files import AnyPath, read_whole, write_whole
 from usage_ledger.storage.landing import Landing, Manifest, connection_key, landed_pages, load_folder, manifest_of
@@ -49,9 +51,9 @@ class Provider:
         for body in self.bodies:
             yield Answer(path, parameters, body, 200, ASKED)
 
-    def listed(self, _listing: object, **_values: str) -> Iterator[tuple[Answer, list[str]]]:
+    def listed(self, listing: Listing) -> Iterator[tuple[Answer, list[dict[str, str]]]]:
         self.listings += 1
-        yield Answer("/v1/accounts", (), b"{}", 200, ASKED), self.accounts
+        yield Answer("/v1/accounts", (), b"{}", 200, ASKED), [{listing.label: name} for name in self.accounts]
 
 
 def landed(root: AnyPath, *bodies: bytes, **more: Any) -> tuple[AnyPath, Manifest]:
@@ -254,21 +256,21 @@ def test_airflows_own_path_serves_as_well(tmp_path: Path) -> None:
     ],
 )
 def test_cut_paths_are_dropped_and_nothing_else(paths: tuple[str, ...], body: bytes, left: Any) -> None:
-    found = without(body, paths)
+    found = withheld(body, paths, ())
     assert found == left if isinstance(left, bytes) else json.loads(found) == left
 
 
 def test_a_cut_keeps_the_literal_form_of_numbers() -> None:
-    assert b"1.10" in without(b'{"key": "s", "n": 1.10, "big": 9007199254740993}', ("key",))
+    assert b"1.10" in withheld(b'{"key": "s", "n": 1.10, "big": 9007199254740993}', ("key",), ())
 
 
 def test_the_names_report_lands_no_mail_address_and_no_key_fragment(tmp_path: Path) -> None:
     body = b'{"apiKeys":[{"keyId":"k1","displayName":"bot","email":"jo@x.example","key":"fw_123","prefix":"fw_1"}]}'
 
     class Names(Provider):
-        def listed(self, _listing: object, **_values: str) -> Iterator[tuple[Answer, list[str]]]:
+        def listed(self, listing: Listing) -> Iterator[tuple[Answer, list[dict[str, str]]]]:
             people = b'{"users":[{"name":"accounts/acme/users/jo","email":"jo@x.example","displayName":"Jo Doe"}]}'
-            yield Answer("/users", (), people, 200, ASKED), ["jo"]
+            yield Answer("/users", (), people, 200, ASKED), [{listing.label: "jo"}]
 
     report = FIREWORKS.report("api_keys")
     _, uri = land(ACME, report, WINDOW, LOAD, client=Names(body), root=tmp_path)  # type: ignore[arg-type]

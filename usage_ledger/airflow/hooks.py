@@ -26,6 +26,8 @@ class ProviderHook(BaseHook):
         from usage_ledger.http.address import base_url
         from usage_ledger.http.client import Client
         from usage_ledger.http.retry import Retries
+        from usage_ledger.pipeline.connections import Connection
+        from usage_ledger.pipeline.extract import verify_account
 
         provider = provider_named(self.conn_type)
         stored = self.get_connection(self.connection_id)
@@ -33,17 +35,14 @@ class ProviderHook(BaseHook):
         if not account:
             return False, "fill in the account: a wrong one would look like an account without usage"
         try:
-            url = base_url(provider, stored.host)
-            key = stored.password or ""
+            connection = Connection(id=self.connection_id, provider=provider.name, account=account)
+            url, key = base_url(provider, stored.host), stored.password or ""
             with Client(provider, base_url=url, key=key, account=account, retries=Retries(attempts=1)) as client:
-                seen = [one for _, page in client.listed(provider.accounts) for one in page]
-        except UsageLedgerError as error:
+                verify_account(connection, client)
+        except (UsageLedgerError, ValueError) as error:
             return False, redact(str(error))
-        if account not in seen:
-            return (
-                False,
-                f"the key is valid but does not see account {account}; it sees: {', '.join(seen[:10]) or 'none'}",
-            )
+        if not provider.accounts.id:
+            return True, "the key is valid; the provider does not tell whose it is"
         return True, f"the key is valid and sees account {account}"
 
 
@@ -53,3 +52,35 @@ class FireworksHook(ProviderHook):
     conn_type = "fireworks"
     default_conn_name = "fireworks_default"
     hook_name = "Fireworks AI"
+
+
+class OpenaiHook(ProviderHook):
+    """OpenAI."""
+
+    conn_type = "openai"
+    default_conn_name = "openai_default"
+    hook_name = "OpenAI"
+
+
+class AnthropicHook(ProviderHook):
+    """Anthropic."""
+
+    conn_type = "anthropic"
+    default_conn_name = "anthropic_default"
+    hook_name = "Anthropic"
+
+
+class OpenrouterHook(ProviderHook):
+    """OpenRouter."""
+
+    conn_type = "openrouter"
+    default_conn_name = "openrouter_default"
+    hook_name = "OpenRouter"
+
+
+class ReplicateHook(ProviderHook):
+    """Replicate."""
+
+    conn_type = "replicate"
+    default_conn_name = "replicate_default"
+    hook_name = "Replicate"

@@ -35,8 +35,11 @@ def readable(connection: Connection, client: Client) -> Readable:
     found = Readable()
     for report in connection.chosen_reports:
         day = last_complete_date(datetime.now(UTC), connection.day_zone(report))
-        path = report.per.path if report.per else report.path
-        parameters = report.per.parameters if report.per else window_request(connection, report, Window(day, day + DAY))
+        first = report.per
+        while first and first.within:
+            first = first.within
+        path = first.path if first else report.path
+        parameters = first.parameters if first else window_request(connection, report, Window(day, day + DAY))
         try:
             client.ask(fill(path, {"account": connection.account}), parameters)
         except BadKey:

@@ -63,6 +63,11 @@ def added(one: int | Decimal, other: int | Decimal, times: int = 1) -> Decimal:
     return EXACT.fma(other, times, one)
 
 
+def scaled(value: Decimal, scale: Decimal) -> Decimal:
+    """value x scale, every digit kept."""
+    return EXACT.multiply(value, scale)
+
+
 def money(units: int, nanos: int) -> Decimal:
     """google.type.Money as a decimal: units + nanos / 10^9, exactly.
 

@@ -4,11 +4,9 @@ import contextlib
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -16,13 +14,14 @@ import httpx
 import msgspec
 
 from usage_ledger import __version__
-from usage_ledger.body.json_parts import parts
 from usage_ledger.body.packed import Packed
 from usage_ledger.core import crash, errors, redaction
-from usage_ledger.core.json_text import BOM, encoded, plain
+from usage_ledger.core.json_text import BOM, plain
 from usage_ledger.core.model import Listing, Paging, Provider
 from usage_ledger.http.body import Limits, read_body, received
-from usage_ledger.http.retry import Retries, budget_of, date_of, reset_after, retry_after, scale
+from usage_ledger.http.document import checked_document, checked_parts
+from usage_ledger.http.paging import Parameters, following
+from usage_ledger.http.retry import Retries, budget_of, date_of, reset_after, retry_after, scale, told_wait
 from usage_ledger.http.transport import Deadline, transport
 
 LARGEST_REFUSAL = 64 * 1024
@@ -34,7 +33,6 @@ MALFORMED = re.compile(r"illegal|too long|conflicting|invalid", re.IGNORECASE)
 MOST_HEADERS = 500
 LONGEST_TOLD = 366 * 86400
 
-Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
 
 _turn = threading.Lock()
 _next_turn: dict[tuple[str, str], float] = {}
@@ -76,6 +74,9 @@ class Client:
                 "the connection has no key" if not key else "the key holds blanks or control characters"
             )
         redaction.protect(key)
+        for beginning, kind in provider.other_keys:
+            if key.startswith(beginning):
+                raise errors.BadKey(f"the key is {kind}", next_step=f"use {provider.key_help}")
         redaction.quiet_libraries()
         self.provider, self.base_url = provider, base_url
         self.account, self.connection_id = account, connection_id
@@ -88,6 +89,7 @@ class Client:
             timeout=httpx.Timeout(self.limits.read_seconds, connect=self.limits.connect_seconds),
             headers={
                 provider.header: f"{provider.scheme} {key}".strip(),
+                **dict(provider.headers),
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
                 "User-Agent": f"usage-ledger/{__version__}",
@@ -103,33 +105,49 @@ class Client:
     def pages(self, path: str, parameters: Parameters, paging: Paging | None) -> Iterator[Answer]:
         """Each page of an answer, first to last.
 
-        Raises `ContractBroken` when a page token repeats, `TooLarge` beyond the page limit, and what `ask` raises.
+        Raises `ContractBroken` when a page is asked for again, `TooLarge` beyond the page limit, and what `ask` and
+        `following` raise.
         """
-        token, seen, size = "", set[str](), 0
+        first = asked = (path, parameters)
+        seen, size = {asked}, 0
+        hosts = (urlsplit(self.base_url).hostname or "", *self.provider.hosts)
         for _ in range(self.limits.pages):
-            sent = (*parameters, (paging.parameter, token)) if paging and token else parameters
-            answer = self.ask(path, sent)
+            answer = self.ask(*asked)
             size += len(answer.body)
             if size > self.limits.all_bytes:
                 raise errors.TooLarge(f"the pages of the answer hold more than {self.limits.all_bytes} bytes")
             yield answer
-            token = _next_token(answer, paging.cursor) if paging else ""
-            if not token:
+            if paging is None:
                 return
-            if token in seen:
+            _require_object(answer)
+            after = following(paging, answer.fields, first, asked, hosts)
+            if after is None:
+                return
+            if after in seen:
                 raise errors.ContractBroken("the provider repeats a page token", next_step="run the window again")
-            seen.add(token)
+            seen.add(after)
+            asked = after
         raise errors.TooLarge(f"the answer has more than {self.limits.pages} pages")
 
-    def listed(self, listing: Listing, **values: str) -> Iterator[tuple[Answer, list[str]]]:
-        """Each page of a listing with the ids on it, bare (the last segment of a resource name)."""
-        for answer in self.pages(fill(listing.path, values), listing.parameters, listing.paging):
-            document = msgspec.json.decode(plain(bytes(answer.body)))
-            items = document.get(listing.items) if isinstance(document, dict) else None
-            if items is not None and not isinstance(items, list):
-                raise errors.Shape(f"`{listing.items}` of {listing.path} is no list")
-            ids = [item.get(listing.id) for item in items or () if isinstance(item, dict)]
-            yield answer, [str(found).rsplit("/", 1)[-1] for found in ids if found]
+    def listed(
+        self, listing: Listing, labels: Mapping[str, str] | None = None
+    ) -> Iterator[tuple[Answer, list[dict[str, str]]]]:
+        """Each page of a listing, with the labels of each thing on it: its id, bare (the last segment of a resource
+        name), and those of what it is within.
+        """
+        known = {"account": self.account, **(labels or {})}
+        if listing.within:
+            outer = replace(listing, within=None)
+            for answer, holders in self.listed(listing.within, labels):
+                yield answer, []
+                for holder in holders:
+                    yield from self.listed(outer, {**(labels or {}), **holder})
+            return
+        parameters = tuple((name, labelled(value, known)) for name, value in listing.parameters)
+        for answer in self.pages(fill(listing.path, known), parameters, listing.paging):
+            ids = [item.get(listing.id) for item in items_of(answer, listing)]
+            own = [str(found).rsplit("/", 1)[-1] for found in ids if found]
+            yield answer, [{**(labels or {}), listing.label: one} for one in own]
 
     def ask(self, path: str, parameters: Parameters = ()) -> Answer:
         """One page, retried as the policy says. Raises the errors of the *provider's side* and *try again* families."""
@@ -181,7 +199,7 @@ class Client:
                 fields: dict[str, msgspec.Raw] = {}
                 body = received(
                     read_body(response, self.limits, self._deadline.at),
-                    lambda chunks: fields.update(_checked_parts(chunks, headers, check=status == 200)),
+                    lambda chunks: fields.update(checked_parts(chunks, headers, check=status == 200)),
                 )
         except httpx.TransportError as error:
             failure = _broken_off(f"{host}", error)
@@ -190,7 +208,7 @@ class Client:
         if status != 200 and not (200 < status < 300 and not body):
             raise self._refusal(status, headers, body if isinstance(body, bytes) else b"")
         if isinstance(body, bytes):
-            fields = _checked_document(body, headers)
+            fields = checked_document(body, headers)
             if len(body) <= LARGEST_REFUSAL and (code := _told_code(body, self.provider.error_messages)):
                 raise self._refusal(code, headers, body)
         return Answer(path, parameters, body, status, asked_at, fields, date_of(headers))
@@ -208,20 +226,23 @@ class Client:
     def _refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> errors.UsageLedgerError:
         said = _message(body, self.provider.error_messages)
         what = f"{self.provider.title} answered {status}" + (f": {said}" if said else "")
+        if self.provider.forbidden and self.provider.forbidden in said:
+            return errors.NoPermission(what)
         if status == 401:
             return errors.BadKey(what)
         if status == 403:
             return errors.NoPermission(what)
         if status == 429:
-            return self._throttled(what, headers)
+            return self._throttled(what, headers, body)
         if status == 503 and retry_after(headers) is not None:
-            return self._throttled(what, headers)
+            return self._throttled(what, headers, body)
         if status in (408, 425) or (status >= 500 and status not in (501, 505)):
             return errors.ProviderDown(what)
         return errors.BadRequest(what)
 
-    def _throttled(self, what: str, headers: Mapping[str, str]) -> errors.RateLimited:
+    def _throttled(self, what: str, headers: Mapping[str, str], body: bytes) -> errors.RateLimited:
         wait = retry_after(headers)
+        wait = told_wait(body) if wait is None else wait
         if wait is not None and wait > self.retries.longest_retry_after:
             until = datetime.now(UTC) + timedelta(seconds=min(wait, LONGEST_TOLD))
             what = f"{what} (throttled until {until:%Y-%m-%d %H:%M} UTC)"
@@ -254,56 +275,25 @@ def _flat(parameters: Parameters) -> tuple[tuple[str, str], ...]:
     return tuple((name, one) for name, value in parameters for one in ((value,) if isinstance(value, str) else value))
 
 
-def _checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgspec.Raw]:
-    """The outermost fields of a body that is one whole JSON document. Raises `EmptyBody`, `NotJson`, `BadJson`."""
-    if not body.strip():
-        raise errors.EmptyBody("the answer has no body")
-    _refuse_web_page(body, headers)
-    whole = plain(body).strip()
-    kind: Any = dict[str, msgspec.Raw] if whole.startswith(b"{") else msgspec.Raw
-    try:
-        found = msgspec.json.decode(encoded(whole), type=kind)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        told = (
-            f"the answer is no whole JSON document ({error}); it has {len(whole)} bytes and begins {_beginning(whole)}"
-        )
-        raise errors.BadJson(told) from error
-    return found if isinstance(found, dict) else {}
+def items_of(answer: Answer, listing: Listing) -> list[dict[str, Any]]:
+    """The objects on a page of a listing. Raises `Shape`."""
+    document = msgspec.json.decode(plain(bytes(answer.body)))
+    items = document.get(listing.items) if listing.items and isinstance(document, dict) else document
+    if listing.single:
+        items = [items]
+    if items is not None and not isinstance(items, list):
+        raise errors.Shape(f"`{listing.items}` of {listing.path} is no list")
+    return [item for item in items or () if isinstance(item, dict)]
 
 
-def _checked_parts(chunks: Iterator[bytes], headers: Mapping[str, str], *, check: bool) -> dict[str, msgspec.Raw]:
-    """As `_checked_document`, of a body that arrives: its outermost fields but the lists. Raises the same."""
-    if not check:
-        deque(chunks, maxlen=0)
-        return {}
-    first = next(chunks)
-    _refuse_web_page(first, headers)
-    try:
-        last = deque(parts(chain([first], chunks)), maxlen=1).pop()
-        return msgspec.json.decode(last, type=dict[str, msgspec.Raw]) if last.startswith(b"{") else {}
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        told = f"the answer is no whole JSON document ({error}); it begins {_beginning(first)}"
-        raise errors.BadJson(told) from error
+def labelled(value: str, labels: Mapping[str, str]) -> str:
+    """A parameter's value: a label's, when it is `{label}`."""
+    return labels.get(value[1:-1], value) if value.startswith("{") and value.endswith("}") else value
 
 
-def _refuse_web_page(body: bytes, headers: Mapping[str, str]) -> None:
-    if "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<":
-        raise errors.NotJson(f"the answer is a web page, not JSON; it begins {_beginning(body)}")
-
-
-def _beginning(body: bytes) -> str:
-    """What a person needs to recognise an answer that is none, escaped."""
-    return repr(body[:200])[1:]
-
-
-def _next_token(answer: Answer, cursor: str) -> str:
+def _require_object(answer: Answer) -> None:
     if isinstance(answer.body, bytes) and not answer.body.removeprefix(BOM).lstrip().startswith(b"{"):
         raise errors.Shape("the answer is no JSON object")
-    found = answer.fields.get(cursor)
-    token = msgspec.json.decode(found) if found is not None else None
-    if token is None or isinstance(token, str):
-        return token or ""
-    raise errors.Shape(f"`{cursor}` is no text")
 
 
 def _told_code(body: bytes, paths: tuple[str, ...]) -> int:

@@ -1,5 +1,6 @@
 """How long to wait before the same request again."""
 
+import json
 import os
 import random
 import re
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_RESET = 300
+LONGEST_WAIT = 10**6
+_WAIT = re.compile(r"\bin ~?([0-9]{1,6}) ?s(?:econds?)?\b")
 _RESET = re.compile(r"x-ratelimit-reset", re.IGNORECASE)
 _SPAN = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,4})m(?!s))?(?:([0-9]{1,4}(?:\.[0-9]{1,9})?)s)?(?:([0-9]{1,7})ms)?")
 
@@ -120,3 +123,17 @@ def _seconds(value: str, headers: Mapping[str, str], now: datetime | None) -> fl
         return (until - since).total_seconds()
     except (ValueError, TypeError):
         return None
+
+
+def told_wait(body: bytes) -> float | None:
+    """Seconds that a refusal's text asks to wait, where no header does: `retry_after`, or "in ~30s" in its `detail`."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    told = told if isinstance(told, dict) else {}
+    wait = told.get("retry_after")
+    if isinstance(wait, int) and 0 <= wait < LONGEST_WAIT:
+        return float(wait)
+    found = _WAIT.search(str(told.get("detail")))
+    return float(found[1]) if found else None

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date, time
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -33,6 +33,7 @@ class Connection(BaseModel):
     start_date: date | None = None
     lookback_days: int | None = Field(default=None, ge=0, le=400)
     reports: tuple[str, ...] | None = None
+    people: Literal["pseudonyms", "clear"] = "pseudonyms"
 
     @field_validator("provider")
     @classmethod

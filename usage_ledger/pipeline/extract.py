@@ -2,20 +2,21 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 import tzdata
 from sqlalchemy import Engine
 
 from usage_ledger.core import crash, errors
-from usage_ledger.core.json_text import plain
 from usage_ledger.core.model import Report
 from usage_ledger.core.windows import Window, first_instant
-from usage_ledger.http.client import Answer, Client, Parameters, fill
+from usage_ledger.http.client import Answer, Client, fill, items_of, labelled
+from usage_ledger.http.paging import Parameters
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.flatten import has_rows
+from usage_ledger.pipeline.withheld import withheld
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Landing, Manifest
 from usage_ledger.warehouse import loads
@@ -64,12 +65,14 @@ def land(
 ) -> tuple[datetime, str]:
     """Every page and then the manifest; when the first page was asked for, and the manifest's address."""
     landing = Landing.begin(root, connection.provider, connection.id, report.name, window, load_id)
+    hidden = () if connection.people == "clear" else report.pseudonyms
     small: list[bytes] | None = []
     fetched_at: datetime | None = None
-    for answer, labels, rows in _answers(connection, report, window, client):
+    for asked in _answers(connection, report, window, client):
+        answer = asked.answer
         fetched_at = fetched_at or answer.asked_at
         crash.point("extract")  # an answer that is nowhere yet
-        body = without(bytes(answer.body), report.cut) if report.cut else answer.body
+        body = withheld(bytes(answer.body), report.cut, hidden) if report.cut or hidden else answer.body
         landing.page(
             body,
             path=answer.path,
@@ -77,11 +80,12 @@ def land(
             status=answer.status,
             asked_at=answer.asked_at,
             told_at=answer.told_at,
-            labels=labels,
-            rows=rows,
+            labels=asked.labels,
+            rows=asked.rows,
+            beside=asked.beside,
         )
         crash.point("extract")  # a page without its manifest
-        if small is not None and rows:
+        if small is not None and asked.rows:
             small = [*small, bytes(body)] if len(body) <= SMALL else None
     if fetched_at is None:
         raise errors.IncompleteAnswer("the provider sent no page")
@@ -100,17 +104,29 @@ def land(
         pages=landing.pages,
         tzdata=tzdata.IANA_VERSION,
         cut=list(report.cut),
+        pseudonyms=list(hidden),
         account_listed=verify_account(connection, client) if empty else None,
     )
     return fetched_at, landing.commit(manifest)
 
 
 def verify_account(connection: Connection, client: Client) -> bool:
-    """True when the key sees the connection's account; a wrong one may answer 200 with nothing elsewhere.
+    """True when the key is of the right kind and sees the account; a wrong one may answer 200 with nothing elsewhere.
 
-    Raises `WrongAccount`, naming the accounts that the key does see, and the errors of `Client.ask`.
+    Of an account whose id the provider does not tell, only the key is verified. Raises `WrongAccount`, naming the
+    accounts that the key does see, `BadKey`, and the errors of `Client.ask`.
     """
-    seen = [account for _, page in client.listed(connection.declared.accounts) for account in page]
+    provider = connection.declared
+    seen = []
+    for answer, things in client.listed(provider.accounts):
+        seen += [labels[provider.accounts.label] for labels in things]
+        flags = [item.get(flag) for item in items_of(answer, provider.accounts) for flag in provider.key_flags]
+        if flags and True not in flags:
+            raise errors.BadKey(
+                "the key is valid, but of another kind", connection=connection.id, next_step=f"use {provider.key_help}"
+            )
+        if not provider.accounts.id:
+            return True
     if connection.account in seen:
         return True
     known = ", ".join(sorted(seen)[:10]) or "none"
@@ -119,63 +135,53 @@ def verify_account(connection: Connection, client: Client) -> bool:
     )
 
 
-def request(connection: Connection, report: Report, window: Window) -> Parameters:
-    """The parameters of a window: instants of its first and last local midnight, RFC 3339 in UTC."""
+def request(
+    connection: Connection, report: Report, window: Window, labels: Mapping[str, str] | None = None
+) -> Parameters:
+    """The parameters of a window, its ends the first instants of local dates, and of what a report is asked `per`."""
     zone = connection.day_zone(report)
+    start, end = first_instant(window.first, zone), first_instant(window.end, zone)
     values = {
-        "{start}": _rfc3339(first_instant(window.first, zone)),
-        "{end}": _rfc3339(first_instant(window.end, zone)),
-        "{zone}": zone.key,
+        "start": _rfc3339(start),
+        "end": _rfc3339(end),
+        "start_epoch": str(int(start.timestamp())),
+        "end_epoch": str(int(end.timestamp())),
+        "date": str(window.first),
+        "zone": zone.key,
+        **(labels or {}),
     }
     return tuple(
-        (name, values.get(value, value) if isinstance(value, str) else value) for name, value in report.parameters
+        (name, labelled(value, values) if isinstance(value, str) else value) for name, value in report.parameters
     )
 
 
-def without(body: bytes, paths: tuple[str, ...]) -> bytes:
-    """The body less the fields at the paths (`items/*/field`); everything else keeps its literal form."""
-    body = plain(body) if paths else body
-    for path in paths:
-        body = _cut(body, path.split("/"))
-    return body
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An answer, the labels of its request, and what stands on it: rows, a list beside them, or what to ask next."""
+
+    answer: Answer
+    labels: dict[str, str]
+    rows: bool = True
+    beside: bool = False
 
 
-def _answers(
-    connection: Connection, report: Report, window: Window, client: Client
-) -> Iterator[tuple[Answer, dict[str, str], bool]]:
-    """Each page, the labels of its request, and whether rows may stand on it."""
-    asked = request(connection, report, window)
+def _answers(connection: Connection, report: Report, window: Window, client: Client) -> Iterator[Asked]:
     account = {"account": connection.account}
+    if report.beside:
+        for answer, _ in client.listed(report.beside):
+            yield Asked(answer, {}, rows=False, beside=True)
     if report.per is None:
+        asked = request(connection, report, window)
         for answer in client.pages(fill(report.path, account), asked, report.paging):
-            yield answer, {}, True
+            yield Asked(answer, {})
         return
-    for listed, ids in client.listed(report.per, **account):
-        yield listed, {}, False
-        for one in ids:
-            labels = {report.per.label: one}
+    for listed, things in client.listed(report.per):
+        yield Asked(listed, {}, rows=False)
+        for labels in things:
+            asked = request(connection, report, window, labels)
             for answer in client.pages(fill(report.path, account | labels), asked, report.paging):
-                yield answer, labels, True
+                yield Asked(answer, labels)
 
 
 def _rfc3339(instant: datetime) -> str:
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _cut(body: bytes, segments: list[str]) -> bytes:
-    head, *rest = segments
-    if head == "*":
-        if not body.lstrip().startswith(b"["):
-            return body
-        items = [msgspec.Raw(_cut(bytes(item), rest)) for item in msgspec.json.decode(body, type=list[msgspec.Raw])]
-        return msgspec.json.encode(items)
-    if not body.lstrip().startswith(b"{"):
-        return body
-    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    if head not in fields:
-        return body
-    if rest:
-        fields[head] = msgspec.Raw(_cut(bytes(fields[head]), rest))
-    else:
-        del fields[head]
-    return msgspec.json.encode(fields)

@@ -76,16 +76,17 @@ class Facts:
     _segments: list[tuple[RowSet, int]] = field(default_factory=list)
     _writer: TableWriter | None = None
 
+    came: int = 0
+    """How many rows came."""
+
     def add(self, row_set: RowSet, rows: pa.Table) -> None:
-        """Rows in the contract's columns, and what they are split by."""
+        """Rows in the contract's columns, and what they are split by; events are added up at once."""
+        self.came += rows.num_rows
+        if row_set.moment:
+            rows = added_up(rows, self.table)
         self.keys[row_set].add(rows)
         self._segments.append((row_set, rows.num_rows))
         self._written().add(rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)]))
-
-    @property
-    def rows(self) -> int:
-        """How many came."""
-        return sum(rows for _, rows in self._segments)
 
     def commit(self, root: AnyPath, load_id: str) -> int:
         """Stage them, one row a key: split rows added up, any other repeat refused; how many there are then.
@@ -96,7 +97,9 @@ class Facts:
         with closing(writer):
             repeated = {row_set: keys.repeated() for row_set, keys in self.keys.items()}
             for row_set, mask in repeated.items():
-                if mask.any() and (repeat := self.keys[row_set].repeat(np.flatnonzero(mask))):
+                if row_set.repeats or row_set.moment or not mask.any():
+                    continue
+                if repeat := self.keys[row_set].repeat(np.flatnonzero(mask)):
                     raise self._refused(row_set, repeat)
             crash.point("transform")
             if not any(mask.any() for mask in repeated.values()):

@@ -21,7 +21,16 @@ Text = str | None | UnsetType
 Whole = int | str | None | UnsetType
 MONEY = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
 """The parts of google.type.Money."""
-_LEAF: dict[str, Any] = {"text": str | None, "asked": Text, "integer": Whole, "decimal": Raw, "json": Raw}
+_LEAF: dict[str, Any] = {
+    "text": str | None,
+    "asked": Text,
+    "flag": bool | None,
+    "epoch": int | None,
+    "integer": Whole,
+    "decimal": Raw,
+    "json": Raw,
+}
+_NULLABLE = [_LEAF[kind] for kind in ("text", "flag", "epoch")]
 """The JSON type of each kind. An absent `text` reads as null; where absence is an error it is told apart: `asked`."""
 
 
@@ -32,6 +41,8 @@ class Node:
     leaves: dict[str, str] = field(default_factory=dict)
     objects: dict[str, "Node"] = field(default_factory=dict)
     lists: dict[str, "Node"] = field(default_factory=dict)
+    maps: dict[str, "Node"] = field(default_factory=dict)
+    """Objects whose keys are the vendor's: each entry is a row."""
     open: bool = False
     """Read in part on purpose: what else it holds is no news."""
     _structs: dict[bool, type[msgspec.Struct]] = field(default_factory=dict)
@@ -53,7 +64,7 @@ class Node:
     def _made(self, strict: bool) -> type[msgspec.Struct]:
         fields: list[Any] = []
         for number, (json_name, kind) in enumerate(self._children(strict)):
-            blank: Any = {Raw: Raw(), _LEAF["text"]: None}.get(kind, UNSET)
+            blank: Any = Raw() if kind is Raw else None if kind in _NULLABLE else UNSET
             fields.append((f"f{number}", kind, msgspec.field(default=blank, name=json_name)))
         return msgspec.defstruct(
             "Object", fields, frozen=True, gc=False, forbid_unknown_fields=strict and not self.open
@@ -61,7 +72,7 @@ class Node:
 
     def attribute(self, json_name: str) -> str:
         """The struct's attribute for a field."""
-        return f"f{[*self.leaves, *self.objects, *self.lists].index(json_name)}"
+        return f"f{[*self.leaves, *self.objects, *self.lists, *self.maps].index(json_name)}"
 
     def _children(self, strict: bool) -> Iterable[tuple[str, Any]]:
         for name, kind in self.leaves.items():
@@ -71,13 +82,19 @@ class Node:
         for name, node in self.lists.items():
             row: Any = node.struct(strict)
             yield name, list[row] | None | UnsetType
+        for name, node in self.maps.items():
+            entry: Any = node.struct(strict)
+            yield name, dict[str, entry] | None | UnsetType
 
 
 def paths_of(row_set: RowSet) -> dict[str, str]:
     """Every path that a row set reads, and the kind of its value."""
-    wanted = dict.fromkeys([*row_set.bucket, *row_set.sum_over], "text")
+    wanted = dict.fromkeys([row_set.event, row_set.open[0], *row_set.sum_over], "text")
+    wanted |= dict.fromkeys([row_set.day, row_set.moment], "text")
+    wanted |= dict.fromkeys(row_set.bucket, row_set.clock)
     for dimension in row_set.dimensions:
-        wanted |= dict.fromkeys(dimension.paths, "text" if dimension.missing == "blank" else "asked")
+        asked = "flag" if dimension.form == "flag" else "text" if dimension.missing == "blank" else "asked"
+        wanted |= dict.fromkeys(dimension.paths, asked)
         wanted |= dict.fromkeys([path for pair in dimension.pairs for path in pair], "text")
     for name in row_set.names:
         wanted = dict.fromkeys([name.id, name.name, name.owner, name.parent], "text") | wanted
@@ -88,9 +105,16 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
         if meter.form == "money":
             wanted |= {f"{meter.path}/{part}": kind for part, kind in MONEY.items()}
         else:
-            wanted[meter.path] = meter.form
-    wanted = dict.fromkeys(row_set.ignored, "json") | wanted
-    return {path: kind for path, kind in wanted.items() if path and not path.startswith("@")}
+            wanted |= dict.fromkeys([meter.path, *meter.plus], meter.form)
+        wanted = dict.fromkeys(meter.between or (), "text") | wanted
+    wanted = dict.fromkeys([row_set.needs, *row_set.ignored], "json") | wanted
+    return {path: kind for path, kind in wanted.items() if path and path != "*" and not path.startswith("@")}
+
+
+def segments_of(path: str) -> list[tuple[str, bool]]:
+    """The fields on the way to a row set's rows: lists, and maps, which a `*` follows."""
+    parts = path.split("/")
+    return [(name, parts[n + 1 : n + 2] == ["*"]) for n, name in enumerate(parts) if name != "*"]
 
 
 @dataclass(frozen=True)
@@ -111,19 +135,24 @@ def layout(report: Report) -> Layout:
     chains: dict[str, list[Node]] = {}
     for row_set in report.row_sets:
         chain = [root]
-        for segment in row_set.path.split("/"):
-            chain.append(chain[-1].lists.setdefault(segment, Node()))
-        for path, kind in paths_of(row_set).items():
-            below = path.lstrip("^")
-            chain[-1 - (len(path) - len(below))].want(below.split("/"), kind)
+        for segment, is_map in segments_of(row_set.path):
+            holder = chain[-1].maps if is_map else chain[-1].lists
+            chain.append(holder.setdefault(segment, Node()))
+        chain[-1].open |= row_set.open_row
         chains[row_set.path] = chain
+    wanted = [(row_set.path, *one) for row_set in report.row_sets for one in paths_of(row_set).items()]
+    for row_path, path, kind in sorted(wanted, key=lambda one: one[2] != "json"):  # what one ignores another may read
+        below = path.lstrip("^")
+        chains[row_path][-1 - (len(path) - len(below))].want(below.split("/"), kind)
     for total in report.totals:
         element = root.lists.setdefault(total.path, Node(open=True))
         for part, kind in MONEY.items():
             element.want([*total.field.split("/"), part], kind)
-    if report.paging:
-        root.want([report.paging.cursor], "json")
-    root.want(["totalSize"], "json")
+    paging = report.paging
+    marks = (paging.cursor if not paging.page else "", paging.more, paging.link) if paging else ()
+    for name in ("totalSize", *marks, *report.ignored):
+        if name:
+            root.want([name], "json")
     return Layout(msgspec.json.Decoder(root.struct(True)), msgspec.json.Decoder(root.struct(False)), root, chains)
 
 
@@ -146,15 +175,29 @@ def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:
         raise Shape(f"the answer is not of the declared shape: {error}") from error
 
 
-def _unknown(node: Node, value: Any, where: str) -> set[str]:
-    """The paths of undeclared fields below a value, each once however many rows have it."""
+def _unknown(node: Node, value: Any, where: str, *, filled: bool = False) -> set[str]:
+    """The paths of undeclared fields below a value, each once however many rows have it.
+
+    `filled`: of those alone that hold a list or an object with something in it.
+    """
     if isinstance(value, list):
-        return {path for item in value for path in _unknown(node, item, where)}
+        return {path for item in value for path in _unknown(node, item, where, filled=filled)}
     if not isinstance(value, dict) or node.open:
         return set()
     children = node.objects | node.lists
-    found = {f"{where}{name}" for name in value if name not in node.leaves and name not in children}
-    return found.union(*(_unknown(child, value.get(name), f"{where}{name}.") for name, child in children.items()))
+    declared = {*node.leaves, *children, *node.maps}
+    found = {
+        f"{where}{name}"
+        for name, held in value.items()
+        if name not in declared and (not filled or (held and isinstance(held, list | dict)))
+    }
+    below = [(child, value.get(name), f"{where}{name}.") for name, child in children.items()]
+    below += [
+        (child, entry, f"{where}{name}.*.")
+        for name, child in node.maps.items()
+        for entry in (value.get(name) or {}).values()
+    ]
+    return found.union(*(_unknown(child, held, path, filled=filled) for child, held, path in below))
 
 
 @dataclass
@@ -171,6 +214,14 @@ class Rows:
     """Columns already read as whole numbers, by path: a total and a meter are often the same field."""
     before: int = 0
     """How many rows of the row set came before these on the page."""
+    keys: list[str] | None = None
+    """The keys of a map's entries, when the rows are such."""
+
+    def only(self, kept: Sequence[int]) -> "Rows":
+        """Some of the rows; places are then told of the kept ones."""
+        levels = [(node, [objects[number] for number in kept]) for node, objects in self.levels]
+        keys = None if self.keys is None else [self.keys[number] for number in kept]
+        return Rows(self.row_set, levels, self.labels, before=self.before, keys=keys)
 
     def place(self, number: int) -> str:
         """How one of these rows is called in a message."""
@@ -188,6 +239,8 @@ class Rows:
     def _read(self, path: str) -> list[Any]:
         if path.startswith("@"):
             return [self.labels.get(path[1:], "")] * len(self)
+        if path == "*":
+            return self.keys or []
         below = path.lstrip("^")
         level = len(self.levels) - 1 - (len(path) - len(below))
         *parents, leaf = below.split("/")
@@ -211,21 +264,24 @@ def rows_of(report: Report, row_set: RowSet, document: Any, labels: dict[str, st
     """The rows of a row set in a decoded page, or a part of one; a missing, null or empty array holds none."""
     chain = layout(report).chains[row_set.path]
     levels: list[tuple[Node, list[Any]]] = [(chain[0], [document])]
-    for segment, node in zip(row_set.path.split("/"), chain[1:], strict=True):
+    keys: list[str] | None = None
+    for (segment, is_map), node in zip(segments_of(row_set.path), chain[1:], strict=True):
         holder, holders = levels[-1]
         get: Callable[[Any], Any] = attrgetter(holder.attribute(segment))
-        arrays = [get(one) or () for one in holders]
+        found = [get(one) or () for one in holders]
+        keys = [key for entries in found for key in entries] if is_map else None
+        arrays = [entries.values() if is_map and entries else entries for entries in found]
         levels = [
             (above, [one for one, array in zip(objects, arrays, strict=True) for _ in array])
             for above, objects in levels
         ]
         levels.append((node, [element for array in arrays for element in array]))
-    return Rows(row_set, levels, labels, before=before)
+    return Rows(row_set, levels, labels, before=before, keys=keys)
 
 
 def money_elements(report: Report, total: Total, document: Any) -> list[tuple[Any, Any, Any]]:
     """(units, nanos, currency) of each element of a list of totals; UNSET where absent."""
-    root = layout(report).chains[report.row_sets[0].path][0]
+    root = layout(report).root
     element = root.lists[total.path]
     level: tuple[Node, list[Any]] = (element, list(getattr(document, root.attribute(total.path)) or ()))
     rows = Rows(report.row_sets[0], [level], {})
@@ -234,13 +290,7 @@ def money_elements(report: Report, total: Total, document: Any) -> list[tuple[An
 
 def unknown_content(report: Report, body: bytes) -> list[str]:
     """Filled arrays and objects of a page that the declaration does not name: what a renamed array looks like."""
-    known = {row_set.path.split("/")[0] for row_set in report.row_sets} | {total.path for total in report.totals}
-    document = msgspec.json.decode(plain(body), type=dict[str, Raw])
-    return [
-        name
-        for name, raw in document.items()
-        if name not in known and bytes(raw).strip().startswith((b"[", b"{")) and msgspec.json.decode(raw)
-    ]
+    return sorted(_unknown(layout(report).root, msgspec.json.decode(plain(body)), "", filled=True))
 
 
 def has_rows(report: Report, body: bytes) -> bool:

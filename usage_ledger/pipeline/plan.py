@@ -55,11 +55,15 @@ def windows(
     if dates.heal:
         lookback = dates.last - timedelta(days=connection.lookback(report))
         start = connection.start_date
+        reached = newest + DAY - report.reach if report.reach else EARLIEST
+        start = max(start, reached) if start else None
+        lookback = max(lookback, reached)
         first = max(lookback, start) if start else lookback
         wanted |= {day for day in Window(min(first, newest), newest + DAY) if day >= first}
         held = set(known)
         # Without a start, an outage heals all the same: what lies after the newest date that is held.
         gaps_from = start or max((day for day in held if day <= newest), default=newest) + DAY
+        gaps_from = max(gaps_from, reached)
         if gaps_from <= newest:
             wanted |= set(Window(gaps_from, newest + DAY)) - held
     return cut(wanted, report.longest, zone)

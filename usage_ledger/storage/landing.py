@@ -45,6 +45,8 @@ class Page(msgspec.Struct, frozen=True):
     labels: dict[str, str] = {}
     rows: bool = True
     """False for a page that only told what to ask next."""
+    beside: bool = False
+    """True for a page of the list that tells more of the rows' ids."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -64,7 +66,9 @@ class Manifest(msgspec.Struct, frozen=True):
     tzdata: str = ""
     """The version of the time zones that said where the days begin."""
     cut: list[str] = []
-    """Paths that were dropped before anything was stored; all else is as sent."""
+    """Paths that were dropped before anything was stored."""
+    pseudonyms: list[str] = []
+    """Paths whose values were replaced by a keyed hash; all else is as sent."""
     account_listed: bool | None = None
     """Whether the provider listed the account; asked only when the answer holds no row."""
     seal: str = ""
@@ -105,6 +109,7 @@ class Landing:
         told_at: datetime | None = None,
         labels: dict[str, str] | None = None,
         rows: bool = True,
+        beside: bool = False,
     ) -> None:
         """Land one page. Raises `StorageRefused`."""
         name = f"page-{len(self.pages):05d}.json.zst"
@@ -112,7 +117,9 @@ class Landing:
         write_whole(self.folder / name, large.file() if large else zstandard.compress(bytes(body), level=LEVEL))
         sent = [(key, value if isinstance(value, str) else list(value)) for key, value in parameters]
         digest = large.sha256 if large else hashlib.sha256(bytes(body)).hexdigest()
-        self.pages.append(Page(name, digest, len(body), path, sent, status, asked_at, told_at, labels or {}, rows))
+        self.pages.append(
+            Page(name, digest, len(body), path, sent, status, asked_at, told_at, labels or {}, rows, beside)
+        )
 
     def commit(self, manifest: Manifest) -> str:
         """Write the manifest, the commit mark; returns its address."""
@@ -202,10 +209,13 @@ def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, It
         yield page, parts(unpacked(io.BytesIO(packed)))
 
 
-def landed_pages(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, bytes]]:
-    """Each page with rows, and its bytes as landed. Raises `RawCorrupt` when they are not what was landed."""
+def landed_pages(folder: AnyPath, manifest: Manifest, *, beside: bool = False) -> Iterator[tuple[Page, bytes]]:
+    """Each page with rows, or of the list beside them, and its bytes as landed.
+
+    Raises `RawCorrupt` when they are not what was landed.
+    """
     for page in manifest.pages:
-        if page.rows:
+        if page.beside if beside else page.rows:
             yield page, _verified(page, read_whole(folder / page.file))
 
 

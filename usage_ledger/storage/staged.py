@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import date
 from typing import IO, Any, cast
 
 import msgspec
@@ -44,6 +45,8 @@ class Staged(msgspec.Struct, frozen=True):
     evidence: dict[str, Any] = {}
     mismatch: str = ""
     """How the rows differ from the provider's own total, where they do."""
+    open: dict[date, int] = {}
+    """Rows of events that are not over, by date."""
 
 
 def staged_folder(root: AnyPath, load_id: str) -> AnyPath:

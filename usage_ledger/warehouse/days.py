@@ -135,13 +135,14 @@ def record_days(
         if begins == ends:
             continue  # a date that the zone skipped
         state = "loaded" if staged_rows[day] else "empty"
+        still_open = incoming.staged.open.get(day, 0)
         values = {
             "usage_date": day,
             "day_zone": incoming.day_zone.key,
             "state": state,
             "row_count": staged_rows[day],
-            "settled": incoming.fetched_at >= ends + incoming.lookback,
-            "evidence": json.dumps(incoming.staged.evidence),
+            "settled": not still_open and incoming.fetched_at >= ends + incoming.lookback,
+            "evidence": json.dumps(incoming.staged.evidence | ({"open": still_open} if still_open else {})),
         }
         cursor.execute(statement("load/day"), incoming.values | values)
         if state == "empty" and known.get(day, Known()).state != "empty":

@@ -1,7 +1,7 @@
 -- Before anything is changed: what differs from days that were loaded before, one row per key and meter.
 INSERT INTO ops.restatement (
     connection_id, report, usage_date, table_name, row_key, dimensions, meter, old, new,
-    old_load_id, new_load_id, cause, detected_at
+    old_load_id, new_load_id, cause, detected_at, breakdown
 )
 SELECT %(connection_id)s, %(report)s, day.usage_date, %(table_name)s, row_key,
     (SELECT coalesce(jsonb_object_agg(told.key, told.value), '{{}}')
@@ -10,7 +10,7 @@ SELECT %(connection_id)s, %(report)s, day.usage_date, %(table_name)s, row_key,
     changed.meter, changed.old, changed.new,
     coalesce(standing.load_id, day.load_id), %(load_id)s,
     CASE WHEN before.declaration IS DISTINCT FROM %(declaration)s THEN 'declaration' ELSE 'provider' END,
-    %(fetched_at)s
+    %(fetched_at)s, coalesce(staged.breakdown, standing.breakdown)
 FROM (
     SELECT * FROM {table}
     WHERE connection_id = %(connection_id)s AND report = %(report)s AND usage_date = ANY(%(dates)s)

@@ -18,6 +18,26 @@
 -- training_tokens: Tokens trained on. Null when no row metered it.
 -- audio_seconds: Seconds of audio input. Null when no row metered it.
 -- accelerator_seconds: Seconds times accelerators. Null when no row metered it.
+-- requests: Requests, or things that were run. Null when no row metered it.
+-- cache_write_tokens: The part of the input written to a cache. Null when no row metered it.
+-- cache_write_1h_tokens: The part of the cache writes that is kept for an hour. Null when no row metered it.
+-- audio_input_tokens: The part of the input that is audio, cached audio included. Null when no row metered it.
+-- image_input_tokens: The part of the input that is images, cached images included. Null when no row metered it.
+-- cached_audio_input_tokens: The part of the audio input read from a cache. Null when no row metered it.
+-- cached_image_input_tokens: The part of the image input read from a cache. Null when no row metered it.
+-- reasoning_tokens: Tokens of reasoning, as told; the vendor counts them within the output. Null when no row metered it.
+-- audio_output_tokens: The part of the output that is audio. Null when no row metered it.
+-- image_output_tokens: The part of the output that is images. Null when no row metered it.
+-- compute_seconds: Seconds for which something ran. Null when no row metered it.
+-- images: Images made. Null when no row metered it.
+-- characters: Characters of text turned into speech. Null when no row metered it.
+-- sessions: Sessions begun. Null when no row metered it.
+-- web_searches: Searches of the web. Null when no row metered it.
+-- tool_calls: Calls of tools. Null when no row metered it.
+-- lines_added: Lines of code added. Null when no row metered it.
+-- lines_removed: Lines of code removed. Null when no row metered it.
+-- commits: Commits made. Null when no row metered it.
+-- pull_requests: Pull requests opened. Null when no row metered it.
 -- models: The key's models: an array of {model, and the meters as here}, which are parts of this row's figures.
 CREATE VIEW marts.daily_usage_by_api_key AS
 SELECT
@@ -26,6 +46,11 @@ SELECT
     keyed.settled,
     keyed.input_tokens, keyed.cached_input_tokens, keyed.uncached_input_tokens, keyed.output_tokens,
     keyed.training_tokens, keyed.audio_seconds, keyed.accelerator_seconds,
+    keyed.requests, keyed.cache_write_tokens, keyed.cache_write_1h_tokens, keyed.audio_input_tokens,
+    keyed.image_input_tokens, keyed.cached_audio_input_tokens, keyed.cached_image_input_tokens,
+    keyed.reasoning_tokens, keyed.audio_output_tokens, keyed.image_output_tokens, keyed.compute_seconds,
+    keyed.images, keyed.characters, keyed.sessions, keyed.web_searches, keyed.tool_calls, keyed.lines_added,
+    keyed.lines_removed, keyed.commits, keyed.pull_requests,
     keyed.models
 FROM (
     SELECT
@@ -35,11 +60,28 @@ FROM (
         sum(uncached_input_tokens) AS uncached_input_tokens, sum(output_tokens) AS output_tokens,
         sum(training_tokens) AS training_tokens, sum(audio_seconds) AS audio_seconds,
         sum(accelerator_seconds) AS accelerator_seconds,
+        sum(requests) AS requests, sum(cache_write_tokens) AS cache_write_tokens,
+        sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(audio_input_tokens) AS audio_input_tokens,
+        sum(image_input_tokens) AS image_input_tokens, sum(cached_audio_input_tokens) AS cached_audio_input_tokens,
+        sum(cached_image_input_tokens) AS cached_image_input_tokens, sum(reasoning_tokens) AS reasoning_tokens,
+        sum(audio_output_tokens) AS audio_output_tokens, sum(image_output_tokens) AS image_output_tokens,
+        sum(compute_seconds) AS compute_seconds, sum(images) AS images, sum(characters) AS characters,
+        sum(sessions) AS sessions, sum(web_searches) AS web_searches, sum(tool_calls) AS tool_calls,
+        sum(lines_added) AS lines_added, sum(lines_removed) AS lines_removed, sum(commits) AS commits,
+        sum(pull_requests) AS pull_requests,
         jsonb_agg(jsonb_build_object(
             'model', model, 'input_tokens', input_tokens, 'cached_input_tokens', cached_input_tokens,
             'uncached_input_tokens', uncached_input_tokens, 'output_tokens', output_tokens,
             'training_tokens', training_tokens, 'audio_seconds', audio_seconds,
-            'accelerator_seconds', accelerator_seconds
+            'accelerator_seconds', accelerator_seconds,
+            'requests', requests, 'cache_write_tokens', cache_write_tokens,
+            'cache_write_1h_tokens', cache_write_1h_tokens, 'audio_input_tokens', audio_input_tokens,
+            'image_input_tokens', image_input_tokens, 'cached_audio_input_tokens', cached_audio_input_tokens,
+            'cached_image_input_tokens', cached_image_input_tokens, 'reasoning_tokens', reasoning_tokens,
+            'audio_output_tokens', audio_output_tokens, 'image_output_tokens', image_output_tokens,
+            'compute_seconds', compute_seconds, 'images', images, 'characters', characters, 'sessions', sessions,
+            'web_searches', web_searches, 'tool_calls', tool_calls, 'lines_added', lines_added,
+            'lines_removed', lines_removed, 'commits', commits, 'pull_requests', pull_requests
         ) ORDER BY model) AS models
     FROM (
         SELECT
@@ -48,7 +90,17 @@ FROM (
             sum(input_tokens) AS input_tokens, sum(cached_input_tokens) AS cached_input_tokens,
             sum(uncached_input_tokens) AS uncached_input_tokens, sum(output_tokens) AS output_tokens,
             sum(training_tokens) AS training_tokens, sum(audio_seconds) AS audio_seconds,
-            sum(accelerator_seconds) AS accelerator_seconds
+            sum(accelerator_seconds) AS accelerator_seconds,
+            sum(requests) AS requests, sum(cache_write_tokens) AS cache_write_tokens,
+            sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(audio_input_tokens) AS audio_input_tokens,
+            sum(image_input_tokens) AS image_input_tokens,
+            sum(cached_audio_input_tokens) AS cached_audio_input_tokens,
+            sum(cached_image_input_tokens) AS cached_image_input_tokens, sum(reasoning_tokens) AS reasoning_tokens,
+            sum(audio_output_tokens) AS audio_output_tokens, sum(image_output_tokens) AS image_output_tokens,
+            sum(compute_seconds) AS compute_seconds, sum(images) AS images, sum(characters) AS characters,
+            sum(sessions) AS sessions, sum(web_searches) AS web_searches, sum(tool_calls) AS tool_calls,
+            sum(lines_added) AS lines_added, sum(lines_removed) AS lines_removed, sum(commits) AS commits,
+            sum(pull_requests) AS pull_requests
         FROM marts.daily_usage
         WHERE usage_type = 'serverless' OR api_key_id <> ''
         GROUP BY connection_id, provider, usage_date, api_key_id, model

@@ -1,4 +1,4 @@
--- What was charged: one row per connection, usage date, currency and billed item. Records only.
+-- What was charged: one row per connection, usage date, currency, billed item, and whom it is charged to. Records only.
 -- Amounts are before credits and tax, which are rows of their own. Never add different currencies or bases.
 -- connection_id: The connection that fetched the row.
 -- provider: The vendor.
@@ -12,14 +12,22 @@
 -- settled: True when the provider's figures for the date are no longer re-read; false while they may still change.
 -- quantity: Billed quantity in the vendor's unit, which differs from item to item; null where none was sent.
 -- amount: The cost, signed and exact, in `currency`.
+-- meter: What the charge is for, in the vendor's word of its own usage report.
+-- model: The model, as the provider reported it.
+-- host: Who served it, where the vendor passes requests on to others.
+-- service_tier: The vendor's class of service.
+-- project_id: The vendor's id of the project or workspace.
+-- api_key_id: The API key's id; '' where the provider named none.
 CREATE VIEW marts.daily_cost AS
 SELECT
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
     cost.charge_category, cost.line_item, cost.basis,
-    bool_and(coalesce(day.settled, false)) AS settled, sum(cost.quantity) AS quantity, sum(cost.amount) AS amount
+    bool_and(coalesce(day.settled, false)) AS settled, sum(cost.quantity) AS quantity, sum(cost.amount) AS amount,
+    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id
 FROM ledger.cost_daily AS cost
 LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)
 WHERE cost.breakdown = ''
 GROUP BY
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
-    cost.charge_category, cost.line_item, cost.basis
+    cost.charge_category, cost.line_item, cost.basis,
+    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id

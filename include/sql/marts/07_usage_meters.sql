@@ -6,7 +6,7 @@
 -- report: The endpoint it came from.
 -- usage_date: The local date of the bucket, in the report's day zone.
 -- row_key: Hash of the row set's name and the non-empty dimensions that the provider sent.
--- usage_type: What kind of use, in our words; serverless, dedicated or training.
+-- usage_type: What kind of use, in our words, such as serverless, embedding or storage.
 -- operation: The vendor's name for what ran.
 -- model: The model, as the provider reported it.
 -- variant: A further kind within the operation.
@@ -25,13 +25,24 @@
 -- meter: What was counted: the name of the column in marts.daily_usage.
 -- unit: In what it was counted.
 -- quantity: How much, exactly; never null.
+-- model_version: The version of the model that ran, where the vendor tells it apart from the model.
+-- service_tier: The vendor's class of service, such as standard, batch or priority.
+-- batch: `true` or `false` where the vendor tells whether it ran in a batch.
+-- context_window: The vendor's class of context length.
+-- host: Who served it, where the vendor passes requests on to others.
+-- project_id: The vendor's id of the project or workspace.
+-- user_id: The vendor's id of the user or service account; for an e-mail address, a pseudonym.
+-- channel: The way in which it was used, such as the website or an editor.
+-- status: How it ended, where the vendor tells.
 CREATE VIEW marts.usage_meters AS
 SELECT
     daily.connection_id, daily.provider, daily.account_id, daily.report, daily.usage_date, daily.row_key,
     daily.usage_type, daily.operation, daily.model, daily.variant, daily.deployment, daily.resource,
     daily.region, daily.accelerator, daily.api_key_id, daily.job_id, daily.tag_team, daily.tag_project,
     daily.tag_environment, daily.basis, daily.day_zone, daily.settled,
-    metered.meter, metered.unit, metered.quantity
+    metered.meter, metered.unit, metered.quantity,
+    daily.model_version, daily.service_tier, daily.batch, daily.context_window, daily.host, daily.project_id,
+    daily.user_id, daily.channel, daily.status
 FROM marts.daily_usage AS daily
 CROSS JOIN LATERAL (VALUES
     ('input_tokens', 'tokens', daily.input_tokens::numeric),
@@ -39,6 +50,27 @@ CROSS JOIN LATERAL (VALUES
     ('output_tokens', 'tokens', daily.output_tokens::numeric),
     ('training_tokens', 'tokens', daily.training_tokens::numeric),
     ('audio_seconds', 'seconds', daily.audio_seconds::numeric),
-    ('accelerator_seconds', 'seconds', daily.accelerator_seconds::numeric)
+    ('accelerator_seconds', 'seconds', daily.accelerator_seconds::numeric),
+    ('requests', 'requests', daily.requests::numeric),
+    ('cache_write_tokens', 'tokens', daily.cache_write_tokens::numeric),
+    ('cache_write_1h_tokens', 'tokens', daily.cache_write_1h_tokens::numeric),
+    ('audio_input_tokens', 'tokens', daily.audio_input_tokens::numeric),
+    ('image_input_tokens', 'tokens', daily.image_input_tokens::numeric),
+    ('cached_audio_input_tokens', 'tokens', daily.cached_audio_input_tokens::numeric),
+    ('cached_image_input_tokens', 'tokens', daily.cached_image_input_tokens::numeric),
+    ('reasoning_tokens', 'tokens', daily.reasoning_tokens::numeric),
+    ('audio_output_tokens', 'tokens', daily.audio_output_tokens::numeric),
+    ('image_output_tokens', 'tokens', daily.image_output_tokens::numeric),
+    ('compute_seconds', 'seconds', daily.compute_seconds::numeric),
+    ('images', 'images', daily.images::numeric),
+    ('characters', 'characters', daily.characters::numeric),
+    ('storage_bytes', 'bytes', daily.storage_bytes::numeric),
+    ('sessions', 'sessions', daily.sessions::numeric),
+    ('web_searches', 'searches', daily.web_searches::numeric),
+    ('tool_calls', 'calls', daily.tool_calls::numeric),
+    ('lines_added', 'lines', daily.lines_added::numeric),
+    ('lines_removed', 'lines', daily.lines_removed::numeric),
+    ('commits', 'commits', daily.commits::numeric),
+    ('pull_requests', 'pull requests', daily.pull_requests::numeric)
 ) AS metered (meter, unit, quantity)
 WHERE metered.quantity IS NOT NULL

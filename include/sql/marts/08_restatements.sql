@@ -1,5 +1,5 @@
 -- What moved after it had been loaded: one row per connection, report, usage date, day of detection, table, meter,
--- currency, billed item and cause. Add `difference` over rows of one meter and currency to see how the total moved.
+-- currency, billed item, cause and breakdown. Add `difference` over rows of one meter and currency to see how the total moved.
 -- connection_id: The connection.
 -- report: The endpoint it came from.
 -- usage_date: The date whose figures moved.
@@ -13,19 +13,22 @@
 -- old: Their sum before; null where none metered it. For unit_price only of a single row.
 -- new: Their sum now; null where none meters it. For unit_price only of a single row.
 -- difference: By how much the total moved; a row that was or is absent adds nothing. Null where both sums are.
+-- breakdown: '' for rows of the record; any other value is another cut of the same traffic.
 CREATE VIEW marts.restatements AS
 SELECT
     connection_id, report, usage_date, detected_on, table_name, meter, currency, line_item, cause,
     row_count, old, new,
     CASE WHEN old IS NOT NULL OR new IS NOT NULL
-        THEN coalesce(new, 0) - coalesce(old, 0) END AS difference
+        THEN coalesce(new, 0) - coalesce(old, 0) END AS difference,
+    breakdown
 FROM (
     SELECT
         connection_id, report, usage_date, (detected_at AT TIME ZONE 'UTC')::date AS detected_on, table_name, meter,
         coalesce(dimensions ->> 'currency', '') AS currency, coalesce(dimensions ->> 'line_item', '') AS line_item,
         cause, count(*) AS row_count,
         CASE WHEN meter <> 'unit_price' OR count(*) = 1 THEN sum(old) END AS old,
-        CASE WHEN meter <> 'unit_price' OR count(*) = 1 THEN sum(new) END AS new
+        CASE WHEN meter <> 'unit_price' OR count(*) = 1 THEN sum(new) END AS new,
+        breakdown
     FROM ops.restatement
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, breakdown
 ) AS moved

@@ -1,0 +1,15 @@
+-- From now on every row says what it was told.
+ALTER TABLE ledger.cost_daily
+    ALTER COLUMN meter DROP DEFAULT,
+    ALTER COLUMN model DROP DEFAULT,
+    ALTER COLUMN variant DROP DEFAULT,
+    ALTER COLUMN resource DROP DEFAULT,
+    ALTER COLUMN host DROP DEFAULT,
+    ALTER COLUMN region DROP DEFAULT,
+    ALTER COLUMN service_tier DROP DEFAULT,
+    ALTER COLUMN context_window DROP DEFAULT,
+    ALTER COLUMN project_id DROP DEFAULT,
+    ALTER COLUMN api_key_id DROP DEFAULT,
+    ALTER COLUMN user_id DROP DEFAULT,
+    ALTER COLUMN channel DROP DEFAULT,
+    ALTER COLUMN unit DROP DEFAULT

@@ -1,0 +1,183 @@
+"""Every provider through the whole pipeline against its stand-in: the ledger equals what is true."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from usage_ledger.http.client import Client
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.plan import Dates
+from usage_ledger.pipeline.run import Ran, run_all
+from usage_ledger.sandbox.anthropic_api import anthropic_router
+from usage_ledger.sandbox.anthropic_truth import AnthropicTruth
+from usage_ledger.sandbox.app import running
+from usage_ledger.sandbox.openai_api import openai_router
+from usage_ledger.sandbox.openai_truth import OpenAITruth
+from usage_ledger.sandbox.openrouter_api import openrouter_router
+from usage_ledger.sandbox.openrouter_truth import OpenRouterTruth
+from usage_ledger.sandbox.replicate_api import replicate_router
+from usage_ledger.sandbox.replicate_truth import ReplicateTruth
+
+NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
+DAY = timedelta(days=1)
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+class Case(NamedTuple):
+    """A provider, its key, its invented account, and a connection's zone and dates, both included."""
+
+    provider: str
+    key: str
+    truth: Any
+    zone: str
+    first: date
+    last: date
+
+    @property
+    def id(self) -> str:
+        return f"{self.provider}_{self.zone.split('/')[-1].lower()}"
+
+
+NOVEMBER = (date(2026, 11, 8), date(2026, 11, 19))
+CASES = [
+    Case("openai", "sk-admin-the-one-that-opens", OpenAITruth(), "UTC", *NOVEMBER),
+    Case("anthropic", "sk-ant-admin01-the-one-that-opens", AnthropicTruth(), "UTC", *NOVEMBER),
+    Case("openrouter", "sk-or-v1-the-one-that-opens", OpenRouterTruth(), "UTC", *NOVEMBER),
+    Case("replicate", "r8_the-one-that-opens", ReplicateTruth(), "UTC", *NOVEMBER),
+    Case(
+        "replicate",
+        "r8_the-other-one-that-opens",
+        ReplicateTruth(account="coast"),
+        "America/Los_Angeles",
+        date(2026, 10, 30),
+        date(2026, 11, 3),
+    ),
+]
+ROUTERS = {
+    "openai": openai_router,
+    "anthropic": anthropic_router,
+    "openrouter": openrouter_router,
+    "replicate": replicate_router,
+}
+each_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+
+
+@pytest.fixture(scope="module")
+def base_url() -> Iterator[str]:
+    app = FastAPI()
+    for provider, router in ROUTERS.items():
+        app.include_router(router({case.key: case.truth for case in CASES if case.provider == provider}, lambda: NOW))
+    with running(app) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def loaded(engine: Engine, base_url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Ran]:
+    """Runs a case once, however many tests look at it."""
+    ran: dict[str, Ran] = {}
+    root: Path = tmp_path_factory.mktemp("raw")
+
+    def once(case: Case) -> Ran:
+        connection = Connection(id=case.id, provider=case.provider, account=case.truth.account, timezone=case.zone)
+        with Client(
+            connection.declared, base_url=base_url, key=case.key, account=connection.account, sleep=lambda _: None
+        ) as client:
+            return run_all(connection, Dates(case.first, case.last), client=client, engine=engine, root=root, now=NOW)
+
+    return lambda case: ran.get(case.id) or ran.setdefault(case.id, once(case))
+
+
+def told(query: Query, case: Case, report: str, by: str) -> dict[tuple[date, str, str], dict[str, int | Decimal]]:
+    """What the ledger holds of a report, by date, breakdown and a dimension: the sums of all its meters."""
+    from usage_ledger.warehouse.contracts import contract
+
+    found: dict[tuple[date, str, str], dict[str, int | Decimal]] = {}
+    for table, meters in (("usage_daily", contract("usage_daily").names("meter")), ("cost_daily", ("amount",))):
+        if by and by not in contract(table).names("dimension"):
+            continue
+        sums = ", ".join(f"sum({meter})" for meter in meters)
+        rows = query(
+            f"SELECT usage_date, breakdown, {by or chr(39) * 2}, {sums} FROM ledger.{table}"
+            " WHERE connection_id = %s AND report = %s GROUP BY 1, 2, 3",
+            case.id,
+            report,
+        )
+        for day, breakdown, value, *totals in rows:
+            metered = {meter: total for meter, total in zip(meters, totals, strict=True) if total}
+            if metered:
+                found.setdefault((day, breakdown, value), {}).update(metered)
+    return found
+
+
+def reports_of(case: Case) -> list[str]:
+    from usage_ledger.providers import PROVIDERS
+
+    return [report.name for report in PROVIDERS[case.provider].reports if not report.snapshot]
+
+
+def without_zeros(truth: dict[Any, dict[str, Any]]) -> dict[Any, dict[str, Any]]:
+    metered = {key: {name: value for name, value in meters.items() if value} for key, meters in truth.items()}
+    return {key: meters for key, meters in metered.items() if meters}
+
+
+@each_case
+def test_every_report_comes_through(loaded: Callable[[Case], Ran], case: Case) -> None:
+    ran = loaded(case)
+    assert ran.failures == []
+    assert not ran.held
+
+
+@each_case
+def test_the_ledger_equals_the_truth(loaded: Callable[[Case], Ran], query: Query, case: Case) -> None:
+    loaded(case)
+    for report in reports_of(case):
+        truth = case.truth.expected(report, case.first, case.last + DAY, case.zone, now=NOW)
+        assert truth, report
+        assert told(query, case, report, "") == without_zeros(truth), report
+
+
+DIMENSIONS = [
+    ("openai", "completions", "project_id"),
+    ("openai", "completions", "api_key_id"),
+    ("openai", "completions", "user_id"),
+    ("openai", "completions", "model"),
+    ("openai", "completions", "batch"),
+    ("openai", "completions", "service_tier"),
+    ("openai", "costs", "line_item"),
+    ("openai", "costs", "project_id"),
+    ("anthropic", "messages", "model"),
+    ("anthropic", "messages", "api_key_id"),
+    ("anthropic", "messages", "project_id"),
+    ("anthropic", "messages", "service_tier"),
+    ("anthropic", "messages", "context_window"),
+    ("anthropic", "messages_by_user", "user_id"),
+    ("anthropic", "cost", "project_id"),
+    ("openrouter", "activity", "model"),
+    ("openrouter", "activity", "host"),
+    ("openrouter", "activity", "project_id"),
+    ("openrouter", "activity_by_key", "api_key_id"),
+    ("replicate", "predictions", "model"),
+    ("replicate", "predictions", "model_version"),
+    ("replicate", "predictions", "status"),
+    ("replicate", "predictions", "channel"),
+    ("replicate", "predictions", "deployment"),
+    ("replicate", "predictions", "accelerator"),
+]
+
+
+@pytest.mark.parametrize(("provider", "report", "column"), DIMENSIONS)
+def test_the_ledger_equals_the_truth_by_dimension(
+    loaded: Callable[[Case], Ran], query: Query, provider: str, report: str, column: str
+) -> None:
+    for case in CASES:
+        if case.provider == provider:
+            loaded(case)
+            truth = case.truth.expected(report, case.first, case.last + DAY, case.zone, by=column, now=NOW)
+            assert len({value for _, _, value in truth}) > 1
+            assert told(query, case, report, column) == without_zeros(truth)

@@ -1,0 +1,199 @@
+"""Anthropic: messages by key and by person, billed cost, Claude Code, and the names of workspaces and keys.
+
+Measures: tokens and web searches (`usage_report/messages`, asked twice: five groupings a call are the most), money
+(`cost_report`), sessions, lines, commits, tool calls and estimated cost of Claude Code (`usage_report/claude_code`).
+Grain: a UTC day x the groupings. Record: model, key, workspace, service tier, context window. Breakdown `user`: the
+same traffic by account, service account, geography, model and workspace. Breakdown `actor`: Claude Code, which the
+messages count as well.
+Units: tokens as integers; money as decimal strings of cents; estimated cost as a number of cents.
+Token meaning: four disjoint counters and no total are sent; `input_tokens` is their sum: uncached, read from the cache,
+written to it for 5 minutes and for an hour. Thinking is part of the output.
+Limits: 31 daily buckets a page; Claude Code one day a call. Lag: minutes, for Claude Code an hour; finality is not
+published, so three days are read again.
+Not told: requests; priority-tier cost; the id of the default workspace, which is '' here.
+Source: https://docs.claude.com/en/api/usage-cost-api (and claude-code-analytics-api). Last checked: 2026-11-21.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+from usage_ledger.core import model as m
+
+PAGING = m.Paging(cursor="next_page", parameter="page", more="has_more")
+LIST = m.Paging(cursor="last_id", parameter="after_id", more="has_more")
+CENTS = Decimal("0.01")
+WRITES = ("cache_creation/ephemeral_5m_input_tokens", "cache_creation/ephemeral_1h_input_tokens")
+bucketed = partial(m.RowSet, path="data/results", bucket=("^starting_at", "^ending_at"))
+daily = partial(m.Report, day="UTC", longest=timedelta(days=31), paging=PAGING)
+BUCKETS = (("starting_at", "{start}"), ("ending_at", "{end}"), ("bucket_width", "1d"), ("limit", "31"))
+actors = partial(m.RowSet, table="usage_daily", breakdown="actor", constants=(("usage_type", "agent"),), repeats=True)
+
+
+def messages(name: str, group_by: tuple[str, ...], dimensions: tuple[m.Dimension, ...], breakdown: str) -> m.Report:
+    """The messages report, in one of its two cuts."""
+    return daily(
+        name=name,
+        path="/v1/organizations/usage_report/messages",
+        parameters=(*BUCKETS, ("group_by[]", group_by)),
+        row_sets=(
+            bucketed(
+                table="usage_daily",
+                breakdown=breakdown,
+                constants=(("usage_type", "serverless"),),
+                dimensions=dimensions,
+                meters=(
+                    m.Meter("input_tokens", "uncached_input_tokens", plus=("cache_read_input_tokens", *WRITES)),
+                    m.Meter("cached_input_tokens", "cache_read_input_tokens"),
+                    m.Meter("cache_write_tokens", WRITES[0], plus=WRITES[1:]),
+                    m.Meter("cache_write_1h_tokens", WRITES[1]),
+                    m.Meter("output_tokens", "output_tokens"),
+                    m.Meter("web_searches", "server_tool_use/web_search_requests"),
+                ),
+                ignored=tuple(one for one in (*KEYS, *PEOPLE) if one not in group_by),
+            ),
+        ),
+    )
+
+
+KEYS = ("model", "api_key_id", "workspace_id", "service_tier", "context_window")
+PEOPLE = ("account_id", "service_account_id", "inference_geo", "model", "workspace_id")
+TIERS = m.dimensions(service_tier="service_tier", context_window="context_window")
+BY_KEY = (*m.dimensions(model="model", api_key_id="api_key_id", project_id="workspace_id"), *TIERS)
+BY_USER = (
+    m.Dimension("user_id", ("account_id", "service_account_id")),
+    *m.dimensions(region="inference_geo", model="model", project_id="workspace_id"),
+)
+COST_ROWS = bucketed(
+    table="cost_daily",
+    basis="billed",
+    constants=(("charge_category", "Usage"),),
+    dimensions=(
+        *m.dimensions(model="model", project_id="workspace_id", region="inference_geo", line_item="description"),
+        *m.dimensions(category="cost_type", meter="token_type"),
+        *TIERS,
+        m.Dimension("currency", ("currency",), missing="required"),
+    ),
+    meters=(m.Meter("amount", "amount", "decimal", scale=CENTS),),
+)
+WHO = m.dimensions(
+    user_id="actor/email_address",
+    resource="actor/api_key_name",
+    channel="terminal_type",
+    variant="customer_type",
+    service_tier="subscription_type",
+)
+MODEL = (*m.above(WHO), *m.dimensions(model="model"))
+CLAUDE_CODE = (
+    actors(
+        path="data",
+        day="date",
+        dimensions=WHO,
+        meters=(
+            m.Meter("sessions", "core_metrics/num_sessions"),
+            m.Meter("lines_added", "core_metrics/lines_of_code/added"),
+            m.Meter("lines_removed", "core_metrics/lines_of_code/removed"),
+            m.Meter("commits", "core_metrics/commits_by_claude_code"),
+            m.Meter("pull_requests", "core_metrics/pull_requests_by_claude_code"),
+        ),
+        ignored=("organization_id", "actor/type"),
+    ),
+    *(
+        actors(
+            path="data/tool_actions/*",
+            label=answer,
+            day="^date",
+            constants=(("usage_type", "agent"), ("status", answer)),
+            dimensions=(*m.above(WHO), *m.dimensions(operation="*")),
+            meters=(m.Meter("tool_calls", answer),),
+        )
+        for answer in ("accepted", "rejected")
+    ),
+    actors(
+        path="data/model_breakdown",
+        day="^date",
+        dimensions=MODEL,
+        meters=(
+            m.Meter("input_tokens", "tokens/input", plus=("tokens/cache_read", "tokens/cache_creation")),
+            m.Meter("cached_input_tokens", "tokens/cache_read"),
+            m.Meter("cache_write_tokens", "tokens/cache_creation"),
+            m.Meter("output_tokens", "tokens/output"),
+        ),
+    ),
+    m.RowSet(
+        path="data/model_breakdown",
+        label="cost",
+        table="cost_daily",
+        basis="estimated",
+        breakdown="actor",
+        day="^date",
+        constants=(("usage_type", "agent"), ("charge_category", "Usage")),
+        dimensions=(*MODEL, m.Dimension("currency", ("estimated_cost/currency",), missing="required")),
+        meters=(m.Meter("amount", "estimated_cost/amount", "decimal", scale=CENTS, exact=False),),
+        repeats=True,
+    ),
+)
+
+
+def names(name: str, row: m.NameOf, ignored: tuple[str, ...], *asked: str, cut: tuple[str, ...] = ()) -> m.Report:
+    """A list that gives ids their names."""
+    return m.Report(
+        name=name,
+        path=f"/v1/organizations/{name}",
+        parameters=(("limit", "1000"), *((one, "true") for one in asked)),
+        row_sets=(m.RowSet(path="data", table="", names=(row,), ignored=("type", "created_at", *ignored)),),
+        paging=LIST,
+        snapshot=True,
+        cut=cut,
+        ignored=("first_id",),
+    )
+
+
+ANTHROPIC = m.Provider(
+    name="anthropic",
+    title="Anthropic",
+    base_url="https://api.anthropic.com",
+    hosts=("api.anthropic.com",),
+    header="x-api-key",
+    scheme="",
+    headers=(("anthropic-version", "2023-06-01"),),
+    accounts=m.Listing("/v1/organizations/me", "", "id", "account", single=True),
+    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    requests_per_minute=60,
+    docs="https://docs.claude.com/en/api/usage-cost-api",
+    key_help="an Admin key, sk-ant-admin01-… (Claude Console, Settings, Admin keys; an admin makes it)",
+    other_keys=(("sk-ant-api", "a workspace's key, which cannot read what the organization used"),),
+    fields=(m.Field("account", "Organization", "The organization's id, as in Console, Settings, Organization."),),
+    reports=(
+        messages("messages", KEYS, BY_KEY, ""),
+        messages("messages_by_user", PEOPLE, BY_USER, "user"),
+        daily(
+            name="cost",
+            path="/v1/organizations/cost_report",
+            parameters=(*BUCKETS, ("group_by[]", ("workspace_id", "description"))),
+            row_sets=(COST_ROWS,),
+        ),
+        m.Report(
+            name="claude_code",
+            path="/v1/organizations/usage_report/claude_code",
+            parameters=(("starting_at", "{date}"), ("limit", "1000")),
+            row_sets=CLAUDE_CODE,
+            day="UTC",
+            longest=timedelta(days=1),
+            paging=PAGING,
+            pseudonyms=("data/*/actor/email_address",),
+        ),
+        names(
+            "workspaces",
+            m.NameOf("project", id="id", name="name", tags="tags"),
+            ("archived_at", "display_color", "compartment_id", "external_key_id", "data_residency"),
+            *("include_archived", "include_default"),
+        ),
+        names(
+            "api_keys",
+            m.NameOf("api_key", id="id", name="name", parent="scope/workspace_id", owner="created_by/id"),
+            ("status", "expires_at", "principal", "workspace_id", "created_by/type", "scope/type"),
+            cut=("data/*/partial_key_hint",),
+        ),
+    ),
+)

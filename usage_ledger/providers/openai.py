@@ -1,0 +1,199 @@
+"""OpenAI: what the organization used, in ten reports, what it costs, and the names of projects, users and keys.
+
+Measures: tokens, requests, images, characters, seconds, bytes, sessions, tool calls (`organization/usage/*`); billed
+money per project, line item and key (`organization/costs`), which is what equals the invoice.
+Grain: a UTC day x everything that the report can be grouped by.
+Units: tokens as integers; money in whole dollars, as a number or a quoted decimal.
+Token meaning: `input_tokens` includes cached and cache-write tokens, of text, audio and images; output includes
+reasoning, which has no field of its own. A figure by modality includes what of it was cached.
+Limits: 31 daily buckets of usage a page, 180 of costs. Lag: not published, so three days are read again.
+Not told: whether all parts by modality make up the total (a difference is told, and loaded); what the daily
+`usage_bytes` is of the day (a gauge); requests of web searches, which completions count as well, are not read.
+Source: https://platform.openai.com/docs/api-reference/usage. Last checked: 2026-11-21.
+"""
+
+from datetime import timedelta
+from functools import partial
+
+from usage_ledger.core import model as m
+
+PAGING = m.Paging(cursor="next_page", parameter="page", more="has_more")
+LIST = m.Paging(cursor="last_id", parameter="after", more="has_more")
+OF_PAGE, OF_BUCKET = ("object",), ("object", "^object")
+NAMES = {
+    "project_id": "project_id",
+    "user_id": "user_id",
+    "api_key_id": "api_key_id",
+    "model": "model",
+    "service_tier": "service_tier",
+    "size": "variant",
+    "source": "operation",
+    "context_level": "variant",
+    "vector_store_id": "resource",
+}
+PEOPLE = ("project_id", "user_id", "api_key_id")
+EVERYONE = (*PEOPLE, "model")
+BUCKETS = (("start_time", "{start_epoch}"), ("end_time", "{end_epoch}"), ("bucket_width", "1d"))
+optional = partial(m.Meter, absent="null")
+REQUESTS = m.Meter("requests", "num_model_requests")
+INPUT = m.Meter("input_tokens", "input_tokens")
+
+
+def usage(name: str, usage_type: str, group_by: tuple[str, ...], *meters: m.Meter, **more: tuple) -> m.Report:  # type: ignore[type-arg]
+    """One of the usage reports: they differ in what they count and what they can be grouped by."""
+    batch = (m.Dimension("batch", ("batch",), form="flag"),) if "batch" in group_by else ()
+    dimensions = tuple(m.Dimension(NAMES[one], (one,)) for one in group_by if one != "batch")
+    return m.Report(
+        name=name,
+        path=f"/v1/organization/usage/{name}",
+        parameters=(*BUCKETS, ("limit", "31"), ("group_by", group_by)),
+        row_sets=(
+            m.RowSet(
+                path="data/results",
+                table="usage_daily",
+                bucket=("^start_time", "^end_time"),
+                clock="epoch",
+                constants=(("usage_type", usage_type),),
+                dimensions=dimensions + batch,
+                meters=meters,
+                balances=more.get("balances", ()),
+                ignored=OF_BUCKET + more.get("ignored", ()),
+                repeats=True,
+            ),
+        ),
+        day="UTC",
+        longest=timedelta(days=31),
+        paging=PAGING,
+        ignored=OF_PAGE,
+    )
+
+
+COMPLETIONS = usage(
+    "completions",
+    "serverless",
+    (*EVERYONE, "batch", "service_tier"),
+    REQUESTS,
+    INPUT,
+    optional("cached_input_tokens", "input_cached_tokens"),
+    optional("cache_write_tokens", "input_cache_write_tokens"),
+    optional("audio_input_tokens", "input_audio_tokens", plus=("input_cached_audio_tokens",)),
+    optional("image_input_tokens", "input_image_tokens", plus=("input_cached_image_tokens",)),
+    optional("cached_audio_input_tokens", "input_cached_audio_tokens"),
+    optional("cached_image_input_tokens", "input_cached_image_tokens"),
+    m.Meter("output_tokens", "output_tokens"),
+    optional("audio_output_tokens", "output_audio_tokens"),
+    optional("image_output_tokens", "output_image_tokens"),
+    balances=(
+        m.Balance(
+            "input_tokens", ("input_uncached_tokens", "input_cached_tokens", "input_cache_write_tokens"), promised=False
+        ),
+        m.Balance(
+            "output_tokens", ("output_text_tokens", "output_audio_tokens", "output_image_tokens"), promised=False
+        ),
+    ),
+    ignored=("input_text_tokens", "input_cached_text_tokens"),
+)
+COST_ROWS = m.RowSet(
+    path="data/results",
+    table="cost_daily",
+    basis="billed",
+    bucket=("^start_time", "^end_time"),
+    clock="epoch",
+    constants=(("charge_category", "Usage"),),
+    dimensions=(
+        *m.dimensions(project_id="project_id", line_item="line_item", api_key_id="api_key_id", unit="quantity_unit"),
+        m.Dimension("currency", ("amount/currency",), missing="required", form="upper"),
+    ),
+    meters=(
+        m.Meter("quantity", "quantity", "decimal", absent="null", exact=False),
+        m.Meter("amount", "amount/value", "decimal", exact=False),
+    ),
+    needs="amount/value",
+    ignored=OF_BUCKET,
+    repeats=True,
+)
+PROJECTS = m.Listing("/v1/organization/projects", "data", "id", "project", (("limit", "100"),), LIST)
+
+
+def names(name: str, path: str, row: m.NameOf, per: m.Listing | None = None, **more: tuple) -> m.Report:  # type: ignore[type-arg]
+    """A list that gives ids their names."""
+    return m.Report(
+        name=name,
+        path=path,
+        parameters=(("limit", "100"), *more.get("parameters", ())),
+        row_sets=(m.RowSet(path="data", table="", names=(row,), ignored=more["ignored"]),),
+        paging=LIST,
+        per=per,
+        snapshot=True,
+        cut=more.get("cut", ()),
+        ignored=("object", "first_id"),
+    )
+
+
+OPENAI = m.Provider(
+    name="openai",
+    title="OpenAI",
+    base_url="https://api.openai.com",
+    hosts=("api.openai.com",),
+    accounts=m.Listing("/v1/organization/projects", "data", "", "account", (("limit", "1"),)),
+    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    requests_per_minute=60,
+    docs="https://platform.openai.com/docs/api-reference/usage",
+    key_help="an Admin key, sk-admin-… (platform.openai.com, Organization settings, Admin keys; an owner makes it)",
+    other_keys=(
+        ("sk-proj-", "a project's key, which cannot read what the organization used"),
+        ("sk-svcacct-", "a service account's key, which cannot read what the organization used"),
+    ),
+    forbidden="Missing scopes",
+    fields=(m.Field("account", "Organization", "The organization's id (org-…), or your own name for it."),),
+    reports=(
+        COMPLETIONS,
+        usage("embeddings", "embedding", EVERYONE, REQUESTS, INPUT),
+        usage("moderations", "moderation", EVERYONE, REQUESTS, INPUT),
+        usage("images", "image", (*EVERYONE, "size", "source"), REQUESTS, m.Meter("images", "images")),
+        usage("audio_speeches", "speech", EVERYONE, REQUESTS, m.Meter("characters", "characters")),
+        usage("audio_transcriptions", "transcription", EVERYONE, REQUESTS, m.Meter("audio_seconds", "seconds")),
+        usage("vector_stores", "storage", ("project_id",), m.Meter("storage_bytes", "usage_bytes")),
+        usage("code_interpreter_sessions", "tool", ("project_id",), m.Meter("sessions", "num_sessions")),
+        usage("file_search_calls", "tool", (*PEOPLE, "vector_store_id"), m.Meter("tool_calls", "num_requests")),
+        usage(
+            "web_search_calls",
+            "tool",
+            (*EVERYONE, "context_level"),
+            m.Meter("web_searches", "num_requests"),
+            ignored=("num_model_requests",),
+        ),
+        m.Report(
+            name="costs",
+            path="/v1/organization/costs",
+            parameters=(*BUCKETS, ("limit", "180"), ("group_by", ("project_id", "line_item", "api_key_id"))),
+            row_sets=(COST_ROWS,),
+            day="UTC",
+            longest=timedelta(days=180),
+            paging=PAGING,
+            ignored=OF_PAGE,
+        ),
+        names(
+            "projects",
+            "/v1/organization/projects",
+            m.NameOf("project", id="id", name="name"),
+            parameters=(("include_archived", "true"),),
+            ignored=("object", "created_at", "archived_at", "status", "external_key_id"),
+        ),
+        names(
+            "users",
+            "/v1/organization/users",
+            m.NameOf("user", id="id", name="name"),
+            ignored=("object", "role", "added_at", "is_service_account"),
+            cut=("data/*/email",),
+        ),
+        names(
+            "api_keys",
+            "/v1/organization/projects/{project}/api_keys",
+            m.NameOf("api_key", id="id", name="name", parent="@project"),
+            per=PROJECTS,
+            ignored=("object", "created_at", "last_used_at", "owner_project_access", "owner"),
+            cut=("data/*/redacted_value", "data/*/owner/user", "data/*/owner/service_account/name"),
+        ),
+    ),
+)

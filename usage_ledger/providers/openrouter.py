@@ -1,0 +1,128 @@
+"""OpenRouter: activity by model and endpoint, in tokens and dollars, per workspace and per key; credits and prices.
+
+Measures: requests, input, output and reasoning tokens, and money (`/activity`): dollars charged to credits are the
+record; what was paid to other providers with own keys is the breakdown `byok`, an estimate. Asked once more per key,
+the same activity is the breakdown `api_key`: deleted keys are not listed, so its sum may be below the record's.
+Grain: a UTC day x permanent model name x endpoint x workspace.
+Units: tokens as integers; dollars as JSON numbers, rounded to 18 places.
+Token meaning: input includes cached tokens, output includes reasoning; live answers have told more reasoning than
+output, so it is never checked against it.
+Limits: the last 30 completed UTC days, one a call. Lag: not published, so three days are read again.
+Snapshots: credits, prices of models (now, of the top provider) and keys are landed daily; no history is served.
+Source: https://openrouter.ai/docs/api-reference. Last checked: 2026-11-21.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+from usage_ledger.core import model as m
+
+KEPT = ("model", "requests", "prompt_tokens", "completion_tokens", "reasoning_tokens", "usage", "byok_usage_inference")
+WHERE = m.dimensions(
+    model="model_permaslug", variant="model", resource="endpoint_id", host="provider_name", project_id="workspace_id"
+)
+rows = partial(m.RowSet, path="data", day="date", dimensions=WHERE, ignored=KEPT)
+TOKENS = rows(
+    label="tokens",
+    table="usage_daily",
+    constants=(("usage_type", "serverless"),),
+    meters=(
+        m.Meter("requests", "requests"),
+        m.Meter("input_tokens", "prompt_tokens"),
+        m.Meter("output_tokens", "completion_tokens"),
+        m.Meter("reasoning_tokens", "reasoning_tokens"),
+    ),
+)
+MONEY = (("usage_type", "serverless"), ("charge_category", "Usage"), ("currency", "USD"))
+CREDITS = rows(
+    label="credits",
+    table="cost_daily",
+    basis="billed",
+    constants=MONEY,
+    meters=(m.Meter("amount", "usage", "decimal", exact=False),),
+)
+OWN_KEYS = rows(
+    label="byok",
+    table="cost_daily",
+    basis="estimated",
+    breakdown="byok",
+    constants=MONEY,
+    meters=(m.Meter("amount", "byok_usage_inference", "decimal", exact=False),),
+)
+activity = partial(m.Report, path="/api/v1/activity", day="UTC", longest=timedelta(days=1), reach=timedelta(days=30))
+ASKED = (("date", "{date}"), ("group_by", "workspace"))
+WORKSPACES = m.Listing(
+    "/api/v1/workspaces", "data", "id", "workspace", (("limit", "100"),), m.Paging("data", "offset", page=100)
+)
+KEYS = m.Listing(
+    "/api/v1/keys",
+    "data",
+    "hash",
+    "key",
+    (("include_disabled", "true"), ("workspace_id", "{workspace}")),
+    m.Paging("data", "offset", page=100),
+    within=WORKSPACES,
+)
+
+
+def by_key(row_set: m.RowSet) -> m.RowSet:
+    """The same rows of one key's activity."""
+    return replace(row_set, breakdown="api_key", dimensions=(*WHERE, *m.dimensions(api_key_id="@key")))
+
+
+OPENROUTER = m.Provider(
+    name="openrouter",
+    title="OpenRouter",
+    base_url="https://openrouter.ai",
+    hosts=("openrouter.ai",),
+    accounts=m.Listing("/api/v1/key", "data", "", "account", single=True),
+    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    requests_per_minute=60,
+    docs="https://openrouter.ai/docs/api-reference/analytics/get-activity",
+    key_help="a management key (openrouter.ai, Settings, Management Keys)",
+    key_flags=("is_management_key", "is_provisioning_key"),
+    fields=(m.Field("account", "Account", "Your own name for the account or organization."),),
+    reports=(
+        activity(name="activity", parameters=ASKED, row_sets=(TOKENS, CREDITS, OWN_KEYS)),
+        activity(
+            name="activity_by_key",
+            parameters=(*ASKED, ("api_key_hash", "{key}")),
+            row_sets=(by_key(TOKENS), by_key(CREDITS)),
+            per=KEYS,
+            cut=("data/*/label",),
+        ),
+        m.Report(
+            name="api_keys",
+            path=KEYS.path,
+            parameters=KEYS.parameters,
+            row_sets=(
+                m.RowSet(
+                    path="data",
+                    table="",
+                    names=(
+                        m.NameOf("api_key", id="hash", name="name", owner="creator_user_id", parent="workspace_id"),
+                    ),
+                    open_row=True,
+                ),
+            ),
+            paging=KEYS.paging,
+            per=WORKSPACES,
+            snapshot=True,
+            cut=("data/*/label",),
+        ),
+        m.Report(
+            name="models",
+            path="/api/v1/models",
+            parameters=(("output_modalities", "all"),),
+            row_sets=(
+                m.RowSet(
+                    path="data", table="", names=(m.NameOf("model", id="canonical_slug", name="name"),), open_row=True
+                ),
+            ),
+            snapshot=True,
+            ignored=("links", "total_count"),
+        ),
+        m.Report(name="credits", path="/api/v1/credits", row_sets=(), snapshot=True, ignored=("data",)),
+    ),
+)

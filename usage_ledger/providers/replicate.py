@@ -1,0 +1,75 @@
+"""Replicate: predictions, added up to days: how many ran, for how long, and their tokens.
+
+Measures: predictions and compute seconds (`/predictions`; there is no usage or billing endpoint). Seconds are
+`metrics.predict_time`, else from start to completion. Compute time is not billed time: set-up and idle time are in no
+record, and official models are priced otherwise; so no money is told.
+Grain: a local day of `created_at` x model, version, deployment, status and source. Hardware is that of the
+deployment's current release; without a deployment it is not told.
+Units: seconds as decimals; tokens, of language models alone, as integers, input and output apart.
+Limits: 100 records a page, newest first; addresses of next pages are followed on this host alone, over TLS.
+Lag: none, but predictions change until they end, and one that is deleted by hand vanishes: whole days are replaced,
+three days are read again, and a day with predictions that have not ended is not settled. Trainings are not read.
+Privacy: inputs, outputs, logs, errors and addresses are cut before anything is stored.
+Source: https://replicate.com/docs/reference/http. Last checked: 2026-11-21.
+"""
+
+from usage_ledger.core import model as m
+
+PAGING = m.Paging(link="next")
+HARDWARE = m.Lookup("results", id=("owner", "name"), value="current_release/configuration/hardware")
+METRICS = ("total_time", "tokens_per_second", "time_to_first_token")
+PREDICTIONS = m.RowSet(
+    path="results",
+    table="usage_daily",
+    moment="created_at",
+    event="id",
+    constants=(("usage_type", "serverless"),),
+    dimensions=(
+        *m.dimensions(model="model", model_version="version", deployment="deployment", status="status"),
+        *m.dimensions(channel="source"),
+        m.Dimension("accelerator", ("deployment",), lookup=HARDWARE),
+    ),
+    meters=(
+        m.Meter("requests", form="count"),
+        m.Meter(
+            "compute_seconds",
+            "metrics/predict_time",
+            "decimal",
+            absent="null",
+            exact=False,
+            between=("started_at", "completed_at"),
+        ),
+        m.Meter("input_tokens", "metrics/input_token_count", absent="null"),
+        m.Meter("output_tokens", "metrics/output_token_count", absent="null"),
+    ),
+    open=("status", ("starting", "processing")),
+    ignored=("deadline", "data_removed", *(f"metrics/{name}" for name in METRICS)),
+)
+CUT = ("input", "output", "logs", "error", "urls", "webhook", "webhook_events_filter", "webhook_completed")
+
+REPLICATE = m.Provider(
+    name="replicate",
+    title="Replicate",
+    base_url="https://api.replicate.com",
+    hosts=("api.replicate.com",),
+    accounts=m.Listing("/v1/account", "", "username", "account", single=True),
+    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    requests_per_minute=1200,
+    docs="https://replicate.com/docs/reference/http#predictions.list",
+    key_help="an API token, r8_… (replicate.com/account/api-tokens); it can run models too, so keep it well",
+    fields=(m.Field("account", "Account", "The user or organization that the token belongs to."),),
+    error_messages=("detail", "title"),
+    reports=(
+        m.Report(
+            name="predictions",
+            path="/v1/predictions",
+            parameters=(("created_after", "{start}"), ("created_before", "{end}")),
+            row_sets=(PREDICTIONS,),
+            paging=PAGING,
+            beside=m.Listing("/v1/deployments", "results", "name", "deployment", paging=PAGING),
+            cut=(*(f"results/*/{name}" for name in CUT), "results/*/current_release/created_by"),
+            ignored=("previous",),
+        ),
+        m.Report(name="hardware", path="/v1/hardware", row_sets=(), snapshot=True),
+    ),
+)
