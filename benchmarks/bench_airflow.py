@@ -55,6 +55,7 @@ for number in range({count}):
         made[0] >> made[1] >> made[2] >> made[3]
     globals()[dag.dag_id] = dag
 '''
+PARTS = ("parsing", "backfill", "poisoned", "daily")
 SECONDS_AND_FAILURES = "extract(epoch FROM max(end_date) - min(start_date)), count(*) FILTER (WHERE state <> 'success')"
 
 
@@ -64,13 +65,22 @@ def main() -> None:
     options.add_argument("--connections", type=int, default=1000)
     options.add_argument("--registry", type=int, default=10_000)
     options.add_argument("--poisoned", type=int, default=100)
+    options.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="some of the measurements")
     options.add_argument("--dry", action="store_true", help="print the figures and write nothing")
     sizes = options.parse_args()
-    figures = {**parsing(sizes.connections), **worker(sizes.registry)}
-    with stack([f"c{number}" for number in range(max(sizes.connections, sizes.poisoned))]) as local:
-        figures |= backfill(local, sizes.days)
-        figures |= poisoned(local, sizes.poisoned)
-        figures |= daily(local, sizes.connections)
+    figures = {}
+    if "parsing" in sizes.only:
+        figures |= {**parsing(sizes.connections), **worker(sizes.registry)}
+    running = [name for name in sizes.only if name != "parsing"]
+    with contextlib.ExitStack() as until_done:
+        names = [f"c{number}" for number in range(max(sizes.connections, sizes.poisoned))]
+        local = until_done.enter_context(stack(names)) if running else None
+        if local and "backfill" in running:
+            figures |= backfill(local, sizes.days)
+        if local and "poisoned" in running:
+            figures |= poisoned(local, sizes.poisoned)
+        if local and "daily" in running:
+            figures |= daily(local, sizes.connections)
     if sizes.dry:
         print(json.dumps(figures, indent=1))  # noqa: T201
     else:

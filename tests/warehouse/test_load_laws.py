@@ -283,6 +283,17 @@ def test_every_later_change_of_a_loaded_date_is_recorded_by_meter(desk: Desk, qu
     assert told == [("usage_daily", first.load_id, second.load_id, T0 + HOUR, {"usage_type": "serverless"})]
 
 
+def test_a_meter_that_no_row_has_any_more_is_restated_to_nothing(desk: Desk, query: Query, restated: Any) -> None:
+    desk.load([used(D1, "a", 1, output_tokens=5, requests=2)], D1)
+    desk.load([used(D1, "a", 1)], D1, fetched_at=T0 + HOUR)
+    assert restated() == {
+        (D1, "a", "output_tokens", 5, None, "provider"), (D1, "a", "requests", 2, None, "provider")
+    }  # fmt: skip
+    assert query(
+        "SELECT output_tokens, requests FROM ledger.usage_daily WHERE connection_id = %s", desk.connection_id
+    ) == [(None, None)]
+
+
 def test_a_change_after_our_declaration_changed_is_not_laid_to_the_provider(desk: Desk, restated: Any) -> None:
     desk.load([used(D1, "a", 1)], D1)
     desk.load([used(D1, "a", 2)], D1, fetched_at=T0 + HOUR, declaration="d2")

@@ -6,6 +6,8 @@ ledger, write restatements, delete, update, insert, record the days, prove the s
 
 import io
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import IO, cast
@@ -68,12 +70,13 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     if incoming.has_days:
         known = known_days(cursor, incoming)
         dates = accepted(cursor, incoming, known, staged_rows, standing_rows, outcome, told=told)
+        metered = {name: _metered(cursor, contract(name), rows, incoming) for name, rows in incoming.tables.items()}
         for name in incoming.tables:
-            outcome.changed[name] = _replace(cursor, contract(name), incoming, dates)
+            outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates)
         crash.point("load")
         record_days(cursor, incoming, dates, known, staged_rows)
         crash.point("load")  # before the proof
-        prove(cursor, incoming, dates)
+        prove(cursor, incoming, metered, dates)
         crash.point("load")
         if outcome.held:
             outcome.state = "held"
@@ -172,12 +175,31 @@ def _told_times(table: pa.Table) -> pa.Table:
     return table
 
 
-def _replace(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[date]) -> int:
+def _metered(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, incoming: Incoming) -> Contract:
+    """The contract without the meters that neither staged nor standing rows have: most have a few, and each is added
+    up several times.
+    """
+    cursor.execute(statement("load/metered", table), incoming.values)
+    standing = dict(zip(table.names("meter"), cursor.fetchone() or (), strict=True))
+    found = {name for name, count in standing.items() if count} | rows_have(rows, standing)
+    return replace(table, columns=tuple(one for one in table.columns if one.role != "meter" or one.name in found))
+
+
+def rows_have(rows: pa.Table | StagedRows, names: Iterable[str]) -> set[str]:
+    """The columns that are not null throughout."""
+    if isinstance(rows, pa.Table):
+        return {name for name in names if rows.column(name).null_count < rows.num_rows}
+    alike = rows.constants()
+    return {name for name in names if rows.num_rows and alike.get(name, "") is not None}
+
+
+def _replace(cursor: Cursor, table: Contract, metered: Contract, incoming: Incoming, dates: list[date]) -> int:
     """Make the dates equal to the staged rows; how many rows were written or removed."""
     values = incoming.values | {"dates": dates, "table_name": table.table}
-    cursor.execute(statement("load/restatements", table), values)
-    if cursor.rowcount:
-        for day, what in fallen(cursor, table, incoming, dates).items():
+    if metered.names("meter"):
+        cursor.execute(statement("load/restatements", metered), values)
+    if metered.names("meter") and cursor.rowcount:
+        for day, what in fallen(cursor, metered, incoming, dates).items():
             tell(cursor, incoming, "fallen", f"{day} fell: {what}", FELL, day)
     changed = 0
     for name in ("load/delete", "load/update", "load/insert"):

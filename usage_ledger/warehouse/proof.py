@@ -9,7 +9,6 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from usage_ledger.core.contracts import Contract
 from usage_ledger.core.errors import ConservationBroken
 from usage_ledger.core.numbers import added
-from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import statement
 
@@ -19,13 +18,13 @@ FALLEN = Decimal("0.8")
 """A person is told when a day's sum becomes less than this share of what it was."""
 
 
-def prove(cursor: Cursor, incoming: Incoming, dates: list[date]) -> None:
+def prove(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract], dates: list[date]) -> None:
     """Raw = Parquet = staged rows, over the window; staged rows = ledger, on each date that was replaced.
 
     Raises `ConservationBroken`.
     """
-    for name in incoming.tables:
-        table, counted = contract(name), incoming.staged.tables[name]
+    for name, table in metered.items():
+        counted = incoming.staged.tables[name]
         staged = sums_by_date(cursor, "load/sums_staged", table, incoming, list(incoming.window))
         raw = {"rows": Decimal(counted.rows), **{key: Decimal(value) for key, value in counted.sums.items()}}
         _equal(f"{name}: raw and staged rows", raw, _added(staged.values()))
