@@ -253,7 +253,8 @@ def sandbox(
     deployments: int = 2,
     training_jobs: int = 1,
 ) -> None:
-    """Serve a stand-in for the providers' APIs with known truth."""
+    """Serve a stand-in for the providers' APIs with known truth; the first account is at every provider."""
+    from usage_ledger.sandbox.accounts import other_accounts
     from usage_ledger.sandbox.app import create_app, serve
     from usage_ledger.sandbox.fireworks_truth import FireworksTruth
 
@@ -264,7 +265,8 @@ def sandbox(
         )
         for name in account or ["sandbox"]
     ]
-    serve(create_app(truths, key, now=lambda: datetime.now(UTC)), host=host, port=port)
+    others = other_accounts(key, truths[0].account, seed)
+    serve(create_app(truths, key, now=lambda: datetime.now(UTC), others=others), host=host, port=port)
 
 
 def main() -> None:

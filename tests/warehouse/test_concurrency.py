@@ -41,8 +41,9 @@ def test_writers_of_overlapping_windows_and_new_months_never_deadlock(
         together.wait(20)
         for number in months if writer < WRITERS // 2 else reversed(months):
             first = date(2024, 1 + number, 25)
-            rows = [used(first + n * DAY, "a", writer) for n in range(12)]
-            incoming = desk.incoming(rows, first, first + 11 * DAY, report=f"r{writer % 4 // 2}")
+            report = f"r{writer % 4 // 2}"
+            rows = [used(first + n * DAY, "a", writer, usage_type=report) for n in range(12)]
+            incoming = desk.incoming(rows, first, first + 11 * DAY, report=report)
             enter(engines[writer], incoming)
 
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -82,7 +83,9 @@ def test_a_writer_waits_for_the_one_before_it_and_another_report_does_not(
     engine: Engine, engines: list[Engine]
 ) -> None:
     desk = Desk(engine, "queue")
-    mine, other = (desk.incoming([used(FIRST, "a", 1)], FIRST, report=report) for report in ("usage", "cost"))
+    mine, other = (
+        desk.incoming([used(FIRST, "a", 1, usage_type=report)], FIRST, report=report) for report in ("usage", "cost")
+    )
     with ThreadPoolExecutor(1) as pool:
         with transaction(engines[0]) as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('queue/usage', 7423))")

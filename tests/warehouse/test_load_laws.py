@@ -130,7 +130,7 @@ def test_a_load_leaves_other_connections_reports_and_dates_alone(desk: Desk, que
     """Rows of the same identity as its own, and rows that it does not have."""
     name, other = desk.connection_id, Desk(desk.engine, f"{desk.connection_id}_other")
     other.load([used(D1, "a", 1), used(D1, "own", 1)], D1)
-    desk.load([used(D1, "a", 2), used(D1, "own", 2)], D1, report="costs")
+    desk.load([used(D1, model, 2, usage_type="storage") for model in ("a", "own")], D1, report="costs")
     desk.load([used(D1, "a", 3), used(D2, "a", 4)], D1, D2)
     desk.load([used(D2, "a", 5)], D2, fetched_at=T0 + HOUR)
     rows = query(
@@ -145,6 +145,18 @@ def test_a_load_leaves_other_connections_reports_and_dates_alone(desk: Desk, que
         (name, "usage", D1, "a", 3),
         (name, "usage", D2, "a", 5),
     }
+
+
+def test_two_reports_never_fill_one_meter_of_one_usage_type_twice(desk: Desk, query: Query) -> None:
+    desk.load([used(D1, "a", 1, output_tokens=1)], D1)
+    desk.load([used(D1, "a", 1, breakdown="user")], D1, report="by_user")
+    desk.load([used(D1, "a", 1, usage_type="embedding")], D1, report="embeddings")
+    desk.load([used(D1, "a", None, requests=1)], D1, report="requests")
+    desk.load([used(D2, "a", 1)], D2, report="later")
+    with pytest.raises(ConservationBroken, match="usage and again both fill output_tokens of serverless"):
+        desk.load([used(D1, "a", None, output_tokens=1)], D1, report="again")
+    rows = query("SELECT DISTINCT report FROM ledger.usage_daily WHERE connection_id = %s", desk.connection_id)
+    assert {report for (report,) in rows} == {"usage", "by_user", "embeddings", "requests", "later"}
 
 
 def test_one_load_fills_two_tables_and_a_date_with_rows_in_one_of_them_is_loaded(

@@ -15,7 +15,7 @@ from usage_ledger.report import Progress, say, table
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.sql import statement
 
-CONNECTION, ACCOUNT, AT = "fireworks_demo", "sandbox", "03:00"
+CONNECTION, OTHER, ACCOUNT, AT = "fireworks_demo", "openai_demo", "sandbox", "03:00"
 DAG = f"usage_{CONNECTION}"
 
 
@@ -37,11 +37,14 @@ def demo(days: int) -> None:
     start(sandbox=True)
     from usage_ledger.airflow.timetable import UsageDay  # Airflow reads its configuration when it is first imported
 
-    _connect()
+    _connect(CONNECTION, "fireworks")
+    _connect(OTHER, "openai", reports=["completions", "costs"])
     newest = UsageDay(AT, "UTC").newest(datetime.now(UTC))
     dates = [newest - DAY * n for n in reversed(range(days))]
     backfill(dates)
-    say(f"  {len(dates)} usage dates were loaded by the scheduler")
+    say(f"  {len(dates)} usage dates of {CONNECTION} were loaded by the scheduler, a run each")
+    load_range(dates)
+    say(f"  the same dates of {OTHER} were loaded by one run")
     print_totals(dates)
     say(f"Airflow: {stack.address()}/dags/{DAG}  (login {LOGIN}, password {LOGIN})")
     say("Query:   .venv/bin/usage-ledger psql     then, for example:  SELECT * FROM marts.daily_usage_by_api_key;")
@@ -76,10 +79,29 @@ def backfill(dates: list[date], dag_id: str = DAG, *, seconds: float = 300) -> N
             time.sleep(0.5)
 
 
+def load_range(dates: list[date], dag_id: str = f"usage_{OTHER}", *, seconds: float = 300) -> None:
+    """Let Airflow load the usage dates by one run, the fewest requests, unless one has; wait until it succeeded."""
+    api = stack.AirflowApi()
+    _wait_for_dag(api, dag_id)
+    run_id = f"demo_{dates[0]}_{dates[-1]}"
+    if api.get(f"/dags/{dag_id}/dagRuns/{run_id}") is None:
+        conf = {"from": str(dates[0]), "to": str(dates[-1])}
+        answer = api.post(f"/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf})
+        if not answer.is_success:
+            raise ConfigError(f"Airflow refused the run ({answer.status_code}: {answer.text[:200]})")
+    deadline = time.monotonic() + seconds
+    while (state := api.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]) != "success":
+        if state == "failed" or time.monotonic() > deadline:
+            raise ConfigError(
+                f"the run {run_id} is {state}", next_step=f"see its tasks at {stack.address()}/dags/{dag_id}"
+            )
+        time.sleep(0.5)
+
+
 def print_totals(dates: list[date]) -> None:
-    """The ledger's totals per day and per model, of the demo's connection."""
+    """The ledger's totals per day and per model, of the demo's connections."""
     engine = warehouse_engine(local_url(LEDGER))
-    values = {"connection_id": CONNECTION, "first": dates[0], "last": dates[-1]}
+    values = {"connections": [CONNECTION, OTHER], "first": dates[0], "last": dates[-1]}
     for title, name in (("Per usage date", "demo/per_day"), ("Per model", "demo/per_model")):
         with transaction(engine) as cursor:
             cursor.execute(statement(name), values)
@@ -87,14 +109,14 @@ def print_totals(dates: list[date]) -> None:
             table(title, [column.name for column in cursor.description or ()], rows)
 
 
-def _connect() -> None:
+def _connect(connection_id: str, provider: str, **more: object) -> None:
     from usage_ledger.airflow.onboarding import connect
 
     key = stack.sandbox_key_file().read_text(encoding="utf-8").strip()
-    document = {"provider": "fireworks", "account": ACCOUNT, "timezone": "UTC", "at": AT}
+    document = {"provider": provider, "account": ACCOUNT, "timezone": "UTC", "at": AT, **more}
     engine = warehouse_engine(local_url(LEDGER))
-    connect(CONNECTION, document, key=key, host=stack.sandbox_address(), engine=engine)
-    say(f"  connected {CONNECTION} to the sandbox provider")
+    connect(connection_id, document, key=key, host=stack.sandbox_address(), engine=engine)
+    say(f"  connected {connection_id} to the sandbox")
 
 
 def _wait_for_dag(api: stack.AirflowApi, dag_id: str, seconds: float = 90) -> None:

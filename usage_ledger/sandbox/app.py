@@ -5,7 +5,7 @@ import hmac
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,6 +23,8 @@ from usage_ledger.sandbox.fireworks_usage import Json
 from usage_ledger.sandbox.queries import Refused, SummaryQuery, UsageQuery, page
 from usage_ledger.sandbox.slots import DAY_SLOTS, first_instant, instant_of, slot_of
 
+Router = Callable[[Callable[[], datetime]], APIRouter]
+"""Serves further accounts, by a clock."""
 _NO_USAGE: Json = {"serverlessCosts": [], "dedicatedCosts": [], "trainingCosts": []}
 _NO_COSTS: Json = {"lineItems": [], "usageBuckets": []}
 _SMALL = 1000
@@ -153,9 +155,13 @@ async def _refuse(_request: Request, error: Exception) -> Response:
 
 
 def create_app(
-    accounts: Sequence[FireworksTruth], api_key: str, *, now: Callable[[], datetime] | None = None
+    accounts: Sequence[FireworksTruth],
+    api_key: str,
+    *,
+    now: Callable[[], datetime] | None = None,
+    others: Iterable[Router] = (),
 ) -> FastAPI:
-    """The stand-in for `accounts`, open to the bearer of `api_key`.
+    """The stand-in for `accounts` at Fireworks, open to the bearer of `api_key`, and for other providers' accounts.
 
     `now` is the service's clock, zone-aware: later usage does not exist yet. `app.state.requests` lists every
     request as `GET /path?query`.
@@ -165,12 +171,15 @@ def create_app(
     app = FastAPI(title="Sandbox", openapi_url=None)
     app.state.requests = []
     by_slug = {truth.account: truth for truth in accounts}
-    app.state.gateway = Gateway(by_slug, api_key, now or (lambda: datetime.now(UTC)))
+    clock = now or (lambda: datetime.now(UTC))
+    app.state.gateway = Gateway(by_slug, api_key, clock)
     app.add_middleware(Recorder, requests=app.state.requests)
     app.add_exception_handler(Refused, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_api_route("/healthz", _healthy)
     app.include_router(router)
+    for other in others:
+        app.include_router(other(clock))
     return app
 
 

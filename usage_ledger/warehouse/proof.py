@@ -21,9 +21,12 @@ FALLEN = Decimal("0.8")
 def prove(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract], dates: list[date]) -> None:
     """Raw = Parquet = staged rows, over the window; staged rows = ledger, on each date that was replaced.
 
+    And no two reports' records fill one meter of one usage type: their sum would count it twice.
+
     Raises `ConservationBroken`.
     """
     for name, table in metered.items():
+        _counted_once(cursor, incoming, table, dates)
         counted = incoming.staged.tables[name]
         staged = sums_by_date(cursor, "load/sums_staged", table, incoming, list(incoming.window))
         raw = {"rows": Decimal(counted.rows), **{key: Decimal(value) for key, value in counted.sums.items()}}
@@ -31,6 +34,29 @@ def prove(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract], d
         standing = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
         for day in dates:
             _equal(f"{name} of {day}: staged rows and ledger", staged.get(day, {}), standing.get(day, {}))
+
+
+def _counted_once(cursor: Cursor, incoming: Incoming, table: Contract, dates: list[date]) -> None:
+    meters = table.names("meter")
+    if not meters:
+        return
+    filled: dict[tuple[str, str], str] = {}
+    for own in (False, True):  # the others first: mostly there are none, and nothing is to be compared
+        cursor.execute(statement("load/records", table), incoming.values | {"dates": dates, "own": own})
+        found = [
+            ((usage_type, meter), report)
+            for usage_type, report, *counts in cursor.fetchall()
+            for meter, count in zip(meters, counts, strict=True)
+            if count
+        ]
+        if not found:
+            return
+        for (usage_type, meter), report in found:
+            other = filled.setdefault((usage_type, meter), report)
+            if own and other != report:
+                raise ConservationBroken(
+                    f"{other} and {report} both fill {meter} of {usage_type}: one must be a breakdown"
+                )
 
 
 def fallen(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[date]) -> dict[date, str]:

@@ -1,0 +1,248 @@
+"""Every provider's stand-in behind one address, whose answers a test may spoil; each test has an account of its own."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from usage_ledger.core.model import Report
+from usage_ledger.http.client import Client
+from usage_ledger.pipeline import run
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.plan import Dates
+from usage_ledger.pipeline.run import Ran
+from usage_ledger.providers import PROVIDERS
+from usage_ledger.sandbox.anthropic_api import anthropic_router
+from usage_ledger.sandbox.anthropic_truth import AnthropicTruth
+from usage_ledger.sandbox.app import create_app
+from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+from usage_ledger.sandbox.openai_api import openai_router
+from usage_ledger.sandbox.openai_truth import OpenAITruth
+from usage_ledger.sandbox.openrouter_api import openrouter_router
+from usage_ledger.sandbox.openrouter_truth import OpenRouterTruth
+from usage_ledger.sandbox.replicate_api import replicate_router
+from usage_ledger.sandbox.replicate_truth import ReplicateTruth
+
+NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
+DAY = timedelta(days=1)
+FIRST, LAST = date(2026, 11, 17), date(2026, 11, 18)
+FIREWORKS_KEY = "fw_the-one-that-opens"
+OPENS = "opens-"
+"""What the keys of the other providers begin with; the account's name follows."""
+ACCOUNTS = [f"acme{number}" for number in range(500)]
+TRUTHS: dict[str, Callable[[str], Any]] = {
+    "fireworks": lambda name: FireworksTruth(account=name, keys=2, models=2, deployments=1),
+    "openai": lambda name: OpenAITruth(account=name),
+    "anthropic": lambda name: AnthropicTruth(account=name),
+    "openrouter": lambda name: OpenRouterTruth(account=name),
+    "replicate": lambda name: ReplicateTruth(account=name),
+}
+_names = iter(ACCOUNTS)
+Json = Any
+Change = Callable[[str, Json], Json]
+"""An answer's path and document into what is sent instead."""
+
+
+class Everyone(Mapping[str, Any]):
+    """The accounts of a provider by key: every name has one."""
+
+    def __init__(self, provider: str) -> None:
+        self._made: dict[str, Any] = {}
+        self._make = TRUTHS[provider]
+
+    def __getitem__(self, key: str) -> Any:
+        if not key.startswith(OPENS):
+            raise KeyError(key)
+        return self._made.setdefault(key, self._make(key.removeprefix(OPENS)))
+
+    def __iter__(self) -> Iterator[str]:
+        return (OPENS + name for name in ACCOUNTS)
+
+    def __len__(self) -> int:
+        return len(ACCOUNTS)
+
+
+def everyone() -> FastAPI:
+    """All stand-ins at one address."""
+    truths = [TRUTHS["fireworks"](name) for name in ACCOUNTS]
+    app = create_app(truths, FIREWORKS_KEY, now=lambda: NOW)
+    for provider, router in (
+        ("openai", openai_router),
+        ("anthropic", anthropic_router),
+        ("openrouter", openrouter_router),
+        ("replicate", replicate_router),
+    ):
+        app.include_router(router(Everyone(provider), lambda: NOW))
+    return app
+
+
+class Spoiled:
+    """The stand-ins, whose answers to paths with an ending a test may change, refuse, or break off."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.reset()
+
+    def reset(self) -> None:
+        self.changes: dict[str, Change] = {}
+        self.refusals: dict[str, list[tuple[int, bytes, dict[str, str]]]] = {}
+        self.raw: dict[str, Callable[[bytes], bytes]] = {}
+        self.parameters: dict[str, str] = {}
+        """Parameters that are sent on with another value."""
+        self.requests: list[tuple[str, list[tuple[str, str]]]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        asked = parse_qsl(scope["query_string"].decode())
+        self.requests.append((path, asked))
+        for ending, refusals in self.refusals.items():
+            if path.endswith(ending) and refusals:
+                await self._say(send, *refusals.pop(0))
+                return
+        if self.parameters:
+            told = [(name, self.parameters.get(name, value)) for name, value in asked]
+            scope = scope | {"query_string": urlencode(told).encode()}
+        scope = scope | {"headers": [one for one in scope["headers"] if one[0] != b"accept-encoding"]}
+        started: dict[str, Any] = {}
+        body = b""
+
+        async def collect(message: Any) -> None:
+            nonlocal body
+            if message["type"] == "http.response.start":
+                started.update(message)
+            else:
+                body += message.get("body", b"")
+
+        await self.app(scope, receive, collect)
+        for ending, change in self.changes.items():
+            if path.endswith(ending) and started["status"] == 200:
+                document = json.loads(body, parse_float=Decimal)
+                body = json.dumps(change(path, document), default=float).encode()
+        for ending, damage in self.raw.items():
+            if path.endswith(ending):
+                body = damage(body)
+        await self._say(send, started["status"], body, {})
+
+    async def _say(self, send: Any, status: int, body: bytes, headers: dict[str, str]) -> None:
+        told = {"content-type": "application/json", **headers}
+        pairs = [(name.encode(), value.encode()) for name, value in told.items()]
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
+        await send({"type": "http.response.body", "body": body})
+
+
+planned = run.planned
+
+
+def chosen(*given: Any, **more: Any) -> list[Any]:
+    """What a run asks for, without the lists that come along every day: they would take most of a test's time."""
+    return [(report, window) for report, window in planned(*given, **more) if not report.snapshot]
+
+
+@dataclass
+class Desk:
+    """One connection to one provider, and what the warehouse holds of it."""
+
+    provider: str
+    site: Spoiled
+    url: str
+    engine: Engine
+    query: Callable[..., list[tuple[Any, ...]]]
+    root: Path
+    name: str = field(default_factory=lambda: next(_names))
+    now: datetime = NOW
+
+    @property
+    def truth(self) -> Any:
+        return TRUTHS[self.provider](self.name)
+
+    @property
+    def key(self) -> str:
+        return FIREWORKS_KEY if self.provider == "fireworks" else OPENS + self.name
+
+    def run(self, *reports: str, key: str = "", **more: Any) -> Ran:
+        settings = {"timezone": "UTC", **more}
+        connection = Connection(
+            id=f"{self.provider}_{self.name}",
+            provider=self.provider,
+            account=self.name,
+            reports=reports or None,
+            **settings,
+        )
+        declared = PROVIDERS[self.provider]
+        with (
+            Client(declared, base_url=self.url, key=key or self.key, account=self.name, sleep=lambda _: None) as client,
+            mock.patch.object(run, "planned", chosen if reports else run.planned),
+        ):
+            return run.run_all(
+                connection, Dates(FIRST, LAST), client=client, engine=self.engine, root=self.root, now=self.now
+            )
+
+    @property
+    def connection_id(self) -> str:
+        return f"{self.provider}_{self.name}"
+
+    def rows(self, report: str) -> int:
+        counts = [
+            self.query(
+                f"SELECT count(*) FROM ledger.{table} WHERE connection_id = %s AND report = %s",
+                self.connection_id,
+                report,
+            )[0][0]
+            for table in ("usage_daily", "cost_daily")
+        ]
+        return sum(counts)
+
+    def days(self, report: str) -> dict[date, str]:
+        return dict(
+            self.query(
+                "SELECT usage_date, state FROM ops.day WHERE connection_id = %s AND report = %s",
+                self.connection_id,
+                report,
+            )
+        )
+
+    def events(self, kind: str) -> list[str]:
+        rows = self.query(
+            "SELECT message FROM ops.event WHERE connection_id = %s AND kind = %s", self.connection_id, kind
+        )
+        return [message for (message,) in rows]
+
+
+def ending(report: Report) -> str:
+    """What the path of a report's answers ends with."""
+    return report.path.rsplit("}", 1)[-1]
+
+
+def rows_of(document: Json, path: str) -> list[dict[str, Any]]:
+    """The rows of a row set in an answer."""
+    found: list[Any] = [document]
+    segments = path.split("/")
+    for number, segment in enumerate(segments):
+        if segment == "*":
+            continue
+        found = [one.get(segment) or () for one in found]
+        if segments[number + 1 : number + 2] == ["*"]:
+            found = list(itertools.chain.from_iterable(one.values() for one in found if one))
+        else:
+            found = list(itertools.chain.from_iterable(found))
+    return found
+
+
+def at(row: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    """The object that holds a path's last field, and that field."""
+    *parents, leaf = path.split("/")
+    for parent in parents:
+        row = row[parent]
+    return row, leaf

@@ -1,0 +1,120 @@
+"""Every request against a mock server that refuses what the provider's machine-readable description does not allow.
+
+The descriptions are not part of the project, and the mock server is Node's: where either is missing, the tests are
+skipped. `PRISM` names the program (`npm install @stoplight/prism-cli`).
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+
+from usage_ledger.core.model import Listing, Provider, Report
+from usage_ledger.core.windows import DAY, Window
+from usage_ledger.http.client import fill, labelled
+from usage_ledger.http.paging import Parameters
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.extract import request
+from usage_ledger.providers import PROVIDERS
+
+SPECS = Path(__file__).resolve().parents[3] / "shared" / "reference" / "specs"
+PRISM = os.environ.get("PRISM") or shutil.which("prism") or ""
+DESCRIBED = {
+    "openai": ("openai.yaml", "/v1"),
+    "anthropic": ("anthropic.handwritten.yaml", ""),
+    "openrouter": ("openrouter.yaml", "/api/v1"),
+}
+"""A provider's description, and the part of our paths that it leaves out."""
+IDS = {"project": "proj_1", "workspace": "0df9e665-d932-4740-b2c7-b52af166bc11", "key": "9c1f" * 16}
+UNANSWERED = {"/models"}
+"""The description's own example breaks it, so that no answer can be made."""
+
+pytestmark = pytest.mark.skipif(
+    not SPECS.is_dir() or not PRISM, reason="the providers' descriptions, or the mock server Prism, are not here"
+)
+
+
+def asked(provider: Provider) -> list[tuple[str, Parameters]]:
+    """Every request that a run of one date makes, less the next pages."""
+    connection = Connection(id="described", provider=provider.name, account="acme")
+    found: list[tuple[str, Parameters]] = []
+
+    def of_listing(listing: Listing) -> None:
+        if listing.within:
+            of_listing(listing.within)
+        told = tuple((name, labelled(value, IDS)) for name, value in listing.parameters)
+        found.append((fill(listing.path, IDS), told))
+
+    def of_report(report: Report) -> None:
+        if report.per:
+            of_listing(report.per)
+        window = Window(date(2026, 11, 18), date(2026, 11, 18) + DAY)
+        found.append((fill(report.path, IDS), request(connection, report, window, IDS)))
+
+    of_listing(provider.accounts)
+    for report in provider.reports:
+        of_report(report)
+    return list(dict.fromkeys(found))
+
+
+@pytest.fixture(scope="module", params=DESCRIBED)
+def mock(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Provider, str]]:
+    """A provider and the address of a server that knows its description alone."""
+    spec, _ = DESCRIBED[request.param]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    log = tmp_path_factory.mktemp("prism") / "log"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [PRISM, "mock", "--errors", "--port", str(port), str(SPECS / spec)], stdout=out, stderr=out
+        ) as server,
+    ):
+        try:
+            for _ in range(300):
+                if b"is listening" in log.read_bytes():
+                    break
+                time.sleep(0.1)
+            else:
+                raise AssertionError(log.read_text(errors="replace"))
+            yield PROVIDERS[request.param], f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def answered(provider: Provider, url: str, path: str, parameters: Parameters) -> httpx.Response:
+    """What the mock server says of a request of ours."""
+    left_out = DESCRIBED[provider.name][1]
+    sent = [(name, one) for name, value in parameters for one in ((value,) if isinstance(value, str) else value)]
+    headers = {provider.header: f"{provider.scheme} any-key".strip(), **dict(provider.headers)}
+    with httpx.Client(trust_env=False, headers=headers) as client:
+        return client.get(url + path.removeprefix(left_out), params=sent)
+
+
+def test_every_request_is_as_described(mock: tuple[Provider, str]) -> None:
+    provider, url = mock
+    refused = {}
+    for path, parameters in asked(provider):
+        answer = answered(provider, url, path, parameters)
+        bare = path.removeprefix(DESCRIBED[provider.name][1])
+        if answer.status_code != 200 and bare not in UNANSWERED:
+            refused[path, parameters] = answer.text[:300]
+    assert refused == {}
+
+
+def test_a_request_that_is_not_as_described_would_be_seen(mock: tuple[Provider, str]) -> None:
+    provider, url = mock
+    report = next(one for one in provider.reports if not one.snapshot)
+    ((path, parameters),) = [one for one in asked(provider) if one[0] == report.path][:1]
+    for name, value in parameters:
+        if name in ("start_time", "starting_at") or (name, value) == ("group_by", "workspace"):
+            spoiled = tuple((key, "not-a-time" if key == name else told) for key, told in parameters)
+            assert answered(provider, url, path, spoiled).status_code in (400, 422), (name, value)
+    assert answered(provider, url, f"{path}s-of-nobody", parameters).status_code == 404

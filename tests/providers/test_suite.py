@@ -1,0 +1,555 @@
+"""What holds of every provider and report: one suite over the stand-ins, with answers spoiled in every way that counts.
+
+Each test runs the whole pipeline for two dates into a real PostgreSQL.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from spoiled import FIRST, LAST, OPENS, Desk, Json, Spoiled, at, ending, everyone, rows_of
+from sqlalchemy import Engine
+
+from usage_ledger.core import errors
+from usage_ledger.core.model import Paging, Provider, Report, RowSet
+from usage_ledger.providers import PROVIDERS
+from usage_ledger.sandbox.app import running
+
+BOTH = [FIRST, LAST]
+REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in provider.reports if not report.snapshot]
+each_report = pytest.mark.parametrize(
+    ("provider", "report"), REPORTS, ids=[f"{provider.name}-{report.name}" for provider, report in REPORTS]
+)
+each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
+OPEN = {"replicate": ["`results.metrics.image_count`"]}
+"""What a provider's documentation leaves open: told as news, when it comes."""
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[tuple[Spoiled, str]]:
+    site = Spoiled(everyone())
+    with running(site) as url:  # type: ignore[arg-type]
+        yield site, url
+
+
+@pytest.fixture
+def desk(
+    service: tuple[Spoiled, str], engine: Engine, query: Query, tmp_path: Path
+) -> Iterator[Callable[[Provider], Desk]]:
+    site, url = service
+    site.reset()
+    yield lambda provider: Desk(provider.name, site, url, engine, query, tmp_path)
+    site.reset()
+
+
+def first_rows(report: Report) -> RowSet:
+    """The row set that the spoiled row is of: the first with a meter that must be there, if any has one."""
+    return next((one for one in report.row_sets if any(required(one))), report.row_sets[0])
+
+
+def required(row_set: RowSet) -> Iterator[str]:
+    for meter in row_set.meters:
+        if meter.path and meter.absent == "error" and meter.form != "money" and meter.path != row_set.needs:
+            yield meter.path
+
+
+def spoil_row(report: Report, row_set: RowSet, change: Callable[[dict[str, Any]], None]) -> Callable[[str, Json], Json]:
+    """Changes the first row of the first answer that has one."""
+    done: list[bool] = []
+
+    def spoiled(_path: str, document: Json) -> Json:
+        rows = rows_of(document, row_set.path)
+        if rows and not done:
+            done.append(True)
+            change(rows[0])
+        return document
+
+    return spoiled
+
+
+def emptied(report: Report) -> Callable[[str, Json], Json]:
+    """No row in any answer; the buckets that hold rows stay, as the vendor sends days without use."""
+
+    def spoiled(_path: str, document: Json) -> Json:
+        for row_set in report.row_sets:
+            *outer, last = [part for part in row_set.path.split("/") if part != "*"]
+            holders = rows_of(document, "/".join(outer)) if outer else [document]
+            for holder in holders:
+                if isinstance(holder.get(last), list):
+                    holder[last] = []
+        return document | {total.path: [] for total in report.totals}
+
+    return spoiled
+
+
+@each_report
+def test_both_dates_are_loaded_and_rows_are_whole(
+    desk: Callable[[Provider], Desk], query: Query, provider: Provider, report: Report
+) -> None:
+    at_work = desk(provider)
+    ran = at_work.run(report.name)
+    assert ran.failures == []
+    assert at_work.days(report.name) == dict.fromkeys(BOTH, "loaded")
+    assert at_work.rows(report.name) > 0
+    for table in report.tables:
+        assert query(
+            f"SELECT count(*) FROM ledger.{table} WHERE connection_id = %s AND (usage_date < %s OR usage_date > %s"
+            " OR provider <> %s OR bucket_end - bucket_start <> '1 day' OR account_id <> %s)",
+            at_work.connection_id,
+            *BOTH,
+            provider.name,
+            at_work.name,
+        ) == [(0,)]
+
+
+@each_report
+def test_the_account_of_each_request_is_told_by_its_key_alone(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    at_work = desk(provider)
+    at_work.run(report.name)
+    asked = [(path, parameters) for path, parameters in at_work.site.requests if path.endswith(ending(report))]
+    assert asked
+    wanted = {name for name, value in report.parameters if value != "{workspace}"}
+    for _, parameters in asked:
+        assert wanted <= {name for name, _ in parameters}
+        assert not [value for _, value in parameters if at_work.key in value or "{" in value]
+    for name, value in report.parameters:
+        if isinstance(value, tuple):
+            assert [told for key, told in asked[0][1] if key == name] == list(value)
+
+
+@each_report
+def test_no_declared_answer_holds_a_field_that_is_news(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    at_work = desk(provider)
+    at_work.run(report.name)
+    news = at_work.events("unknown_field") + at_work.events("unknown_meter")
+    assert [told for told in news if not any(one in told for one in OPEN.get(provider.name, ()))] == []
+    assert at_work.events("not_grouped") == []
+
+
+@each_report
+def test_a_new_field_is_loaded_past_and_told_once(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    row_set = first_rows(report)
+    at_work = desk(provider)
+
+    def add(_path: str, document: Json) -> Json:
+        for row in rows_of(document, row_set.path):
+            row["brand_new_tokens"] = 5
+        return document
+
+    at_work.site.changes[ending(report)] = add
+    assert at_work.run(report.name).failures == []
+    (told,) = [one for one in at_work.events("unknown_meter") if "brand_new_tokens" in one]
+    assert report.row_sets[0].path.split("/")[0] in told
+    assert at_work.rows(report.name) > 0
+
+
+@each_report
+def test_a_meter_of_another_name_stops_the_dates_with_its_path(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    row_set = first_rows(report)
+    if not any(required(row_set)):
+        pytest.skip("every meter of the report may be absent")
+    path = next(required(row_set))
+
+    def rename(row: dict[str, Any]) -> None:
+        holder, leaf = at(row, path)
+        holder[f"{leaf}_v2"] = holder.pop(leaf)
+
+    at_work = desk(provider)
+    at_work.site.changes[ending(report)] = spoil_row(report, row_set, rename)
+    (failure,) = at_work.run(report.name).failures
+    assert isinstance(failure, errors.ContractBroken)
+    assert path.replace("/", ".") in failure.what
+    assert FIRST not in [day for day, state in at_work.days(report.name).items() if state == "loaded"] or (
+        report.longest == timedelta(days=1)
+    )
+
+
+@each_report
+@pytest.mark.parametrize("value", [-1, "1,000"], ids=str)
+def test_a_count_that_is_none_stops_the_dates(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report, value: Any
+) -> None:
+    for row_set in report.row_sets:
+        paths = [meter.path for meter in row_set.meters if meter.form == "integer"]
+        if paths:
+            break
+    else:
+        pytest.skip("the report counts nothing in whole numbers")
+
+    def spoil(row: dict[str, Any]) -> None:
+        holder, leaf = at(row, paths[0])
+        holder[leaf] = value
+
+    at_work = desk(provider)
+
+    def first_with(_path: str, document: Json) -> Json:
+        for row in rows_of(document, row_set.path):
+            try:
+                spoil(row)
+            except (KeyError, TypeError):
+                continue
+            break
+        return document
+
+    at_work.site.changes[ending(report)] = first_with
+    failures = at_work.run(report.name).failures
+    assert failures
+    assert all(isinstance(failure, errors.ContractBroken) for failure in failures)
+
+
+@each_report
+def test_dates_without_use_are_empty_on_evidence_and_no_zero(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    at_work = desk(provider)
+    at_work.site.changes[ending(report)] = emptied(report)
+    assert at_work.run(report.name).failures == []
+    assert at_work.days(report.name) == dict.fromkeys(BOTH, "empty")
+    assert at_work.rows(report.name) == 0
+    assert [path for path, _ in at_work.site.requests if path == provider.accounts.path]
+
+
+@each_report
+def test_loaded_dates_that_come_back_empty_are_held(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    at_work = desk(provider)
+    at_work.run(report.name)
+    rows = at_work.rows(report.name)
+    at_work.site.changes[ending(report)] = emptied(report)
+    ran = at_work.run(report.name)
+    assert ran.held
+    assert at_work.rows(report.name) == rows
+    assert at_work.days(report.name) == dict.fromkeys(BOTH, "held")
+
+
+@each_report
+def test_a_refusal_for_too_many_requests_is_waited_for(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    at_work = desk(provider)
+    at_work.site.refusals[ending(report)] = [(429, b'{"error": {"message": "slow down"}}', {"Retry-After": "1"})]
+    assert at_work.run(report.name).failures == []
+    assert at_work.days(report.name) == dict.fromkeys(BOTH, "loaded")
+
+
+@each_report
+def test_a_provider_that_is_down_leaves_the_dates_to_be_tried_again(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    at_work = desk(provider)
+    at_work.site.refusals[ending(report)] = [(529, b"{}", {})] * 40
+    failures = at_work.run(report.name).failures
+    assert failures
+    assert all(isinstance(failure, errors.TryAgain) for failure in failures)
+    assert set(at_work.days(report.name).values()) <= {"failed"}
+    at_work.site.reset()
+    assert at_work.run(report.name).failures == []
+    assert at_work.days(report.name) == dict.fromkeys(BOTH, "loaded")
+
+
+@each_report
+def test_an_answer_that_breaks_off_is_never_half_a_day(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    at_work = desk(provider)
+    at_work.site.raw[ending(report)] = lambda body: body[: len(body) * 2 // 3]
+    failures = at_work.run(report.name).failures
+    assert failures
+    assert all(isinstance(failure, errors.BadJson) for failure in failures)
+    assert at_work.rows(report.name) == 0
+
+
+def more_without_a_way(paging: Paging, document: Json) -> Json:
+    if paging.more:
+        return document | {paging.more: True, paging.cursor: None}
+    if paging.link:
+        return document | {paging.link: "https://elsewhere.example/v1/next"}
+    return document | {paging.cursor: 7}
+
+
+@each_report
+def test_pages_that_cannot_be_followed_load_nothing(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    paging = report.paging
+    if paging is None:
+        pytest.skip("the report has one page")
+    at_work = desk(provider)
+    at_work.site.changes[ending(report)] = lambda _path, document: more_without_a_way(paging, document)
+    failures = at_work.run(report.name).failures
+    assert failures
+    assert all(isinstance(failure, errors.Shape | errors.HostRefused) for failure in failures)
+    assert at_work.rows(report.name) == 0
+
+
+@each_report
+def test_every_page_is_read(desk: Callable[[Provider], Desk], query: Query, provider: Provider, report: Report) -> None:
+    limits = {name: value for name, value in report.parameters if name == "limit"}
+    if not limits:
+        pytest.skip("the size of the report's pages is the vendor's")
+    whole, paged = desk(provider), desk(provider)
+    whole.run(report.name)
+    once = len([path for path, _ in whole.site.requests if path.endswith(ending(report))])
+    paged.site.reset()
+    paged.site.parameters["limit"] = "1"
+    assert paged.run(report.name).failures == []
+    assert len([path for path, _ in paged.site.requests if path.endswith(ending(report))]) > once
+    sums = [
+        query(
+            f"SELECT usage_date, breakdown, count(*), sum({'amount' if table == 'cost_daily' else '1'})"
+            f" FROM ledger.{table} WHERE connection_id = %s GROUP BY 1, 2 ORDER BY 1, 2",
+            one.connection_id,
+        )
+        for table in report.tables
+        for one in (whole, paged)
+    ]
+    if provider.name != "replicate" and provider.name != "anthropic":
+        assert [len(one) for one in sums[::2]] == [len(one) for one in sums[1::2]]
+    assert all(sums)
+
+
+@each_report
+def test_a_row_of_another_date_is_refused(desk: Callable[[Provider], Desk], provider: Provider, report: Report) -> None:
+    row_set = report.row_sets[0]
+    if row_set.moment:
+        pytest.skip("events of other dates are left out")
+    at_work = desk(provider)
+
+    def shift(_path: str, document: Json) -> Json:
+        text = json.dumps(document, default=float)
+        for old, new in (("2026-11-17", "2026-10-17"), ("2026-11-18", "2026-10-18"), ("2026-11-19", "2026-10-19")):
+            text = text.replace(old, new)
+        for day in (17, 18, 19):
+            old_epoch = 1_795_046_400 + (day - 19) * 86_400
+            text = text.replace(str(old_epoch), str(old_epoch - 31 * 86_400))
+        return json.loads(text)
+
+    at_work.site.changes[ending(report)] = shift
+    failures = at_work.run(report.name).failures
+    assert failures
+    assert all(isinstance(failure, errors.OutOfWindow | errors.BadBucket) for failure in failures)
+    assert at_work.rows(report.name) == 0
+
+
+@each_report
+def test_a_later_change_is_loaded_and_recorded(
+    desk: Callable[[Provider], Desk], query: Query, provider: Provider, report: Report
+) -> None:
+    at_work = desk(provider)
+    at_work.run(report.name)
+    row_set = report.row_sets[0]
+    if row_set.moment:
+        paths = [("metrics/predict_time", 99)]
+    else:
+        whole = [meter for meter in row_set.meters if meter.form in ("integer", "decimal")]
+        free = [meter for meter in whole if meter.column == "requests"] or whole  # a part may not exceed its whole
+        paths = [(meter.path, 987_654_321) for meter in free]
+        paths = paths or [(f"{row_set.meters[-1].path}/units", "987654321")]
+
+    def raise_one(row: dict[str, Any]) -> None:
+        for path, value in paths[-1:]:
+            holder, leaf = at(row, path)
+            holder[leaf] = value
+
+    def first_with(_path: str, document: Json) -> Json:
+        for row in rows_of(document, row_set.path):
+            try:
+                raise_one(row)
+            except (KeyError, TypeError):
+                continue
+            break
+        return document
+
+    at_work.site.changes[ending(report)] = first_with
+    at_work.now = at_work.now + timedelta(hours=2)
+    at_work.run(report.name)
+    moved = query(
+        "SELECT DISTINCT meter, cause, breakdown FROM ops.restatement WHERE connection_id = %s", at_work.connection_id
+    )
+    assert moved
+    assert {cause for _, cause, _ in moved} == {"provider"}
+    assert {breakdown for _, _, breakdown in moved} <= {one.breakdown for one in report.row_sets}
+
+
+@each_provider
+def test_a_key_that_does_not_open_is_refused_and_loads_nothing(
+    desk: Callable[[Provider], Desk], provider: Provider
+) -> None:
+    at_work = desk(provider)
+    failures = at_work.run(key="wrong-key-that-does-not-open").failures
+    assert [type(failure) for failure in failures] == [errors.BadKey]
+    assert "wrong-key" not in str(failures)
+
+
+@each_report
+def test_a_report_that_may_not_be_read_leaves_the_others_alone(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    others = [one.name for one in provider.reports if not one.snapshot and ending(one) != ending(report)]
+    at_work = desk(provider)
+    at_work.site.refusals[ending(report)] = [
+        (403, b'{"error": {"message": "Missing scopes: api.usage.read"}, "detail": "no"}', {})
+    ] * 40
+    ran = at_work.run(report.name, *others[:1])
+    assert {type(failure) for failure in ran.failures} == {errors.NoPermission}
+    assert at_work.rows(report.name) == 0
+    assert set(at_work.days(report.name).values()) <= {"failed"}
+    for other in others[:1]:
+        assert at_work.days(other) == dict.fromkeys(BOTH, "loaded")
+    assert [message for message in at_work.events("extract_failed") if "NoPermission" in message]
+
+
+@each_provider
+def test_the_key_and_what_is_cut_are_in_nothing_that_is_kept(
+    desk: Callable[[Provider], Desk], query: Query, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    at_work = desk(provider)
+    with caplog.at_level("DEBUG"):
+        assert at_work.run().failures == []
+    kept = b"".join(
+        zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read()
+        if path.suffix == ".zst"
+        else path.read_bytes()
+        for path in at_work.root.rglob("*")
+        if path.is_file()
+    )
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    stored = repr(query("SELECT o::text FROM ops.load AS o WHERE connection_id = %s", at_work.connection_id))
+    secrets = [at_work.key] if provider.name == "fireworks" else [OPENS]
+    for secret in [*secrets, "PROMPT-CANARY", "@example.com"]:
+        assert secret.encode() not in kept
+        assert secret not in told
+        assert secret not in stored
+
+
+@each_provider
+def test_names_of_ids_are_kept_beside_the_facts(
+    desk: Callable[[Provider], Desk], query: Query, provider: Provider
+) -> None:
+    kinds = {name.kind for report in provider.reports for row_set in report.row_sets for name in row_set.names}
+    if not kinds:
+        pytest.skip("the provider tells no names")
+    at_work = desk(provider)
+    assert at_work.run().failures == []
+    assert {
+        kind
+        for (kind,) in query("SELECT DISTINCT kind FROM ledger.name WHERE connection_id = %s", at_work.connection_id)
+    } == kinds
+
+
+def test_a_provider_that_groups_no_more_is_told(desk: Callable[[Provider], Desk]) -> None:
+    at_work = desk(PROVIDERS["openai"])
+    report = PROVIDERS["openai"].report("embeddings")
+
+    def ungrouped(_path: str, document: Json) -> Json:
+        for row in rows_of(document, "data/results"):
+            row.update(dict.fromkeys(("project_id", "user_id", "api_key_id", "model")))
+        return document
+
+    at_work.site.changes[ending(report)] = ungrouped
+    assert at_work.run("embeddings").failures == []
+    assert len(at_work.events("not_grouped")) == 1
+
+
+def test_rows_that_are_alike_are_added_up_within_a_page_and_refused_over_two(
+    desk: Callable[[Provider], Desk], query: Query
+) -> None:
+    at_work = desk(PROVIDERS["openai"])
+    report = PROVIDERS["openai"].report("embeddings")
+    at_work.run("embeddings")
+    tokens = "SELECT sum(input_tokens) FROM ledger.usage_daily WHERE connection_id = %s"
+    (before,) = query(tokens, at_work.connection_id)
+
+    def doubled(_path: str, document: Json) -> Json:
+        for bucket in document["data"]:
+            bucket["results"] = [*bucket["results"], *bucket["results"]]
+        return document
+
+    at_work.site.changes[ending(report)] = doubled
+    assert at_work.run("embeddings").failures == []
+    (after,) = query(tokens, at_work.connection_id)
+    assert after[0] == 2 * before[0]
+    at_work.site.reset()
+    at_work.site.parameters["limit"] = "1"
+    first: list[Json] = []
+
+    def same_bucket(_path: str, document: Json) -> Json:
+        first.append(document["data"])
+        return document | {"data": first[0]}
+
+    at_work.site.changes[ending(report)] = same_bucket
+    (failure,) = at_work.run("embeddings").failures
+    assert type(failure) is errors.DuplicateRow
+
+
+def test_a_cost_without_amount_is_left_out_and_told(desk: Callable[[Provider], Desk]) -> None:
+    at_work = desk(PROVIDERS["openai"])
+    report = PROVIDERS["openai"].report("costs")
+    at_work.site.changes[ending(report)] = spoil_row(report, report.row_sets[0], lambda row: row.pop("amount") and None)
+    assert at_work.run("costs").failures == []
+    (told,) = at_work.events("left_out")
+    assert told.startswith("1 rows have no `data.results.amount.value`")
+
+
+def test_people_are_pseudonyms_unless_their_connection_says_otherwise(
+    desk: Callable[[Provider], Desk], query: Query
+) -> None:
+    hidden, clear = desk(PROVIDERS["anthropic"]), desk(PROVIDERS["anthropic"])
+    hidden.run("claude_code")
+    clear.run("claude_code", people="clear")
+
+    def users(one: Desk) -> list[str]:
+        rows = query(
+            "SELECT DISTINCT user_id FROM ledger.usage_daily WHERE connection_id = %s AND user_id <> '' ORDER BY 1",
+            one.connection_id,
+        )
+        return [user for (user,) in rows]
+
+    assert all(user.startswith("p_") and len(user) == 34 for user in users(hidden))
+    assert all("@" in user for user in users(clear))
+    assert len(users(hidden)) == len(users(clear)) > 1
+
+
+def test_a_workspace_key_is_refused_before_anything_is_asked(desk: Callable[[Provider], Desk]) -> None:
+    for name in ("openai", "anthropic"):
+        at_work = desk(PROVIDERS[name])
+        beginning, kind = PROVIDERS[name].other_keys[0]
+        with pytest.raises(errors.BadKey, match=kind.split(",")[0]) as refused:
+            at_work.run(key=f"{beginning}of-a-project")
+        assert "Admin" in refused.value.next_step
+        assert at_work.site.requests == []
+
+
+def test_a_prediction_that_has_not_ended_keeps_its_day_open(desk: Callable[[Provider], Desk], query: Query) -> None:
+    at_work = desk(PROVIDERS["replicate"])
+    report = PROVIDERS["replicate"].report("predictions")
+    at_work.now = at_work.now + timedelta(days=30)
+    row_set = report.row_sets[0]
+    at_work.site.changes["/v1/predictions"] = spoil_row(report, row_set, lambda row: row.update(status="processing"))
+    assert at_work.run().failures == []
+    settled = "SELECT usage_date, settled, evidence ->> 'open' FROM ops.day WHERE connection_id = %s ORDER BY 1"
+    assert sorted(query(settled, at_work.connection_id), key=lambda row: row[1])[0][1:] == (False, "1")
+
+
+def test_the_declarations_of_a_spoiled_report_are_not_what_is_tested() -> None:
+    """The spoiling finds the rows: a suite that spoils nothing would be green."""
+    report = PROVIDERS["openai"].report("completions")
+    document = {"data": [{"results": [{"input_tokens": 1}, {"input_tokens": 2}]}]}
+    assert [row["input_tokens"] for row in rows_of(document, "data/results")] == [1, 2]
+    assert emptied(report)("", document) == {"data": [{"results": []}]}
+    assert more_without_a_way(replace(report.paging or Paging()), {})["has_more"] is True
