@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 BENCH_STAMP := .venv-bench/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test check bench bench-airflow chaos answers mutants fix lock clean
+.PHONY: help environment demo up down test check bench bench-airflow chaos answers mutants fix lock new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -65,6 +65,11 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 	@$(PYTHON) -m venv --clear .venv-bench
 	@$(BIN)/uv pip install -q --python .venv-bench/bin/python --require-hashes --compile-bytecode -r requirements-bench.lock
 	@touch $@
+
+new-provider: $(STAMP) ## Write a provider from the templates: NAME=acme
+	@$(BIN)/python templates/new_provider.py $(NAME)
+	@$(BIN)/ruff check -q --fix usage_ledger tests
+	@$(BIN)/ruff format -q usage_ledger tests
 
 lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra s3 -o requirements.lock

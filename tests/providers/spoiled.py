@@ -21,16 +21,9 @@ from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.sandbox.anthropic_api import anthropic_router
-from usage_ledger.sandbox.anthropic_truth import AnthropicTruth
+from usage_ledger.sandbox.accounts import STAND_INS
 from usage_ledger.sandbox.app import create_app
 from usage_ledger.sandbox.fireworks_truth import FireworksTruth
-from usage_ledger.sandbox.openai_api import openai_router
-from usage_ledger.sandbox.openai_truth import OpenAITruth
-from usage_ledger.sandbox.openrouter_api import openrouter_router
-from usage_ledger.sandbox.openrouter_truth import OpenRouterTruth
-from usage_ledger.sandbox.replicate_api import replicate_router
-from usage_ledger.sandbox.replicate_truth import ReplicateTruth
 
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -39,13 +32,15 @@ FIREWORKS_KEY = "fw_the-one-that-opens"
 OPENS = "opens-"
 """What the keys of the other providers begin with; the account's name follows."""
 ACCOUNTS = [f"acme{number}" for number in range(500)]
-TRUTHS: dict[str, Callable[[str], Any]] = {
-    "fireworks": lambda name: FireworksTruth(account=name, keys=2, models=2, deployments=1),
-    "openai": lambda name: OpenAITruth(account=name),
-    "anthropic": lambda name: AnthropicTruth(account=name),
-    "openrouter": lambda name: OpenRouterTruth(account=name),
-    "replicate": lambda name: ReplicateTruth(account=name),
-}
+
+
+def truth_of(provider: str, name: str) -> Any:
+    """The invented account of that name."""
+    if provider == "fireworks":
+        return FireworksTruth(account=name, keys=2, models=2, deployments=1)
+    return STAND_INS[provider].truth(account=name)
+
+
 _names = iter(ACCOUNTS)
 Json = Any
 Change = Callable[[str, Json], Json]
@@ -57,12 +52,12 @@ class Everyone(Mapping[str, Any]):
 
     def __init__(self, provider: str) -> None:
         self._made: dict[str, Any] = {}
-        self._make = TRUTHS[provider]
+        self._provider = provider
 
     def __getitem__(self, key: str) -> Any:
         if not key.startswith(OPENS):
             raise KeyError(key)
-        return self._made.setdefault(key, self._make(key.removeprefix(OPENS)))
+        return self._made.setdefault(key, truth_of(self._provider, key.removeprefix(OPENS)))
 
     def __iter__(self) -> Iterator[str]:
         return (OPENS + name for name in ACCOUNTS)
@@ -73,15 +68,10 @@ class Everyone(Mapping[str, Any]):
 
 def everyone() -> FastAPI:
     """All stand-ins at one address."""
-    truths = [TRUTHS["fireworks"](name) for name in ACCOUNTS]
+    truths = [truth_of("fireworks", name) for name in ACCOUNTS]
     app = create_app(truths, FIREWORKS_KEY, now=lambda: NOW)
-    for provider, router in (
-        ("openai", openai_router),
-        ("anthropic", anthropic_router),
-        ("openrouter", openrouter_router),
-        ("replicate", replicate_router),
-    ):
-        app.include_router(router(Everyone(provider), lambda: NOW))
+    for provider, stand_in in STAND_INS.items():
+        app.include_router(stand_in.router(Everyone(provider), lambda: NOW))
     return app
 
 
@@ -165,7 +155,7 @@ class Desk:
 
     @property
     def truth(self) -> Any:
-        return TRUTHS[self.provider](self.name)
+        return truth_of(self.provider, self.name)
 
     @property
     def key(self) -> str:

@@ -7,18 +7,15 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
-from spoiled import FIRST, LAST, OPENS, Desk, Json, Spoiled, at, ending, everyone, rows_of
-from sqlalchemy import Engine
+from spoiled import FIRST, LAST, OPENS, Desk, Json, at, ending, rows_of
 
 from usage_ledger.core import errors
 from usage_ledger.core.model import Paging, Provider, Report, RowSet
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.sandbox.app import running
 
 BOTH = [FIRST, LAST]
 REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in provider.reports if not report.snapshot]
@@ -29,23 +26,6 @@ each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROV
 OPEN = {"replicate": ["`results.metrics.image_count`"]}
 """What a provider's documentation leaves open: told as news, when it comes."""
 Query = Callable[..., list[tuple[Any, ...]]]
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[tuple[Spoiled, str]]:
-    site = Spoiled(everyone())
-    with running(site) as url:  # type: ignore[arg-type]
-        yield site, url
-
-
-@pytest.fixture
-def desk(
-    service: tuple[Spoiled, str], engine: Engine, query: Query, tmp_path: Path
-) -> Iterator[Callable[[Provider], Desk]]:
-    site, url = service
-    site.reset()
-    yield lambda provider: Desk(provider.name, site, url, engine, query, tmp_path)
-    site.reset()
 
 
 def first_rows(report: Report) -> RowSet:

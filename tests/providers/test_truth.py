@@ -14,14 +14,11 @@ from usage_ledger.http.client import Client
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
-from usage_ledger.sandbox.anthropic_api import anthropic_router
+from usage_ledger.sandbox.accounts import STAND_INS
 from usage_ledger.sandbox.anthropic_truth import AnthropicTruth
 from usage_ledger.sandbox.app import running
-from usage_ledger.sandbox.openai_api import openai_router
 from usage_ledger.sandbox.openai_truth import OpenAITruth
-from usage_ledger.sandbox.openrouter_api import openrouter_router
 from usage_ledger.sandbox.openrouter_truth import OpenRouterTruth
-from usage_ledger.sandbox.replicate_api import replicate_router
 from usage_ledger.sandbox.replicate_truth import ReplicateTruth
 
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
@@ -59,20 +56,20 @@ CASES = [
         date(2026, 11, 3),
     ),
 ]
-ROUTERS = {
-    "openai": openai_router,
-    "anthropic": anthropic_router,
-    "openrouter": openrouter_router,
-    "replicate": replicate_router,
-}
+CASES += [
+    Case(name, f"{name}-the-one-that-opens", stand_in.truth(), "UTC", *NOVEMBER)
+    for name, stand_in in STAND_INS.items()
+    if name not in {case.provider for case in CASES}
+]
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
 
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
     app = FastAPI()
-    for provider, router in ROUTERS.items():
-        app.include_router(router({case.key: case.truth for case in CASES if case.provider == provider}, lambda: NOW))
+    for provider, stand_in in STAND_INS.items():
+        accounts = {case.key: case.truth for case in CASES if case.provider == provider}
+        app.include_router(stand_in.router(accounts, lambda: NOW))
     with running(app) as url:
         yield url
 

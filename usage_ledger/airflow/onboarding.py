@@ -29,12 +29,12 @@ class Readable:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def readable(connection: Connection, client: Client) -> Readable:
+def readable(connection: Connection, client: Client, now: datetime | None = None) -> Readable:
     """Verify account and key, and ask each report for its last complete date. Raises `AccessDenied`, `TryAgain`."""
     verify_account(connection, client)
     found = Readable()
     for report in connection.chosen_reports:
-        day = last_complete_date(datetime.now(UTC), connection.day_zone(report))
+        day = last_complete_date(now or datetime.now(UTC), connection.day_zone(report))
         first = report.per
         while first and first.within:
             first = first.within

@@ -1,6 +1,10 @@
-"""An invented account at every provider but Fireworks, all opened by one key."""
+"""The stand-ins of every provider but Fireworks: an invented account, and the routes that serve it."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter
 
 from usage_ledger.sandbox.anthropic_api import anthropic_router
 from usage_ledger.sandbox.anthropic_truth import AnthropicTruth
@@ -13,11 +17,21 @@ from usage_ledger.sandbox.replicate_api import replicate_router
 from usage_ledger.sandbox.replicate_truth import ReplicateTruth
 
 
+class StandIn(NamedTuple):
+    """Makes an account from `seed` and `account`, and serves accounts by their keys."""
+
+    truth: Callable[..., Any]
+    router: Callable[..., APIRouter]
+
+
+STAND_INS = {
+    "openai": StandIn(OpenAITruth, openai_router),
+    "anthropic": StandIn(AnthropicTruth, anthropic_router),
+    "openrouter": StandIn(OpenRouterTruth, openrouter_router),
+    "replicate": StandIn(ReplicateTruth, replicate_router),
+}
+
+
 def other_accounts(key: str, account: str, seed: int = 1) -> list[Router]:
-    """Accounts of that name, each as its provider would serve it."""
-    return [
-        partial(openai_router, {key: OpenAITruth(seed=seed, account=account)}),
-        partial(anthropic_router, {key: AnthropicTruth(seed=seed, account=account)}),
-        partial(openrouter_router, {key: OpenRouterTruth(seed=seed, account=account)}),
-        partial(replicate_router, {key: ReplicateTruth(seed=seed, account=account)}),
-    ]
+    """An account of that name at each of these providers, all opened by one key."""
+    return [partial(one.router, {key: one.truth(seed=seed, account=account)}) for one in STAND_INS.values()]

@@ -1,0 +1,121 @@
+"""What `connect`, `check` and the Test button ask of each provider, and what they say of a key."""
+
+from collections.abc import Callable
+
+import pytest
+from spoiled import NOW, Desk, ending
+
+from usage_ledger.airflow.hooks import ProviderHook
+from usage_ledger.airflow.onboarding import readable
+from usage_ledger.core import errors
+from usage_ledger.core.model import Provider
+from usage_ledger.http.client import Client
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.extract import verify_account
+from usage_ledger.providers import PROVIDERS
+
+each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
+Desks = Callable[[Provider], Desk]
+
+
+def client_of(desk: Desk, key: str = "", account: str = "") -> tuple[Connection, Client]:
+    name = account or desk.name
+    connection = Connection(id="asked", provider=desk.provider, account=name)
+    client = Client(
+        PROVIDERS[desk.provider], base_url=desk.url, key=key or desk.key, account=name, sleep=lambda _: None
+    )
+    return connection, client
+
+
+@each_provider
+def test_a_good_key_can_read_every_report(desk: Desks, provider: Provider) -> None:
+    connection, client = client_of(desk(provider))
+    with client:
+        found = readable(connection, client, NOW)
+    assert found.reports == [report.name for report in provider.reports]
+    assert found.refused == {}
+
+
+@each_provider
+def test_a_report_that_may_not_be_read_is_named_with_its_cause(desk: Desks, provider: Provider) -> None:
+    at_work = desk(provider)
+    report = next(one for one in provider.reports if not one.snapshot)
+    others = {one.name for one in provider.reports if ending(one) != ending(report)}
+    at_work.site.refusals[ending(report)] = [(403, b'{"error": {"message": "not you"}, "detail": "not you"}', {})] * 9
+    connection, client = client_of(at_work)
+    with client:
+        found = readable(connection, client, NOW)
+    assert "not you" in found.refused[report.name]
+    assert others <= set(found.reports)
+
+
+@each_provider
+def test_a_key_that_does_not_open_is_refused(desk: Desks, provider: Provider) -> None:
+    connection, client = client_of(desk(provider), key="not-a-key-of-anybody")
+    with client, pytest.raises(errors.BadKey):
+        readable(connection, client, NOW)
+
+
+@each_provider
+def test_another_account_is_told_from_ours_where_the_provider_says_whose_the_key_is(
+    desk: Desks, provider: Provider
+) -> None:
+    at_work = desk(provider)
+    connection, client = client_of(at_work, account="somebody_else", key=at_work.key)
+    with client:
+        if not provider.accounts.id:
+            assert verify_account(connection, client)
+            return
+        with pytest.raises(errors.WrongAccount, match="somebody_else") as refused:
+            verify_account(connection, client)
+    assert provider.name == "fireworks" or at_work.name in refused.value.what
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "kind"),
+    [
+        ("openai", "sk-proj-of-one-project", "a project's key"),
+        ("openai", "sk-svcacct-of-a-service", "a service account's key"),
+        ("anthropic", "sk-ant-api03-of-one-workspace", "a workspace's key"),
+        ("openrouter", "sk-or-v1-plain-that-calls-models", "of another kind"),
+    ],
+)
+def test_a_key_of_another_kind_is_refused_with_the_kind_that_is_needed(
+    desk: Desks, name: str, key: str, kind: str
+) -> None:
+    provider = PROVIDERS[name]
+    with pytest.raises(errors.BadKey, match=kind) as refused:
+        connection, client = client_of(desk(provider), key=key)
+        with client:
+            readable(connection, client, NOW)
+    assert provider.key_help in refused.value.next_step
+    assert key not in str(refused.value)
+
+
+@each_provider
+def test_the_test_button_says_whose_the_key_is(
+    desk: Desks, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work = desk(provider)
+    monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", at_work.url.removeprefix("http://"))
+
+    class Stored:
+        host, password = at_work.url, at_work.key
+        extra_dejson = {"account": at_work.name}  # noqa: RUF012
+
+    class Hook(ProviderHook):
+        conn_type = provider.name
+        default_conn_name = "asked"
+
+        def get_connection(self, _connection_id: str) -> Stored:  # type: ignore[override]
+            return Stored()
+
+    good, told = Hook().test_connection()
+    assert good
+    assert (at_work.name in told) == bool(provider.accounts.id)
+    Stored.password = "not-a-key-of-anybody"
+    good, told = Hook().test_connection()
+    assert not good
+    assert "not-a-key" not in told
+    Stored.extra_dejson = {}
+    assert not Hook().test_connection()[0]
