@@ -432,6 +432,39 @@ def test_names_of_ids_are_kept_beside_the_facts(
     } == kinds
 
 
+@each_provider
+def test_a_name_that_changes_splits_no_row(desk: Callable[[Provider], Desk], query: Query, provider: Provider) -> None:
+    lists = [
+        (report, row_set.path, name.name)
+        for report in provider.reports
+        for row_set in report.row_sets
+        for name in row_set.names
+        if report.snapshot
+    ]
+    if not lists:
+        pytest.skip("the provider tells no names")
+    at_work = desk(provider)
+    assert at_work.run().failures == []
+    keys = "SELECT report, usage_date, row_key FROM ledger.usage_daily WHERE connection_id = %s ORDER BY 1, 2, 3"
+    before = query(keys, at_work.connection_id)
+
+    def renamed(path: str, field: str) -> Callable[[str, Json], Json]:
+        def change(_path: str, document: Json) -> Json:
+            for row in rows_of(document, path):
+                row[field] = f"{row.get(field)} (new)"
+            return document
+
+        return change
+
+    for report, path, field in lists:
+        at_work.site.changes[ending(report)] = renamed(path, field)
+    at_work.now = at_work.now + timedelta(days=1)
+    assert at_work.run().failures == []
+    assert query(keys, at_work.connection_id) == before
+    newest = "SELECT count(*) FROM ledger.name WHERE connection_id = %s AND valid_to IS NULL AND name LIKE '%% (new)'"
+    assert query(newest, at_work.connection_id) > [(0,)]
+
+
 def test_a_provider_that_groups_no_more_is_told(desk: Callable[[Provider], Desk]) -> None:
     at_work = desk(PROVIDERS["openai"])
     report = PROVIDERS["openai"].report("embeddings")

@@ -192,6 +192,7 @@ OPENAI = m.Provider(
             "/v1/organization/projects/{project}/api_keys",
             m.NameOf("api_key", id="id", name="name", parent="@project"),
             per=PROJECTS,
+            parameters=(("owner_project_access", "any"),),
             ignored=("object", "created_at", "last_used_at", "owner_project_access", "owner"),
             cut=("data/*/redacted_value", "data/*/owner/user", "data/*/owner/service_account/name"),
         ),
