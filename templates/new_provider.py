@@ -19,12 +19,6 @@ LISTED = (
         "\nfrom usage_ledger.sandbox.$name import ${Name}Truth, ${name}_router",
     ),
     ("usage_ledger/sandbox/accounts.py", r"\}\n", '    "$name": StandIn(${Name}Truth, ${name}_router),\n'),
-    (
-        "usage_ledger/airflow/hooks.py",
-        r"\Z",
-        '\n\nclass ${Name}Hook(ProviderHook):\n    """$title."""\n\n    conn_type = "$name"\n'
-        '    default_conn_name = "${name}_default"\n    hook_name = "$title"\n',
-    ),
     ("README.md", r"\n\nRows whose `breakdown`", "\n| $title | to be told | to be told | to be told |"),
     ("README.md", r"\n\nOpenAI and OpenRouter do not tell", "\n| $title | to be told | to be told | to be told |"),
 )

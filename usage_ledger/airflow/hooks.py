@@ -4,9 +4,11 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
+from usage_ledger.airflow.provider_info import hook_class_name
 from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.core.model import Provider
 from usage_ledger.core.redaction import redact
-from usage_ledger.providers import provider_named
+from usage_ledger.providers import PROVIDERS, provider_named
 
 
 class ProviderHook(BaseHook):
@@ -46,41 +48,16 @@ class ProviderHook(BaseHook):
         return True, f"the key is valid and sees account {account}"
 
 
-class FireworksHook(ProviderHook):
-    """Fireworks AI."""
-
-    conn_type = "fireworks"
-    default_conn_name = "fireworks_default"
-    hook_name = "Fireworks AI"
-
-
-class OpenaiHook(ProviderHook):
-    """OpenAI."""
-
-    conn_type = "openai"
-    default_conn_name = "openai_default"
-    hook_name = "OpenAI"
+def hook_of(provider: Provider) -> type[ProviderHook]:
+    """The class that Airflow finds by the name in the provider's connection type."""
+    about = {
+        "__doc__": f"{provider.title}.",
+        "__module__": __name__,
+        "conn_type": provider.name,
+        "default_conn_name": f"{provider.name}_default",
+        "hook_name": provider.title,
+    }
+    return type(hook_class_name(provider).rpartition(".")[2], (ProviderHook,), about)
 
 
-class AnthropicHook(ProviderHook):
-    """Anthropic."""
-
-    conn_type = "anthropic"
-    default_conn_name = "anthropic_default"
-    hook_name = "Anthropic"
-
-
-class OpenrouterHook(ProviderHook):
-    """OpenRouter."""
-
-    conn_type = "openrouter"
-    default_conn_name = "openrouter_default"
-    hook_name = "OpenRouter"
-
-
-class ReplicateHook(ProviderHook):
-    """Replicate."""
-
-    conn_type = "replicate"
-    default_conn_name = "replicate_default"
-    hook_name = "Replicate"
+globals().update({made.__name__: made for made in map(hook_of, PROVIDERS.values())})

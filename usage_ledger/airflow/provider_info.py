@@ -20,13 +20,14 @@ def get_provider_info() -> dict[str, Any]:
 
 def hook_class_name(provider: Provider) -> str:
     """The hook of a provider's connection type, `usage_ledger.airflow.hooks.<Name>Hook`."""
-    return "".join(part.capitalize() for part in provider.name.split("_")) + "Hook"
+    name = "".join(part.capitalize() for part in provider.name.split("_"))
+    return f"usage_ledger.airflow.hooks.{name}Hook"
 
 
 def _connection_type(provider: Provider) -> dict[str, Any]:
     return {
         "connection-type": provider.name,
-        "hook-class-name": f"usage_ledger.airflow.hooks.{hook_class_name(provider)}",
+        "hook-class-name": hook_class_name(provider),
         "hook-name": provider.title,
         "ui-field-behaviour": {
             "hidden-fields": ["login", "port", "schema", "extra"],
