@@ -121,12 +121,12 @@ MUTANTS = (
     ),
     Mutant(
         "no proof of the sums",
-        (("usage_ledger/warehouse/ledger.py", "        prove(cursor, incoming, dates)\n", ""),),
+        (("usage_ledger/warehouse/ledger.py", "        prove(cursor, incoming, metered, dates)\n", ""),),
         "test_staged_rows_that_are_not_what_was_sent_change_nothing",
     ),
     Mutant(
         "an echoed key is landed",
-        (("usage_ledger/http/client.py", "body = redaction.redact_bytes(body)", "body = body"),),
+        (("usage_ledger/http/body.py", "arriving = redaction.redacted(chunks)", "arriving = chunks"),),
         "test_x9_",
     ),
     Mutant(
