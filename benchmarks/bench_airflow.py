@@ -294,6 +294,9 @@ def stack(accounts: list[str]) -> Iterator[Local]:
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
     }
+    # As docker-compose.yaml does: a task need not ask Airflow where the warehouse is.
+    warehouse = {"conn_type": "postgres", "login": "postgres", "schema": "ledger", "host": str(folder / "postgres")}
+    environment["AIRFLOW_CONN_USAGE_WAREHOUSE"] = json.dumps(warehouse)
     for name in (*accounts, "poison"):
         host = "http://127.0.0.1:9" if name == "poison" else f"http://127.0.0.1:{provider}"
         stored = {"conn_type": "fireworks", "host": host, "password": key, "extra": {"account": name}}

@@ -1,5 +1,6 @@
 """Usage Ledger: what AI providers metered, who used it, and whether it equals the bill."""
 
+import logging
 import os
 import zoneinfo
 
@@ -10,3 +11,4 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 # Days begin where the pinned package `tzdata` says, not where the host's own files do: the same on every worker.
 zoneinfo.reset_tzpath(to=())
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of each of its functions

@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,18 +105,23 @@ def trusted() -> ssl.SSLContext:
 
     Raises `ConfigError` when that file holds none.
     """
+    told = os.environ.get(CA_FILE, "")
+    try:
+        return _trusting(Path(told).read_text(encoding="ascii") if told else None)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{CA_FILE} names no readable file of certificates ({type(error).__name__})",
+            next_step="give the path of a PEM file, or leave it empty",
+        ) from error
+
+
+@cache
+def _trusting(certificates: str | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context(trust_env=False)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False  # a name counts where names belong, not in a certificate's title
-    told = os.environ.get(CA_FILE, "")
-    if told:
-        try:
-            context.load_verify_locations(cadata=Path(told).read_text(encoding="ascii"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{CA_FILE} names no readable file of certificates ({type(error).__name__})",
-                next_step="give the path of a PEM file, or leave it empty",
-            ) from error
+    if certificates is not None:
+        context.load_verify_locations(cadata=certificates)
     return context
 
 

@@ -15,6 +15,7 @@ from usage_ledger.core.errors import ConfigError, one_line
 from usage_ledger.core.model import Provider, Report
 from usage_ledger.core.project import connections_folder
 from usage_ledger.providers import PROVIDERS, provider_named
+from usage_ledger.storage.yaml_file import read_yaml
 
 ID_PATTERN = r"[a-z0-9][a-z0-9_]{0,62}"
 """No hyphen: a shell cannot export AIRFLOW_CONN_A-B."""
@@ -128,9 +129,7 @@ def read_connection(path: Path) -> Connection:
 
 @lru_cache(maxsize=1024)
 def _read(path: Path, *_stamp: int) -> Connection:
-    with path.open(encoding="utf-8") as file:
-        document = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  safe either way
-    return connection_from(path.stem, document, path.name)
+    return connection_from(path.stem, read_yaml(path), path.name)
 
 
 def connection_from(connection_id: str, document: Any, source: str) -> Connection:

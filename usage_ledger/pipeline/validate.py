@@ -5,14 +5,17 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import great_expectations as gx
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from great_expectations import expectations as gxe
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
+from tqdm import tqdm
 
 from usage_ledger.core import crash
 from usage_ledger.core.contracts import Contract
@@ -20,7 +23,7 @@ from usage_ledger.core.errors import ValidationFailed, one_line
 from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.names import NAMES
-from usage_ledger.pipeline.rules import empty_columns, frame, of_all_rows, screen_of, suite_of
+from usage_ledger.pipeline.rules import empty_columns, frame, nothing_broken, of_all_rows, suite_of
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import StagedRows, open_table, read_note
 from usage_ledger.warehouse import loads
@@ -104,8 +107,9 @@ def check(
     if not whole:
         all_keys = Part(pa.concat_tables(keys, promote_options="permissive").unify_dictionaries(), 0, staged)
         del keys
-        for found in _validated(table, all_keys, list(of_all_rows(table, rows))):
-            findings[found.expectation] = found
+        of_all, looked_at = list(of_all_rows(table, rows)), frame(table, all_keys.rows)
+        if not _all_met(looked_at, of_all):
+            findings |= {found.expectation: found for found in _unmet(looked_at, all_keys, of_all)}
     return list(findings.values())
 
 
@@ -130,17 +134,14 @@ def _findings(
     table: Contract, part: Part, window: Window | None, bucket_seconds: set[int], rows: int | None
 ) -> list[Finding]:
     """What is wrong in a part. Each rule costs Great Expectations a hundredth of a second, however few the rows are, so
-    a few that see whether anything is wrong come first; every rule by itself only where they found something.
+    one that sees whether any is broken comes first; every rule by itself only where it is.
     """
+    looked_at = frame(table, part.rows, window, bucket_seconds)
     of_all = [] if rows is None else list(of_all_rows(table, rows))
-    screen = list(screen_of(table, window, bucket_seconds))
-    found = _validated(table, part, [*screen, *of_all])
-    kinds = {rule.expectation_type for rule in of_all}
-    whole = [one for one in found if one.expectation.partition("(")[0] in kinds]
-    if len(whole) == len(found):
-        return whole
-    every = list(suite_of(table, window, bucket_seconds, empty=empty_columns(part.rows)))
-    return [*_validated(table, part, every), *whole]
+    if _all_met(looked_at, [nothing_broken(), *of_all]):
+        return []
+    every = suite_of(table, window, bucket_seconds, empty=empty_columns(part.rows))
+    return _unmet(looked_at, part, [*every, *of_all])
 
 
 def _keys(table: Contract, part: pa.Table) -> pa.Table:
@@ -172,15 +173,31 @@ def _parts(table: Contract, staged: StagedRows | pa.Table) -> Iterator[Part]:
     yield Part(pa.concat_tables([empty, *waiting]), first, staged)
 
 
-def _validated(table: Contract, part: Part, rules: list[gxe.Expectation]) -> list[Finding]:
+def _all_met(looked_at: pd.DataFrame, rules: list[gxe.Expectation]) -> bool:
+    return bool(_result(looked_at, rules, {"result_format": "BOOLEAN_ONLY"}).success)
+
+
+def _unmet(looked_at: pd.DataFrame, part: Part, rules: list[gxe.Expectation]) -> list[Finding]:
+    results = _result(looked_at, rules, {"result_format": "COMPLETE", "partial_unexpected_count": SAMPLES})
+    return [_finding(result, part) for result in results.results if not result.success]
+
+
+def _result(looked_at: pd.DataFrame, rules: list[gxe.Expectation], result_format: dict[str, Any]) -> Any:
+    batch = _batches().get_batch(batch_parameters={"dataframe": looked_at})
+    return batch.validate(gx.ExpectationSuite(name="contract", expectations=rules), result_format=result_format)
+
+
+@cache
+def _batches() -> Any:
+    """What Great Expectations takes frames from: made once, because that takes as long as several rules."""
+    tqdm.monitor_interval = 0  # no thread: the process that forks tasks must have none
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("staged").add_dataframe_asset(table.table)
-    definition = asset.add_batch_definition_whole_dataframe("load")
-    batch = definition.get_batch(batch_parameters={"dataframe": frame(table, part.rows)})
-    suite = gx.ExpectationSuite(name=table.table, expectations=rules)
-    results = batch.validate(suite, result_format={"result_format": "COMPLETE", "partial_unexpected_count": SAMPLES})
-    return [_finding(result, part) for result in results.results if not result.success]
+    return (
+        context.data_sources.add_pandas("staged")
+        .add_dataframe_asset("rows")
+        .add_batch_definition_whole_dataframe("load")
+    )
 
 
 def _type_findings(table: Contract, staged: StagedRows | pa.Table) -> list[Finding]:

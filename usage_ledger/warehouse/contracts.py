@@ -3,11 +3,11 @@
 from functools import cache
 
 import pyarrow as pa
-import yaml
 
 from usage_ledger.core.contracts import Column, Contract, from_odcs
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import CONTRACTS
+from usage_ledger.storage.yaml_file import read_yaml
 
 _ARROW = {
     "text": pa.string(),
@@ -24,8 +24,7 @@ def contract(table: str) -> Contract:
     path = CONTRACTS / f"{table}.yaml"
     if not path.is_file():
         raise ConfigError(f"there is no data contract {path.name}", next_step="restore the folder data_contracts")
-    with path.open(encoding="utf-8") as file:
-        return from_odcs(yaml.safe_load(file))
+    return from_odcs(read_yaml(path))
 
 
 def arrow_type(column: Column) -> pa.DataType:

@@ -1,0 +1,12 @@
+"""Reads a YAML file."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def read_yaml(path: Path) -> Any:
+    """The document of a YAML file, by the C parser where there is one. Raises `OSError`, `yaml.YAMLError`."""
+    with path.open(encoding="utf-8") as file:
+        return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  safe either way
