@@ -53,6 +53,22 @@ def spoil_row(report: Report, row_set: RowSet, change: Callable[[dict[str, Any]]
     return spoiled
 
 
+def replaced(row_set: RowSet, path: str, value: object) -> Callable[[str, Json], Json]:
+    """Another value at a path, in the first row of each answer that has it."""
+
+    def spoiled(_path: str, document: Json) -> Json:
+        for row in rows_of(document, row_set.path):
+            try:
+                holder, leaf = at(row, path)
+                holder[leaf] = value
+            except (KeyError, TypeError):
+                continue
+            break
+        return document
+
+    return spoiled
+
+
 def emptied(report: Report) -> Callable[[str, Json], Json]:
     """No row in any answer; the buckets that hold rows stay, as the vendor sends days without use."""
 
@@ -170,22 +186,8 @@ def test_a_count_that_is_none_stops_the_dates(
     else:
         pytest.skip("the report counts nothing in whole numbers")
 
-    def spoil(row: dict[str, Any]) -> None:
-        holder, leaf = at(row, paths[0])
-        holder[leaf] = value
-
     at_work = desk(provider)
-
-    def first_with(_path: str, document: Json) -> Json:
-        for row in rows_of(document, row_set.path):
-            try:
-                spoil(row)
-            except (KeyError, TypeError):
-                continue
-            break
-        return document
-
-    at_work.site.changes[ending(report)] = first_with
+    at_work.site.changes[ending(report)] = replaced(row_set, paths[0], value)
     failures = at_work.run(report.name).failures
     assert failures
     assert all(isinstance(failure, errors.ContractBroken) for failure in failures)
@@ -341,21 +343,8 @@ def test_a_later_change_is_loaded_and_recorded(
         paths = [(meter.path, 987_654_321) for meter in free]
         paths = paths or [(f"{row_set.meters[-1].path}/units", "987654321")]
 
-    def raise_one(row: dict[str, Any]) -> None:
-        for path, value in paths[-1:]:
-            holder, leaf = at(row, path)
-            holder[leaf] = value
-
-    def first_with(_path: str, document: Json) -> Json:
-        for row in rows_of(document, row_set.path):
-            try:
-                raise_one(row)
-            except (KeyError, TypeError):
-                continue
-            break
-        return document
-
-    at_work.site.changes[ending(report)] = first_with
+    path, value = paths[-1]
+    at_work.site.changes[ending(report)] = replaced(row_set, path, value)
     at_work.now = at_work.now + timedelta(hours=2)
     at_work.run(report.name)
     moved = query(
