@@ -93,6 +93,7 @@ def test_both_dates_are_loaded_and_rows_are_whole(
     assert ran.failures == []
     assert at_work.days(report.name) == dict.fromkeys(BOTH, "loaded")
     assert at_work.rows(report.name) > 0
+    assert at_work.events("contract_warning") == []
     for table in report.tables:
         assert query(
             f"SELECT count(*) FROM ledger.{table} WHERE connection_id = %s AND (usage_date < %s OR usage_date > %s"
