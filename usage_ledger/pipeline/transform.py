@@ -178,8 +178,9 @@ def _mismatch(report: Report, gathered: Gathered) -> str:
 
 
 def _of_column(sums: Mapping[str, int | Decimal], column: str) -> dict[str, Decimal]:
-    """The sums of a column, by currency."""
-    return {key.split(" ")[1]: Decimal(value) for key, value in sums.items() if key.split(" ")[0] == column}
+    """The sums of a column, by currency; a currency may be told as an empty text."""
+    found = ((*key.partition(" "), value) for key, value in sums.items())
+    return {currency: Decimal(value) for name, _, currency, value in found if name == column}
 
 
 def _evidence(gathered: Gathered) -> dict[str, dict[str, str]]:

@@ -69,10 +69,14 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     outcome = Outcome("loaded", rows=sum(staged_rows.values()))
     if incoming.has_days:
         known = known_days(cursor, incoming)
+        standing = bool(known) or any(standing_rows.values())
         dates = accepted(cursor, incoming, known, staged_rows, standing_rows, outcome, told=told)
-        metered = {name: _metered(cursor, contract(name), rows, incoming) for name, rows in incoming.tables.items()}
+        metered = {
+            name: _metered(cursor, contract(name), rows, incoming, standing=standing)
+            for name, rows in incoming.tables.items()
+        }
         for name in incoming.tables:
-            outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates)
+            outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates, standing=standing)
         crash.point("load")
         record_days(cursor, incoming, dates, known, staged_rows)
         crash.point("load")  # before the proof
@@ -175,13 +179,16 @@ def _told_times(table: pa.Table) -> pa.Table:
     return table
 
 
-def _metered(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, incoming: Incoming) -> Contract:
+def _metered(
+    cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, incoming: Incoming, *, standing: bool
+) -> Contract:
     """The contract without the meters that neither staged nor standing rows have: most have a few, and each is added
     up several times.
     """
-    cursor.execute(statement("load/metered", table), incoming.values)
-    standing = dict(zip(table.names("meter"), cursor.fetchone() or (), strict=True))
-    found = {name for name, count in standing.items() if count} | rows_have(rows, standing)
+    found = rows_have(rows, table.names("meter"))
+    if standing:
+        cursor.execute(statement("load/metered", table), incoming.values)
+        found |= {name for name, count in zip(table.names("meter"), cursor.fetchone() or (), strict=True) if count}
     return replace(table, columns=tuple(one for one in table.columns if one.role != "meter" or one.name in found))
 
 
@@ -193,18 +200,26 @@ def rows_have(rows: pa.Table | StagedRows, names: Iterable[str]) -> set[str]:
     return {name for name in names if rows.num_rows and alike.get(name, "") is not None}
 
 
-def _replace(cursor: Cursor, table: Contract, metered: Contract, incoming: Incoming, dates: list[date]) -> int:
-    """Make the dates equal to the staged rows; how many rows were written or removed."""
+def _replace(
+    cursor: Cursor, table: Contract, metered: Contract, incoming: Incoming, dates: list[date], *, standing: bool
+) -> int:
+    """Make the dates equal to the staged rows; how many rows were written or removed.
+
+    Where nothing stands yet, nothing can have changed or vanished: rows are inserted, and no more is asked.
+    """
     values = incoming.values | {"dates": dates, "table_name": table.table}
-    if metered.names("meter"):
+    restated = 0
+    if standing and metered.names("meter"):
         cursor.execute(statement("load/restatements", metered), values)
-    if metered.names("meter") and cursor.rowcount:
+        restated = cursor.rowcount
+    if restated:
         for day, what in fallen(cursor, metered, incoming, dates).items():
             tell(cursor, incoming, "fallen", f"{day} fell: {what}", FELL, day)
     changed = 0
     for name in ("load/delete", "load/update", "load/insert"):
-        cursor.execute(statement(name, table), values)
-        changed += cursor.rowcount
+        if standing or name == "load/insert":
+            cursor.execute(statement(name, table), values)
+            changed += cursor.rowcount
         crash.point("load")  # between delete, update and insert
     return changed
 
