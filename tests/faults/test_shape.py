@@ -232,3 +232,18 @@ def test_s14_a_resource_of_another_account_fails_the_window(site: Site, deployme
         assert isinstance(failure, errors.WrongAccount)
         assert "accounts/other/deployments/d1" in str(failure)
         assert ledger(site, "usage_date, model") == []
+
+
+@pytest.mark.parametrize("name", ["x\x00y", "x\ud800y"], ids=["nul", "half_a_character"])
+def test_an_unknown_field_whose_name_no_text_column_takes_is_told_escaped(site: Site, name: str) -> None:
+    assert run(site, serverless(FIRST) | {name: 1}) is None
+    ((told,),) = site.query(
+        "SELECT message FROM ops.event WHERE connection_id = %s AND kind = 'unknown_field'", site.name
+    )
+    assert "x\\x00y" in told
+
+
+def test_a_small_answer_of_another_shape_is_kept_in_raw(site: Site) -> None:
+    failure = run(site, serverless(FIRST) | {"promptTokens": ["7"]})
+    assert isinstance(failure, errors.Shape)
+    assert [path.parent.name for path in site.root.rglob("manifest.json*") if "usage" in path.parts]

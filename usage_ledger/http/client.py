@@ -15,6 +15,7 @@ import msgspec
 
 from usage_ledger import __version__
 from usage_ledger.body.packed import Packed
+from usage_ledger.body.untyped import document_of
 from usage_ledger.core import crash, errors, redaction
 from usage_ledger.core.json_text import BOM, plain
 from usage_ledger.core.model import Listing, Paging, Provider
@@ -203,6 +204,8 @@ class Client:
                 )
         except httpx.TransportError as error:
             failure = _broken_off(f"{host}", error)
+        except httpx.InvalidURL:
+            failure = errors.Shape("what the answer names for the next page makes no address")
         if failure is not None:
             raise failure  # outside of the handler: what httpx raised holds the request, and with it the key
         if status != 200 and not (200 < status < 300 and not body):
@@ -277,7 +280,7 @@ def _flat(parameters: Parameters) -> tuple[tuple[str, str], ...]:
 
 def items_of(answer: Answer, listing: Listing) -> list[dict[str, Any]]:
     """The objects on a page of a listing. Raises `Shape`."""
-    document = msgspec.json.decode(plain(bytes(answer.body)))
+    document = document_of(plain(bytes(answer.body)), f"the list of {listing.path}")
     items = document.get(listing.items) if listing.items and isinstance(document, dict) else document
     if listing.single:
         items = [items]
@@ -303,7 +306,9 @@ def _told_code(body: bytes, paths: tuple[str, ...]) -> int:
     document = msgspec.json.decode(plain(body))
     told = document.get("error") if isinstance(document.get("error"), dict) else document
     code = told.get("code")
-    return RPC_STATUS.get(code, 400) if isinstance(code, int) else 400
+    if not isinstance(code, int):
+        return 400
+    return code if 400 <= code < 600 else RPC_STATUS.get(code, 400)
 
 
 def _message(body: bytes, paths: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from usage_ledger.body.untyped import document_of
 from usage_ledger.core import errors
 from usage_ledger.core.model import Paging
 
@@ -42,7 +43,7 @@ def following(
 
 def _field(fields: Mapping[str, msgspec.Raw], name: str) -> Any:
     raw = fields.get(name)
-    return None if raw is None else msgspec.json.decode(raw)
+    return None if raw is None else document_of(bytes(raw), f"`{name}`")
 
 
 def _linked(
@@ -54,7 +55,10 @@ def _linked(
         return None
     if not isinstance(link, str):
         raise errors.Shape(f"`{paging.link}` is no text")
-    url = urlsplit(link)
+    try:
+        url = urlsplit(link)
+    except ValueError:
+        raise errors.HostRefused(f"`{paging.link}` is no address") from None
     if url.hostname not in hosts or url.username or url.path != first[0]:
         raise errors.HostRefused(f"`{paging.link}` leads to {url.hostname}{url.path}, not to the next page")
     named = parse_qsl(url.query, keep_blank_values=True)

@@ -109,19 +109,24 @@ def _reset(value: str, at: float) -> float:
 def date_of(headers: Mapping[str, str]) -> datetime | None:
     """The answer's own `Date`; None when it has none that can be read."""
     try:
-        return parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError):
+        return _date(headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _date(text: str) -> datetime:
+    """An HTTP date, which is of UTC also where it does not say so."""
+    found = parsedate_to_datetime(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _seconds(value: str, headers: Mapping[str, str], now: datetime | None) -> float | None:
     if len(value) <= 12 and value.isascii() and value.replace(".", "", 1).isdigit():
         return float(value)
     try:
-        until = parsedate_to_datetime(value)
         since = date_of(headers) or now or datetime.now(UTC)
-        return (until - since).total_seconds()
-    except (ValueError, TypeError):
+        return (_date(value) - since).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

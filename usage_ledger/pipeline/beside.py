@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import msgspec
-
+from usage_ledger.body.untyped import document_of
 from usage_ledger.core.errors import Shape
 from usage_ledger.core.json_text import plain
 from usage_ledger.core.model import Lookup, Report
@@ -16,7 +15,7 @@ def told_beside(report: Report, manifest: Manifest, folder: AnyPath) -> dict[str
     lookups = {one.lookup for row_set in report.row_sets for one in row_set.dimensions if one.lookup}
     found: dict[str, str] = {}
     for _, body in landed_pages(folder, manifest, beside=True) if lookups else ():
-        document = msgspec.json.decode(plain(body))
+        document = document_of(plain(body), "the list beside the rows")
         for lookup in lookups:
             found |= dict(_items(lookup, document))
     return found

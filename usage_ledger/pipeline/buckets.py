@@ -13,8 +13,10 @@ from usage_ledger.core import errors
 from usage_ledger.core.windows import Window, day_bounds, local_date
 from usage_ledger.pipeline.flatten import Rows
 
-LAST_SECOND = 253_402_300_799
-"""Of the year 9999, since 1970."""
+YEARS = range(1970, 9000)
+"""Of instants: the calendar's ends have no day before or after them."""
+LAST_SECOND = int(datetime(YEARS.stop, 1, 1, tzinfo=UTC).timestamp()) - 1
+"""Of those years, since 1970."""
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T]00:00:00(?:\.0+)?(?:Z|\+00:00)?)?", re.ASCII)
 """A date, as such or as its midnight in UTC."""
 
@@ -130,8 +132,12 @@ def instant(where: str, value: Any) -> datetime:
         raise errors.MissingField(f"{where} is absent or no time")
     try:
         found = datetime.fromisoformat(value)
-    except ValueError:
+        if found.tzinfo is not None:
+            found = found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise errors.BadBucket(f"{where} is {value[:40]!r}, which is no RFC 3339 time") from None
     if found.tzinfo is None:
         raise errors.BadBucket(f"{where} is {value[:40]!r}, without a zone")
-    return found.astimezone(UTC)
+    if found.year not in YEARS:
+        raise errors.BadBucket(f"{where} is {value[:40]!r}, which no bucket can be of")
+    return found

@@ -89,7 +89,7 @@ def land(
             small = [*small, bytes(body)] if len(body) <= SMALL else None
     if fetched_at is None:
         raise errors.IncompleteAnswer("the provider sent no page")
-    empty = not report.snapshot and small is not None and not any(has_rows(report, body) for body in small)
+    empty = not report.snapshot and small is not None and not _any_rows(report, small)
     manifest = Manifest(
         load_id=load_id,
         connection_id=connection.id,
@@ -108,6 +108,14 @@ def land(
         account_listed=verify_account(connection, client) if empty else None,
     )
     return fetched_at, landing.commit(manifest)
+
+
+def _any_rows(report: Report, pages: list[bytes]) -> bool:
+    """Of a page that cannot be read yes: it is landed all the same, for a corrected declaration to read."""
+    try:
+        return any(has_rows(report, body) for body in pages)
+    except errors.ContractBroken:
+        return True
 
 
 def verify_account(connection: Connection, client: Client) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from usage_ledger.body.untyped import document_of
 from usage_ledger.core.errors import Shape
 from usage_ledger.core.json_text import encoded, plain
 from usage_ledger.core.model import Report, RowSet, Total
@@ -290,7 +291,7 @@ def money_elements(report: Report, total: Total, document: Any) -> list[tuple[An
 
 def unknown_content(report: Report, body: bytes) -> list[str]:
     """Filled arrays and objects of a page that the declaration does not name: what a renamed array looks like."""
-    return sorted(_unknown(layout(report).root, msgspec.json.decode(plain(body)), "", filled=True))
+    return sorted(_unknown(layout(report).root, document_of(plain(body), "the answer"), "", filled=True))
 
 
 def has_rows(report: Report, body: bytes) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from usage_ledger.body.untyped import document_of
 from usage_ledger.core.errors import BadId
 from usage_ledger.core.model import NameOf
 from usage_ledger.pipeline.flatten import Rows
@@ -83,6 +84,6 @@ def _told(rows: Rows, path: str) -> list[Any]:
         return [None] * len(rows)
     values = rows.column(path)
     if values and isinstance(values[0], msgspec.Raw):
-        decoded = [msgspec.json.decode(value) if bytes(value) else None for value in values]
+        decoded = [document_of(bytes(value), f"`{path}`") if bytes(value) else None for value in values]
         return [msgspec.json.encode(value, order="deterministic").decode() if value else None for value in decoded]
     return values

@@ -94,7 +94,7 @@ def _read_pages(
     connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, gathered: Gathered
 ) -> None:
     for page, parts in landed_parts(folder, manifest) if report.row_sets else ():
-        if page.told_at is not None:
+        if page.told_at is not None and page.told_at.tzinfo:
             gathered.skew = max(gathered.skew, abs(page.told_at - page.asked_at))
         read: dict[str, int] = defaultdict(int)
         for body in parts:

@@ -9,6 +9,7 @@ from functools import cache
 
 import msgspec
 
+from usage_ledger.body.untyped import document_of
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.json_text import plain
 from usage_ledger.core.project import local_folder
@@ -39,7 +40,7 @@ def pseudonym(name: str) -> str:
 
 
 def _hidden(value: bytes) -> bytes:
-    told = msgspec.json.decode(value)
+    told = document_of(value, "a person's address")
     return msgspec.json.encode(pseudonym(told)) if isinstance(told, str) and told else value
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError
+from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError, one_line
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.landing import Manifest
 from usage_ledger.warehouse.engine import in_transaction, transaction
@@ -174,7 +174,7 @@ def add_event(
         "usage_date": usage_date,
         "kind": kind,
         "severity": severity,
-        "message": message,
+        "message": one_line(message),  # what a provider sent may hold what no text column takes
         "next_step": next_step,
         "load_id": load_id,
     }
