@@ -1,10 +1,13 @@
 """What `connect`, `check` and the Test button ask of each provider, and what they say of a key."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from spoiled import NOW, Desk, ending
+from sqlalchemy import Engine
 
+from usage_ledger.airflow import onboarding
 from usage_ledger.airflow.hooks import ProviderHook
 from usage_ledger.airflow.onboarding import readable
 from usage_ledger.core import errors
@@ -119,3 +122,20 @@ def test_the_test_button_says_whose_the_key_is(
     assert "not-a-key" not in told
     Stored.extra_dejson = {}
     assert not Hook().test_connection()[0]
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(
+    desk: Desks, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work = desk(PROVIDERS["fireworks"])
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("USAGE_LEDGER_CONNECTIONS", str(tmp_path / "file" / "connections"))
+    monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", at_work.url.removeprefix("http://"))
+    stored: list[str] = []
+    for name in ("require_encryption", "ensure_pools"):
+        monkeypatch.setattr(onboarding, name, lambda *_: None)
+    monkeypatch.setattr(onboarding, "store_connection", lambda connection_id, *_, **__: stored.append(connection_id))
+    document = {"provider": "fireworks", "account": at_work.name}
+    with pytest.raises(errors.ConfigError, match=r"key is stored, but .* cannot be written"):
+        onboarding.connect("unwritable", document, key=at_work.key, host=at_work.url, engine=engine)
+    assert stored == ["unwritable"]

@@ -90,8 +90,15 @@ def connect(
     ensure_pools()
     store_connection(connection.id, connection.declared, key=key, account=connection.account, host=host)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"the key is stored, but {path.name} cannot be written: {error.strerror}",
+                connection=connection_id,
+                next_step=f"make {path.parent} writable and run the same command again",
+            ) from error
     return connection, found, path
 
 

@@ -1,5 +1,5 @@
 -- What moved after it had been loaded: one row per connection, report, usage date, day of detection, table, meter,
--- currency, billed item, cause and breakdown. Add `difference` over rows of one meter and currency to see how the total moved.
+-- currency, billed item, cause and breakdown. Add `difference` over rows of one meter, currency and breakdown to see how the total moved.
 -- connection_id: The connection.
 -- report: The endpoint it came from.
 -- usage_date: The date whose figures moved.
