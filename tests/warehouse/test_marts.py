@@ -325,6 +325,15 @@ def test_usage_meters_leave_out_what_is_not_metered(cursor: Cursor) -> None:
 # Cost
 
 
+def test_daily_cost_adds_no_quantities_of_two_units(cursor: Cursor) -> None:
+    add_cost(cursor, line_item="i", unit="tokens", quantity=120_712, amount=1)
+    add_cost(cursor, line_item="i", unit="1000_tokens", quantity=40, amount=2)
+    assert answer(cursor, "SELECT unit, quantity FROM marts.daily_cost ORDER BY unit") == [
+        ("1000_tokens", 40),
+        ("tokens", 120_712),
+    ]
+
+
 def test_daily_cost_sums_one_currency_and_item(cursor: Cursor) -> None:
     add_cost(cursor, category="c", line_item="i", usage_type="training", quantity=1, amount=UNIT)
     add_cost(cursor, category="c", line_item="i", usage_type="training", quantity=2, amount=10**19)

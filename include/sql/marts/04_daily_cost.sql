@@ -10,7 +10,7 @@
 -- line_item: The vendor's whole text of the billed item.
 -- basis: How the figures came about: billed, rated (usage at the vendor's price) or estimated.
 -- settled: True when the provider's figures for the date are no longer re-read; false while they may still change.
--- quantity: Billed quantity in the vendor's unit, which differs from item to item; null where none was sent.
+-- quantity: Billed quantity in `unit`; null where none was sent.
 -- amount: The cost, signed and exact, in `currency`.
 -- meter: What the charge is for, in the vendor's word of its own usage report.
 -- model: The model, as the provider reported it.
@@ -18,16 +18,17 @@
 -- service_tier: The vendor's class of service.
 -- project_id: The vendor's id of the project or workspace.
 -- api_key_id: The API key's id; '' where the provider named none.
+-- unit: The vendor's unit of `quantity`: never add quantities of two.
 CREATE VIEW marts.daily_cost AS
 SELECT
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
     cost.charge_category, cost.line_item, cost.basis,
     bool_and(coalesce(day.settled, false)) AS settled, sum(cost.quantity) AS quantity, sum(cost.amount) AS amount,
-    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id
+    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit
 FROM ledger.cost_daily AS cost
 LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)
 WHERE cost.breakdown = ''
 GROUP BY
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
     cost.charge_category, cost.line_item, cost.basis,
-    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id
+    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit
