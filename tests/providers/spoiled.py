@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -39,6 +39,15 @@ def truth_of(provider: str, name: str) -> Any:
     if provider == "fireworks":
         return FireworksTruth(account=name, keys=2, models=2, deployments=1)
     return STAND_INS[provider].truth(account=name)
+
+
+def used(provider: str, name: str) -> bool:
+    """Whether the account was used on both dates: an invented one rests now and then."""
+    if provider == "fireworks":
+        return True
+    report = next(report for report in PROVIDERS[provider].reports if not report.snapshot)
+    found = truth_of(provider, name).expected(report.name, FIRST, LAST + DAY, "UTC", now=NOW)
+    return {day for (day, *_), meters in found.items() if any(meters.values())} == {FIRST, LAST}
 
 
 _names = iter(ACCOUNTS)
@@ -150,8 +159,11 @@ class Desk:
     engine: Engine
     query: Callable[..., list[tuple[Any, ...]]]
     root: Path
-    name: str = field(default_factory=lambda: next(_names))
+    name: str = ""
     now: datetime = NOW
+
+    def __post_init__(self) -> None:
+        self.name = self.name or next(name for name in _names if used(self.provider, name))
 
     @property
     def truth(self) -> Any:
