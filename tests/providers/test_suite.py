@@ -28,6 +28,9 @@ OPEN = {"replicate": ["`results.metrics.image_count`"]}
 Query = Callable[..., list[tuple[Any, ...]]]
 
 
+FIRST_COST = PROVIDERS["openai"].report("costs").row_sets[0]
+
+
 def first_rows(report: Report) -> RowSet:
     """The row set that the spoiled row is of: the first with a meter that must be there, if any has one."""
     return next((one for one in report.row_sets if any(required(one))), report.row_sets[0])
@@ -498,6 +501,43 @@ def test_rows_that_are_alike_are_added_up_within_a_page_and_refused_over_two(
     at_work.site.changes[ending(report)] = same_bucket
     (failure,) = at_work.run("embeddings").failures
     assert type(failure) is errors.DuplicateRow
+
+
+@pytest.mark.parametrize("name", ["embeddings", "costs"])
+def test_a_bucket_that_comes_twice_on_a_page_is_refused(desk: Callable[[Provider], Desk], name: str) -> None:
+    at_work = desk(PROVIDERS["openai"])
+
+    def twice(_path: str, document: Json) -> Json:
+        return document | {"data": [*document["data"], document["data"][0]]}
+
+    at_work.site.changes[ending(PROVIDERS["openai"].report(name))] = twice
+    (failure,) = at_work.run(name).failures
+    assert type(failure) is errors.DuplicateRow
+    assert "comes twice" in failure.what
+    assert at_work.rows(name) == 0
+
+
+def test_a_credit_takes_back_its_quantity_too(desk: Callable[[Provider], Desk], query: Query) -> None:
+    at_work = desk(PROVIDERS["openai"])
+    at_work.site.changes["/costs"] = replaced(FIRST_COST, "quantity", -5)
+    assert at_work.run("costs").failures == []
+    least = "SELECT min(quantity) FROM ledger.cost_daily WHERE connection_id = %s"
+    assert query(least, at_work.connection_id) == [(-5,)]
+
+
+def test_amounts_that_no_column_holds_together_are_refused(desk: Callable[[Provider], Desk]) -> None:
+    at_work = desk(PROVIDERS["openai"])
+
+    def huge(_path: str, document: Json) -> Json:
+        for bucket in document["data"]:
+            for row in bucket["results"]:
+                row["amount"]["value"] = "90000000000000000000"
+            bucket["results"] = [*bucket["results"], *bucket["results"]]
+        return document
+
+    at_work.site.changes["/costs"] = huge
+    (failure,) = at_work.run("costs").failures
+    assert type(failure) is errors.OutOfRange
 
 
 def test_a_cost_without_amount_is_left_out_and_told(desk: Callable[[Provider], Desk]) -> None:

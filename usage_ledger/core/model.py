@@ -130,7 +130,7 @@ class RowSet:
     sum_over: tuple[str, ...] = ()
     """Paths outside the identity by which the vendor splits rows: those are added up. Any other repeat is an error."""
     repeats: bool = False
-    """The vendor repeats rows within a page: those are added up. A bucket that comes on two pages is an error."""
+    """The vendor repeats rows within a page: those are added up. A bucket that comes twice is an error."""
     needs: str = ""
     """A row without a value at this path says nothing for the table: it is left out, and that is told."""
     open: tuple[str, tuple[str, ...]] = ("", ())

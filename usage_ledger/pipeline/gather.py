@@ -41,7 +41,7 @@ class Gathered:
     seen: set[str] = field(default_factory=set)
     """Ids of the events so far."""
     pages: dict[tuple[str, date], str] = field(default_factory=dict)
-    """The page of each bucket of the row sets whose rows may repeat."""
+    """Where each bucket of the row sets whose rows may repeat came: the page, or its part."""
     open: dict[date, int] = field(default_factory=lambda: defaultdict(int))
     """Rows that are not over, by date."""
     read: int = 0
@@ -82,7 +82,7 @@ def gather(
         return
     buckets = bucket_columns(rows, zone, manifest.window, date_labels=report.date_labels)
     gathered.labelled |= buckets.labelled
-    _check_pages(rows, buckets, gathered, page)
+    _check_buckets(rows, buckets, gathered, page)
     _check_balances(rows, gathered)
     _check_owner(rows, connection.account)
     sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
@@ -180,13 +180,19 @@ def _resolved(column: pa.Array, dimension: Dimension, told: dict[str, str]) -> p
     return looked_up(column, told) if dimension.lookup else translated(column, dimension)
 
 
-def _check_pages(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) -> None:
-    """Where rows may repeat, a bucket that comes on two pages cannot be told from repeats of one."""
-    if not rows.row_set.repeats or not rows.row_set.bucket[0]:
+def _check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) -> None:
+    """Where rows may repeat, a bucket that comes twice cannot be told from repeats in one."""
+    path = rows.row_set.bucket[0]
+    if not rows.row_set.repeats or not path:
         return
+    holders = rows.levels[-1 - (len(path) - len(path.lstrip("^")))][1]
+    days = dict(zip(map(id, holders), buckets.which.to_pylist(), strict=True))
+    if holders is not rows.levels[-1][1] and len(days) > len({*days.values()}):
+        twice = next(day for number, day in enumerate(buckets.days) if [*days.values()].count(number) > 1)
+        raise errors.DuplicateRow(f"{rows.row_set.name}: {twice} comes twice in the answer")
     for day in buckets.days:
         if gathered.pages.setdefault((rows.row_set.name, day), page) != page:
-            raise errors.DuplicateRow(f"{rows.row_set.name}: {day} comes on two pages of the answer")
+            raise errors.DuplicateRow(f"{rows.row_set.name}: {day} comes twice in the answer")
 
 
 def _check_balances(rows: Rows, gathered: Gathered) -> None:

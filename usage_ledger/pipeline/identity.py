@@ -71,10 +71,10 @@ def added_up(table: pa.Table, name: str) -> pa.Table:
     """The rows of a table, one a key, their meters added up. Raises `OutOfRange`."""
     meters = contract(name).names("meter")
     kept = [name for name in table.column_names if name not in (*KEY, *meters)]
-    for meter in meters:  # wide enough to add in: Arrow's int64 sum wraps around in silence
-        if pa.types.is_integer(table.schema.field(meter).type):
-            wide = table.column(meter).cast(pa.decimal128(38, 0))
-            table = table.set_column(table.column_names.index(meter), meter, wide)
+    for meter in meters:  # wide enough to add in: Arrow's sums wrap around in silence
+        kind = table.schema.field(meter).type
+        wide = pa.decimal128(38, 0) if pa.types.is_integer(kind) else pa.decimal256(76, kind.scale)
+        table = table.set_column(table.column_names.index(meter), meter, table.column(meter).cast(wide))
     summing = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
     aggregates = [*((name, "first") for name in kept), *((meter, "sum", summing) for meter in meters)]
     added = table.group_by(KEY, use_threads=False).aggregate(aggregates)

@@ -163,7 +163,7 @@ def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal
     text = msgspec.json.decode(literal, type=str) if literal.startswith(b'"') else literal.decode()
     try:
         value = numbers.decimal(text)
-        if value < 0 and meter.column != "amount":
+        if value < 0 and rows.row_set.table != "cost_daily":  # a credit takes back what was charged
             raise errors.NegativeCount(f"the quantity {text} is negative")
     except errors.ContractBroken as error:
         raise _placed(error, rows, path, number) from None

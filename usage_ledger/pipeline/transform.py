@@ -97,13 +97,13 @@ def _read_pages(
         if page.told_at is not None and page.told_at.tzinfo:
             gathered.skew = max(gathered.skew, abs(page.told_at - page.asked_at))
         read: dict[str, int] = defaultdict(int)
-        for body in parts:
+        for number, body in enumerate(parts):
             document, unknown = decode(report, body)
             gathered.unknown.update(unknown)
             for row_set in report.row_sets:
                 rows = rows_of(report, row_set, document, page.labels, before=read[row_set.name])
                 if len(rows):
-                    gather(connection, report, rows, manifest, gathered, page=page.file)
+                    gather(connection, report, rows, manifest, gathered, page=f"{page.file} {number}")
                 read[row_set.name] += len(rows)
             for total in report.totals:
                 for units, nanos, currency in money_elements(report, total, document):

@@ -6,12 +6,15 @@ record, and official models are priced otherwise; so no money is told.
 Grain: a local day of `created_at` x model, version, deployment, status and source. Hardware is that of the
 deployment's current release; without a deployment it is not told.
 Units: seconds as decimals; tokens, of language models alone, as integers, input and output apart.
-Limits: 100 records a page, newest first; addresses of next pages are followed on this host alone, over TLS.
+Limits: 100 records a page, newest first: a day is asked for at a time; addresses of next pages are followed on this
+host alone, over TLS.
 Lag: none, but predictions change until they end, and one that is deleted by hand vanishes: whole days are replaced,
 three days are read again, and a day with predictions that have not ended is not settled. Trainings are not read.
 Privacy: inputs, outputs, logs, errors and addresses are cut before anything is stored.
 Source: https://replicate.com/docs/reference/http. Last checked: 2026-11-21.
 """
+
+from datetime import timedelta
 
 from usage_ledger.core import model as m
 
@@ -66,6 +69,7 @@ REPLICATE = m.Provider(
             parameters=(("created_after", "{start}"), ("created_before", "{end}")),
             row_sets=(PREDICTIONS,),
             paging=PAGING,
+            longest=timedelta(days=1),
             beside=m.Listing("/v1/deployments", "results", "name", "deployment", paging=PAGING),
             cut=(*(f"results/*/{name}" for name in CUT), "results/*/current_release/created_by"),
             ignored=("previous",),
