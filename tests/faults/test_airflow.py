@@ -204,7 +204,7 @@ def test_a5_after_thirty_days_down_one_run_fills_them_in_one_window() -> None:
     last_seen, newest = NOW.date() - 31 * DAY, NOW.date() - DAY
     dates = Dates(newest, newest, heal=True)
     for report in (FIREWORKS.report("usage"), FIREWORKS.report("cost")):
-        [window] = windows(dates, connection, report, {last_seen}, now=NOW)
+        [window] = windows(dates, connection, report, {last_seen: False}, now=NOW)
         assert (window.first, window.end) == (last_seen + DAY, newest + DAY)
     timetable = UsageDay("03:00", "UTC")
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - 31 * DAY

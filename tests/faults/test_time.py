@@ -139,7 +139,7 @@ def test_t5_values_that_rise_later_are_taken_by_the_next_look_back(site: Site) -
     assert run(site, day_row(FIRST, "5"), day_row(LAST, "6")) is None
     site.provider.answers[USAGE] = answer(day_row(FIRST, "9"), day_row(LAST, "6"), day_row(LAST + DAY, "1"))
     connection = Connection(id=site.name, provider="fireworks", account=site.name)
-    known = {FIRST, LAST}
+    known = {FIRST: False, LAST: False}
     [window] = windows(Dates(LAST + DAY, LAST + DAY, heal=True), connection, FIREWORKS.report("usage"), known, now=NOW)
     assert FIRST in window
     assert run(site, day_row(FIRST, "9"), day_row(LAST, "6"), day_row(LAST + DAY, "1"), last=window.end - DAY) is None
@@ -327,7 +327,7 @@ def test_t18_a_day_that_is_not_over_is_never_asked_for(zone: str) -> None:
     for report in (FIREWORKS.report("usage"), FIREWORKS.report("cost")):
         for hour in range(48):
             now = datetime(2026, 11, 19, tzinfo=UTC) + hour * HOUR
-            found = windows(Dates(date(2026, 11, 21), date(2026, 11, 21), heal=True), connection, report, [], now=now)
+            found = windows(Dates(date(2026, 11, 21), date(2026, 11, 21), heal=True), connection, report, {}, now=now)
             assert all(day_bounds(window.end - DAY, connection.day_zone(report))[1] <= now for window in found)
 
 

@@ -11,6 +11,7 @@ from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline.connections import Connection, connection_from
 from usage_ledger.pipeline.plan import EARLIEST, Dates, asked_range, windows
 from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.providers.openrouter import OPENROUTER
 
 USAGE, COST = FIREWORKS.report("usage"), FIREWORKS.report("cost")
 D = date(2026, 9, 14)
@@ -21,18 +22,22 @@ def connection(**settings: object) -> Connection:
     return connection_from("acme", {"provider": "fireworks", "account": "acme", **settings}, "acme.yaml")
 
 
+def settled(*known: date) -> dict[date, bool]:
+    return dict.fromkeys(known, False)
+
+
 def dates_of(found: list[Window]) -> list[date]:
     return [day for window in found for day in window]
 
 
 def test_a_backfill_run_takes_its_own_day_alone() -> None:
-    found = windows(Dates(D, D), connection(start_date=date(2026, 1, 1)), USAGE, [], now=NOON)
+    found = windows(Dates(D, D), connection(start_date=date(2026, 1, 1)), USAGE, {}, now=NOON)
     assert found == [Window(D, D + DAY)]
 
 
 @pytest.mark.parametrize(("setting", "days"), [({}, 3), ({"lookback_days": 0}, 0), ({"lookback_days": 10}, 10)])
 def test_a_scheduled_run_reads_the_look_back_again(setting: dict[str, int], days: int) -> None:
-    found = windows(Dates(D, D, heal=True), connection(**setting), USAGE, [D - DAY], now=NOON)
+    found = windows(Dates(D, D, heal=True), connection(**setting), USAGE, settled(D - DAY), now=NOON)
     assert found == [Window(D - DAY * days, D + DAY)]
 
 
@@ -40,7 +45,7 @@ def test_a_scheduled_run_fills_what_the_ledger_lacks_since_the_start() -> None:
     start = date(2026, 1, 1)
     lacking = {date(2026, 1, 1), date(2026, 6, 1), date(2026, 6, 2)}
     known = set(Window(start, D)) - lacking
-    found = windows(Dates(D, D, heal=True), connection(start_date=start), USAGE, known, now=NOON)
+    found = windows(Dates(D, D, heal=True), connection(start_date=start), USAGE, settled(*known), now=NOON)
     assert found == [
         Window(date(2026, 1, 1), date(2026, 1, 2)),
         Window(date(2026, 6, 1), date(2026, 6, 3)),
@@ -51,50 +56,69 @@ def test_a_scheduled_run_fills_what_the_ledger_lacks_since_the_start() -> None:
 def test_an_outage_longer_than_the_look_back_heals_in_one_run() -> None:
     newest = D - DAY * 20
     for known in ([newest], [newest, D - DAY * 300]):
-        found = windows(Dates(D, D, heal=True), connection(), USAGE, known, now=NOON)
+        found = windows(Dates(D, D, heal=True), connection(), USAGE, settled(*known), now=NOON)
         assert found == [Window(newest + DAY, D + DAY)]
-    before_the_start = windows(Dates(D, D, heal=True), connection(start_date=D - DAY * 5), USAGE, [newest], now=NOON)
+    ours = connection(start_date=D - DAY * 5)
+    before_the_start = windows(Dates(D, D, heal=True), ours, USAGE, settled(newest), now=NOON)
     assert before_the_start == [Window(D - DAY * 5, D + DAY)]
+
+
+@pytest.mark.parametrize("start", [None, D - DAY * 300])
+def test_a_date_whose_look_back_ran_out_unread_is_read_again(start: date | None) -> None:
+    ours = connection(start_date=start) if start else connection()
+    known = settled(*Window(D - DAY * 300, D)) | {D - DAY * 40: True, D - DAY * 39: True}
+    found = windows(Dates(D, D, heal=True), ours, USAGE, known, now=NOON)
+    assert found == [Window(D - DAY * 40, D - DAY * 38), Window(D - DAY * 3, D + DAY)]
+    assert windows(Dates(D, D), ours, USAGE, known, now=NOON) == [Window(D, D + DAY)]
+
+
+def test_a_provider_is_not_asked_for_an_unsettled_date_that_it_no_longer_tells() -> None:
+    report = OPENROUTER.report("activity")
+    ours = connection_from("acme", {"provider": "openrouter", "account": "acme"}, "acme.yaml")
+    told = D - DAY * 29
+    known = {told: True, told - DAY: True, D - DAY: False}
+    asked = windows(Dates(D, D, heal=True), ours, report, known, now=NOON - DAY * 5)
+    assert min(dates_of(asked)) == told
 
 
 def test_a_new_connection_fills_its_history_in_the_fewest_windows() -> None:
     start = D - DAY * 399
-    found = windows(Dates(D, D, heal=True), connection(start_date=start), USAGE, [], now=NOON)
+    found = windows(Dates(D, D, heal=True), connection(start_date=start), USAGE, {}, now=NOON)
     assert len(found) == 13
     assert dates_of(found) == list(Window(start, D + DAY))
 
 
 def test_no_look_back_reaches_before_the_start() -> None:
-    found = windows(Dates(D, D, heal=True), connection(start_date=D - DAY), USAGE, [], now=NOON)
+    found = windows(Dates(D, D, heal=True), connection(start_date=D - DAY), USAGE, {}, now=NOON)
     assert found == [Window(D - DAY, D + DAY)]
 
 
 def test_a_date_that_is_not_over_waits() -> None:
     now = datetime(2026, 9, 15, 6, 59, tzinfo=UTC)  # 23:59 of the 14th in Los Angeles
     west = connection(timezone="America/Los_Angeles")
-    assert windows(Dates(D, D), west, USAGE, [], now=now) == []
-    assert windows(Dates(D, D), west, USAGE, [], now=now + timedelta(minutes=1)) == [Window(D, D + DAY)]
+    assert windows(Dates(D, D), west, USAGE, {}, now=now) == []
+    assert windows(Dates(D, D), west, USAGE, {}, now=now + timedelta(minutes=1)) == [Window(D, D + DAY)]
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "Pacific/Kiritimati"])
 def test_a_utc_report_east_of_greenwich_takes_completed_utc_days(zone: str) -> None:
     east = connection(timezone=zone)
     now = datetime(2026, 9, 15, 3, tzinfo=east.zone)  # the scheduled run of the 14th
-    assert windows(Dates(D, D), east, USAGE, [], now=now) == [Window(D, D + DAY)]
-    assert windows(Dates(D, D), east, COST, [], now=now) == []
-    assert windows(Dates(D, D, heal=True), east, COST, [], now=now) == [Window(D - DAY * 3, D)]
-    next_run = windows(Dates(D + DAY, D + DAY, heal=True), east, COST, [], now=now + DAY)
+    assert windows(Dates(D, D), east, USAGE, {}, now=now) == [Window(D, D + DAY)]
+    assert windows(Dates(D, D), east, COST, {}, now=now) == []
+    assert windows(Dates(D, D, heal=True), east, COST, {}, now=now) == [Window(D - DAY * 3, D)]
+    next_run = windows(Dates(D + DAY, D + DAY, heal=True), east, COST, {}, now=now + DAY)
     assert D in dates_of(next_run)
 
 
 def test_a_utc_report_west_of_greenwich_takes_the_same_dates() -> None:
     west = connection(timezone="America/Los_Angeles")
     now = datetime(2026, 9, 15, 3, tzinfo=west.zone)
-    assert windows(Dates(D, D), west, COST, [], now=now) == [Window(D, D + DAY)]
+    assert windows(Dates(D, D), west, COST, {}, now=now) == [Window(D, D + DAY)]
 
 
 def test_a_start_in_the_future_asks_only_for_the_usage_date() -> None:
-    found = windows(Dates(D, D, heal=True), connection(start_date=D + DAY * 30), USAGE, [], now=NOON)
+    found = windows(Dates(D, D, heal=True), connection(start_date=D + DAY * 30), USAGE, {}, now=NOON)
     assert dates_of(found) in ([], [D])
 
 
@@ -111,7 +135,7 @@ def test_a_scheduled_run_wants_exactly_its_date_the_look_back_and_the_gaps(
     start = D - DAY * back
     ours = connection(start_date=start, lookback_days=lookback, timezone=zone)
     held = {D - DAY * n for n in known}
-    found = dates_of(windows(Dates(D, D, heal=True), ours, USAGE, held, now=NOON))
+    found = dates_of(windows(Dates(D, D, heal=True), ours, USAGE, settled(*held), now=NOON))
     wanted = {D} | {D - DAY * n for n in range(min(lookback, back) + 1)} | (set(Window(start, D + DAY)) - held)
     assert wanted <= set(found)
     assert len(found) == len(set(found))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 from landed_by_hand import Account, sent
@@ -344,6 +345,30 @@ def test_a_date_is_settled_once_it_was_read_a_look_back_after_its_end(
     assert query(rows, other.connection_id) == [(D2, False)]
 
 
+def test_a_date_whose_last_reading_was_too_early_is_known_as_unsettled_until_a_later_one_settles_it(
+    engine: Engine,
+) -> None:
+    desk = Desk(engine, f"acme{next(_numbers)}", lookback=timedelta(days=2))
+    desk.load([used(D1, "a", 1), used(D2, "a", 1)], D1, D2, fetched_at=T0.replace(day=4))
+    span = Window(D1 - DAY, D3 + DAY)
+    assert loads.known_dates(engine, desk.connection_id, "usage", span) == {D1: False, D2: True}
+    desk.load([], D2, fetched_at=T0.replace(day=4) + HOUR)  # held: a person was told, and decides
+    assert loads.known_dates(engine, desk.connection_id, "usage", span) == {D1: False, D2: False}
+    desk.load([used(D2, "a", 2)], D2, fetched_at=T0.replace(day=5))
+    assert loads.known_dates(engine, desk.connection_id, "usage", span) == {D1: False, D2: False}
+
+
+@pytest.mark.parametrize(("days_later", "asked_again"), [(59, True), (61, False)])
+def test_a_date_that_a_provider_never_closes_is_not_asked_for_without_end(
+    engine: Engine, days_later: int, *, asked_again: bool
+) -> None:
+    desk = Desk(engine, f"acme{next(_numbers)}", lookback=timedelta(days=2))
+    incoming = desk.incoming([used(D1, "a", 1)], D1, fetched_at=T0.replace(day=1) + days_later * DAY)
+    enter(engine, replace(incoming, staged=msgspec.structs.replace(incoming.staged, open={D1: 1})))
+    known = loads.known_dates(engine, desk.connection_id, "usage", Window(D1, D2))
+    assert known == {D1: asked_again}
+
+
 def test_a_date_that_the_zone_skipped_has_no_state(engine: Engine, query: Query) -> None:
     desk = Desk(engine, f"acme{next(_numbers)}", zone="Pacific/Apia")
     desk.load([used(date(2011, 12, 29), "a", 1)], date(2011, 12, 29), date(2011, 12, 31))
@@ -475,7 +500,7 @@ def test_a_broken_first_answer_makes_its_dates_failed_and_a_good_one_heals_them(
         account.transform(load_id)
     assert states() == [(D1, "failed"), (D2, "failed")]
     known = loads.known_dates(account.engine, account.connection.id, "usage", Window(D1, D3))
-    assert known == set()
+    assert known == {}
     with pytest.raises(PersonMustAct):
         account.load(load_id)
     account.whole([sent(D1, "a", "1")], D1, D2)

@@ -1,6 +1,6 @@
 """Which usage dates a run takes, and into which windows they are cut."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -42,12 +42,13 @@ def asked_range(first: object, last: object, *, now: datetime, connection: Conne
 
 
 def windows(
-    dates: Dates, connection: Connection, report: Report, known: Iterable[date], *, now: datetime
+    dates: Dates, connection: Connection, report: Report, known: Mapping[date, bool], *, now: datetime
 ) -> list[Window]:
     """The fewest windows of a report that cover the dates and are over at `now`.
 
-    `known` are the dates that the ledger can speak of. A report of UTC days takes completed UTC days alone: east of
-    Greenwich that may leave the newest date to the next run.
+    `known` are the dates that the ledger can speak of, and whether each is unsettled: a date whose look-back ran out
+    while nothing ran still has the figures of an early reading, and is read again. A report of UTC days takes completed
+    UTC days alone: east of Greenwich that may leave the newest date to the next run.
     """
     zone = connection.day_zone(report)
     newest = min(dates.last, last_complete_date(now, zone))
@@ -60,12 +61,12 @@ def windows(
         lookback = max(lookback, reached)
         first = max(lookback, start) if start else lookback
         wanted |= {day for day in Window(min(first, newest), newest + DAY) if day >= first}
-        held = set(known)
+        wanted |= {day for day, unsettled in known.items() if unsettled and reached <= day <= newest}
         # Without a start, an outage heals all the same: what lies after the newest date that is held.
-        gaps_from = start or max((day for day in held if day <= newest), default=newest) + DAY
+        gaps_from = start or max((day for day in known if day <= newest), default=newest) + DAY
         gaps_from = max(gaps_from, reached)
         if gaps_from <= newest:
-            wanted |= set(Window(gaps_from, newest + DAY)) - held
+            wanted |= set(Window(gaps_from, newest + DAY)) - known.keys()
     return cut(wanted, report.longest, zone)
 
 

@@ -40,7 +40,7 @@ def planned(connection: Connection, dates: Dates, *, engine: Engine, now: dateti
             found.append((report, Window(today, today + DAY)))
             continue
         span = Window(connection.start_date or EARLIEST, dates.last + DAY)
-        known = loads.known_dates(engine, connection.id, report.name, span) if dates.heal else set()
+        known = loads.known_dates(engine, connection.id, report.name, span) if dates.heal else {}
         found += [(report, window) for window in windows(dates, connection, report, known, now=now)]
     return found
 

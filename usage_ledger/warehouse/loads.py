@@ -190,9 +190,9 @@ def landed_in_run(
     return rows[0][0] if rows else None
 
 
-def known_dates(engine: Engine, connection_id: str, report: str, window: Window) -> set[date]:
-    """The dates of a window that the ledger can speak of: loaded, empty or held."""
-    return {row[0] for row in query(engine, "ops/days_held", _window_values(connection_id, report, window))}
+def known_dates(engine: Engine, connection_id: str, report: str, window: Window) -> dict[date, bool]:
+    """The dates of a window that the ledger can speak of (loaded, empty or held), and whether each is unsettled."""
+    return dict(query(engine, "ops/days_known", _window_values(connection_id, report, window)))
 
 
 def register(engine: Engine, connection_id: str, provider: str, account_id: str, timezone: str) -> None:
