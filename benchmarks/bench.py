@@ -142,9 +142,9 @@ def requests() -> dict[str, Any]:
     last = date(2026, 11, 19)
     whole = Dates(first=last - timedelta(days=399), last=last, heal=False)
     daily = Dates(first=last, last=last, heal=True)
-    known = {last - timedelta(days=n) for n in range(1, 30)}
+    known = {last - timedelta(days=n): False for n in range(1, 30)}
     return {
-        "requests_400_days": len(list(windows(whole, connection, usage, set(), now=now))),
+        "requests_400_days": len(list(windows(whole, connection, usage, {}, now=now))),
         "requests_daily": len(list(windows(daily, connection, usage, known, now=now))),
     }
 

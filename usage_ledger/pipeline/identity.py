@@ -52,8 +52,12 @@ def distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
     """
     codes = np.zeros(table.num_rows, dtype=np.int64)
     for column in table.columns:
-        encoded = column.combine_chunks().dictionary_encode()
-        codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy()
+        encoded = column.combine_chunks()
+        encoded = encoded if pa.types.is_dictionary(encoded.type) else encoded.dictionary_encode()
+        if len(encoded.dictionary) == 1 and not encoded.null_count:
+            continue
+        null = len(encoded.dictionary)
+        codes = codes * (null + 1) + encoded.indices.fill_null(null).to_numpy()
         _, codes = np.unique(codes, return_inverse=True)  # dense again, so that the product cannot overflow
     _, first, which = np.unique(codes, return_index=True, return_inverse=True)
     return pa.array(first), pa.array(which)

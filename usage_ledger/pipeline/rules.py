@@ -1,6 +1,6 @@
 """The rules of a data contract in Great Expectations' words, and the frame that they look at."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import reduce
 from typing import Any
 
@@ -11,11 +11,12 @@ from great_expectations import expectations as gxe
 
 from usage_ledger.core.contracts import Column, Contract
 from usage_ledger.core.windows import Window
+from usage_ledger.pipeline.identity import distinct_rows
 
 BUCKET_SECONDS = "bucket_seconds"
 """A column of the checked frame alone: how long each bucket is."""
 BROKEN = "rules_broken"
-"""Another: how many rules of `suite_of` a row breaks."""
+"""The column that is looked at first: how many rules a row breaks."""
 
 
 def of_all_rows(table: Contract, rows: int) -> Iterator[gxe.Expectation]:
@@ -25,7 +26,7 @@ def of_all_rows(table: Contract, rows: int) -> Iterator[gxe.Expectation]:
 
 
 def nothing_broken() -> gxe.Expectation:
-    """Whether any rule of `suite_of` is broken by the rows of a `frame`, though not which."""
+    """Whether any rule is broken, though not which: the one rule about `broken`."""
     return gxe.ExpectColumnDistinctValuesToBeInSet(column=BROKEN, value_set=[0])
 
 
@@ -60,35 +61,53 @@ def _severity(column: Column) -> str:
     return "critical" if column.valid_values_severity == "error" else "warning"
 
 
-def _broken(
-    table: Contract, rows: Mapping[str, pa.ChunkedArray], window: Window | None, bucket_seconds: Collection[int]
-) -> pa.ChunkedArray:
-    count = len(next(iter(rows.values())))
-    present = {name: column for name, column in rows.items() if column.null_count < count}
-    broken = [rows[name].is_null() for name in table.primary_key if rows[name].null_count]
+def broken(
+    table: Contract,
+    rows: pa.Table,
+    window: Window | None = None,
+    bucket_seconds: Collection[int] = (),
+    *,
+    all_rows: bool = False,
+) -> pd.DataFrame:
+    """For each row how many rules of `suite_of` it breaks and, of `all_rows` of a load, that a key is there twice."""
+    columns, count = _columns(rows), rows.num_rows
+    present = {name: column for name, column in columns.items() if column.null_count < count}
+    found = [columns[name].is_null() for name in table.primary_key if columns[name].null_count]
     meters = [present[name] for name in table.non_negative if name in present]
-    broken += [pc.less(meter, pa.scalar(0).cast(meter.type)) for meter in meters]
+    found += [pc.less(meter, pa.scalar(0).cast(meter.type)) for meter in meters]
     for part, whole in table.at_most:
         if {part, whole} <= present.keys():
-            broken.append(pc.greater(present[part], present[whole]))
+            found.append(pc.greater(present[part], present[whole]))
     allowed: dict[str, Collection[Any]] = {one.name: one.valid_values for one in table.columns if one.valid_values}
     if window is not None:
         allowed |= {"usage_date": [day.isoformat() for day in window], BUCKET_SECONDS: bucket_seconds}
     for name in allowed.keys() & present.keys():
         values = pa.array([*allowed[name]], present[name].type)
-        broken.append(pc.and_not(present[name].is_valid(), pc.is_in(present[name], value_set=values)))
-    counts = [one.fill_null(False).cast(pa.int8()) for one in broken]
-    return reduce(pc.add, counts, pa.chunked_array([pa.repeat(pa.scalar(0, pa.int8()), count)]))
+        found.append(pc.and_not(present[name].is_valid(), pc.is_in(present[name], value_set=values)))
+    if all_rows and len(distinct_rows(rows.select(table.primary_key))[0]) < count:
+        found.append(pa.chunked_array([pa.repeat(True, count)]))
+    counts = [one.fill_null(False).cast(pa.int8()) for one in found]
+    total = reduce(pc.add, counts, pa.chunked_array([pa.repeat(pa.scalar(0, pa.int8()), count)]))
+    return pd.DataFrame({BROKEN: total.to_pandas()})
 
 
-def frame(
-    table: Contract, rows: pa.Table, window: Window | None = None, bucket_seconds: Collection[int] = ()
-) -> pd.DataFrame:
+def frame(rows: pa.Table) -> pd.DataFrame:
     """A pandas frame of the rows, whole numbers whole: nullable integers, decimals as objects, ISO dates.
 
     Texts are categories: Great Expectations copies the frame for every rule, and codes are cheap to copy. The
     row key, which is all different, becomes its number among the distinct ones: null and repeats stay what they are.
     """
+    columns = _columns(rows)
+    if "row_key" in columns:
+        encoded = columns["row_key"].dictionary_encode()  # one dictionary for all chunks
+        columns["row_key"] = pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32())
+    nullable = {pa.int64(): pd.Int64Dtype()}
+    found: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=nullable.get, strings_to_categorical=True)
+    return found
+
+
+def _columns(rows: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """What the rules look at: dates as ISO texts, of a bucket how long it is."""
     columns = {name: rows.column(name) for name in rows.column_names if not name.startswith("bucket_")}
     for field in rows.schema:
         if pa.types.is_date(field.type):
@@ -96,10 +115,4 @@ def frame(
     if "bucket_start" in rows.column_names:
         elapsed = pc.subtract(rows.column("bucket_end"), rows.column("bucket_start")).cast(pa.int64())
         columns[BUCKET_SECONDS] = pc.divide(elapsed, 1_000_000)
-    columns[BROKEN] = _broken(table, columns, window, bucket_seconds)
-    if "row_key" in columns:
-        encoded = columns["row_key"].dictionary_encode()  # one dictionary for all chunks
-        columns["row_key"] = pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32())
-    nullable = {pa.int64(): pd.Int64Dtype()}
-    found: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=nullable.get, strings_to_categorical=True)
-    return found
+    return columns

@@ -23,7 +23,7 @@ from usage_ledger.core.errors import ValidationFailed, one_line
 from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.names import NAMES
-from usage_ledger.pipeline.rules import empty_columns, frame, nothing_broken, of_all_rows, suite_of
+from usage_ledger.pipeline.rules import broken, empty_columns, frame, nothing_broken, of_all_rows, suite_of
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import StagedRows, open_table, read_note
 from usage_ledger.warehouse import loads
@@ -89,9 +89,8 @@ def check(
     """What Great Expectations finds in one staged table: of all its rows at once whether they are as many as noted and
     each key is there once, of everything else part by part, so that a large table need not be in memory.
     """
-    broken = _type_findings(table, staged) or _null_findings(table, staged)
-    if broken:
-        return broken
+    if unfit := _type_findings(table, staged) or _null_findings(table, staged):
+        return unfit
     whole = staged.num_rows <= AT_ONCE
     findings: dict[str, Finding] = {}
     keys: list[pa.Table] = []
@@ -107,9 +106,9 @@ def check(
     if not whole:
         all_keys = Part(pa.concat_tables(keys, promote_options="permissive").unify_dictionaries(), 0, staged)
         del keys
-        of_all, looked_at = list(of_all_rows(table, rows)), frame(table, all_keys.rows)
-        if not _all_met(looked_at, of_all):
-            findings |= {found.expectation: found for found in _unmet(looked_at, all_keys, of_all)}
+        if all_keys.rows.num_rows != rows or not _all_met(broken(table, all_keys.rows, all_rows=True)):
+            found_of_all = _unmet(frame(all_keys.rows), all_keys, list(of_all_rows(table, rows)))
+            findings |= {found.expectation: found for found in found_of_all}
     return list(findings.values())
 
 
@@ -136,12 +135,12 @@ def _findings(
     """What is wrong in a part. Each rule costs Great Expectations a hundredth of a second, however few the rows are, so
     one that sees whether any is broken comes first; every rule by itself only where it is.
     """
-    looked_at = frame(table, part.rows, window, bucket_seconds)
-    of_all = [] if rows is None else list(of_all_rows(table, rows))
-    if _all_met(looked_at, [nothing_broken(), *of_all]):
+    looked_at = broken(table, part.rows, window, bucket_seconds, all_rows=rows is not None)
+    if rows in (None, part.rows.num_rows) and _all_met(looked_at):
         return []
-    every = suite_of(table, window, bucket_seconds, empty=empty_columns(part.rows))
-    return _unmet(looked_at, part, [*every, *of_all])
+    rules = list(suite_of(table, window, bucket_seconds, empty=empty_columns(part.rows)))
+    rules += [] if rows is None else of_all_rows(table, rows)
+    return _unmet(frame(part.rows), part, rules)
 
 
 def _keys(table: Contract, part: pa.Table) -> pa.Table:
@@ -173,8 +172,8 @@ def _parts(table: Contract, staged: StagedRows | pa.Table) -> Iterator[Part]:
     yield Part(pa.concat_tables([empty, *waiting]), first, staged)
 
 
-def _all_met(looked_at: pd.DataFrame, rules: list[gxe.Expectation]) -> bool:
-    return bool(_result(looked_at, rules, {"result_format": "BOOLEAN_ONLY"}).success)
+def _all_met(looked_at: pd.DataFrame) -> bool:
+    return bool(_result(looked_at, [nothing_broken()], {"result_format": "BOOLEAN_ONLY"}).success)
 
 
 def _unmet(looked_at: pd.DataFrame, part: Part, rules: list[gxe.Expectation]) -> list[Finding]:
