@@ -1,12 +1,13 @@
 """The load transaction: makes every usage date of a window equal to the staged rows, or changes nothing.
 
 Under one advisory lock for connection and report: stage, compare, hold what vanished, skip what is older than the
-ledger, write restatements, delete, update, insert, record the days, prove the sums, commit.
+ledger, write restatements, delete, update, insert, record the days, prove the sums, commit. Into dates of which nothing
+is known the rows are copied, and proved, without a stage.
 """
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -22,12 +23,12 @@ from usage_ledger.core import crash
 from usage_ledger.core.contracts import Contract
 from usage_ledger.storage.staged import StagedRows
 from usage_ledger.warehouse.contracts import contract
-from usage_ledger.warehouse.days import accepted, known_days, record_days, tell
+from usage_ledger.warehouse.days import Known, accepted, known_days, record_days, tell
 from usage_ledger.warehouse.drift import refuse_drift
 from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import add_event, execute
-from usage_ledger.warehouse.proof import fallen, prove
+from usage_ledger.warehouse.proof import fallen, prove, prove_filled
 from usage_ledger.warehouse.sql import copy_of, defaults, statement
 
 FELL = "the new figures are loaded and the old ones kept in ops.restatement; ask the provider if it is no correction"
@@ -58,34 +59,13 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     refuse_drift(cursor, map(contract, (*incoming.tables, *named)))
     cursor.execute(statement("load/state"), values)
     told = cursor.fetchone() in [("loaded",), ("held",), ("superseded",)]  # committed before; a person knows
-    staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
-    standing_rows = dict(staged_rows)
-    for name, table in incoming.tables.items():
-        _stage(cursor, contract(name), table)
-        cursor.execute(statement("load/rows_by_date", contract(name)), values)
-        for day, staged, standing in cursor.fetchall():
-            staged_rows[day] += staged
-            standing_rows[day] += standing
-    outcome = Outcome("loaded", rows=sum(staged_rows.values()))
+    outcome = Outcome("loaded")
     if incoming.has_days:
         known = known_days(cursor, incoming)
-        standing = bool(known) or any(standing_rows.values())
-        dates = accepted(cursor, incoming, known, staged_rows, standing_rows, outcome, told=told)
-        metered = {
-            name: _metered(cursor, contract(name), rows, incoming, standing=standing)
-            for name, rows in incoming.tables.items()
-        }
-        for name in incoming.tables:
-            outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates, standing=standing)
-        crash.point("load")
-        record_days(cursor, incoming, dates, known, staged_rows)
-        crash.point("load")  # before the proof
-        prove(cursor, incoming, metered, dates)
-        crash.point("load")
-        if outcome.held:
-            outcome.state = "held"
-        elif outcome.superseded and not dates:
-            outcome.state = "superseded"
+        if known or incoming.staged.mismatch or _stands(cursor, incoming):
+            _replace_days(cursor, incoming, known, outcome, told=told)
+        else:
+            _fill_days(cursor, incoming, outcome)
     if incoming.names is not None:
         outcome.changed["name"] = _names(cursor, incoming, incoming.names)
     for note in () if told else incoming.staged.notes:
@@ -107,6 +87,64 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     )
     crash.point("load")  # before COMMIT
     return outcome
+
+
+def _stands(cursor: Cursor, incoming: Incoming) -> bool:
+    """Whether the ledger has any row of the window."""
+    for name in incoming.tables:
+        cursor.execute(statement("load/stands", contract(name)), incoming.values)
+        if cursor.fetchone() == (True,):
+            return True
+    return False
+
+
+def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
+    """Where nothing stands and nothing is known, nothing can change or vanish: the rows go straight into the ledger."""
+    dates = list(incoming.window)
+    metered: dict[str, Contract] = {}
+    for name, rows in incoming.tables.items():
+        table = contract(name)
+        metered[name] = _metered(cursor, table, rows, incoming, standing=False)
+        empty = {column for column, value in constants(table, rows).items() if value is None}
+        sent = [column for column in rows.schema.names if column not in empty]
+        copy_rows(cursor, copy_of(table, sent, whole=True).as_string(cursor), rows, sent)
+        outcome.changed[name] = rows.num_rows
+        crash.point("load")
+    filled = prove_filled(cursor, incoming, metered)
+    crash.point("load")  # before the days
+    record_days(cursor, incoming, dates, {}, filled)
+    outcome.rows = sum(filled.values())
+    crash.point("load")
+
+
+def _replace_days(
+    cursor: Cursor, incoming: Incoming, known: Mapping[date, Known], outcome: Outcome, *, told: bool
+) -> None:
+    """Stage the rows beside the ledger, and make each accepted date equal to them."""
+    staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
+    standing_rows = dict(staged_rows)
+    for name, table in incoming.tables.items():
+        _stage(cursor, contract(name), table)
+        cursor.execute(statement("load/rows_by_date", contract(name)), incoming.values)
+        for day, staged, standing in cursor.fetchall():
+            staged_rows[day] += staged
+            standing_rows[day] += standing
+    outcome.rows = sum(staged_rows.values())
+    dates = accepted(cursor, incoming, known, staged_rows, standing_rows, outcome, told=told)
+    metered = {
+        name: _metered(cursor, contract(name), rows, incoming, standing=True) for name, rows in incoming.tables.items()
+    }
+    for name in incoming.tables:
+        outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates)
+    crash.point("load")
+    record_days(cursor, incoming, dates, known, staged_rows)
+    crash.point("load")  # before the proof
+    prove(cursor, incoming, metered, dates)
+    crash.point("load")
+    if outcome.held:
+        outcome.state = "held"
+    elif outcome.superseded and not dates:
+        outcome.state = "superseded"
 
 
 def _stage(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows) -> None:
@@ -200,16 +238,11 @@ def rows_have(rows: pa.Table | StagedRows, names: Iterable[str]) -> set[str]:
     return {name for name in names if rows.num_rows and alike.get(name, "") is not None}
 
 
-def _replace(
-    cursor: Cursor, table: Contract, metered: Contract, incoming: Incoming, dates: list[date], *, standing: bool
-) -> int:
-    """Make the dates equal to the staged rows; how many rows were written or removed.
-
-    Where nothing stands yet, nothing can have changed or vanished: rows are inserted, and no more is asked.
-    """
+def _replace(cursor: Cursor, table: Contract, metered: Contract, incoming: Incoming, dates: list[date]) -> int:
+    """Make the dates equal to the staged rows; how many rows were written or removed."""
     values = incoming.values | {"dates": dates, "table_name": table.table}
     restated = 0
-    if standing and metered.names("meter"):
+    if metered.names("meter"):
         cursor.execute(statement("load/restatements", metered), values)
         restated = cursor.rowcount
     if restated:
@@ -217,9 +250,8 @@ def _replace(
             tell(cursor, incoming, "fallen", f"{day} fell: {what}", FELL, day)
     changed = 0
     for name in ("load/delete", "load/update", "load/insert"):
-        if standing or name == "load/insert":
-            cursor.execute(statement(name, table), values)
-            changed += cursor.rowcount
+        cursor.execute(statement(name, table), values)
+        changed += cursor.rowcount
         crash.point("load")  # between delete, update and insert
     return changed
 

@@ -26,11 +26,13 @@ def statement(name: str, contract: Contract | None = None) -> sql.Composable:
     return sql.SQL(text(name)).format(**_parts(contract))
 
 
-def copy_of(contract: Contract, names: Iterable[str]) -> sql.Composable:
-    """`load/copy` of these columns alone; the others get what `defaults` says."""
-    return sql.SQL(text("load/copy")).format(
-        **_parts(contract) | {"columns": sql.SQL(", ").join(map(sql.Identifier, names))}
-    )
+def copy_of(contract: Contract, names: Iterable[str], *, whole: bool = False) -> sql.Composable:
+    """`load/copy` of these columns alone, into the stage, where the others get what `defaults` says; of a `whole` load
+    into the table itself, where they are null.
+    """
+    parts = _parts(contract)
+    into = parts["table" if whole else "stage"]
+    return sql.SQL(text("load/copy")).format(into=into, columns=sql.SQL(", ").join(map(sql.Identifier, names)))
 
 
 def defaults(contract: Contract, names: Iterable[str]) -> sql.Composable:

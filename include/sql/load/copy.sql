@@ -1,1 +1,1 @@
-COPY {stage} ({columns}) FROM STDIN (FORMAT csv)
+COPY {into} ({columns}) FROM STDIN (FORMAT csv)

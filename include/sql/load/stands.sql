@@ -1,0 +1,6 @@
+-- Whether the ledger has any row of the window.
+SELECT EXISTS (
+    SELECT FROM {table}
+    WHERE connection_id = %(connection_id)s AND report = %(report)s
+        AND usage_date >= %(first)s AND usage_date < %(end)s
+)
