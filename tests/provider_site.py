@@ -75,12 +75,14 @@ class Site:
         connection = Connection(
             id=self.name, provider="fireworks", account=account or self.name, reports=reports, timezone=timezone
         )
-        with Client(
-            FIREWORKS, base_url=url or self.url, key=key, account=connection.account, sleep=lambda _: None
-        ) as client:
+        with self.client(key, account, url) as client:
             return run_all(
                 connection, Dates(first, last), client=client, engine=engine or self.engine, root=self.root, now=NOW
             )
+
+    def client(self, key: str = KEY, account: str = "", url: str = "") -> Client:
+        """Asks the site."""
+        return Client(FIREWORKS, base_url=url or self.url, key=key, account=account or self.name, sleep=lambda _: None)
 
     def loads(self, columns: str = "report, state, error_class") -> list[tuple[Any, ...]]:
         return self.query(

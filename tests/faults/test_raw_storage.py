@@ -51,8 +51,10 @@ from usage_ledger.http.client import Client
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.rebuild import rebuild, release
+from usage_ledger.pipeline.run import extract_all
 from usage_ledger.pipeline.transform import transform
 from usage_ledger.pipeline.validate import validate
+from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import MANIFEST, connection_key, landed_pages, load_folder, manifest_of
 from usage_ledger.storage.staged import read_note, read_staged, read_table, staged_folder, write_table
 from usage_ledger.storage.sweep import KEPT, sweep
@@ -212,6 +214,11 @@ def check_sweep_of_a_run(site: Site) -> None:
         if "/young/" not in str(path) and "/old/" not in str(path):
             then = path.stat().st_mtime - 8 * DAY.total_seconds()
             os.utime(path, (then, then))
+    with site.client() as client:
+        asked = [(FIREWORKS.report("usage"), WINDOW)]
+        left_to = {"client": client, "engine": site.engine, "root": site.root, "run_id": "one of many"}
+        assert extract_all(connection_of(site), asked, **left_to, sweeping=False).failures == []
+    assert any("/old/" in name for name in files(site.root))
     assert site.run().failures == []
     left = files(site.root)
     pages = {name for name in first if not name.startswith("_staged/")}
@@ -219,7 +226,7 @@ def check_sweep_of_a_run(site: Site) -> None:
     assert not (first - pages) & left
     assert any("/young/" in name for name in left)
     assert not any("/old/" in name for name in left)
-    [(load_id,), _] = site.query(
+    [(load_id,), *_] = site.query(
         "SELECT load_id::text FROM ops.load WHERE connection_id = %s AND report = 'usage' ORDER BY started_at",
         site.name,
     )

@@ -6,15 +6,18 @@ Each test runs the whole pipeline for two dates into a real PostgreSQL.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import zstandard
-from spoiled import FIRST, LAST, OPENS, Desk, Json, at, ending, rows_of
+from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, rows_of
 
 from usage_ledger.core import errors
 from usage_ledger.core.model import Paging, Provider, Report, RowSet
+from usage_ledger.pipeline.connections import Connection
+from usage_ledger.pipeline.plan import Dates
+from usage_ledger.pipeline.run import planned
 from usage_ledger.providers import PROVIDERS
 
 BOTH = [FIRST, LAST]
@@ -587,6 +590,21 @@ def test_a_prediction_that_has_not_ended_keeps_its_day_open(desk: Callable[[Prov
     assert at_work.run().failures == []
     settled = "SELECT usage_date, settled, evidence ->> 'open' FROM ops.day WHERE connection_id = %s ORDER BY 1"
     assert sorted(query(settled, at_work.connection_id), key=lambda row: row[1])[0][1:] == (False, "1")
+
+
+def test_a_backfills_runs_take_a_snapshot_once_a_day(desk: Callable[[Provider], Desk]) -> None:
+    at_work = desk(PROVIDERS["replicate"])
+    connection = Connection(id=at_work.connection_id, provider="replicate", account=at_work.name)
+
+    def snapshots(now: datetime, *, one_of_many: bool) -> list[str]:
+        asked = planned(connection, Dates(FIRST, LAST), engine=at_work.engine, now=now, one_of_many=one_of_many)
+        return [report.name for report, _ in asked if report.snapshot]
+
+    assert snapshots(NOW, one_of_many=True) == ["hardware"]
+    assert at_work.run().failures == []
+    assert snapshots(NOW, one_of_many=True) == []
+    assert snapshots(NOW, one_of_many=False) == ["hardware"]
+    assert snapshots(NOW + timedelta(days=1), one_of_many=True) == ["hardware"]
 
 
 def test_the_declarations_of_a_spoiled_report_are_not_what_is_tested() -> None:

@@ -13,16 +13,24 @@ import usage_ledger.pipeline.load
 import usage_ledger.pipeline.run
 import usage_ledger.pipeline.transform
 import usage_ledger.warehouse.schema  # noqa: F401
-from usage_ledger.airflow.tasks import table_asset
+from usage_ledger.airflow.tasks import raw_root, table_asset
 from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.project import CONTRACTS
 from usage_ledger.http.transport import trusted
+from usage_ledger.pipeline.flatten import layout
 from usage_ledger.pipeline.validate import check
+from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.contracts import arrow_schema, contract
+from usage_ledger.warehouse.sql import statement
 
 with contextlib.suppress(UsageLedgerError):  # a task that needs what is missing says so
     trusted()
     for table in sorted(path.stem for path in CONTRACTS.glob("*.yaml")):
         check(contract(table), arrow_schema(table).empty_table(), rows=0, window=None)
+        statement("load/stands", contract(table))
+    for report in (report for provider in PROVIDERS.values() for report in provider.reports):
+        layout(report)
 table_asset("any", "any")  # Airflow looks through every package for one that knows the asset's kind of address
+with contextlib.suppress(ValueError, ImportError):  # as above
+    raw_root()  # and for one that knows the storage's
 gc.freeze()  # what was made so far is no garbage: no pass walks it, and forked tasks go on sharing its pages

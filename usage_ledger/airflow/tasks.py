@@ -54,7 +54,8 @@ def extract(connection_id: str) -> None:
     stored = provider_credential(connection_id, connection.account)
     ensure_schema(engine)
     register(engine, connection.id, connection.provider, connection.account, connection.timezone)
-    asked = planned(connection, dates, engine=engine, now=now)
+    one_of_many = run.run_type == "backfill"
+    asked = planned(connection, dates, engine=engine, now=now, one_of_many=one_of_many)
     with Client(
         connection.declared,
         base_url=base_url(connection.declared, stored.host),
@@ -62,7 +63,15 @@ def extract(connection_id: str) -> None:
         account=connection.account,
         connection_id=connection.id,
     ) as client:
-        done = extract_all(connection, asked, client=client, engine=engine, root=root, run_id=run.run_id)
+        done = extract_all(
+            connection,
+            asked,
+            client=client,
+            engine=engine,
+            root=root,
+            run_id=run.run_id,
+            sweeping=not one_of_many,  # the daily run does
+        )
     context["ti"].xcom_push(key=LOADS, value=done.load_ids)
     _raise(done.failures, of=len(asked))
 

@@ -31,13 +31,20 @@ class Extracted:
     failures: list[UsageLedgerError] = field(default_factory=list)
 
 
-def planned(connection: Connection, dates: Dates, *, engine: Engine, now: datetime) -> list[tuple[Report, Window]]:
-    """Every request a run makes: the windows of each report, and each snapshot once."""
+def planned(
+    connection: Connection, dates: Dates, *, engine: Engine, now: datetime, one_of_many: bool = False
+) -> list[tuple[Report, Window]]:
+    """Every request a run makes: the windows of each report, and each snapshot once.
+
+    Of a backfill's runs, `one_of_many`, only those take a snapshot that find none of today: each would be the same.
+    """
     found: list[tuple[Report, Window]] = []
     for report in connection.chosen_reports:
         if report.snapshot:
             today = now.astimezone(connection.zone).date()
-            found.append((report, Window(today, today + DAY)))
+            window = Window(today, today + DAY)
+            if not (one_of_many and loads.is_loaded(engine, connection.id, report.name, window)):
+                found.append((report, window))
             continue
         span = Window(connection.start_date or EARLIEST, dates.last + DAY)
         known = loads.known_dates(engine, connection.id, report.name, span) if dates.heal else {}
@@ -53,12 +60,14 @@ def extract_all(
     engine: Engine,
     root: AnyPath,
     run_id: str,
+    sweeping: bool = True,
     progress: Callable[[Report, Window], None] = lambda _report, _window: None,
 ) -> Extracted:
     """Land every window that can be; one report's failure does not stop the others, a bad key stops all.
 
     A snapshot that the key may not read is an event, not a failure: names are a convenience, figures are not.
-    What earlier runs left half landed is swept, report by report.
+    What earlier runs left half landed is swept, report by report; it takes a look at all that a report has in raw
+    storage, so that many runs at a time had better leave it to another one.
     """
     done = Extracted()
     stopped: set[str] = set()
@@ -83,7 +92,7 @@ def extract_all(
                 break
         finally:
             progress(report, window)
-    for name in sorted(landed):
+    for name in sorted(landed) if sweeping else ():
         _sweep(connection, name, root)
     return done
 

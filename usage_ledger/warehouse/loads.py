@@ -190,6 +190,11 @@ def landed_in_run(
     return rows[0][0] if rows else None
 
 
+def is_loaded(engine: Engine, connection_id: str, report: str, window: Window) -> bool:
+    """Whether any load of exactly this window is in the ledger."""
+    return bool(query(engine, "ops/is_loaded", _window_values(connection_id, report, window)))
+
+
 def known_dates(engine: Engine, connection_id: str, report: str, window: Window) -> dict[date, bool]:
     """The dates of a window that the ledger can speak of (loaded, empty or held), and whether each is unsettled."""
     return dict(query(engine, "ops/days_known", _window_values(connection_id, report, window)))

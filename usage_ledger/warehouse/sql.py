@@ -41,6 +41,7 @@ def defaults(contract: Contract, names: Iterable[str]) -> sql.Composable:
     return sql.SQL("ALTER TABLE {stage} ").format(**_parts(contract)) + sql.SQL(", ").join(told)
 
 
+@cache
 def _parts(contract: Contract) -> dict[str, sql.Composable]:
     names = contract.names()
     content = [name for name in names if name not in (*contract.primary_key, "load_id")]
