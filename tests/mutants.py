@@ -121,8 +121,19 @@ MUTANTS = (
     ),
     Mutant(
         "no proof of the sums",
-        (("usage_ledger/warehouse/ledger.py", "        prove(cursor, incoming, metered, dates)\n", ""),),
+        (("usage_ledger/warehouse/ledger.py", "    prove(cursor, incoming, metered, dates)\n", ""),),
         "test_staged_rows_that_are_not_what_was_sent_change_nothing",
+    ),
+    Mutant(
+        "no proof of a first load's sums",
+        (
+            (
+                "usage_ledger/warehouse/proof.py",
+                '        _equal(f"{name}: raw and ledger", _raw(incoming, name), _added(standing.values()))\n',
+                "",
+            ),
+        ),
+        "test_a_first_load_whose_rows_are_not_what_was_sent_brings_nothing",
     ),
     Mutant(
         "an echoed key is landed",

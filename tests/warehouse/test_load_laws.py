@@ -487,6 +487,33 @@ def test_staged_rows_that_are_not_what_was_sent_change_nothing(
     assert account.load(load_id).changed["usage_daily"] == 2
 
 
+def of_another_date(table: pa.Table) -> pa.Table:
+    place = table.schema.get_field_index("usage_date")
+    return table.set_column(place, table.schema.field(place), pa.array([D1, D3], pa.date32()))
+
+
+def of_another_connection(table: pa.Table) -> pa.Table:
+    place = table.schema.get_field_index("connection_id")
+    return table.set_column(place, table.schema.field(place), pa.array(["another", "another"], pa.string()))
+
+
+@pytest.mark.parametrize("tampered", [one_more, one_cell_null, of_another_date, of_another_connection])
+def test_a_first_load_whose_rows_are_not_what_was_sent_brings_nothing(
+    account: Account, content: Content, tampered: Any
+) -> None:
+    before = content("ops.name_observation")
+    load_id = account.landed([sent(D1, "a", "1"), sent(D2, "a", "2")], D1, D2)
+    account.transform(load_id)
+    account.validate(load_id)
+    write_table(account.root, load_id, "usage_daily", tampered(read_table(account.root, load_id, "usage_daily")))
+    with pytest.raises(ConservationBroken, match="raw and ledger"):
+        account.load(load_id)
+    assert content("ops.name_observation") == before
+    account.transform(load_id)
+    account.validate(load_id)
+    assert account.load(load_id).changed["usage_daily"] == 2
+
+
 @pytest.mark.parametrize("broken", [[sent(D1, "a", "-5")], b'{"serverlessCosts": {}}', [sent(D1 - DAY, "a", "1")]])
 def test_a_broken_first_answer_makes_its_dates_failed_and_a_good_one_heals_them(
     account: Account, query: Query, broken: Any
