@@ -70,6 +70,19 @@ def test_a_date_whose_look_back_ran_out_unread_is_read_again(start: date | None)
     found = windows(Dates(D, D, heal=True), ours, USAGE, known, now=NOON)
     assert found == [Window(D - DAY * 40, D - DAY * 38), Window(D - DAY * 3, D + DAY)]
     assert windows(Dates(D, D), ours, USAGE, known, now=NOON) == [Window(D, D + DAY)]
+    close = settled(*Window(D - DAY * 300, D)) | {D - DAY * 10: True}
+    found = windows(Dates(D, D, heal=True), ours, USAGE, close, now=NOON)
+    assert found == [Window(D - DAY * 10, D - DAY * 9), Window(D - DAY * 3, D + DAY)], (
+        "it may fail, and no other with it"
+    )
+
+
+@pytest.mark.parametrize("lookback", [0, 3, 90])
+def test_an_unsettled_date_is_not_asked_for_without_end(lookback: int) -> None:
+    last = D - DAY * (lookback + 60)
+    known = settled(*Window(D - DAY * 300, D)) | {last: True, last - DAY: True}
+    asked = windows(Dates(D, D, heal=True), connection(lookback_days=lookback), USAGE, known, now=NOON)
+    assert min(dates_of(asked)) == last
 
 
 def test_a_provider_is_not_asked_for_an_unsettled_date_that_it_no_longer_tells() -> None:

@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pytest
 from landed_by_hand import Account, sent
@@ -356,17 +355,6 @@ def test_a_date_whose_last_reading_was_too_early_is_known_as_unsettled_until_a_l
     assert loads.known_dates(engine, desk.connection_id, "usage", span) == {D1: False, D2: False}
     desk.load([used(D2, "a", 2)], D2, fetched_at=T0.replace(day=5))
     assert loads.known_dates(engine, desk.connection_id, "usage", span) == {D1: False, D2: False}
-
-
-@pytest.mark.parametrize(("days_later", "asked_again"), [(59, True), (61, False)])
-def test_a_date_that_a_provider_never_closes_is_not_asked_for_without_end(
-    engine: Engine, days_later: int, *, asked_again: bool
-) -> None:
-    desk = Desk(engine, f"acme{next(_numbers)}", lookback=timedelta(days=2))
-    incoming = desk.incoming([used(D1, "a", 1)], D1, fetched_at=T0.replace(day=1) + days_later * DAY)
-    enter(engine, replace(incoming, staged=msgspec.structs.replace(incoming.staged, open={D1: 1})))
-    known = loads.known_dates(engine, desk.connection_id, "usage", Window(D1, D2))
-    assert known == {D1: asked_again}
 
 
 def test_a_date_that_the_zone_skipped_has_no_state(engine: Engine, query: Query) -> None:

@@ -6,6 +6,8 @@ Each line is what a task would otherwise do by itself, every time: a third of a 
 import contextlib
 import gc
 
+from airflow.sdk import ObjectStoragePath
+
 import usage_ledger.airflow.connections
 import usage_ledger.airflow.dag
 import usage_ledger.airflow.task_log
@@ -13,7 +15,7 @@ import usage_ledger.pipeline.load
 import usage_ledger.pipeline.run
 import usage_ledger.pipeline.transform
 import usage_ledger.warehouse.schema  # noqa: F401
-from usage_ledger.airflow.tasks import raw_root, table_asset
+from usage_ledger.airflow.tasks import table_asset
 from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.project import CONTRACTS
 from usage_ledger.http.transport import trusted
@@ -31,6 +33,7 @@ with contextlib.suppress(UsageLedgerError):  # a task that needs what is missing
     for report in (report for provider in PROVIDERS.values() for report in provider.reports):
         layout(report)
 table_asset("any", "any")  # Airflow looks through every package for one that knows the asset's kind of address
-with contextlib.suppress(ValueError, ImportError):  # as above
-    raw_root()  # and for one that knows the storage's
+ObjectStoragePath(
+    "file:///any"
+)  # and for one that knows the storage's; not the storage itself: a thread may come along
 gc.freeze()  # what was made so far is no garbage: no pass walks it, and forked tasks go on sharing its pages

@@ -186,9 +186,9 @@ def _check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) 
     if not rows.row_set.repeats or not path:
         return
     holders = rows.levels[-1 - (len(path) - len(path.lstrip("^")))][1]
-    days = dict(zip(map(id, holders), buckets.which.to_pylist(), strict=True))
-    if holders is not rows.levels[-1][1] and len(days) > len({*days.values()}):
-        twice = next(day for number, day in enumerate(buckets.days) if [*days.values()].count(number) > 1)
+    days = [*dict(zip(map(id, holders), buckets.dates.to_pylist(), strict=True)).values()]
+    if holders is not rows.levels[-1][1] and len(days) > len({*days}):
+        twice = next(day for day in days if days.count(day) > 1)
         raise errors.DuplicateRow(f"{rows.row_set.name}: {twice} comes twice in the answer")
     for day in buckets.days:
         if gathered.pages.setdefault((rows.row_set.name, day), page) != page:

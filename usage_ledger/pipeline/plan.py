@@ -10,6 +10,9 @@ from usage_ledger.core.windows import DAY, Window, cut, last_complete_date
 from usage_ledger.pipeline.connections import Connection
 
 EARLIEST = date(2015, 1, 1)
+DOUBTED = timedelta(days=60)
+"""How long after its look-back an unsettled date is read again: what a provider never closes, or no longer tells, would
+be asked for without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ def windows(
     zone = connection.day_zone(report)
     newest = min(dates.last, last_complete_date(now, zone))
     wanted = set(Window(dates.first, max(newest, dates.first - DAY) + DAY))
+    late: set[date] = set()
     if dates.heal:
         lookback = dates.last - timedelta(days=connection.lookback(report))
         start = connection.start_date
@@ -61,13 +65,18 @@ def windows(
         lookback = max(lookback, reached)
         first = max(lookback, start) if start else lookback
         wanted |= {day for day in Window(min(first, newest), newest + DAY) if day >= first}
-        wanted |= {day for day, unsettled in known.items() if unsettled and reached <= day <= newest}
         # Without a start, an outage heals all the same: what lies after the newest date that is held.
         gaps_from = start or max((day for day in known if day <= newest), default=newest) + DAY
         gaps_from = max(gaps_from, reached)
         if gaps_from <= newest:
             wanted |= set(Window(gaps_from, newest + DAY)) - known.keys()
-    return cut(wanted, report.longest, zone)
+        late = {
+            day for day, unsettled in known.items() if unsettled and max(reached, lookback - DOUBTED) <= day <= newest
+        }
+    found = cut(wanted, report.longest, zone)
+    late = {day for day in late if not any(day in window for window in found)}
+    # In windows of their own: one that cannot be read any more would keep the new dates from coming.
+    return sorted([*found, *cut(late, report.longest, zone)])
 
 
 def _day(value: object, name: str) -> date:

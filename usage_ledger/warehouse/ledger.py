@@ -105,9 +105,8 @@ def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
     for name, rows in incoming.tables.items():
         table = contract(name)
         metered[name] = _metered(cursor, table, rows, incoming, standing=False)
-        empty = {column for column, value in constants(table, rows).items() if value is None}
-        sent = [column for column in rows.schema.names if column not in empty]
-        copy_rows(cursor, copy_of(table, sent, whole=True).as_string(cursor), rows, sent)
+        columns = rows.schema.names  # all: what is not sent would get a default that somebody gave it
+        copy_rows(cursor, copy_of(table, columns, whole=True).as_string(cursor), rows, columns)
         outcome.changed[name] = rows.num_rows
         crash.point("load")
     filled = prove_filled(cursor, incoming, metered)

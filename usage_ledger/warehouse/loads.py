@@ -192,7 +192,8 @@ def landed_in_run(
 
 def is_loaded(engine: Engine, connection_id: str, report: str, window: Window) -> bool:
     """Whether any load of exactly this window is in the ledger."""
-    return bool(query(engine, "ops/is_loaded", _window_values(connection_id, report, window)))
+    [(found,)] = query(engine, "ops/is_loaded", _window_values(connection_id, report, window))
+    return bool(found)
 
 
 def known_dates(engine: Engine, connection_id: str, report: str, window: Window) -> dict[date, bool]:
