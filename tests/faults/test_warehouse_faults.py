@@ -696,6 +696,11 @@ ON_PART = "ledger.usage_daily_2026_05"
             "ledger.usage_daily has the trigger mine",
         ),
         (
+            "ALTER TABLE ledger.usage_daily ALTER COLUMN requests SET DEFAULT 0",
+            "ALTER TABLE ledger.usage_daily ALTER COLUMN requests DROP DEFAULT",
+            "column requests of ledger.usage_daily is bigint with a default, and should be bigint",
+        ),
+        (
             "ALTER TABLE ledger.usage_daily ADD COLUMN note text",
             "ALTER TABLE ledger.usage_daily DROP COLUMN note",
             None,

@@ -8,6 +8,7 @@ is known the rows are copied, and proved, without a stage.
 import io
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -105,8 +106,9 @@ def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
     for name, rows in incoming.tables.items():
         table = contract(name)
         metered[name] = _metered(cursor, table, rows, incoming, standing=False)
-        columns = rows.schema.names  # all: what is not sent would get a default that somebody gave it
-        copy_rows(cursor, copy_of(table, columns, whole=True).as_string(cursor), rows, columns)
+        empty = {column for column, value in constants(table, rows).items() if value is None}
+        sent = [column for column in rows.schema.names if column not in empty]  # no column has a default
+        copy_rows(cursor, copy_of(table, sent, whole=True).as_string(cursor), rows, sent)
         outcome.changed[name] = rows.num_rows
         crash.point("load")
     filled = prove_filled(cursor, incoming, metered)
@@ -169,22 +171,29 @@ def constants(table: Contract, rows: pa.Table | StagedRows) -> dict[str, str | N
 
 
 def copy_rows(cursor: Cursor, copy: str, rows: pa.Table | StagedRows, columns: list[str]) -> None:
-    """`COPY … FROM STDIN (FORMAT csv)` of Arrow batches, one in memory at a time. Raises what reading them raises."""
-    source = Csv(rows, columns)
-    try:
-        cursor.copy_expert(copy, crash.within("load", cast(IO[bytes], source)))
-    except psycopg2.Error:
-        if source.failure is not None:
-            raise source.failure from None
-        raise
+    """`COPY … FROM STDIN (FORMAT csv)` of Arrow batches, two in memory at a time: one is made while the server reads.
+
+    Raises what reading them raises.
+    """
+    with ThreadPoolExecutor(1, "csv") as making:
+        source = Csv(rows, columns, making)
+        try:
+            cursor.copy_expert(copy, crash.within("load", cast(IO[bytes], source)))
+        except psycopg2.Error:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
 
 
 class Csv:
     """Arrow batches as a file of CSV without a header: null is nothing, an empty text is quoted."""
 
-    def __init__(self, rows: pa.Table | StagedRows, columns: list[str]) -> None:
+    def __init__(self, rows: pa.Table | StagedRows, columns: list[str], making: Executor) -> None:
         tables = [rows.select(columns)] if isinstance(rows, pa.Table) else rows.tables(columns)
-        self._batches = (batch for table in tables for batch in _told_times(table).to_batches(BATCH))
+        # Arrow writes what happens to lie in memory for a batch without rows.
+        self._batches = (batch for table in tables for batch in _told_times(table).to_batches(BATCH) if batch.num_rows)
+        self._making = making
+        self._next = making.submit(self._made)
         self._text = io.BytesIO()
         self.failure: Exception | None = None
         """What kept the batches from being read; the driver tells of it in words only."""
@@ -193,17 +202,24 @@ class Csv:
         """The next bytes, at most so many; nothing at the end."""
         while not (found := self._text.read(size)):
             try:
-                batch = next(self._batches, None)
+                text = self._next.result()
             except Exception as error:
                 self.failure = error
                 raise
-            if batch is None:
+            if text is None:
                 return b""
-            if batch.num_rows:  # Arrow writes what happens to lie in memory for a batch without rows
-                self._text = io.BytesIO()
-                pa.csv.write_csv(batch, self._text, pa.csv.WriteOptions(include_header=False))
-                self._text.seek(0)
+            self._text, self._next = text, self._making.submit(self._made)
         return found
+
+    def _made(self) -> io.BytesIO | None:
+        """The text of the next batch; None after the last."""
+        batch = next(self._batches, None)
+        if batch is None:
+            return None
+        text = io.BytesIO()
+        pa.csv.write_csv(batch, text, pa.csv.WriteOptions(include_header=False))
+        text.seek(0)
+        return text
 
 
 def _told_times(table: pa.Table) -> pa.Table:

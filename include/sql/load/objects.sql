@@ -1,5 +1,7 @@
--- The columns that these tables have, with their types, and the triggers on them or on their partitions.
-SELECT told.name, attribute.attname, format_type(attribute.atttypid, attribute.atttypmod), NULL AS on_trigger
+-- The columns that these tables have, with their types and defaults, and the triggers on them or on their partitions.
+SELECT told.name, attribute.attname,
+    format_type(attribute.atttypid, attribute.atttypmod) || CASE WHEN attribute.atthasdef THEN ' with a default' ELSE '' END,
+    NULL AS on_trigger
 FROM unnest(%(tables)s::text[]) AS told (name)
 JOIN pg_attribute AS attribute ON attribute.attrelid = to_regclass(told.name)
     AND attribute.attnum > 0 AND NOT attribute.attisdropped
