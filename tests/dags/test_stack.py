@@ -5,6 +5,7 @@ import os
 import signal
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stack import AIRFLOW, ZONES, Stack, wait_until
@@ -98,8 +99,15 @@ def test_asset_events_come_with_changes_alone_and_name_the_table(stack: Stack) -
     loaded = stack.wait_for_runs(dag_id, 1)
     day = next(run["logical_date"] for run in loaded.values() if run["logical_date"])[:10]
     with stack.api() as api:
-        assets = {asset["name"]: asset for asset in api.get("/api/v2/assets", params={"limit": 100}).json()["assets"]}
-        asset = assets["usage_daily/in_kiritimati"]
+
+        def shown() -> list[dict[str, Any]]:
+            pattern = {"name_pattern": "usage_daily/in_kiritimati"}
+            return list(api.get("/api/v2/assets", params=pattern).json()["assets"])
+
+        # The event is there with the run's end; the asset of an alias is shown after the scheduler's next look, a
+        # minute apart.
+        wait_until(shown, "the asset to be shown", 120)
+        (asset,) = shown()
         assert asset["uri"] == "usage-ledger://in_kiritimati/usage_daily"
 
         def events() -> int:

@@ -596,15 +596,15 @@ def test_a_backfills_runs_take_a_snapshot_once_a_day(desk: Callable[[Provider], 
     at_work = desk(PROVIDERS["replicate"])
     connection = Connection(id=at_work.connection_id, provider="replicate", account=at_work.name)
 
-    def snapshots(now: datetime, *, one_of_many: bool) -> list[str]:
-        asked = planned(connection, Dates(FIRST, LAST), engine=at_work.engine, now=now, one_of_many=one_of_many)
+    def snapshots(now: datetime, *, backfill: bool) -> list[str]:
+        asked = planned(connection, Dates(FIRST, LAST), engine=at_work.engine, now=now, backfill=backfill)
         return [report.name for report, _ in asked if report.snapshot]
 
-    assert snapshots(NOW, one_of_many=True) == ["hardware"]
+    assert snapshots(NOW, backfill=True) == ["hardware"]
     assert at_work.run().failures == []
-    assert snapshots(NOW, one_of_many=True) == []
-    assert snapshots(NOW, one_of_many=False) == ["hardware"]
-    assert snapshots(NOW + timedelta(days=1), one_of_many=True) == ["hardware"]
+    assert snapshots(NOW, backfill=True) == []
+    assert snapshots(NOW, backfill=False) == ["hardware"]
+    assert snapshots(NOW + timedelta(days=1), backfill=True) == ["hardware"]
 
 
 def test_the_declarations_of_a_spoiled_report_are_not_what_is_tested() -> None:

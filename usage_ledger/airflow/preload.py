@@ -32,8 +32,8 @@ with contextlib.suppress(UsageLedgerError):  # a task that needs what is missing
         statement("load/stands", contract(table))
     for report in (report for provider in PROVIDERS.values() for report in provider.reports):
         layout(report)
-table_asset("any", "any")  # Airflow looks through every package for one that knows the asset's kind of address
-ObjectStoragePath(
-    "file:///any"
-)  # and for one that knows the storage's; not the storage itself: a thread may come along
+# Airflow looks through every package for one that knows an asset's kind of address, and a storage's. Not the storage
+# itself: a thread may come along, on which no forked task could wait.
+table_asset("any", "any")
+ObjectStoragePath("file:///any")
 gc.freeze()  # what was made so far is no garbage: no pass walks it, and forked tasks go on sharing its pages

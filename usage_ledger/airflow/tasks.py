@@ -54,8 +54,8 @@ def extract(connection_id: str) -> None:
     stored = provider_credential(connection_id, connection.account)
     ensure_schema(engine)
     register(engine, connection.id, connection.provider, connection.account, connection.timezone)
-    one_of_many = run.run_type == "backfill"
-    asked = planned(connection, dates, engine=engine, now=now, one_of_many=one_of_many)
+    backfill = run.run_type == "backfill"
+    asked = planned(connection, dates, engine=engine, now=now, backfill=backfill)
     with Client(
         connection.declared,
         base_url=base_url(connection.declared, stored.host),
@@ -70,7 +70,7 @@ def extract(connection_id: str) -> None:
             engine=engine,
             root=root,
             run_id=run.run_id,
-            sweeping=not one_of_many,  # the daily run does
+            sweeping=not backfill,  # the daily run does
         )
     context["ti"].xcom_push(key=LOADS, value=done.load_ids)
     _raise(done.failures, of=len(asked))

@@ -112,6 +112,11 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
     return {path: kind for path, kind in wanted.items() if path and path != "*" and not path.startswith("@")}
 
 
+def above(path: str) -> int:
+    """How many levels above the row a path begins: one for each `^`."""
+    return len(path) - len(path.lstrip("^"))
+
+
 def segments_of(path: str) -> list[tuple[str, bool]]:
     """The fields on the way to a row set's rows: lists, and maps, which a `*` follows."""
     parts = path.split("/")
@@ -143,8 +148,7 @@ def layout(report: Report) -> Layout:
         chains[row_set.path] = chain
     wanted = [(row_set.path, *one) for row_set in report.row_sets for one in paths_of(row_set).items()]
     for row_path, path, kind in sorted(wanted, key=lambda one: one[2] != "json"):  # what one ignores another may read
-        below = path.lstrip("^")
-        chains[row_path][-1 - (len(path) - len(below))].want(below.split("/"), kind)
+        chains[row_path][-1 - above(path)].want(path.lstrip("^").split("/"), kind)
     for total in report.totals:
         element = root.lists.setdefault(total.path, Node(open=True))
         for part, kind in MONEY.items():
@@ -242,10 +246,8 @@ class Rows:
             return [self.labels.get(path[1:], "")] * len(self)
         if path == "*":
             return self.keys or []
-        below = path.lstrip("^")
-        level = len(self.levels) - 1 - (len(path) - len(below))
-        *parents, leaf = below.split("/")
-        node, objects = self._at(level, "/".join(parents))
+        *parents, leaf = path.lstrip("^").split("/")
+        node, objects = self._at(len(self.levels) - 1 - above(path), "/".join(parents))
         return list(map(attrgetter(node.attribute(leaf)), objects))
 
     def _at(self, level: int, parents: str) -> tuple[Node, list[Any]]:

@@ -16,7 +16,7 @@ from usage_ledger.pipeline.buckets import Buckets, bucket_columns, events
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.dimensions import looked_up, text_column, translated
 from usage_ledger.pipeline.facts import Facts
-from usage_ledger.pipeline.flatten import Rows
+from usage_ledger.pipeline.flatten import Rows, above
 from usage_ledger.pipeline.identity import row_keys, with_splits
 from usage_ledger.pipeline.meters import Counted, meter_column, whole_numbers
 from usage_ledger.pipeline.names import Names
@@ -185,11 +185,12 @@ def _check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) 
     path = rows.row_set.bucket[0]
     if not rows.row_set.repeats or not path:
         return
-    holders = rows.levels[-1 - (len(path) - len(path.lstrip("^")))][1]
-    days = [*dict(zip(map(id, holders), buckets.dates.to_pylist(), strict=True)).values()]
-    if holders is not rows.levels[-1][1] and len(days) > len({*days}):
-        twice = next(day for day in days if days.count(day) > 1)
-        raise errors.DuplicateRow(f"{rows.row_set.name}: {twice} comes twice in the answer")
+    if above(path):
+        _, holders = rows.levels[-1 - above(path)]
+        days = [*dict(zip(map(id, holders), buckets.dates.to_pylist(), strict=True)).values()]
+        twice = [day for day in days if days.count(day) > 1]
+        if twice:
+            raise errors.DuplicateRow(f"{rows.row_set.name}: {twice[0]} comes twice in the answer")
     for day in buckets.days:
         if gathered.pages.setdefault((rows.row_set.name, day), page) != page:
             raise errors.DuplicateRow(f"{rows.row_set.name}: {day} comes twice in the answer")

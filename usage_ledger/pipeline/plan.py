@@ -10,7 +10,7 @@ from usage_ledger.core.windows import DAY, Window, cut, last_complete_date
 from usage_ledger.pipeline.connections import Connection
 
 EARLIEST = date(2015, 1, 1)
-DOUBTED = timedelta(days=60)
+UNSETTLED_FOR = timedelta(days=60)
 """How long after its look-back an unsettled date is read again: what a provider never closes, or no longer tells, would
 be asked for without end."""
 
@@ -70,9 +70,8 @@ def windows(
         gaps_from = max(gaps_from, reached)
         if gaps_from <= newest:
             wanted |= set(Window(gaps_from, newest + DAY)) - known.keys()
-        late = {
-            day for day, unsettled in known.items() if unsettled and max(reached, lookback - DOUBTED) <= day <= newest
-        }
+        doubted = max(reached, lookback - UNSETTLED_FOR)
+        late = {day for day, unsettled in known.items() if unsettled and doubted <= day <= newest}
     found = cut(wanted, report.longest, zone)
     late = {day for day in late if not any(day in window for window in found)}
     # In windows of their own: one that cannot be read any more would keep the new dates from coming.

@@ -32,18 +32,18 @@ class Extracted:
 
 
 def planned(
-    connection: Connection, dates: Dates, *, engine: Engine, now: datetime, one_of_many: bool = False
+    connection: Connection, dates: Dates, *, engine: Engine, now: datetime, backfill: bool = False
 ) -> list[tuple[Report, Window]]:
     """Every request a run makes: the windows of each report, and each snapshot once.
 
-    Of a backfill's runs, `one_of_many`, only those take a snapshot that find none of today: each would be the same.
+    Of the runs of a `backfill` only those take a snapshot that find none of today: each would be the same.
     """
     found: list[tuple[Report, Window]] = []
     for report in connection.chosen_reports:
         if report.snapshot:
             today = now.astimezone(connection.zone).date()
             window = Window(today, today + DAY)
-            if not (one_of_many and loads.is_loaded(engine, connection.id, report.name, window)):
+            if not (backfill and loads.is_loaded(engine, connection.id, report.name, window)):
                 found.append((report, window))
             continue
         span = Window(connection.start_date or EARLIEST, dates.last + DAY)

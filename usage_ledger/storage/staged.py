@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date
+from functools import cached_property
 from typing import IO, Any, cast
 
 import msgspec
@@ -126,6 +127,7 @@ class StagedRows:
         with _readable(self._what):
             return self._file.read_row_group(group, use_threads=False).slice(first, count)
 
+    @cached_property
     def constants(self) -> dict[str, Any]:
         """The columns that have one value in all rows, and it, as Parquet's statistics tell; None for no value."""
         metadata = self._file.metadata

@@ -101,19 +101,18 @@ def _stands(cursor: Cursor, incoming: Incoming) -> bool:
 
 def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
     """Where nothing stands and nothing is known, nothing can change or vanish: the rows go straight into the ledger."""
-    dates = list(incoming.window)
     metered: dict[str, Contract] = {}
     for name, rows in incoming.tables.items():
         table = contract(name)
-        metered[name] = _metered(cursor, table, rows, incoming, standing=False)
+        metered[name] = _metered(table, rows_have(rows, table.names("meter")))
         empty = {column for column, value in constants(table, rows).items() if value is None}
         sent = [column for column in rows.schema.names if column not in empty]  # no column has a default
-        copy_rows(cursor, copy_of(table, sent, whole=True).as_string(cursor), rows, sent)
+        copy_rows(cursor, copy_of(table, sent, into="table").as_string(cursor), rows, sent)
         outcome.changed[name] = rows.num_rows
         crash.point("load")
     filled = prove_filled(cursor, incoming, metered)
     crash.point("load")  # before the days
-    record_days(cursor, incoming, dates, {}, filled)
+    record_days(cursor, incoming, incoming.window, {}, filled)
     outcome.rows = sum(filled.values())
     crash.point("load")
 
@@ -132,10 +131,9 @@ def _replace_days(
             standing_rows[day] += standing
     outcome.rows = sum(staged_rows.values())
     dates = accepted(cursor, incoming, known, staged_rows, standing_rows, outcome, told=told)
-    metered = {
-        name: _metered(cursor, contract(name), rows, incoming, standing=True) for name, rows in incoming.tables.items()
-    }
-    for name in incoming.tables:
+    metered: dict[str, Contract] = {}
+    for name, rows in incoming.tables.items():
+        metered[name] = _metered(contract(name), _told_meters(cursor, contract(name), rows, incoming))
         outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates)
     crash.point("load")
     record_days(cursor, incoming, dates, known, staged_rows)
@@ -154,7 +152,7 @@ def _stage(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows) -> None
     if alike:
         cursor.execute(defaults(table, alike), alike)
     varying = [name for name in rows.schema.names if name not in alike]
-    copy_rows(cursor, copy_of(table, varying).as_string(cursor), rows, varying)
+    copy_rows(cursor, copy_of(table, varying, into="stage").as_string(cursor), rows, varying)
     crash.point("load")
     cursor.execute(statement("load/analyze", table))
 
@@ -165,7 +163,7 @@ def constants(table: Contract, rows: pa.Table | StagedRows) -> dict[str, str | N
         return {}
     return {
         name: None if value is None else str(value)
-        for name, value in rows.constants().items()
+        for name, value in rows.constants.items()
         if name not in table.primary_key and isinstance(value, str | Decimal | None)
     }
 
@@ -232,24 +230,24 @@ def _told_times(table: pa.Table) -> pa.Table:
     return table
 
 
-def _metered(
-    cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, incoming: Incoming, *, standing: bool
-) -> Contract:
-    """The contract without the meters that neither staged nor standing rows have: most have a few, and each is added
-    up several times.
-    """
-    found = rows_have(rows, table.names("meter"))
-    if standing:
-        cursor.execute(statement("load/metered", table), incoming.values)
-        found |= {name for name, count in zip(table.names("meter"), cursor.fetchone() or (), strict=True) if count}
-    return replace(table, columns=tuple(one for one in table.columns if one.role != "meter" or one.name in found))
+def _metered(table: Contract, meters: set[str]) -> Contract:
+    """The contract with these meters alone: most loads have a few, and each is added up several times."""
+    return replace(table, columns=tuple(one for one in table.columns if one.role != "meter" or one.name in meters))
+
+
+def _told_meters(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, incoming: Incoming) -> set[str]:
+    """The meters that staged or standing rows of the window have."""
+    meters = table.names("meter")
+    cursor.execute(statement("load/metered", table), incoming.values)
+    standing = zip(meters, cursor.fetchone() or (), strict=True)
+    return rows_have(rows, meters) | {name for name, count in standing if count}
 
 
 def rows_have(rows: pa.Table | StagedRows, names: Iterable[str]) -> set[str]:
     """The columns that are not null throughout."""
     if isinstance(rows, pa.Table):
         return {name for name in names if rows.column(name).null_count < rows.num_rows}
-    alike = rows.constants()
+    alike = rows.constants
     return {name for name in names if rows.num_rows and alike.get(name, "") is not None}
 
 

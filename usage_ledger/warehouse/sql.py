@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
+from typing import Literal
 
 from psycopg2 import sql
 
@@ -26,13 +27,10 @@ def statement(name: str, contract: Contract | None = None) -> sql.Composable:
     return sql.SQL(text(name)).format(**_parts(contract))
 
 
-def copy_of(contract: Contract, names: Iterable[str], *, whole: bool = False) -> sql.Composable:
-    """`load/copy` of these columns alone, into the stage, where the others get what `defaults` says; of a `whole` load
-    into the table itself, where they are null.
-    """
-    parts = _parts(contract)
-    into = parts["table" if whole else "stage"]
-    return sql.SQL(text("load/copy")).format(into=into, columns=sql.SQL(", ").join(map(sql.Identifier, names)))
+def copy_of(contract: Contract, names: Iterable[str], *, into: Literal["stage", "table"]) -> sql.Composable:
+    """`load/copy` of these columns alone. The others get what `defaults` says in the stage, and null in the table."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    return sql.SQL(text("load/copy")).format(into=_parts(contract)[into], columns=columns)
 
 
 def defaults(contract: Contract, names: Iterable[str]) -> sql.Composable:
