@@ -15,6 +15,7 @@ from usage_ledger.core.contracts import Contract, from_odcs
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import CONTRACTS, SQL
 from usage_ledger.core.windows import DAY, Window
+from usage_ledger.pipeline import validate
 from usage_ledger.pipeline.rules import of_all_rows, suite_of
 from usage_ledger.pipeline.validate import SAMPLES, Finding, check
 from usage_ledger.warehouse.contracts import arrow_schema, contract
@@ -300,7 +301,9 @@ def test_one_bad_row_in_many_is_shown_itself() -> None:
     assert "['cached_input_tokens', 11]" in sample
 
 
-def test_a_row_count_that_differs_from_the_note_is_found() -> None:
+@pytest.mark.parametrize("at_once", [validate.AT_ONCE, 2], ids=["at once", "in parts"])
+def test_a_row_count_that_differs_from_the_note_is_found(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validate, "AT_ONCE", at_once)
     (finding,) = found([row(n) for n in range(3)], count=4)
     assert finding.critical
     assert "row_count" in finding.expectation
