@@ -48,7 +48,7 @@ def test_a_file_becomes_a_daily_dag_of_four_tasks(folder: Path) -> None:
     assert dag.get_task("load").outlets == [AssetAlias("loaded/acme_prod")]
     assert {task.owner for task in dag.tasks} == {"usage-ledger"}
     assert all(task.retries >= 3 and task.execution_timeout and task.retry_policy for task in dag.tasks)
-    assert set(dag.params) == {"from", "to"}
+    assert dag.params.validate() == {"from": None, "to": None}
     assert "acme" in (dag.doc_md or "")
     assert DagSerialization.serialize_dag(dag)["dag_id"] == dag.dag_id
 

@@ -88,7 +88,7 @@ def build_dag(connection: Connection) -> DAG:
         made = [step(connection.id) for step in steps]
         for before, after in pairwise(made):
             before >> after
-    dag.params = params()  # not before: each task would copy them, and check them again
+    dag.params.update(params())  # not before: each task would copy them; nor set: each Dag would check them again
     return dag
 
 
