@@ -25,6 +25,11 @@ from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.contracts import arrow_schema, contract
 from usage_ledger.warehouse.sql import statement
 
+# Airflow looks through every package for one that knows an asset's kind of address, and a storage's. Not the storage
+# itself: a thread may come along, on which no forked task could wait. First, because what is imported on the way makes
+# Python forget which classes are no subclasses, and the checks ask for hundreds.
+table_asset("any", "any")
+ObjectStoragePath("file:///any")
 with contextlib.suppress(UsageLedgerError):  # a task that needs what is missing says so
     trusted()
     for table in sorted(path.stem for path in CONTRACTS.glob("*.yaml")):
@@ -32,8 +37,4 @@ with contextlib.suppress(UsageLedgerError):  # a task that needs what is missing
         statement("load/stands", contract(table))
     for report in (report for provider in PROVIDERS.values() for report in provider.reports):
         layout(report)
-# Airflow looks through every package for one that knows an asset's kind of address, and a storage's. Not the storage
-# itself: a thread may come along, on which no forked task could wait.
-table_asset("any", "any")
-ObjectStoragePath("file:///any")
 gc.freeze()  # what was made so far is no garbage: no pass walks it, and forked tasks go on sharing its pages
