@@ -60,9 +60,6 @@ for dag_id in [f"{prefix}{{number}}" for number in range({count})]:
     globals()[dag.dag_id] = dag
 '''
 WIDE = {
-    "SCHEDULER__MAX_DAGRUNS_TO_CREATE_PER_LOOP": "100",
-    "SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "200",
-    "SCHEDULER__MAX_TIS_PER_QUERY": "128",
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
     "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "150",
 }
