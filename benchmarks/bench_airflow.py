@@ -1,7 +1,7 @@
-"""What connections cost Airflow, beside empty Dags of four tasks in the same Airflow: `make bench-airflow`.
+"""What connections cost Airflow, beside empty Dags of four tasks in an equal Airflow: `make bench-airflow`.
 
-A local stack of its own, with the settings that `make up` writes, and the sandbox for a provider. Wall seconds are
-Airflow's: from the start of the first run to the end of the last one.
+Local stacks of their own, with the settings that `make up` writes (many connections: and `WIDE`), and the sandbox for a
+provider. Wall seconds are Airflow's: from the start of the first run to the end of the last one.
 """
 
 import argparse
@@ -59,11 +59,8 @@ for dag_id in [f"{prefix}{{number}}" for number in range({count})]:
         made[0] >> made[1] >> made[2] >> made[3]
     globals()[dag.dag_id] = dag
 '''
-WIDE = {
-    "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
-    "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "150",
-}
-"""What docs/scaling.md names for 1,000 connections on one machine."""
+WIDE = {"DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60", "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "150"}
+"""The Dag processor's intervals that docs/scaling.md names for 1,000 connections."""
 PARTS = ("parsing", "backfill", "poisoned", "daily")
 SECONDS_AND_FAILURES = "extract(epoch FROM max(end_date) - min(start_date)), count(*) FILTER (WHERE state <> 'success')"
 
@@ -81,7 +78,7 @@ def main() -> None:
     if "parsing" in sizes.only:
         figures |= {**parsing(sizes.connections), **worker(sizes.registry)}
     if {"backfill", "poisoned"} & {*sizes.only}:
-        with stack(accounts(sizes.poisoned)) as local:
+        with stack(accounts(max(1, sizes.poisoned))) as local:
             if "backfill" in sizes.only:
                 figures |= backfill(local, sizes.days)
             if "poisoned" in sizes.only:
@@ -228,7 +225,7 @@ def poisoned(local: Local, count: int) -> dict[str, Any]:
     """All but one of the connections, with and without one whose provider is down."""
     names = [f"c{number}" for number in range(1, count)]
     local.connect(names)
-    local.wait_for_dags("usage_c%", count)
+    local.wait_for_dags("usage\\_c%", len(names))
     for name in names:
         local.seconds(f"usage_{name}", "scheduled", 1)
     taken = []

@@ -1,6 +1,6 @@
 """Rows of one page into a table of the contract's columns, checked on the way."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -188,7 +188,7 @@ def _check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) 
     if above(path):
         _, holders = rows.levels[-1 - above(path)]
         days = [*dict(zip(map(id, holders), buckets.dates.to_pylist(), strict=True)).values()]
-        twice = [day for day in days if days.count(day) > 1]
+        twice = [day for day, count in Counter(days).items() if count > 1]
         if twice:
             raise errors.DuplicateRow(f"{rows.row_set.name}: {twice[0]} comes twice in the answer")
     for day in buckets.days:
