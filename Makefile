@@ -76,4 +76,4 @@ lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bench -o requirements-bench.lock
 
 clean: down ## Remove the environment and the local stack with its data
-	@rm -rf .venv .venv-bench .local
+	@rm -rf .venv .venv-bench .local include/connections/fireworks_demo.yaml include/connections/openai_demo.yaml

@@ -25,12 +25,12 @@ from typing import Any
 from doomed import DONE, FAILED, HELD, Ended, Errand, Nursery, backends, crash_server, own_server, restart
 from ledger_laws import Query, Snapshot, false_successes, row_versions, unexplained
 from restating_provider import DAY, NOTHING, VERSIONS, Account, Faulty, expected, provider
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from usage_ledger.core.errors import UsageLedgerError, WarehouseDown
 from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.rebuild import release
-from usage_ledger.warehouse.engine import transaction, url_from_uri, warehouse_engine
+from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema
 
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kathmandu")
@@ -116,7 +116,7 @@ class Chaos:
 
     def __init__(self, rng: random.Random, server: Any, faulty: Faulty, url: str, nursery: Nursery, root: Path) -> None:
         self.rng, self.server, self.faulty, self.url, self.nursery, self.root = rng, server, faulty, url, nursery, root
-        self.engine = warehouse_engine(url_from_uri(server.get_uri("postgres")))
+        self.engine = warehouse_engine(make_url(server.get_uri("postgres")))
         ensure_schema(self.engine)
         self.query = patient(query_of(self.engine))
         self.accounts = [Account(f"chaos{number}", zone, DATES, faulty.app) for number, zone in enumerate(ZONES)]

@@ -15,12 +15,12 @@ from catalogue import Catalogue
 from fastapi import FastAPI
 from provider_site import KEY, NOW, TRUTHS, Overruled, Site
 from scripted_server import Reply, Scripted
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 from stack import Stack, local_stack
 
 from usage_ledger.core.project import ROOT
 from usage_ledger.sandbox.app import create_app, running
-from usage_ledger.warehouse.engine import transaction, url_from_uri, warehouse_engine
+from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema
 
 HOME = tempfile.mkdtemp(prefix="ul-home-")
@@ -75,7 +75,7 @@ def empty_database(server: Any, administer: Callable[[str], None]) -> Iterator[C
     def make(owner: str = "postgres") -> Engine:
         name = f"warehouse_{uuid.uuid4().hex}"
         administer(f"CREATE DATABASE {name} OWNER {owner}")
-        engine = warehouse_engine(url_from_uri(server.get_uri(name)).set(username=owner))
+        engine = warehouse_engine(make_url(server.get_uri(name)).set(username=owner))
         made.append((name, engine))
         return engine
 

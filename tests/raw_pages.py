@@ -1,5 +1,6 @@
 """Pages in raw storage, landed as the product lands them, and what of them counts."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from usage_ledger.storage.landing import (
     MANIFEST,
     Landing,
     Manifest,
-    landed_manifests,
+    landed_folders,
     landed_pages,
     load_folder,
     manifest_of,
@@ -36,6 +37,12 @@ def committed(root: Any, load_id: str, *bodies: bytes, connection: str = "acme",
     landing = begun(root, load_id, *bodies, connection=connection, report=report)
     told = (load_id, connection, "fireworks", connection, report, WINDOW.first, WINDOW.end, "UTC", "d", ASKED)
     return landing.commit(Manifest(*told, landing.pages))
+
+
+def landed_manifests(root: Any, provider: str, connection: str) -> Iterator[tuple[str, Manifest]]:
+    """Every committed load of a connection: its manifest's address and the manifest."""
+    for folder in landed_folders(root, provider, connection):
+        yield str(folder / MANIFEST), manifest_of(folder)
 
 
 def counted(root: Any) -> dict[str, list[bytes]]:

@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import pytest
 from fastapi import FastAPI
 from provider_site import Overruled
 
+from usage_ledger.local.processes import free_port
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.sandbox.fireworks_truth import FireworksTruth
 
@@ -32,12 +32,6 @@ ZONES = {
     "in_lord_howe": "Australia/Lord_Howe",
     "in_kiritimati": "Pacific/Kiritimati",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 SPOILED = (
@@ -110,6 +104,7 @@ class Stack:
             found = self.runs(dag_id)
             return len(found) >= count and all(run["state"] in ("success", "failed") for run in found.values())
 
+        self.wait_for_dag(dag_id)
         wait_until(ended, f"{count} runs of {dag_id}", seconds)
         return self.runs(dag_id)
 

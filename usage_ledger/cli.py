@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from usage_ledger import __version__
-from usage_ledger.core.errors import BadWindow, ConfigError, UsageLedgerError
+from usage_ledger.core.errors import BadWindow, ConfigError, NoPermission, UsageLedgerError
 from usage_ledger.core.redaction import no_memory_dump, redact
 from usage_ledger.local.commands import stack_app
 from usage_ledger.local.stopping import end_when_asked
@@ -71,12 +71,15 @@ def connect(
     _as_usage(lambda: connection_from(connection_id, document, "the command"))
     engine = command_engine()
     key = _asked_key(provider)
-    connection, found, path = add(connection_id, document, key=key, host=host, engine=engine)
-    say(f"connected {connection_id}: account {account} can read {', '.join(found.reports)}")
-    for name, why in found.refused.items():
-        say(f"left out {name}: {why}")
-    say(f"wrote {path}; the Dag usage_{connection.id} appears within a minute and runs by itself")
-    say(f"try it now: usage-ledger run {connection.id}")
+    done = add(connection_id, document, key=key, host=host, engine=engine)
+    say(f"connected {connection_id}: account {account} can read {', '.join(done.readable.reports)}")
+    for name, why in done.readable.refused.items():
+        say(f"left out {name}: {why}" if done.new else f"it cannot read {name}: {why}")
+    if done.new:
+        say(f"wrote {done.path}; the Dag usage_{connection_id} appears within a minute of a running Airflow")
+    else:
+        say(f"the key is replaced; {done.path} stands as it was")
+    say(f"try it now: usage-ledger run {connection_id}")
 
 
 @app.command()
@@ -105,8 +108,9 @@ def check(connection_id: ConnectionId, json: Json = False) -> None:
             f"Airflow has no pool {connection.provider}; its tasks would wait for ever",
             next_step="run `usage-ledger pools`",
         )
-    if set(found.refused) & {report.name for report in connection.chosen_reports if not report.snapshot}:
-        raise typer.Exit(FAILED)
+    wanted = [report.name for report in connection.chosen_reports if not report.snapshot]
+    if refused := [name for name in wanted if name in found.refused]:
+        raise NoPermission(f"the key may not read {', '.join(refused)}", connection=connection_id)
 
 
 @app.command()
@@ -225,9 +229,10 @@ def disconnect(connection_id: ConnectionId) -> None:
 def pools() -> None:
     """Make every provider's Airflow pool that is missing."""
     from usage_ledger.airflow.store import ensure_pools
+    from usage_ledger.local.surroundings import require_stack_database
     from usage_ledger.report import say
 
-    _adopt()
+    require_stack_database()
     made = ensure_pools()
     say(f"made the pools {', '.join(made)}" if made else "every pool exists")
 
@@ -326,9 +331,3 @@ def _asked_key(provider: str) -> str:
     if sys.stdin.isatty():
         return getpass.getpass(f"API key of {provider}: ").strip()
     return sys.stdin.readline().strip()
-
-
-def _adopt() -> None:
-    from usage_ledger.local.settings import adopt_environment
-
-    adopt_environment()

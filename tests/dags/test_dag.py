@@ -12,7 +12,7 @@ from airflow.sdk import AssetAlias, Param
 from airflow.serialization.serialized_objects import DagSerialization
 
 from usage_ledger.airflow import listener, tasks
-from usage_ledger.airflow.connections import Stored, parse
+from usage_ledger.airflow.connections import Stored, find, parse
 from usage_ledger.airflow.dag import build_dag, build_dags
 from usage_ledger.airflow.provider_info import get_provider_info
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
@@ -153,6 +153,28 @@ def test_every_provider_has_a_connection_type_with_a_form_and_a_hook() -> None:
 def test_a_connection_of_the_environment_is_read_in_both_of_airflows_forms(told: str, expected: Stored) -> None:
     assert parse(told) == expected
     assert str(expected.password) not in repr(expected).replace("fireworks", "")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "postgres://bi:s3cr3t/word@db.example:5432/usage",
+        "postgres://bi:s3cr3t?word@db.example:5432/usage",
+        "postgres://bi:s3cr3t#word@db.example:5432/usage",
+        "postgres://bi:s3cr3t[word@db.example:5432/usage",
+        '{"password": "s3cr3t',
+        '{"password": "s3cr3t", "port": ["s3cr3t"]}',
+        '{"password": "s3cr3t", "extra": "s3cr3t"}',
+    ],
+)
+def test_a_connection_that_cannot_be_read_is_named_and_nothing_of_it_is_told(
+    told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ACME", told)
+    with pytest.raises(errors.ConfigError, match="AIRFLOW_CONN_ACME") as caught:
+        find("acme")
+    assert "s3cr3t" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+    assert caught.value.__suppress_context__
 
 
 def test_the_scheduler_says_so_when_pools_cannot_be_checked(

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from provider_site import COST, DAY, FIRST, KEYS, LAST, TRUTHS, USAGE, WRONG_KEY, Overruled, Query, Site
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from usage_ledger.core import errors
 from usage_ledger.http.address import base_url
 from usage_ledger.pipeline import run as pipeline
 from usage_ledger.providers.fireworks import FIREWORKS
-from usage_ledger.warehouse.engine import url_from_uri, warehouse_engine
+from usage_ledger.warehouse.engine import warehouse_engine
 
 
 def failed(*reports: str) -> set[tuple[Any, ...]]:
@@ -155,7 +155,7 @@ def test_a_provider_that_is_down_for_one_report_leaves_its_loaded_days_alone(
 def test_a_warehouse_that_is_down_is_told_in_one_line_and_the_provider_is_not_asked(
     site: Site, dead_port: int, secret: str
 ) -> None:
-    down = warehouse_engine(url_from_uri(f"postgres://loader:{secret}@127.0.0.1:{dead_port}/ledger"))
+    down = warehouse_engine(make_url(f"postgresql://loader:{secret}@127.0.0.1:{dead_port}/ledger"))
     with pytest.raises(errors.WarehouseDown) as raised:
         site.run(engine=down)
     assert "\n" not in str(raised.value)
@@ -168,7 +168,7 @@ def test_a_warehouse_that_is_down_is_told_in_one_line_and_the_provider_is_not_as
 def test_a_warehouse_that_is_lost_midway_is_told_and_the_next_run_heals(
     site: Site, dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    down = warehouse_engine(url_from_uri(f"postgres://loader@127.0.0.1:{dead_port}/ledger"))
+    down = warehouse_engine(make_url(f"postgresql://loader@127.0.0.1:{dead_port}/ledger"))
     whole = pipeline.extract
 
     def extract_and_lose(*given: Any, engine: Engine, **more: Any) -> str:

@@ -8,9 +8,10 @@ import pytest
 from asking import Asking, Server, bare
 from fireworks_answers import item, money, serverless, summary, usage, with_literal
 from provider_site import COST, FIRST, USAGE, Query, Site
+from raw_pages import landed_manifests
 
 from usage_ledger.core import errors
-from usage_ledger.storage.landing import landed_manifests, landed_pages, load_folder
+from usage_ledger.storage.landing import landed_pages, load_folder
 
 
 def run(site: Site, body: bytes, report: str = "usage") -> errors.UsageLedgerError | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from provider_site import Overruled
 from sqlalchemy import Engine
 
 from usage_ledger.sandbox.app import create_app, running
@@ -191,6 +192,30 @@ def test_check_says_what_the_key_can_read(person: Person) -> None:
     told = json.loads(person.runs("check", "acme", "--json").stdout)
     assert told["reads"] == ["usage", "cost", "api_keys"]
     assert told["refused"] == {}
+
+
+def test_check_fails_with_a_reason_when_the_key_may_not_read_a_chosen_report(
+    person: Person, truth: FireworksTruth
+) -> None:
+    site = Overruled(create_app([truth], KEY, now=lambda: datetime.now(UTC)))
+    site.answers["/billingUsage"] = (403, b'{"message": "no access"}')
+    with running(site) as url:
+        told = {
+            "AIRFLOW_CONN_ACME": json.dumps({"conn_type": "fireworks", "host": url, "password": KEY}),
+            "USAGE_LEDGER_ALLOWED_HOSTS": url.removeprefix("http://"),
+        }
+        done = person.runs("check", "acme", **told)
+    assert (done.returncode, "cannot read usage" in done.stdout) == (1, True), (done.stdout, done.stderr)
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("usage-ledger: ")
+    assert "the key may not read usage" in line
+
+
+def test_metadata_that_do_not_answer_are_named(person: Person) -> None:
+    """Whoever speaks with an Airflow other than the local stack's may find its database down."""
+    nowhere = "postgresql+psycopg2://airflow@127.0.0.1:1/airflow"
+    elsewhere = {"AIRFLOW_HOME": str(person.folder / "airflow"), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": nowhere}
+    assert "metadata database does not answer" in person.fails("pools", **elsewhere)
 
 
 def test_connect_stores_no_key_where_there_is_no_airflow(person: Person, provider: str) -> None:

@@ -32,7 +32,7 @@ from usage_ledger.pipeline.names import NAMES
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import load_folder, manifest_of
-from usage_ledger.storage.staged import Staged, StagedTable, read_table
+from usage_ledger.storage.staged import Staged, StagedTable, open_table
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.ledger import enter
@@ -125,7 +125,7 @@ class Bench:
             return
         finally:
             shutil.rmtree(self.root / "fireworks", ignore_errors=True)
-        tables = {name: read_table(self.root, load_id, name) for name in staged.tables}
+        tables = {name: open_table(self.root, load_id, name).whole() for name in staged.tables}
         shutil.rmtree(self.root / "_staged", ignore_errors=True)
         if staged.mismatch:
             self.ended["held"] += 1

@@ -35,7 +35,7 @@ from ledger_laws import Snapshot, false_successes, row_versions, unexplained
 from restating_provider import DAY, VERSIONS, Account, Faulty, Version
 from restating_provider import provider as serving
 from scripted_server import Scripted
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from usage_ledger.core import crash
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
@@ -49,7 +49,7 @@ from usage_ledger.pipeline.run import Ran, extract_all, new_run_id, planned, run
 from usage_ledger.pipeline.transform import transform
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.engine import transaction, url_from_uri, warehouse_engine
+from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema
 
 FIRST = date(2026, 10, 31)
@@ -207,7 +207,7 @@ def fragile(site: tuple[Faulty, str, Path], nursery: Nursery) -> Iterator[tuple[
     folder = Path(tempfile.mkdtemp(prefix="ul"))
     try:
         with own_server(folder / "pg") as server:
-            engine = warehouse_engine(url_from_uri(server.get_uri("postgres")))
+            engine = warehouse_engine(make_url(server.get_uri("postgres")))
             ensure_schema(engine)
             yield server, Place(engine, *site, nursery)
             engine.dispose()

@@ -56,7 +56,7 @@ from usage_ledger.pipeline.transform import transform
 from usage_ledger.pipeline.validate import validate
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import MANIFEST, connection_key, landed_pages, load_folder, manifest_of
-from usage_ledger.storage.staged import read_note, read_staged, read_table, staged_folder, write_table
+from usage_ledger.storage.staged import open_table, read_note, read_staged, staged_folder, write_table
 from usage_ledger.storage.sweep import KEPT, sweep
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.contracts import arrow_schema
@@ -510,7 +510,7 @@ def test_r7_parquet_that_is_cut_empty_or_of_another_schema_is_refused_and_made_a
     before = content("ops.day", "ops.restatement")
     folder = Path(str(staged_folder(account.root, load_id)))
     path, note = folder / "usage_daily.parquet", folder / "staged.json"
-    whole, noted, table = path.read_bytes(), note.read_bytes(), read_table(account.root, load_id, "usage_daily")
+    whole, noted, table = path.read_bytes(), note.read_bytes(), open_table(account.root, load_id, "usage_daily").whole()
     staged = read_note(account.root, load_id)
 
     def changed(change: Callable[[pa.Table], pa.Table]) -> Callable[[], None]:
@@ -579,7 +579,7 @@ def test_r8_parquet_and_manifests_of_an_older_version_are_never_guessed_but_rebu
     load_id = validated(account)
     before = content("ops.day", "ops.restatement")
     folder = Path(str(staged_folder(account.root, load_id)))
-    older = read_table(account.root, load_id, "usage_daily").drop_columns(["audio_seconds"])
+    older = open_table(account.root, load_id, "usage_daily").whole().drop_columns(["audio_seconds"])
     pq.write_table(older, folder / "usage_daily.parquet")
     note = json.loads((folder / "staged.json").read_text())
     (folder / "staged.json").write_text(json.dumps({name: note[name] for name in ("load_id", "tables")}))

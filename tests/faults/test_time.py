@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import tzdata
 from provider_site import DAY, FIRST, LAST, NOW, TRUTHS, USAGE, Query, Site
+from raw_pages import landed_manifests
 from scripted_server import Scripted
 from sqlalchemy import Engine
 from staged_loads import T0, Desk, used
@@ -25,7 +26,6 @@ from usage_ledger.pipeline.connections import Connection, connection_from
 from usage_ledger.pipeline.plan import Dates, asked_range, windows
 from usage_ledger.pipeline.run import run_all
 from usage_ledger.providers.fireworks import FIREWORKS
-from usage_ledger.storage.landing import landed_manifests
 from usage_ledger.warehouse.incoming import Outcome
 from usage_ledger.warehouse.ledger import enter
 

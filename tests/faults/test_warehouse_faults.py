@@ -33,7 +33,7 @@ from staged_loads import T0, Desk, Row, called, used
 from usage_ledger.core.errors import TryAgain, WarehouseDown, WarehouseDrift, WarehouseFull, WarehouseRefused
 from usage_ledger.local.postgres import program
 from usage_ledger.warehouse import engine as engines
-from usage_ledger.warehouse.engine import in_transaction, transaction, url_from_uri, warehouse_engine
+from usage_ledger.warehouse.engine import in_transaction, transaction, warehouse_engine
 from usage_ledger.warehouse.incoming import Outcome
 from usage_ledger.warehouse.ledger import enter
 from usage_ledger.warehouse.schema import ensure_schema
@@ -441,7 +441,7 @@ def cramped() -> Iterator[Engine]:
     places = (program("initdb"), program("postgres"), folder / "data", folder)
     # As a user other than root, which a server refuses to be.
     other = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "sh", "-c", make, *map(str, places))
-    uri = f"postgres://postgres@/{{}}?host={folder}"
+    uri = f"postgresql://postgres@/{{}}?host={folder}"
     try:
         with small_disk(folder / "small", "24m", other):
             with contextlib.suppress(AssertionError):
@@ -453,7 +453,7 @@ def cramped() -> Iterator[Engine]:
                 cursor = connection.cursor()
                 cursor.execute(f"CREATE TABLESPACE small LOCATION '{folder / 'small'}'")
                 cursor.execute("CREATE DATABASE warehouse TABLESPACE small")
-            engine = warehouse_engine(url_from_uri(uri.format("warehouse")))
+            engine = warehouse_engine(make_url(uri.format("warehouse")))
             ensure_schema(engine)
             yield engine
             engine.dispose()

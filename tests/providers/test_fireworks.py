@@ -23,7 +23,7 @@ from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers import fireworks
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import load_folder, manifest_of
-from usage_ledger.storage.staged import Staged, read_table
+from usage_ledger.storage.staged import Staged, open_table
 from usage_ledger.warehouse.contracts import arrow_schema, contract
 
 Json = dict[str, Any]
@@ -120,7 +120,7 @@ class Transformed:
         return self
 
     def rows(self, table: str = "usage_daily") -> Rows:
-        found: Rows = read_table(self.root, LOAD, table).to_pylist()
+        found: Rows = open_table(self.root, LOAD, table).whole().to_pylist()
         return found
 
     def row(self, table: str = "usage_daily") -> Json:
@@ -243,7 +243,7 @@ def test_each_array_of_usage_becomes_its_rows(transformed: Transformed) -> None:
 
 def test_the_staged_schema_is_the_contracts(transformed: Transformed) -> None:
     transformed(serverless(SERVERLESS))
-    assert read_table(transformed.root, LOAD, "usage_daily").schema.equals(arrow_schema("usage_daily"))
+    assert open_table(transformed.root, LOAD, "usage_daily").whole().schema.equals(arrow_schema("usage_daily"))
 
 
 def test_a_line_item_becomes_a_bill_line(transformed: Transformed) -> None:

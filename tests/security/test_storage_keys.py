@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from object_store import object_store
-from raw_pages import ASKED, BODY, WINDOW, begun, committed, counted, files
+from raw_pages import ASKED, BODY, WINDOW, begun, committed, counted, files, landed_manifests
 
 from usage_ledger.core.errors import StorageRefused
 from usage_ledger.storage.files import read_whole
-from usage_ledger.storage.landing import MANIFEST, connection_key, landed_manifests, load_folder
+from usage_ledger.storage.landing import MANIFEST, connection_key, load_folder
 from usage_ledger.storage.staged import staged_folder
 from usage_ledger.storage.sweep import KEPT, sweep
 

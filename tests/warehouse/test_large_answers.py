@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fireworks_answers import serverless, usage
 from provider_site import COST, FIRST, KEY, LAST, USAGE, Query, Site
+from raw_pages import landed_manifests
 
 import usage_ledger.body.json_parts
 import usage_ledger.http.body
@@ -13,7 +14,7 @@ import usage_ledger.storage.landing
 import usage_ledger.storage.staged
 from usage_ledger.core import errors
 from usage_ledger.pipeline import validate
-from usage_ledger.storage.landing import landed_manifests, landed_pages, load_folder
+from usage_ledger.storage.landing import landed_pages, load_folder
 
 
 @pytest.fixture(autouse=True)

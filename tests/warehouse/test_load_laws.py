@@ -24,7 +24,7 @@ from usage_ledger.core.errors import (
     ValidationFailed,
 )
 from usage_ledger.core.windows import Window
-from usage_ledger.storage.staged import Note, read_table, write_table
+from usage_ledger.storage.staged import Note, open_table, write_table
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.ledger import enter
 
@@ -458,7 +458,7 @@ def test_staged_rows_that_are_not_what_was_sent_change_nothing(
     account.transform(load_id)
     if not before_validate:
         account.validate(load_id)
-    table = tampered(read_table(account.root, load_id, "usage_daily"))
+    table = tampered(open_table(account.root, load_id, "usage_daily").whole())
     write_table(account.root, load_id, "usage_daily", table)
     with pytest.raises(error) as raised:
         if before_validate:
@@ -493,7 +493,9 @@ def test_a_first_load_whose_rows_are_not_what_was_sent_brings_nothing(
     load_id = account.landed([sent(D1, "a", "1"), sent(D2, "a", "2")], D1, D2)
     account.transform(load_id)
     account.validate(load_id)
-    write_table(account.root, load_id, "usage_daily", tampered(read_table(account.root, load_id, "usage_daily")))
+    write_table(
+        account.root, load_id, "usage_daily", tampered(open_table(account.root, load_id, "usage_daily").whole())
+    )
     with pytest.raises(ConservationBroken, match="raw and ledger"):
         account.load(load_id)
     assert content("ops.name_observation") == before

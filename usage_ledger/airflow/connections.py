@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -84,16 +85,27 @@ def local_url(database: str) -> URL:
 
 def find(connection_id: str) -> Stored | None:
     """A connection from the environment or from Airflow; None when neither has it."""
-    told = os.environ.get(f"AIRFLOW_CONN_{connection_id.upper()}")
+    setting = f"AIRFLOW_CONN_{connection_id.upper()}"
+    told = os.environ.get(setting)
     if told:
-        return parse(told)
+        return parse(told, setting)
     if in_task():
         return _from_task(connection_id)
     return _from_airflow(connection_id)
 
 
-def parse(told: str) -> Stored:
-    """A connection from Airflow's URI or JSON form."""
+def parse(told: str, setting: str = "the connection") -> Stored:
+    """A connection from Airflow's URI or JSON form. Raises `ConfigError`, which repeats nothing of it."""
+    try:
+        return _parsed(told)
+    except (ValueError, TypeError, AttributeError):
+        raise ConfigError(
+            f"{setting} is no connection URI or JSON",
+            next_step="in a URI, percent-encode what is special in user and password, such as / ? # @",
+        ) from None
+
+
+def _parsed(told: str) -> Stored:
     if told.lstrip().startswith("{"):
         document = json.loads(told)
         extra = document.get("extra") or {}
@@ -171,24 +183,29 @@ def _from_airflow(connection_id: str) -> Stored | None:
 
 
 def _is_in_metadata(connection_id: str) -> bool:
-    """Whether there is such a connection after all: Airflow says "not found" of one that it failed to read, too.
-
-    Raises `ConfigError` when the metadata database does not answer.
-    """
+    """Whether there is such a connection after all: Airflow says "not found" of one that it failed to read, too."""
     from airflow.models.connection import Connection
-    from airflow.utils.session import create_session
     from sqlalchemy import select
+
+    with metadata() as session:
+        found = session.scalar(select(Connection.id).where(Connection.conn_id == connection_id))
+    return found is not None
+
+
+@contextlib.contextmanager
+def metadata() -> Iterator[Any]:
+    """A session on Airflow's metadata database. Raises `ConfigError` when it does not answer."""
+    from airflow.utils.session import create_session
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        with create_session() as session:
-            found = session.scalar(select(Connection.id).where(Connection.conn_id == connection_id))
+        with create_session(scoped=False) as session:
+            yield session
     except SQLAlchemyError as error:
         raise ConfigError(
             f"Airflow's metadata database does not answer ({type(error).__name__})",
             next_step="start it, as with `make up`",
         ) from None
-    return found is not None
 
 
 def _stored(found: Any) -> Stored:

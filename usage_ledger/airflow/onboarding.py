@@ -51,17 +51,26 @@ def readable(connection: Connection, client: Client, now: datetime | None = None
     return found
 
 
-def connect(
-    connection_id: str, document: dict[str, Any], *, key: str, host: str | None, engine: Engine
-) -> tuple[Connection, Readable, Path]:
-    """Verify a new account, store its key in Airflow, and write its YAML; returns where.
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """What a new or replaced key can read, and the connection's file."""
+
+    readable: Readable
+    path: Path
+    new: bool
+    """Whether the file was written: one that was there stands as it was."""
+
+
+def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str | None, engine: Engine) -> Connected:
+    """Verify a new account, store its key in Airflow, and write its YAML.
 
     The same id and account again replaces the key alone. Raises `ConfigError` for another account under a known id
     or a known account under another id, and what `readable` raises; then nothing is stored or written.
     """
     connection = connection_from(connection_id, document, f"{connection_id}.yaml")
     path = connections_folder() / f"{connection_id}.yaml"
-    if path.exists():
+    new = not path.exists()
+    if not new:
         known = find_connection(connection_id)
         if (known.provider, known.account) != (connection.provider, connection.account):
             raise ConfigError(
@@ -82,14 +91,14 @@ def connect(
         raise AccessDenied(
             found.refused[chosen[0]], connection=connection_id, next_step="use a key that may read billing"
         )
-    if refused and connection.reports is None and not path.exists():
+    if refused and connection.reports is None and new:
         document = document | {"reports": [name for name in chosen if name not in refused]}
         connection = connection_from(connection_id, document, path.name)
     ensure_schema(engine)
     loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
     ensure_pools()
     store_connection(connection.id, connection.declared, key=key, account=connection.account, host=host)
-    if not path.exists():
+    if new:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
@@ -99,7 +108,7 @@ def connect(
                 connection=connection_id,
                 next_step=f"make {path.parent} writable and run the same command again",
             ) from error
-    return connection, found, path
+    return Connected(found, path, new)
 
 
 def disconnect(connection_id: str, engine: Engine) -> tuple[bool, Path | None]:

@@ -1,6 +1,6 @@
-"""Writes to Airflow's metadata database, for commands: connections and pools."""
+"""Writes to Airflow's metadata database, for commands: connections and pools. Each raises as `metadata`."""
 
-from usage_ledger.airflow.connections import airflow_is_set_up, quiet_airflow
+from usage_ledger.airflow.connections import airflow_is_set_up, metadata, quiet_airflow
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.model import Provider
 from usage_ledger.providers import PROVIDERS
@@ -10,10 +10,9 @@ def store_connection(connection_id: str, provider: Provider, *, key: str, accoun
     """Store or replace a connection, its key encrypted. Raises `ConfigError` when it would stand in clear."""
     require_encryption(connection_id)
     from airflow.models.connection import Connection
-    from airflow.utils.session import create_session
     from sqlalchemy import delete
 
-    with create_session() as session:
+    with metadata() as session:
         # Not read first: one that another Fernet key encrypted cannot be, and is to be replaced nevertheless.
         session.execute(delete(Connection).where(Connection.conn_id == connection_id))
         stored = Connection(conn_id=connection_id)
@@ -42,10 +41,9 @@ def delete_connection(connection_id: str) -> bool:
     """Delete a stored key at once; False when there was none."""
     _require_airflow()
     from airflow.models.connection import Connection
-    from airflow.utils.session import create_session
     from sqlalchemy import delete
 
-    with create_session() as session:
+    with metadata() as session:
         gone = session.execute(delete(Connection).where(Connection.conn_id == connection_id))
         return bool(gone.rowcount)
 
@@ -57,10 +55,9 @@ def ensure_pools() -> list[str]:
     """
     _require_airflow()
     from airflow.models.pool import Pool
-    from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    with create_session(scoped=False) as session:
+    with metadata() as session:
         known = set(session.scalars(select(Pool.pool)))
         made = [provider for name, provider in PROVIDERS.items() if name not in known]
         for provider in made:
@@ -81,10 +78,9 @@ def missing_pools() -> list[str]:
         return []
     quiet_airflow()
     from airflow.models.pool import Pool
-    from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    with create_session(scoped=False) as session:
+    with metadata() as session:
         known = set(session.scalars(select(Pool.pool)))
     return sorted(set(PROVIDERS) - known)
 

@@ -7,6 +7,7 @@ import httpx
 
 from usage_ledger.airflow.connections import local_url
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.project import connections_folder
 from usage_ledger.core.windows import DAY
 from usage_ledger.local import stack
 from usage_ledger.local.postgres import LEDGER
@@ -22,7 +23,7 @@ DAG = f"usage_{CONNECTION}"
 def start(*, sandbox: bool = False) -> None:
     """Bring the stack up, saying what happens; makes pools and says where Airflow is."""
     began = time.monotonic()
-    stack.up(lambda part: say(f"  starting {part} …"), sandbox=sandbox)
+    stack.up(lambda part: say(f"  starting {part} …"), sandbox=sandbox or is_left())
     from usage_ledger.airflow.store import ensure_pools
     from usage_ledger.warehouse.schema import ensure_schema
 
@@ -30,6 +31,11 @@ def start(*, sandbox: bool = False) -> None:
     ensure_schema(warehouse_engine(local_url(LEDGER)))
     say(f"  up after {time.monotonic() - began:.0f} s")
     say(f"Airflow: {stack.address()}  (login {LOGIN}, password {LOGIN})")
+
+
+def is_left() -> bool:
+    """Whether a connection of the demo is still there: its daily runs would fail without the sandbox."""
+    return any((connections_folder() / f"{name}.yaml").exists() for name in (CONNECTION, OTHER))
 
 
 def demo(days: int) -> None:

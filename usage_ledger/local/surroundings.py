@@ -51,6 +51,7 @@ def command_client(connection_id: str) -> tuple[Connection, Client]:
 
 def require_stack_database() -> None:
     """Where Airflow's metadata are the local stack's, its database must run before Airflow is asked."""
+    adopt_environment()
     if _speaks_with_local_airflow() and postgres_folder().is_dir():
         postgres.start()
 

@@ -155,12 +155,6 @@ def load_folder(root: AnyPath, manifest_uri: str) -> AnyPath:
     return below(root, *segments[:-1])
 
 
-def landed_manifests(root: AnyPath, provider: str, connection_id: str) -> Iterator[tuple[str, Manifest]]:
-    """Every committed load of a connection: its manifest's address and the manifest."""
-    for folder in landed_folders(root, provider, connection_id):
-        yield str(folder / MANIFEST), manifest_of(folder)
-
-
 def landed_folders(root: AnyPath, provider: str, connection_id: str) -> Iterator[AnyPath]:
     """The folder of every committed load of a connection."""
     top = below(root, provider, connection_key(connection_id))

@@ -170,11 +170,6 @@ def write_table(root: AnyPath, load_id: str, table: str, rows: pa.Table) -> None
         writer.commit(root, load_id, table)
 
 
-def read_table(root: AnyPath, load_id: str, table: str) -> pa.Table:
-    """One table's rows at once. Raises `StagedUnusable`, `StorageRefused`, `StorageDown`."""
-    return open_table(root, load_id, table).whole()
-
-
 def open_table(root: AnyPath, load_id: str, table: str) -> StagedRows:
     """One table's rows, to be read. Raises `StagedUnusable`, `StorageRefused`, `StorageDown`."""
     what = f"the staged {table} of load {load_id}"
@@ -203,7 +198,7 @@ def write_note(root: AnyPath, staged: Staged) -> None:
 
 
 def read_note(root: AnyPath, load_id: str) -> Staged:
-    """What was staged for a load. Raises `StagedUnusable` when transform has not ended, and as `read_table`."""
+    """What was staged for a load. Raises `StagedUnusable` when transform has not ended, and as `open_table`."""
     data = _read(root, load_id, NOTE)
     try:
         return msgspec.json.decode(data, type=Staged)

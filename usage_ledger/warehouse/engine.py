@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import psycopg2
 from psycopg2 import errorcodes
@@ -46,19 +45,6 @@ def warehouse_engine(url: URL) -> Engine:
         max_overflow=2,
         isolation_level="READ COMMITTED",
         connect_args={"connect_timeout": 10},
-    )
-
-
-def url_from_uri(uri: str) -> URL:
-    """The engine's URL from an Airflow connection URI such as `postgres://user:pw@host:5432/db?host=/socket`."""
-    parts = urlsplit(uri)
-    return engine_url(
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-        host=unquote(parts.hostname or ""),
-        port=parts.port,
-        database=unquote(parts.path.lstrip("/")),
-        options=dict(parse_qsl(parts.query)),
     )
 
 
