@@ -24,7 +24,7 @@ from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Answer
 from usage_ledger.pipeline.connections import connection_from
 from usage_ledger.pipeline.extract import land, request
-from usage_ledger.pipeline.withheld import withheld
+from usage_ledger.pipeline.withheld import _local_key, pseudonym, withheld
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.files import AnyPath, read_whole, write_whole
 from usage_ledger.storage.landing import Landing, Manifest, connection_key, landed_pages, load_folder, manifest_of
@@ -283,3 +283,33 @@ def test_the_names_report_lands_no_mail_address_and_no_key_fragment(tmp_path: Pa
     people = read_whole(folder / pages[0].file)
     assert json.loads(kept) == {"apiKeys": [{"keyId": "k1", "displayName": "bot"}]}
     assert json.loads(zstandard.decompress(people)) == {"users": [{"name": "accounts/acme/users/jo"}]}
+
+
+@pytest.fixture
+def no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the local secret for pseudonyms will be made."""
+    monkeypatch.delenv("USAGE_LEDGER_PSEUDONYM_KEY", raising=False)
+    monkeypatch.setenv("USAGE_LEDGER_LOCAL", str(tmp_path / "local"))
+    _local_key.cache_clear()
+    yield tmp_path / "local" / "pseudonym.key"
+    _local_key.cache_clear()
+
+
+def test_many_who_make_the_secret_for_pseudonyms_at_once_have_the_same(no_secret: Path) -> None:
+    tell = "from usage_ledger.pipeline.withheld import pseudonym; print(pseudonym('jane@example.com'))"
+    started = [subprocess.Popen([sys.executable, "-c", tell], stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    told = {process.communicate(timeout=60)[0] for process in started}
+    assert told == {f"{pseudonym('Jane@Example.com')}\n"}
+    assert [path.name for path in no_secret.parent.iterdir()] == [no_secret.name]
+    assert (len(no_secret.read_bytes()), no_secret.stat().st_mode & 0o777) == (64, 0o600)
+
+
+def test_a_secret_for_pseudonyms_that_is_no_secret_is_refused(no_secret: Path) -> None:
+    no_secret.parent.mkdir()
+    no_secret.touch()
+    with pytest.raises(errors.ConfigError, match="holds no secret"):
+        pseudonym("jane@example.com")
+    no_secret.unlink()
+    no_secret.mkdir()
+    with pytest.raises(errors.ConfigError, match="cannot be kept in"):
+        pseudonym("jane@example.com")

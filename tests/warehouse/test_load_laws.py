@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 from landed_by_hand import Account, sent
@@ -415,6 +416,46 @@ def account(engine: Engine, tmp_path: Path) -> Account:
     return Account(engine, tmp_path, f"steps{next(_numbers)}")
 
 
+def test_pages_of_another_zones_days_are_refused(account: Account, query: Query) -> None:
+    """The connection's zone may change while nothing is loaded: what was landed before has other days."""
+    load_id = account.landed([sent(D1, "a", "5")], D1, D1)
+    account.connection = account.connection.model_copy(update={"timezone": "America/Los_Angeles"})
+    with pytest.raises(ConfigError, match=r"landed in days of UTC, but .* are of America/Los_Angeles"):
+        account.transform(load_id)
+    assert query("SELECT state FROM ops.load WHERE load_id = %s", load_id) == [("failed",)]
+
+
+def test_an_answer_older_than_the_one_a_date_is_held_for_leaves_it_held(engine: Engine, query: Query) -> None:
+    desk = Desk(engine, "older_than_the_hold")
+
+    def said() -> Any:
+        """State, rows, and the load that the date is held for."""
+        told = "SELECT state, row_count, evidence ->> 'held_at', evidence ->> 'held_load_id' FROM ops.day"
+        return query(f"{told} WHERE connection_id = %s", desk.connection_id)
+
+    desk.load([used(D1, "a", 5)], D1)
+    assert desk.load([], D1, fetched_at=T0 + DAY).held == [D1]
+    [(state, rows, at, held_for)] = held = said()
+    assert (state, rows, datetime.fromisoformat(at)) == ("held", 1, T0 + DAY)
+    desk.load([used(D1, "a", 5)], D1)
+    desk.load([used(D1, "a", 6), used(D1, "b", 1)], D1, fetched_at=T0 + HOUR)
+    assert said() == [("held", 2, at, held_for)]
+    assert desk.load([], D1, fetched_at=T0 + 2 * HOUR).held == [D1]
+    assert said() == [("held", 2, at, held_for)], held
+    assert desk.load([], D1, fetched_at=T0 + DAY + HOUR).held == []
+    assert said() == [("empty", 0, None, None)]
+
+
+def test_a_first_answer_that_is_held_restates_nothing_when_it_is_confirmed(engine: Engine, query: Query) -> None:
+    desk = Desk(engine, "held_at_first")
+    incoming = desk.incoming([used(D1, "a", 5)], D1)
+    contradicting = replace(incoming, staged=msgspec.structs.replace(incoming.staged, mismatch="told 6"))
+    assert enter(engine, contradicting).held == [D1]
+    assert enter(engine, replace(contradicting, released=frozenset({D1}))).held == []
+    assert query("SELECT state, row_count FROM ops.day WHERE connection_id = %s", desk.connection_id) == [("loaded", 1)]
+    assert query("SELECT count(*) FROM ops.restatement WHERE connection_id = %s", desk.connection_id) == [(0,)]
+
+
 def test_the_steps_carry_a_number_beyond_two_to_the_53_exactly(account: Account, query: Query) -> None:
     big = 2**53 + 1
     account.whole([sent(D1, "a", str(big)), sent(D2, "a", str(2**63 - 1 - big))], D1, D2)
@@ -587,6 +628,18 @@ def test_a_second_connection_of_an_account_is_refused_until_the_first_retires(
         f"acme_{register.suffix}",
     )
     assert set(rows) == {(f"first_{register.suffix}", False), (f"second_{register.suffix}", True)}
+
+
+def test_an_account_whose_rows_a_retired_connection_holds_is_not_counted_again_under_another_id(
+    engine: Engine, register: Any
+) -> None:
+    register("first")
+    name = f"first_{register.suffix}"
+    Desk(engine, name).load([used(D1, "a", 1)], D1)
+    loads.execute(engine, "ops/retire_connection", {"connection_id": name})
+    with pytest.raises(ConfigError, match=f"already loaded by connection {name} .* connect it as {name} again"):
+        register("second")
+    register("first")
 
 
 def test_a_known_connection_keeps_its_account_and_provider(register: Any) -> None:

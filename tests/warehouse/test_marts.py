@@ -529,6 +529,19 @@ def add_restatement(
     )  # fmt: skip
 
 
+def test_names_that_a_key_may_not_read_do_not_make_a_connection_failing(cursor: Cursor) -> None:
+    add_connection(cursor)
+    add_load(cursor, "loaded", NOON)
+    add_day(cursor, NOV)
+    add_load(cursor, "failed", NOON, report="api_keys", error_class="NoPermission", error_message="no")
+    assert state_of(cursor) != "failing"
+    add_load(cursor, "failed", NOON, report="api_keys", error_class="Shape", error_message="no")
+    assert state_of(cursor) == "failing"
+    cursor.execute("DELETE FROM ops.load WHERE error_class = 'Shape'")
+    add_load(cursor, "failed", NOON + timedelta(1), error_class="NoPermission", error_message="no")
+    assert state_of(cursor) == "failing"
+
+
 def test_restatements_say_what_moved(cursor: Cursor) -> None:
     add_restatement(cursor, "input_tokens", 10, 12)
     add_restatement(cursor, "input_tokens", None, 5)
@@ -553,6 +566,15 @@ def test_restatements_say_what_moved(cursor: Cursor) -> None:
         (*today, "training_tokens", "", "", "provider", 1, 1, 2, 1),
         (*same, date(2026, 11, 21), "usage_daily", "training_tokens", "", "", "provider", 1, 1, 2, 1),
     ]
+
+
+def test_a_row_that_moves_twice_on_a_day_moves_from_its_first_value_to_its_last(cursor: Cursor) -> None:
+    for hours, old, new in ((1, 10, 20), (2, 20, 30)):
+        add_restatement(cursor, "input_tokens", old, new, at=NOON + timedelta(hours=hours))
+    add_restatement(cursor, "input_tokens", 1, 2)
+    cursor.execute("UPDATE ops.restatement SET row_key = %s, new_load_id = gen_random_uuid() WHERE old >= 10", [LOAD])
+    found = answer(cursor, "SELECT row_count, old, new, difference FROM marts.restatements")
+    assert found == [(2, 11, 32, 21)]
 
 
 def test_restated_money_keeps_currencies_and_prices_apart(cursor: Cursor) -> None:

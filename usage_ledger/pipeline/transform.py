@@ -49,7 +49,13 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
 
 
 def stage(connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath) -> Staged:
-    """Parquet and its note from landed pages alone."""
+    """Parquet and its note from landed pages alone. Raises `ConfigError` when they are of another zone's days."""
+    zone = connection.day_zone(report).key
+    if manifest.day_zone != zone and not report.snapshot:
+        raise errors.ConfigError(
+            f"load {manifest.load_id} was landed in days of {manifest.day_zone}, but {connection.id}'s are of {zone}",
+            next_step=f"restore timezone: {manifest.day_zone}, or run these dates again",
+        )
     gathered = Gathered(facts={name: Facts(name) for name in report.tables}, told=told_beside(report, manifest, folder))
     with collector_paused():
         _read_pages(connection, report, manifest, folder, gathered)

@@ -1,11 +1,13 @@
 """What is never stored: fields that a report cuts, and the names of people, for whom pseudonyms stand."""
 
+import contextlib
 import hashlib
 import hmac
 import os
 import secrets
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import msgspec
 
@@ -54,15 +56,35 @@ def _key() -> bytes:
 
 @cache
 def _local_key() -> bytes:
+    """Made once, and never seen half written: whoever comes second takes the first one's."""
     path = local_folder() / "pseudonym.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-    return path.read_bytes()
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"the secret for pseudonyms cannot be kept in {path}: {error.strerror}",
+            next_step=f"make the folder writable, or set {SETTING}",
+        ) from error
+    if len(key) < SHORTEST:
+        raise ConfigError(
+            f"{path} holds no secret of at least {SHORTEST} characters",
+            next_step="restore it: another secret makes other pseudonyms; if none was made yet, remove the file",
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(fresh)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _changed(body: bytes, segments: list[str], change: Change) -> bytes:

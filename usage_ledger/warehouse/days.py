@@ -30,6 +30,12 @@ class Known:
     fetched_at: datetime | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def held_at(self) -> datetime | None:
+        """When the newest answer that the date is held for was fetched; None when it is not held."""
+        told = self.evidence.get("held_at", self.evidence.get("held_since")) if self.state == "held" else None
+        return None if told is None else datetime.fromisoformat(told)
+
 
 def known_days(cursor: Cursor, incoming: Incoming) -> dict[date, Known]:
     """What is known of the load's dates; nothing for a date never tried."""
@@ -92,7 +98,9 @@ def _confirms(incoming: Incoming, day: date, before: Known, cause: type[Hold]) -
 
 def _hold(cursor: Cursor, incoming: Incoming, day: date, before: Known, cause: type[Hold]) -> None:
     since = min(_held_since(before, cause) or incoming.fetched_at, incoming.fetched_at)
-    evidence = {"held_for": cause.__name__, "held_since": since.isoformat(), "held_load_id": incoming.load_id}
+    evidence = {"held_for": cause.__name__, "held_since": since.isoformat()}
+    if before.held_at is None or before.held_at <= incoming.fetched_at:
+        evidence |= {"held_at": incoming.fetched_at.isoformat(), "held_load_id": incoming.load_id}
     values = {"usage_date": day, "day_zone": incoming.day_zone.key, "evidence": json.dumps(evidence)}
     cursor.execute(statement("load/hold_day"), incoming.values | values)
 
@@ -134,18 +142,23 @@ def record_days(
         begins, ends = day_bounds(day, incoming.day_zone)
         if begins == ends:
             continue  # a date that the zone skipped
+        before = known.get(day, Known())
         state = "loaded" if staged_rows[day] else "empty"
         still_open = incoming.staged.open.get(day, 0)
+        evidence = incoming.staged.evidence | ({"open": still_open} if still_open else {})
+        if before.held_at is not None and before.held_at > incoming.fetched_at:  # a newer answer contradicts this one
+            state = "held"
+            evidence |= {name: value for name, value in before.evidence.items() if name.startswith("held_")}
         values = {
             "usage_date": day,
             "day_zone": incoming.day_zone.key,
             "state": state,
             "row_count": staged_rows[day],
             "settled": not still_open and incoming.fetched_at >= ends + incoming.lookback,
-            "evidence": json.dumps(incoming.staged.evidence | ({"open": still_open} if still_open else {})),
+            "evidence": json.dumps(evidence),
         }
         cursor.execute(statement("load/day"), incoming.values | values)
-        if state == "empty" and known.get(day, Known()).state != "empty":
+        if state == "empty" and before.state != "empty":
             _tell_stopped(cursor, incoming, day)
 
 

@@ -204,20 +204,19 @@ def known_dates(engine: Engine, connection_id: str, report: str, window: Window)
 def register(engine: Engine, connection_id: str, provider: str, account_id: str, timezone: str) -> None:
     """Make the connection known, or check that it is still the same.
 
-    Raises `ConfigError` when another living connection has the account, when the account or provider of a known id
-    changed, or when the time zone changed over loaded days.
+    Raises `ConfigError` when another connection has the account, living or with rows that a new one would count again,
+    when the account or provider of a known id changed, or when the time zone changed over loaded days.
     """
     values = {"connection_id": connection_id, "provider": provider, "account_id": account_id, "timezone": timezone}
 
     def work(cursor: Cursor) -> None:
         cursor.execute(statement("ops/connection_of_account"), values)
-        for (other,) in cursor.fetchall():
-            if other != connection_id:
-                raise ConfigError(
-                    f"account {account_id} of {provider} is already loaded by connection {other}",
-                    connection=connection_id,
-                    next_step=f"use {other}, or `usage-ledger disconnect {other}` first",
-                )
+        for other, retired in cursor.fetchall():
+            raise ConfigError(
+                f"account {account_id} of {provider} is already loaded by connection {other}",
+                connection=connection_id,
+                next_step=f"connect it as {other} again: the ledger holds its rows" if retired else f"use {other}",
+            )
         cursor.execute(statement("ops/connection_by_id"), values)
         for known_provider, known_account, known_zone, has_rows in cursor.fetchall():
             if (known_provider, known_account) != (provider, account_id):

@@ -19,7 +19,7 @@ FULL JOIN (SELECT * FROM {stage} WHERE usage_date = ANY(%(dates)s)) AS staged US
 CROSS JOIN LATERAL (VALUES {meters}) AS changed (meter, old, new)
 JOIN ops.day AS day ON day.connection_id = %(connection_id)s AND day.report = %(report)s
     AND day.usage_date = coalesce(standing.usage_date, staged.usage_date)
-    AND day.state IN ('loaded', 'empty', 'held')
+    AND day.state IN ('loaded', 'empty', 'held') AND coalesce(standing.load_id, day.load_id) IS NOT NULL
 LEFT JOIN ops.load AS before ON before.load_id = day.load_id
 WHERE changed.old IS DISTINCT FROM changed.new
 -- The same load again, read by a corrected declaration.

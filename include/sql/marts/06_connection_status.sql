@@ -1,5 +1,6 @@
 -- How each connection fares: one row per connection, retired ones too. `state` is the first that is true of
--- (1) retired, (2) failing - an error stands: no load of its report has come through since, (3) held - a date is held,
+-- (1) retired, (2) failing - an error stands: no load of its report has come through since; a list of names, which has
+-- no dates, that the key may not read is no error, (3) held - a date is held,
 -- (4) new - nothing loaded yet, registered within two days, (5) behind - nothing loaded yet, registered earlier, or a
 -- date before yesterday (in the report's days) is missing or failed, (6) ok. Yesterday alone may be missing yet.
 -- connection_id: The connection.
@@ -67,6 +68,10 @@ LEFT JOIN LATERAL (
             WHERE later.connection_id = load.connection_id AND later.report = load.report
                 AND later.state IN ('loaded', 'held') AND later.ended_at > coalesce(load.ended_at, load.started_at)
         )
+        AND (load.error_class <> 'NoPermission' OR EXISTS (
+            SELECT FROM ops.day AS day
+            WHERE day.connection_id = load.connection_id AND day.report = load.report
+        ))
     ORDER BY at DESC
     LIMIT 1
 ) AS error ON true

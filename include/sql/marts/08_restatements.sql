@@ -23,12 +23,19 @@ SELECT
     breakdown
 FROM (
     SELECT
-        connection_id, report, usage_date, (detected_at AT TIME ZONE 'UTC')::date AS detected_on, table_name, meter,
-        coalesce(dimensions ->> 'currency', '') AS currency, coalesce(dimensions ->> 'line_item', '') AS line_item,
-        cause, count(*) AS row_count,
+        connection_id, report, usage_date, detected_on, table_name, meter, currency, line_item, cause,
+        count(*) AS row_count,
         CASE WHEN meter <> 'unit_price' OR count(*) = 1 THEN sum(old) END AS old,
         CASE WHEN meter <> 'unit_price' OR count(*) = 1 THEN sum(new) END AS new,
         breakdown
-    FROM ops.restatement
+    FROM (  -- a row that moved several times on a day: from its first value to its last
+        SELECT
+            connection_id, report, usage_date, (detected_at AT TIME ZONE 'UTC')::date AS detected_on, table_name,
+            meter, coalesce(dimensions ->> 'currency', '') AS currency,
+            coalesce(dimensions ->> 'line_item', '') AS line_item, cause, breakdown, row_key,
+            (array_agg(old ORDER BY detected_at))[1] AS old, (array_agg(new ORDER BY detected_at DESC))[1] AS new
+        FROM ops.restatement
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, row_key
+    ) AS row_of_a_day
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, breakdown
 ) AS moved
