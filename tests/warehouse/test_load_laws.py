@@ -27,6 +27,7 @@ from usage_ledger.core.errors import (
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.staged import Note, open_table, write_table
 from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.ledger import enter
 
 D1 = date(2026, 6, 1)
@@ -444,6 +445,19 @@ def test_an_answer_older_than_the_one_a_date_is_held_for_leaves_it_held(engine: 
     assert said() == [("held", 2, at, held_for)], held
     assert desk.load([], D1, fetched_at=T0 + DAY + HOUR).held == []
     assert said() == [("empty", 0, None, None)]
+
+
+def test_what_a_run_has_written_is_known_after_a_try_that_changes_nothing_more(engine: Engine) -> None:
+    """What is announced: a task that loaded something and then failed announces it with the try that succeeds."""
+    desk = Desk(engine, "written_in_a_run")
+
+    def written(table: str = "usage_daily", run_id: str = "test") -> int:
+        return loads.written_in_run(engine, contract(table), desk.connection_id, run_id)
+
+    incoming = desk.incoming([used(D1, "a", 5), used(D2, "b", 6)], D1, D2, cost=[])
+    for rows in (2, 0):
+        assert enter(engine, incoming).changed == {"usage_daily": rows, "cost_daily": 0}
+        assert (written(), written("cost_daily"), written(run_id="another")) == (2, 0, 0)
 
 
 def test_a_first_answer_that_is_held_restates_nothing_when_it_is_confirmed(engine: Engine, query: Query) -> None:

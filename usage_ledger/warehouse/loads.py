@@ -11,6 +11,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
+from usage_ledger.core.contracts import Contract
 from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError, one_line
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.landing import Manifest
@@ -188,6 +189,14 @@ def landed_in_run(
     values = _window_values(connection_id, report, window) | {"declaration": declaration, "run_id": run_id}
     rows = query(engine, "ops/landed_in_run", values)
     return rows[0][0] if rows else None
+
+
+def written_in_run(engine: Engine, table: Contract, connection_id: str, run_id: str) -> int:
+    """How many rows of a table stand as a run's loads have written them, in any of their tries."""
+    with transaction(engine) as cursor:
+        cursor.execute(statement("ops/written_in_run", table), {"connection_id": connection_id, "run_id": run_id})
+        ((rows,),) = cursor.fetchall()
+    return int(rows)
 
 
 def is_loaded(engine: Engine, connection_id: str, report: str, window: Window) -> bool:
