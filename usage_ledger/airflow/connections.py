@@ -194,7 +194,7 @@ def _is_in_metadata(connection_id: str) -> bool:
 
 @contextlib.contextmanager
 def metadata() -> Iterator[Any]:
-    """A session on Airflow's metadata database. Raises `ConfigError` when it does not answer."""
+    """A session on Airflow's metadata database. Raises `ConfigError` when it does not answer, or refuses."""
     from airflow.utils.session import create_session
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -203,8 +203,8 @@ def metadata() -> Iterator[Any]:
             yield session
     except SQLAlchemyError as error:
         raise ConfigError(
-            f"Airflow's metadata database does not answer ({type(error).__name__})",
-            next_step="start it, as with `make up`",
+            f"Airflow's metadata database does not answer, or refuses ({type(error).__name__})",
+            next_step="see that it runs, as after `make up`, and try again",
         ) from None
 
 

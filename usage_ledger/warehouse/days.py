@@ -30,11 +30,10 @@ class Known:
     fetched_at: datetime | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def held_at(self) -> datetime | None:
-        """When the newest answer that the date is held for was fetched; None when it is not held."""
+    def held_after(self, fetched_at: datetime) -> bool:
+        """Whether the date is held for an answer that was fetched later."""
         told = self.evidence.get("held_at", self.evidence.get("held_since")) if self.state == "held" else None
-        return None if told is None else datetime.fromisoformat(told)
+        return told is not None and datetime.fromisoformat(told) > fetched_at
 
 
 def known_days(cursor: Cursor, incoming: Incoming) -> dict[date, Known]:
@@ -99,7 +98,7 @@ def _confirms(incoming: Incoming, day: date, before: Known, cause: type[Hold]) -
 def _hold(cursor: Cursor, incoming: Incoming, day: date, before: Known, cause: type[Hold]) -> None:
     since = min(_held_since(before, cause) or incoming.fetched_at, incoming.fetched_at)
     evidence = {"held_for": cause.__name__, "held_since": since.isoformat()}
-    if before.held_at is None or before.held_at <= incoming.fetched_at:
+    if not before.held_after(incoming.fetched_at):
         evidence |= {"held_at": incoming.fetched_at.isoformat(), "held_load_id": incoming.load_id}
     values = {"usage_date": day, "day_zone": incoming.day_zone.key, "evidence": json.dumps(evidence)}
     cursor.execute(statement("load/hold_day"), incoming.values | values)
@@ -146,7 +145,7 @@ def record_days(
         state = "loaded" if staged_rows[day] else "empty"
         still_open = incoming.staged.open.get(day, 0)
         evidence = incoming.staged.evidence | ({"open": still_open} if still_open else {})
-        if before.held_at is not None and before.held_at > incoming.fetched_at:  # a newer answer contradicts this one
+        if before.held_after(incoming.fetched_at):
             state = "held"
             evidence |= {name: value for name, value in before.evidence.items() if name.startswith("held_")}
         values = {

@@ -193,9 +193,7 @@ def landed_in_run(
 
 def written_in_run(engine: Engine, table: Contract, connection_id: str, run_id: str) -> int:
     """How many rows of a table stand as a run's loads have written them, in any of their tries."""
-    with transaction(engine) as cursor:
-        cursor.execute(statement("ops/written_in_run", table), {"connection_id": connection_id, "run_id": run_id})
-        ((rows,),) = cursor.fetchall()
+    [(rows,)] = query(engine, "ops/written_in_run", {"connection_id": connection_id, "run_id": run_id}, table)
     return int(rows)
 
 
@@ -243,10 +241,10 @@ def register(engine: Engine, connection_id: str, provider: str, account_id: str,
     in_transaction(engine, work)
 
 
-def query(engine: Engine, name: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a statement."""
+def query(engine: Engine, name: str, values: dict[str, Any], table: Contract | None = None) -> list[tuple[Any, ...]]:
+    """The rows of a statement, or of one about a table."""
     with transaction(engine) as cursor:
-        cursor.execute(statement(name), values)
+        cursor.execute(statement(name, table), values)
         return list(cursor.fetchall())
 
 
