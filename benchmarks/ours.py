@@ -18,13 +18,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import answers
+from kit import answers
 from sqlalchemy import Engine
 
 import usage_ledger.airflow.preload  # noqa: F401  as in a task: all imports, and a frozen collector
+from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
-from usage_ledger.pipeline.connections import Connection, connection_from
 from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.load import load
 from usage_ledger.pipeline.run import new_run_id

@@ -22,13 +22,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from doomed import DONE, FAILED, HELD, Ended, Errand, Nursery, backends, crash_server, own_server, restart
-from ledger_laws import Query, Snapshot, false_successes, row_versions, unexplained
-from restating_provider import DAY, NOTHING, VERSIONS, Account, Faulty, expected, provider
+from kit.doomed import DONE, FAILED, HELD, Ended, Errand, Nursery, backends, crash_server, own_server, restart
+from kit.ledger_laws import Query, Snapshot, false_successes, row_versions, unexplained
+from kit.restating_provider import DAY, NOTHING, VERSIONS, Account, Faulty, expected, provider
 from sqlalchemy import Engine, make_url
 
+from usage_ledger.connections import Connection
 from usage_ledger.core.errors import UsageLedgerError, WarehouseDown
-from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.rebuild import release
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema

@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import psycopg2
 import pytest
-from catalogue import Catalogue
 from fastapi import FastAPI
-from provider_site import KEY, NOW, TRUTHS, Overruled, Site
-from scripted_server import Reply, Scripted
+from kit.catalogue import Catalogue
+from kit.provider_site import KEY, NOW, TRUTHS, Overruled, Site
+from kit.scripted_server import Reply, Scripted
+from kit.stack import Stack, local_stack
 from sqlalchemy import Engine, make_url
-from stack import Stack, local_stack
 
 from usage_ledger.core.project import ROOT
 from usage_ledger.sandbox.app import create_app, running

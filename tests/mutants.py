@@ -74,8 +74,8 @@ MUTANTS = (
     Mutant(
         "an absent count is 0",
         (
-            ("usage_ledger/pipeline/meters.py", 'if meter.absent == "error":', "if False:"),
-            ("usage_ledger/pipeline/meters.py", 'stand_in = "0" if meter.absent == "zero" else None', 'stand_in = "0"'),
+            ("usage_ledger/reading/meters.py", 'if meter.absent == "error":', "if False:"),
+            ("usage_ledger/reading/meters.py", 'stand_in = "0" if meter.absent == "zero" else None', 'stand_in = "0"'),
         ),
         "test_b12_ or test_b11_",
     ),
@@ -83,7 +83,7 @@ MUTANTS = (
         "buckets clipped to the window",
         (
             (
-                "usage_ledger/pipeline/buckets.py",
+                "usage_ledger/reading/days.py",
                 "    if day not in window:\n        raise",
                 "    if day not in window:\n        return window.first\n        raise",
             ),

@@ -36,7 +36,7 @@ Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD")]
 def options(
     context: typer.Context, debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.")] = False
 ) -> None:
-    from usage_ledger.report import log_to_stderr
+    from usage_ledger.console import log_to_stderr
 
     no_memory_dump()
     log_to_stderr(debug=debug)
@@ -61,9 +61,9 @@ def connect(
 ) -> None:
     """Verify a key, store it in Airflow, and write the connection's YAML. The key is asked for, or read from input."""
     from usage_ledger.airflow.onboarding import connect as add
-    from usage_ledger.local.surroundings import command_engine
-    from usage_ledger.pipeline.connections import connection_from
-    from usage_ledger.report import day_option, say
+    from usage_ledger.cli_context import command_engine
+    from usage_ledger.connections import connection_from
+    from usage_ledger.console import day_option, say
 
     document: dict[str, Any] = {"provider": provider, "account": account, "timezone": timezone, "at": at}
     if start_date:
@@ -87,8 +87,8 @@ def check(connection_id: ConnectionId, json: Json = False) -> None:
     """Verify a connection's key and say what it can read."""
     from usage_ledger.airflow.onboarding import readable
     from usage_ledger.airflow.store import missing_pools
-    from usage_ledger.local.surroundings import command_client
-    from usage_ledger.report import print_json, say
+    from usage_ledger.cli_context import command_client
+    from usage_ledger.console import print_json, say
 
     connection, client = command_client(_checked(connection_id))
     with client:
@@ -122,10 +122,10 @@ def run(
 ) -> None:
     """Extract, transform, validate and load in this process; without dates, the last complete usage date."""
     end_when_asked()
-    from usage_ledger.local.surroundings import command_client, command_engine, command_root
+    from usage_ledger.cli_context import command_client, command_engine, command_root
+    from usage_ledger.console import Progress
     from usage_ledger.pipeline.plan import asked_range
     from usage_ledger.pipeline.run import run_all
-    from usage_ledger.report import Progress
 
     connection, client = command_client(_checked(connection_id))
     now = datetime.now(UTC)
@@ -154,12 +154,12 @@ def rebuild(
 ) -> None:
     """Load again what is in raw storage, without the network; without dates, all of it."""
     end_when_asked()
-    from usage_ledger.local.surroundings import command_engine, command_root
-    from usage_ledger.pipeline.connections import find_connection
+    from usage_ledger.cli_context import command_engine, command_root
+    from usage_ledger.connections import find_connection
+    from usage_ledger.console import Progress
     from usage_ledger.pipeline.plan import asked_range
     from usage_ledger.pipeline.rebuild import rebuild as again
     from usage_ledger.pipeline.rebuild import span_of
-    from usage_ledger.report import Progress
 
     engine = command_engine()
     connection = find_connection(_checked(connection_id))
@@ -177,10 +177,10 @@ def release(
     json: Json = False,
 ) -> None:
     """Accept a held date: what came for it replaces what stands."""
-    from usage_ledger.local.surroundings import command_engine, command_root
-    from usage_ledger.pipeline.connections import find_connection
+    from usage_ledger.cli_context import command_engine, command_root
+    from usage_ledger.connections import find_connection
+    from usage_ledger.console import day_option
     from usage_ledger.pipeline.rebuild import release as accept
-    from usage_ledger.report import day_option
 
     engine = command_engine()
     connection = find_connection(_checked(connection_id))
@@ -193,8 +193,8 @@ def status(
     json: Json = False,
 ) -> None:
     """Coverage by day, last sync, open events."""
-    from usage_ledger.local.surroundings import command_engine
-    from usage_ledger.report import print_status
+    from usage_ledger.cli_context import command_engine
+    from usage_ledger.console import print_status
     from usage_ledger.warehouse import status as asked
     from usage_ledger.warehouse.schema import ensure_schema
 
@@ -214,8 +214,8 @@ def status(
 def disconnect(connection_id: ConnectionId) -> None:
     """Delete the stored key at once; the data stay."""
     from usage_ledger.airflow.onboarding import disconnect as remove
-    from usage_ledger.local.surroundings import command_engine
-    from usage_ledger.report import say
+    from usage_ledger.cli_context import command_engine
+    from usage_ledger.console import say
 
     gone, path = remove(_checked(connection_id), command_engine())
     if not gone and path is None:
@@ -229,8 +229,8 @@ def disconnect(connection_id: ConnectionId) -> None:
 def pools() -> None:
     """Make every provider's Airflow pool that is missing."""
     from usage_ledger.airflow.store import ensure_pools
-    from usage_ledger.local.surroundings import require_stack_database
-    from usage_ledger.report import say
+    from usage_ledger.cli_context import require_stack_database
+    from usage_ledger.console import say
 
     require_stack_database()
     made = ensure_pools()
@@ -240,8 +240,8 @@ def pools() -> None:
 @app.command()
 def psql() -> None:
     """Open psql on the warehouse."""
+    from usage_ledger.cli_context import command_engine
     from usage_ledger.local.postgres import exec_psql
-    from usage_ledger.local.surroundings import command_engine
 
     exec_psql(command_engine().url)
 
@@ -309,7 +309,7 @@ def _as_usage(work: Any) -> Any:
 
 def _end(ran: Any, *, as_json: bool) -> None:
     """Print what a run did, and leave with its code."""
-    from usage_ledger.report import print_run
+    from usage_ledger.console import print_run
 
     print_run(ran, as_json=as_json)
     if ran.failures:
@@ -319,7 +319,7 @@ def _end(ran: Any, *, as_json: bool) -> None:
 
 
 def _checked(connection_id: str) -> str:
-    from usage_ledger.pipeline.connections import checked_id
+    from usage_ledger.connections import checked_id
 
     return str(_as_usage(lambda: checked_id(connection_id)))
 

@@ -19,16 +19,16 @@ from sqlalchemy import Engine
 from typer.main import get_command
 
 from usage_ledger import cli
-from usage_ledger.core.model import Provider, Report
+from usage_ledger.connections import Connection
+from usage_ledger.contracts.registry import contract
 from usage_ledger.core.windows import first_instant
 from usage_ledger.http.client import Client
-from usage_ledger.pipeline.connections import Connection
+from usage_ledger.model.declaration import Provider, Report
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import run_all
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.sandbox.fireworks_truth import FireworksTruth
-from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.schema import mart_name, marts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,7 +194,7 @@ def test_the_table_of_yaml_keys_is_that_of_the_model() -> None:
 
 
 def test_the_yaml_example_is_a_connection(tmp_path: Path) -> None:
-    from usage_ledger.pipeline.connections import read_connection
+    from usage_ledger.connections import read_connection
 
     (example,) = blocks("yaml")
     path = tmp_path / "acme_prod.yaml"

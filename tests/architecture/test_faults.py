@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 
-from catalogue import CASES, RECORD, case_of, numbers
+from kit.catalogue import CASES, RECORD, case_of, numbers
 
 from usage_ledger.core.project import ROOT
 

@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fireworks_answers import serverless, usage
+from kit.fireworks_answers import serverless, usage
 
+from usage_ledger.connections import Connection
+from usage_ledger.contracts.registry import contract
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Answer
 from usage_ledger.pipeline import validate
-from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.extract import land
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import load_folder, manifest_of
 from usage_ledger.storage.staged import open_table
-from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.ledger import Csv
 
 FIRST = date(2026, 11, 1)
@@ -113,7 +113,7 @@ def test_a_row_costs_no_more_calls_than_before(per_row: dict[str, float], step: 
 
 
 def test_the_count_notices_work_that_is_done_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from usage_ledger.pipeline import gather
+    from usage_ledger.reading import rows as gather
 
     real = gather.row_keys
 

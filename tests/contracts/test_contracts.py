@@ -11,14 +11,14 @@ import pytest
 import yaml
 from great_expectations import expectations as gxe
 
-from usage_ledger.core.contracts import Contract, from_odcs
+from usage_ledger.contracts.odcs import Contract, from_odcs
+from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import CONTRACTS, SQL
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline import validate
 from usage_ledger.pipeline.rules import of_all_rows, suite_of
 from usage_ledger.pipeline.validate import SAMPLES, Finding, check
-from usage_ledger.warehouse.contracts import arrow_schema, contract
 
 TABLES = sorted(path.stem for path in CONTRACTS.glob("*.yaml"))
 WAREHOUSE_ADDS = {"ops.name_observation": ["fetched_at"]}

@@ -12,13 +12,13 @@ from airflow.sdk import AssetAlias, Param
 from airflow.serialization.serialized_objects import DagSerialization
 
 from usage_ledger.airflow import listener, tasks
-from usage_ledger.airflow.connections import Stored, find, parse
+from usage_ledger.airflow.credentials import Stored, find, parse
 from usage_ledger.airflow.dag import build_dag, build_dags
 from usage_ledger.airflow.provider_info import get_provider_info
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
 from usage_ledger.airflow.timetable import UsageDay
+from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core import errors
-from usage_ledger.pipeline.connections import Connection, connection_from
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.providers import PROVIDERS
 

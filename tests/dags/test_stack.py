@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stack import AIRFLOW, ZONES, Stack, wait_until
+from kit.stack import AIRFLOW, ZONES, Stack, wait_until
 
 pytestmark = pytest.mark.stack
 

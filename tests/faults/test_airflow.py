@@ -18,18 +18,18 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ConnectionResult, DagRunStateResult, ErrorResponse
 from airflow.timetables.base import DataInterval, TimeRestriction
-from provider_site import DAY, NOW, Query, Site
+from kit.provider_site import DAY, NOW, Query, Site
+from kit.stack import Stack, wait_until
+from kit.staged_loads import T0, Desk, used
 from sqlalchemy import Engine
-from stack import Stack, wait_until
-from staged_loads import T0, Desk, used
 
 from usage_ledger.airflow import tasks
-from usage_ledger.airflow.connections import find, provider_credential
+from usage_ledger.airflow.credentials import find, provider_credential
 from usage_ledger.airflow.dag import SHARES, broken_connections, build_dags, share_of
 from usage_ledger.airflow.timetable import UsageDay
+from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core import errors
 from usage_ledger.core.project import ROOT
-from usage_ledger.pipeline.connections import Connection, connection_from
 from usage_ledger.pipeline.load import load
 from usage_ledger.pipeline.plan import Dates, windows
 from usage_ledger.pipeline.rebuild import rebuild
@@ -142,7 +142,7 @@ def test_a4_a_deleted_connection_fails_by_name_and_a_new_key_holds_from_the_next
         monkeypatch.delenv("AIRFLOW_CONN_ACME_PROD")
         if gone:
             monkeypatch.setenv("AIRFLOW_CONN_ACME_PROD", gone)
-        monkeypatch.setattr("usage_ledger.airflow.connections._from_airflow", lambda _id: None)
+        monkeypatch.setattr("usage_ledger.airflow.credentials._from_airflow", lambda _id: None)
         with pytest.raises(errors.NoConnection, match="usage-ledger connect"):
             provider_credential("acme_prod", "acme")
         monkeypatch.setenv("AIRFLOW_CONN_ACME_PROD", "")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from provider_site import COST, DAY, FIRST, KEYS, LAST, TRUTHS, USAGE, WRONG_KEY, Overruled, Query, Site
+from kit.provider_site import COST, DAY, FIRST, KEYS, LAST, TRUTHS, USAGE, WRONG_KEY, Overruled, Query, Site
 from sqlalchemy import Engine, make_url
 
 from usage_ledger.core import errors

@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from asking import Asking, Server, bare
-from fireworks_answers import item, money, serverless, summary, usage, with_literal
-from provider_site import COST, FIRST, USAGE, Query, Site
-from raw_pages import landed_manifests
+from kit.asking import Asking, Server, bare
+from kit.fireworks_answers import item, money, serverless, summary, usage, with_literal
+from kit.provider_site import COST, FIRST, USAGE, Query, Site
+from kit.raw_pages import landed_manifests
 
 from usage_ledger.core import errors
 from usage_ledger.storage.landing import landed_pages, load_folder

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from provider_site import Overruled
+from kit.provider_site import Overruled
 from sqlalchemy import Engine
 
 from usage_ledger.sandbox.app import create_app, running

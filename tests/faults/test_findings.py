@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from provider_site import COST, DAY, FIRST, LAST, USAGE, Query, Site
+from kit.provider_site import COST, DAY, FIRST, LAST, USAGE, Query, Site
+from kit.staged_loads import T0, Desk, charged, used
 from sqlalchemy import Engine
-from staged_loads import T0, Desk, charged, used
 
-from usage_ledger.pipeline.connections import Connection
+from usage_ledger.connections import Connection
 from usage_ledger.pipeline.rebuild import release
 from usage_ledger.warehouse import status
 from usage_ledger.warehouse.incoming import Outcome

@@ -18,19 +18,19 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from answers import DAY, Made, made, recipes
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from kit.answers import DAY, Made, made, recipes
 from sqlalchemy import Engine
 
+from usage_ledger.connections import Connection
 from usage_ledger.core.errors import UsageLedgerError
-from usage_ledger.core.model import Listing
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Answer
-from usage_ledger.pipeline.connections import Connection
+from usage_ledger.model.declaration import Listing
 from usage_ledger.pipeline.extract import land
-from usage_ledger.pipeline.names import NAMES
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.landing import load_folder, manifest_of
 from usage_ledger.storage.staged import Staged, StagedTable, open_table
 from usage_ledger.warehouse import loads

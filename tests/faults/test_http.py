@@ -16,17 +16,17 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from asking import GZIP, JSON, KEY, ONCE, PACKED, PROVIDER, TIGHT, WHOLE, Asking, Server, bare, chunked, drip, http
-from provider_site import COST, DAY, FIRST, LAST, USAGE, Site
+from kit.asking import GZIP, JSON, KEY, ONCE, PACKED, PROVIDER, TIGHT, WHOLE, Asking, Server, bare, chunked, drip, http
+from kit.provider_site import COST, DAY, FIRST, LAST, USAGE, Site
 
 from usage_ledger.airflow.dag import RETRIES
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
+from usage_ledger.connections import Connection
 from usage_ledger.core import errors
 from usage_ledger.core.windows import Window
 from usage_ledger.http.body import Limits
 from usage_ledger.http.client import Client
 from usage_ledger.http.retry import Budget, Retries, reset_after, retry_after
-from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.extract import land
 
 NOW = datetime(2026, 9, 14, 12, tzinfo=UTC)

@@ -30,19 +30,19 @@ from typing import Any, TypeVar
 
 import psycopg2
 import pytest
-from doomed import DONE, FAILED, KEY, NOW, UNEXPECTED, Ended, Errand, Nursery, crash_server, own_server, restart
-from ledger_laws import Snapshot, false_successes, row_versions, unexplained
-from restating_provider import DAY, VERSIONS, Account, Faulty, Version
-from restating_provider import provider as serving
-from scripted_server import Scripted
+from kit.doomed import DONE, FAILED, KEY, NOW, UNEXPECTED, Ended, Errand, Nursery, crash_server, own_server, restart
+from kit.ledger_laws import Snapshot, false_successes, row_versions, unexplained
+from kit.restating_provider import DAY, VERSIONS, Account, Faulty, Version
+from kit.restating_provider import provider as serving
+from kit.scripted_server import Scripted
 from sqlalchemy import Engine, make_url
 
+from usage_ledger.connections import Connection
 from usage_ledger.core import crash
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.http import transport
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline import validate
-from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.load import load
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, extract_all, new_run_id, planned, run_all

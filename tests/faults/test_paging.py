@@ -5,8 +5,8 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from asking import ONCE, TIGHT, Asking, Server, http, page
-from provider_site import DAY, FIRST, LAST, USAGE, Site
+from kit.asking import ONCE, TIGHT, Asking, Server, http, page
+from kit.provider_site import DAY, FIRST, LAST, USAGE, Site
 
 from usage_ledger.core import errors
 from usage_ledger.http.body import Limits

@@ -27,14 +27,16 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from landed_by_hand import Account, sent
-from object_store import ObjectStore, object_store, with_airflow
-from provider_site import COST, DAY, FIRST, KEY, LAST, USAGE, Site
-from raw_pages import BODY, WINDOW, begun, check_late_manifest, check_sweep, committed, counted, files
-from small_disk import seen_by, small_disk
+from kit.landed_by_hand import Account, sent
+from kit.object_store import ObjectStore, object_store, with_airflow
+from kit.provider_site import COST, DAY, FIRST, KEY, LAST, USAGE, Site
+from kit.raw_pages import BODY, WINDOW, begun, check_late_manifest, check_sweep, committed, counted, files
+from kit.small_disk import seen_by, small_disk
+from kit.staged_loads import T0
 from sqlalchemy import Engine
-from staged_loads import T0
 
+from usage_ledger.connections import Connection
+from usage_ledger.contracts.registry import arrow_schema
 from usage_ledger.core.errors import (
     BadRequest,
     RawCorrupt,
@@ -48,7 +50,6 @@ from usage_ledger.core.errors import (
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
-from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.rebuild import rebuild, release
 from usage_ledger.pipeline.run import extract_all
@@ -59,7 +60,6 @@ from usage_ledger.storage.landing import MANIFEST, connection_key, landed_pages,
 from usage_ledger.storage.staged import open_table, read_note, read_staged, staged_folder, write_table
 from usage_ledger.storage.sweep import KEPT, sweep
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.contracts import arrow_schema
 
 TESTS = Path(__file__).parents[1]
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -175,7 +175,7 @@ def cutting(store: ObjectStore, after: int) -> Iterator[str]:
 SWEPT = """
 import sys
 from airflow.sdk import ObjectStoragePath
-from raw_pages import check_late_manifest, check_sweep
+from kit.raw_pages import check_late_manifest, check_sweep
 check_sweep(ObjectStoragePath(f"{sys.argv[1]}/raw"))
 check_late_manifest(ObjectStoragePath(f"{sys.argv[1]}/late"))
 print("all checked")
@@ -378,7 +378,7 @@ def faulty(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[
 LANDED = """
 import sys
 from airflow.sdk import ObjectStoragePath
-from raw_pages import committed
+from kit.raw_pages import committed
 from usage_ledger.core.errors import UsageLedgerError
 for address in sys.argv[1:]:
     try:

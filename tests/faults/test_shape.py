@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any
 
 import pytest
-from fireworks_answers import bounds, serverless, usage
-from provider_site import COST, FIRST, LAST, USAGE, Query, Site
+from kit.fireworks_answers import bounds, serverless, usage
+from kit.provider_site import COST, FIRST, LAST, USAGE, Query, Site
 from sqlalchemy import Engine
 
+from usage_ledger.connections import Connection
 from usage_ledger.core import errors
-from usage_ledger.core.model import Provider
-from usage_ledger.pipeline.connections import Connection
+from usage_ledger.model.declaration import Provider
 from usage_ledger.pipeline.rebuild import rebuild
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.providers.fireworks import FIREWORKS

@@ -13,16 +13,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import tzdata
-from provider_site import DAY, FIRST, LAST, NOW, TRUTHS, USAGE, Query, Site
-from raw_pages import landed_manifests
-from scripted_server import Scripted
+from kit.provider_site import DAY, FIRST, LAST, NOW, TRUTHS, USAGE, Query, Site
+from kit.raw_pages import landed_manifests
+from kit.scripted_server import Scripted
+from kit.staged_loads import T0, Desk, used
 from sqlalchemy import Engine
-from staged_loads import T0, Desk, used
 
+from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core import errors
 from usage_ledger.core.windows import Window, cut, day_bounds
 from usage_ledger.http.client import Client
-from usage_ledger.pipeline.connections import Connection, connection_from
 from usage_ledger.pipeline.plan import Dates, asked_range, windows
 from usage_ledger.pipeline.run import run_all
 from usage_ledger.providers.fireworks import FIREWORKS

@@ -23,12 +23,12 @@ from typing import Any
 
 import psycopg2
 import pytest
-from doomed import DONE, Errand, Nursery
-from landed_by_hand import Account, sent
-from provider_site import DAY, NOW, TRUTHS
-from small_disk import small_disk
+from kit.doomed import DONE, Errand, Nursery
+from kit.landed_by_hand import Account, sent
+from kit.provider_site import DAY, NOW, TRUTHS
+from kit.small_disk import small_disk
+from kit.staged_loads import T0, Desk, Row, called, used
 from sqlalchemy import Engine, make_url
-from staged_loads import T0, Desk, Row, called, used
 
 from usage_ledger.core.errors import TryAgain, WarehouseDown, WarehouseDrift, WarehouseFull, WarehouseRefused
 from usage_ledger.local.postgres import program

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from usage_ledger.core.model import Report
+from usage_ledger.connections import Connection
 from usage_ledger.http.client import Client
+from usage_ledger.model.declaration import Report
 from usage_ledger.pipeline import run
-from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran
 from usage_ledger.providers import PROVIDERS

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 from usage_ledger.airflow import onboarding
 from usage_ledger.airflow.hooks import ProviderHook
 from usage_ledger.airflow.onboarding import readable
+from usage_ledger.connections import Connection
 from usage_ledger.core import errors
-from usage_ledger.core.model import Provider
 from usage_ledger.http.client import Client
-from usage_ledger.pipeline.connections import Connection
+from usage_ledger.model.declaration import Provider
 from usage_ledger.pipeline.extract import verify_account
 from usage_ledger.providers import PROVIDERS
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from usage_ledger.core.model import Provider, Report, RowSet
-from usage_ledger.pipeline.flatten import layout
+from usage_ledger.contracts.registry import contract
+from usage_ledger.model.declaration import Provider, Report, RowSet
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.warehouse.contracts import contract
+from usage_ledger.reading.nested import layout
 
 REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in provider.reports]
 each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)

@@ -16,11 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from usage_ledger.core.model import Listing, Provider, Report
+from usage_ledger.connections import Connection
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import fill, labelled
 from usage_ledger.http.paging import Parameters
-from usage_ledger.pipeline.connections import Connection
+from usage_ledger.model.declaration import Listing, Provider, Report
 from usage_ledger.pipeline.extract import request
 from usage_ledger.providers import PROVIDERS
 

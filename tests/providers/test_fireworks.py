@@ -12,19 +12,19 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from usage_ledger.connections import connection_from
+from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import errors
-from usage_ledger.core.model import Listing
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Answer
-from usage_ledger.pipeline.connections import connection_from
+from usage_ledger.model.declaration import Listing
 from usage_ledger.pipeline.extract import land
-from usage_ledger.pipeline.identity import row_keys
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers import fireworks
 from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.reading.identity import row_keys
 from usage_ledger.storage.landing import load_folder, manifest_of
 from usage_ledger.storage.staged import Staged, open_table
-from usage_ledger.warehouse.contracts import arrow_schema, contract
 
 Json = dict[str, Any]
 Rows = list[Json]

@@ -13,9 +13,9 @@ import pytest
 import zstandard
 from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, rows_of
 
+from usage_ledger.connections import Connection
 from usage_ledger.core import errors
-from usage_ledger.core.model import Paging, Provider, Report, RowSet
-from usage_ledger.pipeline.connections import Connection
+from usage_ledger.model.declaration import Paging, Provider, Report, RowSet
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import planned
 from usage_ledger.providers import PROVIDERS

@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
+from usage_ledger.connections import Connection
 from usage_ledger.http.client import Client
-from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
 from usage_ledger.sandbox.accounts import STAND_INS
@@ -92,7 +92,7 @@ def loaded(engine: Engine, base_url: str, tmp_path_factory: pytest.TempPathFacto
 
 def told(query: Query, case: Case, report: str, by: str) -> dict[tuple[date, str, str], dict[str, int | Decimal]]:
     """What the ledger holds of a report, by date, breakdown and a dimension: the sums of all its meters."""
-    from usage_ledger.warehouse.contracts import contract
+    from usage_ledger.contracts.registry import contract
 
     found: dict[tuple[date, str, str], dict[str, int | Decimal]] = {}
     for table, meters in (("usage_daily", contract("usage_daily").names("meter")), ("cost_daily", ("amount",))):

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from canary import contents, forms, found_in, hits
 from cryptography.fernet import Fernet
-from stack import SPOILED, ZONES, Stack, wait_until
+from kit.canary import contents, forms, found_in, hits
+from kit.stack import SPOILED, ZONES, Stack, wait_until
 
 pytestmark = pytest.mark.stack
 KEY = "fw_Cn4ry+/=%\"'&Key-of-the-planted"

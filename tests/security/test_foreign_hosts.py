@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 import trustme
-from asking import KEY, ONCE, PROVIDER, TIGHT, Asking, Server, http
-from tls_server import over_tls
+from kit.asking import KEY, ONCE, PROVIDER, TIGHT, Asking, Server, http
+from kit.tls_server import over_tls
 
 from usage_ledger.core import errors
 from usage_ledger.http import transport

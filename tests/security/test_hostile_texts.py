@@ -5,8 +5,8 @@ import logging
 from typing import Any
 
 import pytest
-from fireworks_answers import serverless, usage
-from provider_site import FIRST, USAGE, Site
+from kit.fireworks_answers import serverless, usage
+from kit.provider_site import FIRST, USAGE, Site
 
 from usage_ledger.core import errors
 from usage_ledger.core.errors import one_line

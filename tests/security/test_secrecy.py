@@ -19,18 +19,18 @@ from typing import Any
 import pytest
 import structlog
 import typer
-from asking import GZIP, JSON, KEY, ONCE, PROVIDER, Asking, Server, bare, http
-from canary import forms, hits
-from provider_site import NOW
+from kit.asking import GZIP, JSON, KEY, ONCE, PROVIDER, Asking, Server, bare, http
+from kit.canary import forms, hits
+from kit.provider_site import NOW
 
-from usage_ledger.airflow.connections import Stored
+from usage_ledger.airflow.credentials import Stored
 from usage_ledger.airflow.task_log import redact_task_log, redacted
 from usage_ledger.airflow.tasks import dates_of_run
 from usage_ledger.cli import app
+from usage_ledger.connections import connection_from
 from usage_ledger.core import errors, redaction
 from usage_ledger.http.client import Client
 from usage_ledger.local import airflow_home
-from usage_ledger.pipeline.connections import connection_from
 from usage_ledger.storage.files import write_whole
 
 HOSTILE_IDS = [

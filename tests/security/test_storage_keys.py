@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from object_store import object_store
-from raw_pages import ASKED, BODY, WINDOW, begun, committed, counted, files, landed_manifests
+from kit.object_store import object_store
+from kit.raw_pages import ASKED, BODY, WINDOW, begun, committed, counted, files, landed_manifests
 
 from usage_ledger.core.errors import StorageRefused
 from usage_ledger.storage.files import read_whole

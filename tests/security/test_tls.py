@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import trustme
-from asking import KEY, ONCE, PROVIDER, Asking, Server, http
-from tls_server import Change, over_tls, secured, self_signed
+from kit.asking import KEY, ONCE, PROVIDER, Asking, Server, http
+from kit.tls_server import Change, over_tls, secured, self_signed
 
 from usage_ledger.core import errors
 from usage_ledger.core.project import ROOT

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from asking import GZIP, JSON, KEY, ONCE, PACKED, WHOLE, Asking, Server, bare, chunked, http, page
+from kit.asking import GZIP, JSON, KEY, ONCE, PACKED, WHOLE, Asking, Server, bare, chunked, http, page
 
 from usage_ledger import __version__
 from usage_ledger.core import errors
-from usage_ledger.core.model import Listing, Paging
 from usage_ledger.http.client import Client
 from usage_ledger.http.retry import Retries
+from usage_ledger.model.declaration import Listing, Paging
 from usage_ledger.providers.fireworks import FIREWORKS
 
 PAGING = Paging("nextPageToken", "pageToken")

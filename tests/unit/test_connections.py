@@ -5,14 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from usage_ledger.connections import all_connections, checked_id, connection_files, find_connection, read_connection
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.pipeline.connections import (
-    all_connections,
-    checked_id,
-    connection_files,
-    find_connection,
-    read_connection,
-)
 from usage_ledger.providers.fireworks import FIREWORKS
 
 GOOD = {"provider": "fireworks", "account": "acme"}

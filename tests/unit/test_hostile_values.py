@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from usage_ledger.core import errors
-from usage_ledger.core.model import Paging
 from usage_ledger.http.client import Client, _told_code
 from usage_ledger.http.paging import following
 from usage_ledger.http.retry import date_of, retry_after
-from usage_ledger.pipeline.buckets import instant
+from usage_ledger.model.declaration import Paging
 from usage_ledger.providers import PROVIDERS
+from usage_ledger.reading.days import instant
 
 FOREVER = "Mon, 01 Jan 99999999999 00:00:00 GMT"
 

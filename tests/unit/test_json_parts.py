@@ -9,8 +9,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from usage_ledger.body.json_parts import parts
-from usage_ledger.core.json_text import plain
+from usage_ledger.json.parts import parts
+from usage_ledger.json.text import plain
 
 texts = st.text(max_size=12) | st.sampled_from(["},", "}]", '"', "\\", "[{", "},{", "\\u007d,"])
 leaves = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.decimals(allow_nan=False, allow_infinity=False)

@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from upath import UPath
 
+from usage_ledger.connections import connection_from
 from usage_ledger.core import errors
-from usage_ledger.core.model import Listing
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Answer
-from usage_ledger.pipeline.connections import connection_from
+from usage_ledger.json.scrub import _local_key, pseudonym, withheld
+from usage_ledger.model.declaration import Listing
 from usage_ledger.pipeline.extract import land, request
-from usage_ledger.pipeline.withheld import _local_key, pseudonym, withheld
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.files import AnyPath, read_whole, write_whole
 from usage_ledger.storage.landing import Landing, Manifest, connection_key, landed_pages, load_folder, manifest_of
@@ -296,7 +296,7 @@ def no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def test_many_who_make_the_secret_for_pseudonyms_at_once_have_the_same(no_secret: Path) -> None:
-    tell = "from usage_ledger.pipeline.withheld import pseudonym; print(pseudonym('jane@example.com'))"
+    tell = "from usage_ledger.json.scrub import pseudonym; print(pseudonym('jane@example.com'))"
     started = [subprocess.Popen([sys.executable, "-c", tell], stdout=subprocess.PIPE, text=True) for _ in range(8)]
     told = {process.communicate(timeout=60)[0] for process in started}
     assert told == {f"{pseudonym('Jane@Example.com')}\n"}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core.errors import BadWindow
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.pipeline.connections import Connection, connection_from
 from usage_ledger.pipeline.plan import EARLIEST, Dates, asked_range, windows
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.providers.openrouter import OPENROUTER

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any
 
 import pytest
+from kit.staged_loads import DAY, Desk, used
 from sqlalchemy import Engine
-from staged_loads import DAY, Desk, used
 
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.engine import transaction, warehouse_engine

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from fireworks_answers import serverless, usage
-from provider_site import COST, FIRST, KEY, LAST, USAGE, Query, Site
-from raw_pages import landed_manifests
+from kit.fireworks_answers import serverless, usage
+from kit.provider_site import COST, FIRST, KEY, LAST, USAGE, Query, Site
+from kit.raw_pages import landed_manifests
 
-import usage_ledger.body.json_parts
 import usage_ledger.http.body
+import usage_ledger.json.parts
 import usage_ledger.storage.landing
 import usage_ledger.storage.staged
 from usage_ledger.core import errors
@@ -20,7 +20,7 @@ from usage_ledger.storage.landing import landed_pages, load_folder
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 500 bytes, row groups of 7 rows, frames of 12."""
-    for module in (usage_ledger.body.json_parts, usage_ledger.http.body, usage_ledger.storage.landing):
+    for module in (usage_ledger.json.parts, usage_ledger.http.body, usage_ledger.storage.landing):
         monkeypatch.setattr(module, "PART", 500)
     monkeypatch.setattr(usage_ledger.storage.staged, "ROW_GROUP", 7)
     monkeypatch.setattr(validate, "AT_ONCE", 20)

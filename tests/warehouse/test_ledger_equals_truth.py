@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Engine
 
+from usage_ledger.connections import Connection
 from usage_ledger.core.windows import first_instant
 from usage_ledger.http.client import Client
-from usage_ledger.pipeline.connections import Connection
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
 from usage_ledger.sandbox.app import create_app, running

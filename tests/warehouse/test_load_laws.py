@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from landed_by_hand import Account, sent
+from kit.landed_by_hand import Account, sent
+from kit.staged_loads import DAY, T0, Desk, called, charged, used
 from sqlalchemy import Engine
-from staged_loads import DAY, T0, Desk, called, charged, used
 
+from usage_ledger.contracts.registry import contract
 from usage_ledger.core.errors import (
     ConfigError,
     ConservationBroken,
@@ -27,7 +28,6 @@ from usage_ledger.core.errors import (
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.staged import Note, open_table, write_table
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.ledger import enter
 
 D1 = date(2026, 6, 1)

@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import Json
 from sqlalchemy import Engine
 
-from usage_ledger.warehouse.contracts import contract
+from usage_ledger.contracts.registry import contract
 from usage_ledger.warehouse.schema import mart_name, marts
 
 VIEWS = {

@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from kit.staged_loads import DAY, T0, Desk, Row, called, used
 from sqlalchemy import Engine
-from staged_loads import DAY, T0, Desk, Row, called, used
 
 from usage_ledger.storage.staged import Staged
 from usage_ledger.warehouse.ledger import enter

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
-from usage_ledger.pipeline.connections import Connection, connection_from
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.rebuild import rebuild, release
 from usage_ledger.pipeline.run import Ran, run_all

@@ -12,9 +12,9 @@ from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context
 from usage_ledger.airflow import tasks
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
 from usage_ledger.airflow.timetable import UsageDay
+from usage_ledger.connections import Connection, all_connections, connection_files, find_connection
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.http.retry import scale
-from usage_ledger.pipeline.connections import Connection, all_connections, connection_files, find_connection
 
 PREFIX = "usage_"
 SHARES = 4

@@ -6,8 +6,8 @@ from airflow.sdk import BaseHook
 
 from usage_ledger.airflow.provider_info import hook_class_name
 from usage_ledger.core.errors import UsageLedgerError
-from usage_ledger.core.model import Provider
 from usage_ledger.core.redaction import redact
+from usage_ledger.model.declaration import Provider
 from usage_ledger.providers import PROVIDERS, provider_named
 
 
@@ -25,10 +25,10 @@ class ProviderHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the key works and sees the account of the form."""
+        from usage_ledger.connections import Connection
         from usage_ledger.http.address import base_url
         from usage_ledger.http.client import Client
         from usage_ledger.http.retry import Retries
-        from usage_ledger.pipeline.connections import Connection
         from usage_ledger.pipeline.extract import verify_account
 
         provider = provider_named(self.conn_type)

@@ -9,12 +9,12 @@ import yaml
 from sqlalchemy import Engine
 
 from usage_ledger.airflow.store import delete_connection, ensure_pools, require_encryption, store_connection
+from usage_ledger.connections import Connection, connection_from, find_connection
 from usage_ledger.core.errors import AccessDenied, BadKey, ConfigError
 from usage_ledger.core.project import connections_folder
 from usage_ledger.core.windows import DAY, Window, last_complete_date
 from usage_ledger.http.address import base_url
 from usage_ledger.http.client import Client, fill
-from usage_ledger.pipeline.connections import Connection, connection_from, find_connection
 from usage_ledger.pipeline.extract import request as window_request
 from usage_ledger.pipeline.extract import verify_account
 from usage_ledger.warehouse import loads

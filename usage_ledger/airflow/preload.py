@@ -8,7 +8,7 @@ import gc
 
 from airflow.sdk import ObjectStoragePath
 
-import usage_ledger.airflow.connections
+import usage_ledger.airflow.credentials
 import usage_ledger.airflow.dag
 import usage_ledger.airflow.task_log
 import usage_ledger.pipeline.load
@@ -16,13 +16,13 @@ import usage_ledger.pipeline.run
 import usage_ledger.pipeline.transform
 import usage_ledger.warehouse.schema  # noqa: F401
 from usage_ledger.airflow.tasks import table_asset
+from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.project import CONTRACTS
 from usage_ledger.http.transport import trusted
-from usage_ledger.pipeline.flatten import layout
 from usage_ledger.pipeline.validate import check
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.warehouse.contracts import arrow_schema, contract
+from usage_ledger.reading.nested import layout
 from usage_ledger.warehouse.sql import statement
 
 # Airflow looks through every package for one that knows an asset's kind of address, and a storage's. Not the storage

@@ -3,7 +3,7 @@
 from typing import Any
 
 from usage_ledger import __version__
-from usage_ledger.core.model import Provider
+from usage_ledger.model.declaration import Provider
 from usage_ledger.providers import PROVIDERS
 
 

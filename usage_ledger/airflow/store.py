@@ -1,8 +1,8 @@
 """Writes to Airflow's metadata database, for commands: connections and pools. Each raises as `metadata`."""
 
-from usage_ledger.airflow.connections import airflow_is_set_up, metadata, quiet_airflow
+from usage_ledger.airflow.credentials import airflow_is_set_up, metadata, quiet_airflow
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.core.model import Provider
+from usage_ledger.model.declaration import Provider
 from usage_ledger.providers import PROVIDERS
 
 

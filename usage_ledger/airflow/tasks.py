@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetAlias, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from usage_ledger.connections import Connection, find_connection
 from usage_ledger.core.errors import BadWindow, PersonMustAct, TryAgain, UsageLedgerError
 from usage_ledger.core.project import local_folder
-from usage_ledger.pipeline.connections import Connection, find_connection
 from usage_ledger.pipeline.plan import Dates, asked_range
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def table_asset(connection_id: str, table: str) -> Asset:
 
 def extract(connection_id: str) -> None:
     """Ask the provider for every window of the run and land the answers."""
-    from usage_ledger.airflow.connections import provider_credential
+    from usage_ledger.airflow.credentials import provider_credential
     from usage_ledger.http.address import base_url
     from usage_ledger.http.client import Client
     from usage_ledger.pipeline.run import extract_all, planned
@@ -97,9 +97,9 @@ def load(connection_id: str, outlet_events: Any) -> None:
 
     Airflow takes announcements from a try that succeeds alone: a later try announces what an earlier one has written.
     """
+    from usage_ledger.contracts.registry import contract
     from usage_ledger.pipeline.load import load as step
     from usage_ledger.pipeline.run import each
-    from usage_ledger.warehouse.contracts import contract
     from usage_ledger.warehouse.loads import written_in_run
 
     connection, engine, root = _surroundings(connection_id)
@@ -153,7 +153,7 @@ def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], no
 
 def _surroundings(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
     """What every step takes: the connection, the warehouse, raw storage. From here on the task's log is redacted."""
-    from usage_ledger.airflow.connections import warehouse_url
+    from usage_ledger.airflow.credentials import warehouse_url
     from usage_ledger.airflow.task_log import redact_task_log
     from usage_ledger.warehouse.engine import warehouse_engine
 

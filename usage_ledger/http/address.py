@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from usage_ledger.core.errors import HostRefused
-from usage_ledger.core.model import Provider
+from usage_ledger.model.declaration import Provider
 
 TRANSLATED = ip_network("64:ff9b::/96")
 """Where a network of version six alone reaches version four: the last four bytes are the address meant."""

@@ -8,10 +8,10 @@ from itertools import chain
 
 import httpx
 
-from usage_ledger.body.json_parts import PART
-from usage_ledger.body.packed import Packed
 from usage_ledger.core import crash, redaction
 from usage_ledger.core.errors import IncompleteAnswer, TooLarge, Unreachable
+from usage_ledger.json.packed import Packed
+from usage_ledger.json.parts import PART
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,16 @@ import httpx
 import msgspec
 
 from usage_ledger import __version__
-from usage_ledger.body.packed import Packed
-from usage_ledger.body.untyped import document_of
 from usage_ledger.core import crash, errors, redaction
-from usage_ledger.core.json_text import BOM, plain
-from usage_ledger.core.model import Listing, Paging, Provider
 from usage_ledger.http.body import Limits, read_body, received
-from usage_ledger.http.document import checked_document, checked_parts
 from usage_ledger.http.paging import Parameters, following
 from usage_ledger.http.retry import Retries, budget_of, date_of, reset_after, retry_after, scale, told_wait
 from usage_ledger.http.transport import Deadline, transport
+from usage_ledger.json.document import document_of
+from usage_ledger.json.packed import Packed
+from usage_ledger.json.text import BOM, plain
+from usage_ledger.json.whole import checked_document, checked_parts
+from usage_ledger.model.declaration import Listing, Paging, Provider
 
 LARGEST_REFUSAL = 64 * 1024
 """Bytes. An error object that comes with status 200 is small."""

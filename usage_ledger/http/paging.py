@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from usage_ledger.body.untyped import document_of
 from usage_ledger.core import errors
-from usage_ledger.core.model import Paging
+from usage_ledger.json.document import document_of
+from usage_ledger.model.declaration import Paging
 
 Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
 Request = tuple[str, Parameters]

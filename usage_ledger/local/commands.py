@@ -29,8 +29,8 @@ def stack_up(with_sandbox: Annotated[bool, typer.Option("--sandbox")] = False) -
 @stack_app.command("down")
 def stack_down() -> None:
     """Stop what the local stack started, and nothing else."""
+    from usage_ledger.console import say
     from usage_ledger.local.stack import down
-    from usage_ledger.report import say
 
     stopped = down()
     say(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")

@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import httpx
 
-from usage_ledger.airflow.connections import local_url
+from usage_ledger.airflow.credentials import local_url
+from usage_ledger.console import Progress, say, table
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import connections_folder
 from usage_ledger.core.windows import DAY
 from usage_ledger.local import stack
 from usage_ledger.local.postgres import LEDGER
 from usage_ledger.local.settings import LOGIN
-from usage_ledger.report import Progress, say, table
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.sql import statement
 

@@ -9,14 +9,14 @@ from datetime import datetime
 import tzdata
 from sqlalchemy import Engine
 
+from usage_ledger.connections import Connection
 from usage_ledger.core import crash, errors
-from usage_ledger.core.model import Report
 from usage_ledger.core.windows import Window, first_instant
 from usage_ledger.http.client import Answer, Client, fill, items_of, labelled
 from usage_ledger.http.paging import Parameters
-from usage_ledger.pipeline.connections import Connection
-from usage_ledger.pipeline.flatten import has_rows
-from usage_ledger.pipeline.withheld import withheld
+from usage_ledger.json.scrub import withheld
+from usage_ledger.model.declaration import Report
+from usage_ledger.reading.nested import has_rows
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Landing, Manifest
 from usage_ledger.warehouse import loads

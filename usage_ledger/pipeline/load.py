@@ -4,14 +4,14 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
+from usage_ledger.connections import Connection
+from usage_ledger.contracts.registry import arrow_schema
 from usage_ledger.core.errors import PersonMustAct
-from usage_ledger.pipeline.connections import Connection
-from usage_ledger.pipeline.names import NAMES
+from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import load_folder, released_dates
 from usage_ledger.storage.staged import Staged, StagedRows, read_note, read_staged
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.contracts import arrow_schema
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.ledger import enter
 

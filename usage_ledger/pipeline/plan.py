@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from usage_ledger.connections import Connection
 from usage_ledger.core.errors import BadWindow
-from usage_ledger.core.model import Report
 from usage_ledger.core.windows import DAY, Window, cut, last_complete_date
-from usage_ledger.pipeline.connections import Connection
+from usage_ledger.model.declaration import Report
 
 EARLIEST = date(2015, 1, 1)
 UNSETTLED_FOR = timedelta(days=60)

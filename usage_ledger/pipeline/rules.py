@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from great_expectations import expectations as gxe
 
-from usage_ledger.core.contracts import Column, Contract
+from usage_ledger.contracts.odcs import Column, Contract
 from usage_ledger.core.windows import Window
-from usage_ledger.pipeline.identity import distinct_rows
+from usage_ledger.reading.identity import distinct_rows
 
 BUCKET_SECONDS = "bucket_seconds"
 """A column of the checked frame alone: how long each bucket is."""

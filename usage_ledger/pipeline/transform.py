@@ -10,15 +10,15 @@ from decimal import Decimal
 
 from sqlalchemy import Engine
 
+from usage_ledger.connections import Connection
 from usage_ledger.core import crash, errors, numbers
-from usage_ledger.core.model import Report
-from usage_ledger.pipeline.beside import told_beside
-from usage_ledger.pipeline.connections import Connection
-from usage_ledger.pipeline.facts import Facts
-from usage_ledger.pipeline.flatten import decode, money_elements, rows_of, unknown_content
-from usage_ledger.pipeline.gather import Gathered, gather
-from usage_ledger.pipeline.meters import signed
-from usage_ledger.pipeline.names import NAMES
+from usage_ledger.model.declaration import Report
+from usage_ledger.reading.facts import Facts
+from usage_ledger.reading.lookup import told_beside
+from usage_ledger.reading.meters import signed
+from usage_ledger.reading.names import NAMES
+from usage_ledger.reading.nested import decode, money_elements, rows_of, unknown_content
+from usage_ledger.reading.rows import Gathered, gather
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Manifest, landed_parts, load_folder, manifest_of
 from usage_ledger.storage.staged import Note, Staged, StagedTable, write_note, write_table

@@ -17,17 +17,17 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 from tqdm import tqdm
 
+from usage_ledger.connections import Connection
+from usage_ledger.contracts.odcs import Contract
+from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import crash
-from usage_ledger.core.contracts import Contract
 from usage_ledger.core.errors import ValidationFailed, one_line
 from usage_ledger.core.windows import Window, day_bounds
-from usage_ledger.pipeline.connections import Connection
-from usage_ledger.pipeline.names import NAMES
 from usage_ledger.pipeline.rules import broken, empty_columns, frame, nothing_broken, of_all_rows, suite_of
+from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import StagedRows, open_table, read_note
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.contracts import arrow_schema, contract
 from usage_ledger.warehouse.engine import in_transaction
 
 log = logging.getLogger(__name__)

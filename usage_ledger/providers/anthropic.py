@@ -18,7 +18,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
-from usage_ledger.core import model as m
+from usage_ledger.model import declaration as m
 
 PAGING = m.Paging(cursor="next_page", parameter="page", more="has_more")
 LIST = m.Paging(cursor="last_id", parameter="after_id", more="has_more")

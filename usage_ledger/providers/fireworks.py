@@ -12,7 +12,7 @@ Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billi
 
 from functools import partial
 
-from usage_ledger.core import model as m
+from usage_ledger.model import declaration as m
 
 PAGING = m.Paging(cursor="nextPageToken", parameter="pageToken")
 usage = partial(m.RowSet, table="usage_daily", bucket=("startTime", "endTime"))

@@ -15,7 +15,7 @@ Source: https://platform.openai.com/docs/api-reference/usage. Last checked: 2026
 from datetime import timedelta
 from functools import partial
 
-from usage_ledger.core import model as m
+from usage_ledger.model import declaration as m
 
 PAGING = m.Paging(cursor="next_page", parameter="page", more="has_more")
 LIST = m.Paging(cursor="last_id", parameter="after", more="has_more")

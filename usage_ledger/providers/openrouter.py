@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from usage_ledger.core import model as m
+from usage_ledger.model import declaration as m
 
 KEPT = ("model", "requests", "prompt_tokens", "completion_tokens", "reasoning_tokens", "usage", "byok_usage_inference")
 WHERE = m.dimensions(

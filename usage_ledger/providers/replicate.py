@@ -16,7 +16,7 @@ Source: https://replicate.com/docs/reference/http. Last checked: 2026-11-21.
 
 from datetime import timedelta
 
-from usage_ledger.core import model as m
+from usage_ledger.model import declaration as m
 
 PAGING = m.Paging(link="next")
 HARDWARE = m.Lookup("results", id=("owner", "name"), value="current_release/configuration/hardware")

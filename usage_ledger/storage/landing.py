@@ -19,10 +19,10 @@ from typing import Self
 import msgspec
 import zstandard
 
-from usage_ledger.body.json_parts import PART, parts
-from usage_ledger.body.packed import LEVEL, Packed, unpacked
 from usage_ledger.core.errors import RawCorrupt, StorageRefused
 from usage_ledger.core.windows import Window
+from usage_ledger.json.packed import LEVEL, Packed, unpacked
+from usage_ledger.json.parts import PART, parts
 from usage_ledger.storage.files import AnyPath, below, entries, exists, read_whole, rooted, write_whole
 
 MANIFEST = "manifest.json"

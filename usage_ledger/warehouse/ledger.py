@@ -20,10 +20,10 @@ import pyarrow.csv
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
+from usage_ledger.contracts.odcs import Contract
+from usage_ledger.contracts.registry import contract
 from usage_ledger.core import crash
-from usage_ledger.core.contracts import Contract
 from usage_ledger.storage.staged import StagedRows
-from usage_ledger.warehouse.contracts import contract
 from usage_ledger.warehouse.days import Known, accepted, known_days, record_days, tell
 from usage_ledger.warehouse.drift import refuse_drift
 from usage_ledger.warehouse.engine import in_transaction

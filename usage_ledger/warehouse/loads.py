@@ -11,7 +11,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from usage_ledger.core.contracts import Contract
+from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError, one_line
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.landing import Manifest

@@ -6,7 +6,7 @@ from typing import Literal
 
 from psycopg2 import sql
 
-from usage_ledger.core.contracts import Contract
+from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core.project import SQL
 
 

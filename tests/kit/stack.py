@@ -1,0 +1,190 @@
+"""A whole local stack of its own, with Airflow, for what must really run."""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import psycopg2
+import pytest
+from fastapi import FastAPI
+
+from kit.provider_site import Overruled
+from usage_ledger.local.processes import free_port
+from usage_ledger.sandbox.app import create_app, running
+from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+
+COMMAND = str(Path(sys.executable).parent / "usage-ledger")
+AIRFLOW = str(Path(sys.executable).parent / "airflow")
+ZONES = {
+    "in_utc": "UTC",
+    "in_los_angeles": "America/Los_Angeles",
+    "in_lord_howe": "Australia/Lord_Howe",
+    "in_kiritimati": "Pacific/Kiritimati",
+}
+
+
+SPOILED = (
+    *("echo_400", "echo_401", "echo_403", "echo_429", "echo_500", "echo_rows"),
+    *("redirect", "page", "cut", "no_tls", "no_host"),
+)
+"""Accounts whose answers, or whose ways to the provider, a test spoils."""
+
+
+@dataclass
+class Stack:
+    """A running local stack, its provider in this process, and how to speak with both."""
+
+    folder: Path
+    environment: dict[str, str]
+    provider: str
+    key: str
+    requests: list[str]
+    truths: dict[str, FireworksTruth]
+    address: str
+    overruled: Overruled
+
+    def command(
+        self, *arguments: str, given: str = "", program: str = COMMAND, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the stack's environment, and more of it."""
+        home = {"AIRFLOW_HOME": str(self.folder / "airflow")} if program == AIRFLOW else {}
+        return subprocess.run(
+            [program, *arguments],
+            env=self.environment | home | more,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    def processes(self) -> dict[int, str]:
+        """The command line of every process of this stack, by its id: those that know its folder, or stay in it."""
+        found, marker = {}, str(self.folder).encode()
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (path / "cmdline").read_bytes()
+                known = (line, (path / "environ").read_bytes(), os.fsencode((path / "cwd").readlink()))
+                if line and any(marker in one for one in known):
+                    found[int(path.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+        return found
+
+    def api(self) -> httpx.Client:
+        login = {"username": "admin", "password": "admin"}
+        token = httpx.post(f"{self.address}/auth/token", json=login, trust_env=False, timeout=60).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.address, headers=headers, trust_env=False, timeout=60)
+
+    def runs(self, dag_id: str, **filters: str) -> dict[str, dict[str, Any]]:
+        with self.api() as api:
+            found = api.get(f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100, **filters}).json()
+        return {run["dag_run_id"]: run for run in found["dag_runs"]}
+
+    def wait_for_dag(self, dag_id: str) -> None:
+        with self.api() as api:
+            wait_until(lambda: api.get(f"/api/v2/dags/{dag_id}").status_code == 200, f"{dag_id} to appear", 90)
+
+    def wait_for_runs(self, dag_id: str, count: int, seconds: float = 240) -> dict[str, dict[str, Any]]:
+        """All runs of a Dag, once there are `count` and none is under way."""
+
+        def ended() -> bool:
+            found = self.runs(dag_id)
+            return len(found) >= count and all(run["state"] in ("success", "failed") for run in found.values())
+
+        self.wait_for_dag(dag_id)
+        wait_until(ended, f"{count} runs of {dag_id}", seconds)
+        return self.runs(dag_id)
+
+    def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        with self.api() as api:
+            return dict(api.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}").json())
+
+    def query(self, sql: str, database: str = "ledger", *values: object) -> list[tuple[Any, ...]]:
+        """The rows that a statement returns, if it does; it is committed."""
+        connection = psycopg2.connect(host=str(self.folder / "postgres"), user="postgres", dbname=database)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql, values or None)
+                return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            connection.close()
+
+    def totals(self, connection_id: str) -> dict[date, dict[str, Any]]:
+        """What the ledger holds of a connection, per usage date, in the oracle's form."""
+        meters = (
+            "input_tokens",
+            "cached_input_tokens",
+            "output_tokens",
+            "audio_seconds",
+            "accelerator_seconds",
+            "training_tokens",
+        )
+        sums = ", ".join(f"coalesce(sum({meter}), 0)" for meter in meters)
+        rows = self.query(
+            f"SELECT usage_date, {sums} FROM ledger.usage_daily WHERE connection_id = '{connection_id}' GROUP BY 1"
+        )
+        return {day: dict(zip(meters, values, strict=True)) for day, *values in rows}
+
+
+def wait_until(ready: Any, what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds:g} seconds for {what}")
+        time.sleep(0.5)
+
+
+@contextmanager
+def local_stack() -> Iterator[Stack]:
+    """PostgreSQL, Airflow's four processes, a provider with one account per zone, all connected; stopped at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="ul"))
+    key = f"fw_{secrets.token_hex(6)}+/=%\"'&{secrets.token_urlsafe(20)}"
+    truths = {name: FireworksTruth(seed=number, account=name) for number, name in enumerate(ZONES, 1)}
+    others = [FireworksTruth(account=name, keys=1, models=1) for name in ("bad_key", *SPOILED)]
+    app = create_app([*truths.values(), *others], key, now=lambda: datetime.now(UTC))
+    overruled = Overruled(app)
+    port = free_port()
+    with running(cast(FastAPI, overruled)) as provider:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "USAGE_"))}
+        environment |= {
+            "USAGE_LEDGER_LOCAL": str(folder),
+            "USAGE_LEDGER_CONNECTIONS": str(folder / "connections"),
+            "USAGE_LEDGER_AIRFLOW_PORT": str(port),
+            "USAGE_LEDGER_SANDBOX_PORT": str(free_port()),
+            "USAGE_LEDGER_ALLOWED_HOSTS": provider.removeprefix("http://"),
+            "USAGE_LEDGER_RETRY_SCALE": "0.02",
+            "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "httpx=DEBUG httpcore=DEBUG hpack=DEBUG urllib3=DEBUG",
+            "TMPDIR": str(folder / "tmp"),
+        }
+        for name in ("connections", "tmp"):
+            (folder / name).mkdir()
+        address = f"http://127.0.0.1:{port}"
+        made = Stack(folder, environment, provider, key, app.state.requests, truths, address, overruled)
+        try:
+            up = made.command("stack", "up")
+            assert up.returncode == 0, up.stdout + up.stderr
+            for name, zone in ZONES.items():
+                done = made.command(
+                    "connect", "fireworks", name, "--account", name, "--timezone", zone, "--host", provider, given=key
+                )
+                assert done.returncode == 0, done.stderr
+            yield made
+        finally:
+            down = made.command("stack", "down")
+            left = made.processes()
+            shutil.rmtree(folder, ignore_errors=True)
+            assert down.returncode == 0, down.stderr
+            assert left == {}, left

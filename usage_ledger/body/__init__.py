@@ -1,1 +1,0 @@
-"""Bodies of answers, too large to hold: in parts, and packed."""

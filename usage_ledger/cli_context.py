@@ -1,0 +1,60 @@
+"""What a command does before it asks for a connection: adopt the local stack, start its database if needed."""
+
+import os
+
+from sqlalchemy import URL, Engine
+
+from usage_ledger.airflow.credentials import WAREHOUSE, provider_credential, warehouse_url
+from usage_ledger.connections import Connection, find_connection
+from usage_ledger.core.project import local_folder
+from usage_ledger.http.address import base_url
+from usage_ledger.http.client import Client
+from usage_ledger.local import postgres
+from usage_ledger.local.settings import adopt_environment, airflow_home, postgres_folder
+from usage_ledger.storage.files import AnyPath, raw_root
+from usage_ledger.warehouse.engine import warehouse_engine
+
+
+def command_warehouse() -> URL:
+    """The warehouse for a command; without the connection `usage_warehouse` the embedded PostgreSQL serves."""
+    adopt_environment()
+    named = bool(os.environ.get(f"AIRFLOW_CONN_{WAREHOUSE.upper()}"))
+    if not named and (_speaks_with_local_airflow() or not os.environ.get("AIRFLOW_HOME")):
+        postgres.start()
+    return warehouse_url()
+
+
+def command_engine() -> Engine:
+    """The warehouse's engine."""
+    return warehouse_engine(command_warehouse())
+
+
+def command_root() -> AnyPath:
+    """Raw storage; a folder of the local stack where no other is named."""
+    return raw_root(local_folder() / "raw")
+
+
+def command_client(connection_id: str) -> tuple[Connection, Client]:
+    """A connection and a client for it. Raises `ConfigError`, `NoConnection`, `HostRefused`."""
+    adopt_environment()
+    connection = find_connection(connection_id)
+    require_stack_database()
+    stored = provider_credential(connection_id, connection.account)
+    return connection, Client(
+        connection.declared,
+        base_url=base_url(connection.declared, stored.host),
+        key=stored.password or "",
+        account=connection.account,
+        connection_id=connection.id,
+    )
+
+
+def require_stack_database() -> None:
+    """Where Airflow's metadata are the local stack's, its database must run before Airflow is asked."""
+    adopt_environment()
+    if _speaks_with_local_airflow() and postgres_folder().is_dir():
+        postgres.start()
+
+
+def _speaks_with_local_airflow() -> bool:
+    return os.environ.get("AIRFLOW_HOME") == str(airflow_home())

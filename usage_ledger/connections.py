@@ -1,0 +1,188 @@
+"""The registry of connections: one YAML file each, its stem the connection's id. Secrets never stand there."""
+
+import re
+from collections.abc import Iterable
+from datetime import date, time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from usage_ledger.core.errors import ConfigError, one_line
+from usage_ledger.core.project import connections_folder
+from usage_ledger.model.declaration import Provider, Report
+from usage_ledger.providers import PROVIDERS, provider_named
+from usage_ledger.yaml_file import read_yaml
+
+ID_PATTERN = r"[a-z0-9][a-z0-9_]{0,62}"
+"""No hyphen: a shell cannot export AIRFLOW_CONN_A-B."""
+
+
+class Connection(BaseModel):
+    """What a connection's YAML says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    id: str = Field(exclude=True)
+    provider: str
+    account: str
+    timezone: str = "UTC"
+    at: time = time(3)
+    start_date: date | None = None
+    lookback_days: int | None = Field(default=None, ge=0, le=400)
+    reports: tuple[str, ...] | None = None
+    people: Literal["pseudonyms", "clear"] = "pseudonyms"
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, name: str) -> str:
+        if name not in PROVIDERS:
+            raise ValueError(f"there is no provider {name!r}; allowed: {', '.join(sorted(PROVIDERS))}")
+        return name
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError) as error:
+            raise ValueError(f"there is no time zone {name!r}; allowed: IANA names such as Europe/Berlin") from error
+        return name
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _clock_time(cls, value: Any) -> time:
+        if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+            raise ValueError(f'{value!r} is no local time; allowed: a quoted "HH:MM", such as "03:00"')
+        return time.fromisoformat(value)
+
+    @model_validator(mode="after")
+    def _fits_provider(self) -> "Connection":
+        provider = PROVIDERS[self.provider]
+        if not re.fullmatch(provider.account_pattern, self.account):
+            allowed_form = f"allowed: {provider.account_pattern}"
+            raise ValueError(f"key `account`: {self.account!r} is no {provider.title} account id; {allowed_form}")
+        allowed = [report.name for report in provider.reports if not report.snapshot]
+        for name in self.reports or ():
+            if name not in allowed:
+                raise ValueError(f"key `reports`: there is no report {name!r}; allowed: {', '.join(allowed)}")
+        return self
+
+    @property
+    def declared(self) -> Provider:
+        """The provider's declaration."""
+        return provider_named(self.provider)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def day_zone(self, report: Report) -> ZoneInfo:
+        """The zone whose dates a report's days are."""
+        return ZoneInfo("UTC") if report.day == "UTC" else self.zone
+
+    def days_of(self, report: Report) -> str | None:
+        """The name of the zone of a report's days; None for a snapshot, which has none."""
+        return None if report.snapshot else self.day_zone(report).key
+
+    def lookback(self, report: Report) -> int:
+        """How many days before the usage date are read again: the YAML's, else the report's."""
+        return report.settle_days if self.lookback_days is None else self.lookback_days
+
+    @property
+    def chosen_reports(self) -> tuple[Report, ...]:
+        """The reports to fetch; snapshots always come along."""
+        return tuple(
+            report
+            for report in self.declared.reports
+            if report.snapshot or self.reports is None or report.name in self.reports
+        )
+
+
+def checked_id(connection_id: str) -> str:
+    """The id, if it may be one. Raises `ConfigError`."""
+    if not re.fullmatch(ID_PATTERN, connection_id):
+        raise ConfigError(
+            f"{one_line(connection_id, 80)!r} cannot be a connection id",
+            next_step="use lower-case letters, digits and underscores, at most 63, not beginning with an underscore",
+        )
+    return connection_id
+
+
+def read_connection(path: Path) -> Connection:
+    """The connection of one YAML file, read once until it changes.
+
+    Raises `ConfigError` naming file, key and what is allowed.
+    """
+    connection_id = checked_id(path.stem)
+    try:
+        stamp = path.stat()
+        return _read(path, stamp.st_ino, stamp.st_size, stamp.st_mtime_ns)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path.name} is no readable YAML: {error}", connection=connection_id) from error
+    except OSError as error:
+        raise ConfigError(f"{path.name} cannot be read: {error.strerror}", connection=connection_id) from error
+
+
+@lru_cache(maxsize=1024)
+def _read(path: Path, *_stamp: int) -> Connection:
+    return connection_from(path.stem, read_yaml(path), path.name)
+
+
+def connection_from(connection_id: str, document: Any, source: str) -> Connection:
+    """The connection that a mapping describes. Raises `ConfigError`."""
+    checked_id(connection_id)
+    if not isinstance(document, dict):
+        raise ConfigError(f"{source} holds no mapping of settings", connection=connection_id)
+    if "id" in document:
+        raise ConfigError(f"{source}: key `id` is not allowed; the file's name is the id", connection=connection_id)
+    try:
+        return Connection.model_validate({**document, "id": connection_id})
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explained(error)}", connection=connection_id) from None
+
+
+def find_connection(connection_id: str, folder: Path | None = None) -> Connection:
+    """The registered connection of that id. Raises `ConfigError`."""
+    where = folder or connections_folder()
+    path = where / f"{checked_id(connection_id)}.yaml"
+    if not path.is_file():
+        known = sorted(found.stem for found in where.glob("*.yaml"))
+        hint = f"the folder knows: {', '.join(known[:10])}" if known else "make one with `usage-ledger connect`"
+        raise ConfigError(f"there is no connection {connection_id!r} in {where}", next_step=hint)
+    return read_connection(path)
+
+
+def connection_files(folder: Path | None = None) -> list[Path]:
+    """The registry's files, in order."""
+    return sorted((folder or connections_folder()).glob("*.yaml"))
+
+
+def all_connections(files: Iterable[Path]) -> tuple[list[Connection], list[ConfigError]]:
+    """Every readable connection, and an error for each file that is not one."""
+    found: list[Connection] = []
+    broken: list[ConfigError] = []
+    for path in files:
+        try:
+            found.append(read_connection(path))
+        except ConfigError as error:
+            broken.append(error)
+    return found, broken
+
+
+def _explained(error: ValidationError) -> str:
+    allowed = ", ".join(name for name in Connection.model_fields if name != "id")
+    parts = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            parts.append(f"key `{key}` is unknown; allowed: {allowed}")
+        elif problem["type"] == "missing":
+            parts.append(f"key `{key}` is missing")
+        else:
+            said = problem["msg"].removeprefix("Value error, ")
+            parts.append(f"key `{key}`: {said}" if key else said)
+    return "; ".join(parts)

@@ -1,0 +1,41 @@
+"""Reads the data contracts and says what PostgreSQL and Arrow make of their columns."""
+
+from functools import cache
+
+import pyarrow as pa
+
+from usage_ledger.contracts.odcs import Column, Contract, from_odcs
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.project import CONTRACTS
+from usage_ledger.yaml_file import read_yaml
+
+_ARROW = {
+    "text": pa.string(),
+    "date": pa.date32(),
+    "uuid": pa.string(),
+    "timestamptz": pa.timestamp("us", tz="UTC"),
+    "bigint": pa.int64(),
+}
+
+
+@cache
+def contract(table: str) -> Contract:
+    """The contract of a table, `data_contracts/<table>.yaml`. Raises `ConfigError`."""
+    path = CONTRACTS / f"{table}.yaml"
+    if not path.is_file():
+        raise ConfigError(f"there is no data contract {path.name}", next_step="restore the folder data_contracts")
+    return from_odcs(read_yaml(path))
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """The Arrow type that holds a column exactly; a uuid is its 32 hexadecimal digits."""
+    if column.type.startswith("numeric("):
+        return pa.decimal128(*column.precision_and_scale)
+    return _ARROW[column.type]
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """The staged Parquet's schema: the contract's columns, in order."""
+    return pa.schema(
+        [pa.field(column.name, arrow_type(column), nullable=not column.required) for column in contract(table).columns]
+    )

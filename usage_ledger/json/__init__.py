@@ -1,0 +1,1 @@
+"""JSON bytes: whole or not, in parts, packed, scrubbed; never through float."""

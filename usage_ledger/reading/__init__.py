@@ -1,0 +1,1 @@
+"""From landed bytes to Arrow: what an answer means, as its report declares it."""

@@ -1,0 +1,149 @@
+"""The rows of one fact table as they come: into Parquet, part by part, while their keys alone stay in memory."""
+
+from collections import defaultdict
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from usage_ledger.contracts.registry import arrow_schema, contract
+from usage_ledger.core import crash, errors
+from usage_ledger.model.declaration import RowSet
+from usage_ledger.reading.identity import OVER, added_up, distinct_rows
+from usage_ledger.storage.files import AnyPath
+from usage_ledger.storage.staged import TableWriter
+
+DAYS = 2**24
+"""More than there are dates in a 32-bit count of days that anybody writes."""
+Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
+Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+class Keys:
+    """The key of each row of one row set, as a number, and what the row is split by, as another."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._splits: dict[tuple[str, ...], int] = {}
+        self._keys: list[Numbers] = []
+        self._split: list[Numbers] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._keys))
+
+    def add(self, table: pa.Table) -> None:
+        """The keys of more rows."""
+        encoded = table.column("row_key").combine_chunks().dictionary_encode()
+        numbers = [self._known.setdefault(key, len(self._known)) for key in encoded.dictionary.to_pylist()]
+        keys = np.array(numbers, dtype=np.int64)[encoded.indices.to_numpy()]
+        days = table.column("usage_date").cast(pa.int32()).to_numpy()
+        self._keys.append(keys * DAYS + days)
+        splits = [name for name in table.column_names if name.startswith(OVER)]
+        if splits:
+            told = table.select(splits)
+            first, which = distinct_rows(told)
+            texts = [tuple(row.values()) for row in told.take(first).to_pylist()]
+            found = [self._splits.setdefault(text, len(self._splits)) for text in texts]
+            self._split.append(np.array(found, dtype=np.int64)[which.to_numpy()])
+
+    def repeated(self) -> Mask:
+        """For each row whether another one has its key."""
+        _, which, counts = np.unique(np.concatenate(self._keys), return_inverse=True, return_counts=True)
+        found: Mask = counts[which] > 1
+        return found
+
+    def repeat(self, among: Numbers) -> tuple[int, int] | None:
+        """The first row that has key and split of one before it, and that one."""
+        splits = np.concatenate(self._split) if self._split else None
+        keys = np.concatenate(self._keys)
+        seen: dict[tuple[int, int], int] = {}
+        for number in among.tolist():
+            told = (int(keys[number]), 0 if splits is None else int(splits[number]))
+            first = seen.setdefault(told, number)
+            if first != number:
+                return first, number
+        return None
+
+
+@dataclass
+class Facts:
+    """The rows of one table, of all row sets and pages of a load."""
+
+    table: str
+    keys: dict[RowSet, Keys] = field(default_factory=lambda: defaultdict(Keys))
+    _segments: list[tuple[RowSet, int]] = field(default_factory=list)
+    _writer: TableWriter | None = None
+
+    came: int = 0
+    """How many rows came."""
+
+    def add(self, row_set: RowSet, rows: pa.Table) -> None:
+        """Rows in the contract's columns, and what they are split by; events are added up at once."""
+        self.came += rows.num_rows
+        if row_set.moment:
+            rows = added_up(rows, self.table)
+        self.keys[row_set].add(rows)
+        self._segments.append((row_set, rows.num_rows))
+        self._written().add(rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)]))
+
+    def commit(self, root: AnyPath, load_id: str) -> int:
+        """Stage them, one row a key: split rows added up, any other repeat refused; how many there are then.
+
+        Raises `DuplicateRow`, `ConflictingRows`, `OutOfRange`, `StorageRefused`, `StorageDown`.
+        """
+        writer = self._written()
+        with closing(writer):
+            repeated = {row_set: keys.repeated() for row_set, keys in self.keys.items()}
+            for row_set, mask in repeated.items():
+                if row_set.repeats or row_set.moment or not mask.any():
+                    continue
+                if repeat := self.keys[row_set].repeat(np.flatnonzero(mask)):
+                    raise self._refused(row_set, repeat)
+            crash.point("transform")
+            if not any(mask.any() for mask in repeated.values()):
+                writer.commit(root, load_id, self.table)
+                return writer.rows
+            single = TableWriter(writer.schema)
+            with closing(single):
+                self._add_single(single, self._in_order(repeated))
+                single.commit(root, load_id, self.table)
+                return single.rows
+
+    def _written(self) -> TableWriter:
+        if self._writer is None:
+            self._writer = TableWriter(arrow_schema(self.table))
+        return self._writer
+
+    def _in_order(self, of_rows: dict[RowSet, Mask]) -> Mask:
+        """What is told of the rows of each row set, in the order in which all rows were written."""
+        taken: dict[RowSet, int] = defaultdict(int)
+        found = []
+        for row_set, rows in self._segments:
+            found.append(of_rows[row_set][taken[row_set] : taken[row_set] + rows])
+            taken[row_set] += rows
+        return np.concatenate(found)
+
+    def _add_single(self, single: TableWriter, repeated: Mask) -> None:
+        taken, split = 0, []
+        for rows in self._written().written().tables():
+            mask = pa.array(repeated[taken : taken + rows.num_rows])
+            taken += rows.num_rows
+            split.append(rows.filter(mask))
+            single.add(rows.filter(pc.invert(mask)))
+        single.add(added_up(pa.concat_tables(split), self.table))
+
+    def _refused(self, row_set: RowSet, repeat: tuple[int, int]) -> errors.ContractBroken:
+        first, number = repeat
+        where = f"{row_set.name}[{number}] repeats [{first}]"
+        mine = {one: np.zeros(len(keys), dtype=bool) for one, keys in self.keys.items()}
+        mine[row_set][[first, number]] = True
+        mask, taken, found = self._in_order(mine), 0, []
+        for rows in self._written().written().tables():
+            found.append(rows.filter(pa.array(mask[taken : taken + rows.num_rows])))
+            taken += rows.num_rows
+        one, other = pa.concat_tables(found).select(contract(self.table).names("meter")).to_pylist()
+        if one == other:
+            return errors.DuplicateRow(where)
+        return errors.ConflictingRows(f"{where} with other values")

@@ -1,0 +1,91 @@
+"""What makes a row that row: its key, and how rows that the vendor splits are added up."""
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from usage_ledger.contracts.registry import arrow_schema, contract
+from usage_ledger.core import errors
+from usage_ledger.model.declaration import RowSet
+from usage_ledger.reading.nested import Rows
+
+KEY = ["usage_date", "row_key"]
+OVER = "sum_over_"
+"""Prefix of the columns that a row set is split by, kept until its rows are added up."""
+MANY_KEYS = 200_000
+"""Row keys that are kept, not made again; more would be more memory than they save time."""
+
+
+def row_keys(row_set: RowSet, sent: dict[str, pa.Array], known: dict[str, str] | None = None) -> pa.Array:
+    """A row's identity, 32 hexadecimal digits: a hash of the row set's name and the non-empty dimensions as sent.
+
+    Empty ones do not count, so that a dimension that arrives later leaves the old rows' keys as they were. A key
+    leaves out the date, so a window holds each about once a day: `known` keeps those that were made before.
+    """
+    known = {} if known is None else known
+    if len(known) > MANY_KEYS:
+        known.clear()
+    texts = _identities(row_set, sent)
+    for text in set(texts).difference(known):
+        known[text] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return pa.array(list(map(known.__getitem__, texts)), pa.string())
+
+
+def _identities(row_set: RowSet, sent: dict[str, pa.Array]) -> list[str]:
+    """For each row `row_set\\0name=value\\0…`, by name."""
+    text = pa.repeat(f"{row_set.name}\0", len(next(iter(sent.values()))))
+    for name in sorted(sent):
+        empty = pc.equal(sent[name], "")
+        if not pc.all(empty).as_py():
+            pair = pc.binary_join_element_wise(text, f"{name}=", sent[name], "\0", "")
+            text = pc.if_else(empty, text, pair)
+    found: list[str] = text.to_pylist()
+    return found
+
+
+def distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """The number of each distinct row's first occurrence, and for each row which distinct one it is.
+
+    A key leaves out the date, so a window holds each key about once a day: hashing the distinct ones is enough.
+    """
+    codes = np.zeros(table.num_rows, dtype=np.int64)
+    for column in table.columns:
+        encoded = column.combine_chunks()
+        encoded = encoded if pa.types.is_dictionary(encoded.type) else encoded.dictionary_encode()
+        if len(encoded.dictionary) == 1 and not encoded.null_count:
+            continue
+        null = len(encoded.dictionary)
+        codes = codes * (null + 1) + encoded.indices.fill_null(null).to_numpy()
+        _, codes = np.unique(codes, return_inverse=True)  # dense again, so that the product cannot overflow
+    _, first, which = np.unique(codes, return_index=True, return_inverse=True)
+    return pa.array(first), pa.array(which)
+
+
+def with_splits(table: pa.Table, rows: Rows) -> pa.Table:
+    """The rows with the columns that the vendor splits them by."""
+    for number, path in enumerate(rows.row_set.sum_over):
+        values = pa.array(rows.column(path), pa.string()).fill_null("")
+        table = table.append_column(f"{OVER}{number}", values)
+    return table
+
+
+def added_up(table: pa.Table, name: str) -> pa.Table:
+    """The rows of a table, one a key, their meters added up. Raises `OutOfRange`."""
+    meters = contract(name).names("meter")
+    kept = [name for name in table.column_names if name not in (*KEY, *meters)]
+    for meter in meters:  # wide enough to add in: Arrow's sums wrap around in silence
+        kind = table.schema.field(meter).type
+        wide = pa.decimal128(38, 0) if pa.types.is_integer(kind) else pa.decimal256(76, kind.scale)
+        table = table.set_column(table.column_names.index(meter), meter, table.column(meter).cast(wide))
+    summing = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
+    aggregates = [*((name, "first") for name in kept), *((meter, "sum", summing) for meter in meters)]
+    added = table.group_by(KEY, use_threads=False).aggregate(aggregates)
+    names = {f"{name}_first": name for name in kept} | {f"{meter}_sum": meter for meter in meters}
+    added = added.rename_columns([names.get(name, name) for name in added.column_names])
+    schema = arrow_schema(name)
+    try:
+        return added.select(schema.names).cast(schema)
+    except pa.ArrowInvalid as error:
+        raise errors.OutOfRange(f"{name}: rows of one key add up to more than a column holds") from error

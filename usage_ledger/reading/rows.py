@@ -1,0 +1,230 @@
+"""Rows of one page into a table of the contract's columns, checked on the way."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import reduce
+from itertools import compress
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from usage_ledger.connections import Connection
+from usage_ledger.contracts.registry import arrow_schema, contract
+from usage_ledger.core import errors, numbers
+from usage_ledger.model.declaration import Dimension, Report, RowSet
+from usage_ledger.reading.days import Buckets, bucket_columns, events
+from usage_ledger.reading.dimensions import looked_up, text_column, translated
+from usage_ledger.reading.facts import Facts
+from usage_ledger.reading.identity import row_keys, with_splits
+from usage_ledger.reading.meters import Counted, meter_column, whole_numbers
+from usage_ledger.reading.names import Names
+from usage_ledger.reading.nested import Rows, above
+from usage_ledger.storage.landing import Manifest
+
+Sums = dict[str, int | Decimal]
+
+
+@dataclass
+class Gathered:
+    """What the pages of a load have given so far."""
+
+    facts: dict[str, Facts] = field(default_factory=dict)
+    sums: dict[str, Sums] = field(default_factory=lambda: defaultdict(dict))
+    names: Names = field(default_factory=Names)
+    totals: dict[str, Decimal] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    """Row keys made so far, by what they are made of."""
+    told: dict[str, str] = field(default_factory=dict)
+    """What the list beside the rows tells of ids."""
+    seen: set[str] = field(default_factory=set)
+    """Ids of the events so far."""
+    pages: dict[tuple[str, date], str] = field(default_factory=dict)
+    """Where each bucket of the row sets whose rows may repeat came: the page, or its part."""
+    open: dict[date, int] = field(default_factory=lambda: defaultdict(int))
+    """Rows that are not over, by date."""
+    read: int = 0
+    """Rows of facts on the pages, those of other windows too."""
+    rounded: int = 0
+    labelled: bool = False
+    unknown: set[str] = field(default_factory=set)
+    differing: set[str] = field(default_factory=set)
+    """Totals that their parts do not make up, though the vendor promises no such thing."""
+    left_out: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Rows that say nothing for their table, by the path that they lack."""
+    grouped: dict[str, bool] = field(default_factory=dict)
+    """For each row set whether any of its rows tells any dimension."""
+    skew: timedelta = timedelta()
+    """How far the provider's clock and ours are apart, at most."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows came, of all tables."""
+        return sum(facts.came for facts in self.facts.values())
+
+
+def gather(
+    connection: Connection, report: Report, rows: Rows, manifest: Manifest, gathered: Gathered, *, page: str
+) -> None:
+    """Take the rows of one row set on a page, or a part of one. Raises the errors of `ContractBroken`."""
+    row_set = rows.row_set
+    if not row_set.table:
+        gathered.names.gather(rows, [manifest.window_from], [0] * len(rows))
+        return
+    gathered.read += len(rows)
+    zone = connection.day_zone(report)
+    if row_set.moment:
+        rows = events(rows, zone, manifest.window, gathered.seen)
+    if row_set.needs:
+        rows = _needed(rows, gathered)
+    if not len(rows):
+        return
+    buckets = bucket_columns(rows, zone, manifest.window, date_labels=report.date_labels)
+    gathered.labelled |= buckets.labelled
+    _check_buckets(rows, buckets, gathered, page)
+    _check_balances(rows, gathered)
+    _check_owner(rows, connection.account)
+    sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
+    gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or _tells(sent)
+    meters = _meters(rows, sent)
+    _check_metered(rows, meters)
+    sums = gathered.sums[row_set.table]
+    for column, counted in meters.items():
+        gathered.rounded += counted.rounded
+        for currency, total in counted.sums.items():
+            key = f"{column} {currency}".strip()
+            sums[key] = numbers.added(sums.get(key, 0), total)
+    table = _table(connection, report, rows, manifest, buckets, sent, meters, gathered)
+    gathered.facts[row_set.table].add(row_set, table)
+    which = buckets.which.to_pylist()
+    gathered.names.gather(rows, buckets.days, which)
+    path, values = row_set.open
+    for number in compress(which, (value in values for value in rows.column(path)) if path else ()):
+        gathered.open[buckets.days[number]] += 1
+
+
+def _needed(rows: Rows, gathered: Gathered) -> Rows:
+    path = rows.row_set.needs
+    kept = [number for number, value in enumerate(rows.column(path)) if bytes(value) not in (b"", b"null")]
+    if len(kept) == len(rows):
+        return rows
+    gathered.left_out[f"{rows.row_set.name}.{path.replace('/', '.')}"] += len(rows) - len(kept)
+    return rows.only(kept)
+
+
+def _tells(sent: dict[str, pa.Array]) -> bool:
+    """Whether any row tells any dimension."""
+    return not sent or any(pc.any(pc.not_equal(column, "")).as_py() for column in sent.values())
+
+
+def _meters(rows: Rows, sent: dict[str, pa.Array]) -> dict[str, Counted]:
+    row_set = rows.row_set
+    columns = {meter.column: contract(row_set.table).column(meter.column) for meter in row_set.meters}
+    constant = dict(row_set.constants).get("currency")
+    currencies = sent["currency"].to_pylist() if "currency" in sent else [constant] * len(rows) if constant else None
+    return {meter.column: meter_column(rows, meter, columns[meter.column], currencies) for meter in row_set.meters}
+
+
+def _table(
+    connection: Connection,
+    report: Report,
+    rows: Rows,
+    manifest: Manifest,
+    buckets: Buckets,
+    sent: dict[str, pa.Array],
+    meters: dict[str, Counted],
+    gathered: Gathered,
+) -> pa.Table:
+    """The row set's rows in the contract's columns, and what they are split by."""
+    row_set = rows.row_set
+    constants = dict(row_set.constants) | {
+        "connection_id": connection.id,
+        "report": report.name,
+        "provider": connection.provider,
+        "account_id": connection.account,
+        "breakdown": row_set.breakdown,
+        "basis": row_set.basis,
+        "load_id": manifest.load_id.replace("-", ""),
+    }
+    known: dict[str, pa.Array] = {
+        "usage_date": buckets.dates,
+        "row_key": row_keys(row_set, _identity(row_set, sent), gathered.keys),
+        "bucket_start": buckets.starts,
+        "bucket_end": buckets.ends,
+        **{
+            dimension.column: _resolved(sent[dimension.column], dimension, gathered.told)
+            for dimension in row_set.dimensions
+        },
+        **{name: counted.values for name, counted in meters.items()},
+    }
+    schema = arrow_schema(row_set.table)
+    roles = {column.name: column.role for column in contract(row_set.table).columns}
+    columns = []
+    for wanted in schema:
+        if wanted.name in known:
+            columns.append(known[wanted.name].cast(wanted.type))
+        elif roles[wanted.name] == "meter":
+            columns.append(pa.nulls(len(rows), wanted.type))
+        else:
+            columns.append(pa.repeat(pa.scalar(constants.get(wanted.name, ""), wanted.type), len(rows)))
+    return with_splits(pa.table(columns, schema=schema), rows)
+
+
+def _identity(row_set: RowSet, sent: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """The dimensions that the provider sent with the row."""
+    return {one.column: sent[one.column] for one in row_set.dimensions if one.lookup is None}
+
+
+def _resolved(column: pa.Array, dimension: Dimension, told: dict[str, str]) -> pa.Array:
+    return looked_up(column, told) if dimension.lookup else translated(column, dimension)
+
+
+def _check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) -> None:
+    """Where rows may repeat, a bucket that comes twice cannot be told from repeats in one."""
+    path = rows.row_set.bucket[0]
+    if not rows.row_set.repeats or not path:
+        return
+    if above(path):
+        _, holders = rows.levels[-1 - above(path)]
+        days = [*dict(zip(map(id, holders), buckets.dates.to_pylist(), strict=True)).values()]
+        twice = [day for day, count in Counter(days).items() if count > 1]
+        if twice:
+            raise errors.DuplicateRow(f"{rows.row_set.name}: {twice[0]} comes twice in the answer")
+    for day in buckets.days:
+        if gathered.pages.setdefault((rows.row_set.name, day), page) != page:
+            raise errors.DuplicateRow(f"{rows.row_set.name}: {day} comes twice in the answer")
+
+
+def _check_balances(rows: Rows, gathered: Gathered) -> None:
+    for balance in rows.row_set.balances:
+        total, *parts = (whole_numbers(rows, path) for path in (balance.total, *balance.parts))
+        difference = reduce(pc.subtract, parts, total)
+        wrong = pc.index(pc.not_equal(difference, 0), True).as_py()
+        if wrong < 0:
+            continue
+        if not balance.promised:
+            names = [path.replace("/", ".") for path in (balance.total, *balance.parts)]
+            gathered.differing.add(f"{rows.row_set.name}: `{names[0]}` is not {' + '.join(names[1:])}")
+            continue
+        where = f"{rows.place(wrong)}.{balance.total}"
+        addends = " + ".join(str(part[wrong]) for part in parts)
+        raise errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
+
+
+def _check_owner(rows: Rows, account: str) -> None:
+    """A resource of another account in the answer means that the answer is not this account's."""
+    for dimension in rows.row_set.dimensions:
+        own = dimension.within.replace("{account}", account)
+        for path in dimension.paths if own else ():
+            for value in dict.fromkeys(rows.column(path)):
+                if value and "/" in value and not value.startswith(own):
+                    raise errors.WrongAccount(f"{rows.row_set.name}: {value} is not of account {account}")
+
+
+def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
+    """A row in which no meter is told would be lost without a word."""
+    silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
+    number = pc.index(silent, True).as_py()
+    if number >= 0:
+        raise errors.MissingField(f"{rows.place(number)} meters nothing: none of {', '.join(meters)} is there")
