@@ -44,6 +44,7 @@ def main() -> None:
         with database(folder) as server:
             figures = beside_peers(folder, server, told.rows, told.rounds)
             figures |= growth(folder, server)
+            figures |= scrubbing(folder)
             figures |= commands(server)
             figures |= requests()
     finally:
@@ -117,6 +118,16 @@ def growth(folder: Path, server: str) -> dict[str, Any]:
         "peak_rss_over_base_mb": max(peaks.values()),
         "largest_answer_mb": size / 1e6,
     }
+
+
+def scrubbing(folder: Path) -> dict[str, Any]:
+    """The memory of landing 100 MiB in which people become pseudonyms."""
+    page = folder / "people.json"
+    subprocess.run([sys.executable, str(HERE / "scrub.py"), str(page)], check=True)
+    with served(page) as url:
+        figures = measured([sys.executable, "scrub.py", url], folder)
+    page.unlink()
+    return {"scrub_peak_over_base_mb": figures["peak_mb"]}
 
 
 def commands(server: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ GOALS = (
     Goal("full_path_vs_floor", None, 1.5, "times the floor: typed decode, Arrow, `COPY`, insert, nothing else"),
     Goal("growth_50k_to_1m", None, 1.1, "of the line through 50,000 and 200,000 rows, at 1,000,000 rows"),
     Goal("peak_rss_over_base_mb", None, 300, "MB beyond its imports in the hungriest step, 1,000,000 rows"),
+    Goal("scrub_peak_over_base_mb", None, 100, "MB beyond its imports: extract of 100 MiB with pseudonyms"),
     Goal("raw_vs_zstd3", None, 1.2, "of the page compressed with zstd 3: raw storage"),
     Goal("backfill_365_vs_empty", None, 1.3, "of an empty Dag's wall time: 365 days, native backfill"),
     Goal("requests_400_days", None, 13, "requests of the usage report for 400 days in a range run"),

@@ -9,7 +9,9 @@ import zstandard
 
 LEVEL = 3
 HELD = 8 * 2**20
-PIECE = 2**20
+READ_SIZE = 128 * 1024
+STEP = 128
+"""Compressed bytes to unpack at once. A zstd block of four bytes may hold 128 KiB: this bounds a piece to 4 MiB."""
 
 
 class Packed:
@@ -56,8 +58,9 @@ class Packed:
 def unpacked(file: IO[bytes]) -> Iterator[bytes]:
     """What a zstd frame holds, piece by piece. Raises `zstandard.ZstdError` when it is damaged or cut."""
     inflater = zstandard.ZstdDecompressor().decompressobj()
-    while chunk := file.read(PIECE // 8):
-        if text := inflater.decompress(chunk):
-            yield text
+    while chunk := file.read(READ_SIZE):
+        for at in range(0, len(chunk), STEP):
+            if text := inflater.decompress(chunk[at : at + STEP]):
+                yield text
     if not inflater.eof:
         raise zstandard.ZstdError("the frame is cut off")

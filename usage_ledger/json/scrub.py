@@ -1,107 +1,148 @@
-"""What is never stored: fields that a report cuts, and the names of people, for whom pseudonyms stand."""
+"""Scrub a document before it is stored: drop fields that a report cuts, and replace people by pseudonyms.
 
-import contextlib
-import hashlib
-import hmac
-import os
-import secrets
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
+All paths are one tree, applied in one pass. A large document goes through it part by part, so that memory does not
+grow with the document.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
 
 import msgspec
 
-from usage_ledger.core.errors import ConfigError
-from usage_ledger.core.project import local_folder
+from usage_ledger.core.pseudonym import pseudonym
 from usage_ledger.json.document import document_of
+from usage_ledger.json.packed import Packed
+from usage_ledger.json.parts import parts
 from usage_ledger.json.text import plain
 
-SETTING = "USAGE_LEDGER_PSEUDONYM_KEY"
-SHORTEST = 16
-Change = Callable[[bytes], bytes | None]
-"""A JSON value for another one, or None for none."""
+PART = 2**20
+"""Bytes, about, that are scrubbed at once; each is copied some ten times on the way."""
+EVERY = "*"
+"""The segment of a path that stands for each element of a list."""
 
 
-def withheld(body: bytes, cut: tuple[str, ...], pseudonyms: tuple[str, ...]) -> bytes:
-    """The body without the fields at some paths (`items/*/field`), and with pseudonyms at others.
+@dataclass(slots=True)
+class Rule:
+    """What to do at one place of a document: change the value, drop it (`change` gives None), or go on below it."""
 
-    Everything else keeps its literal form. Raises `ConfigError` when there is no usable key for pseudonyms.
+    below: dict[str, "Rule"] = field(default_factory=dict)
+    change: Callable[[bytes], bytes | None] | None = None
+
+
+def scrub(body: bytes | Packed, cut: tuple[str, ...], pseudonyms: tuple[str, ...]) -> bytes | Packed:
+    """The document without the fields at the paths `cut` (`items/*/field`), and with pseudonyms at `pseudonyms`.
+
+    Everything else keeps its literal form and its order; where the large document has members that are no list
+    between its lists, they come last. Raises `ConfigError` when there is no usable key for pseudonyms, and
+    `msgspec.DecodeError` for what is not JSON.
     """
-    body = plain(body) if cut or pseudonyms else body
-    for path in cut:
-        body = _changed(body, path.split("/"), lambda _: None)
-    for path in pseudonyms:
-        body = _changed(body, path.split("/"), _hidden)
-    return body
-
-
-def pseudonym(name: str) -> str:
-    """`p_` and 32 hexadecimal digits, the same for a name whatever the case of its letters. Raises `ConfigError`."""
-    digest = hmac.new(_key(), name.strip().casefold().encode(), hashlib.sha256).hexdigest()
-    return f"p_{digest[:32]}"
-
-
-def _hidden(value: bytes) -> bytes:
-    told = document_of(value, "a person's address")
-    return msgspec.json.encode(pseudonym(told)) if isinstance(told, str) and told else value
-
-
-def _key() -> bytes:
-    """The deployment's secret. Without one in the environment, the local folder's, which is made once."""
-    told = os.environ.get(SETTING, "")
-    if told and len(told) < SHORTEST:
-        raise ConfigError(f"{SETTING} is shorter than {SHORTEST} characters", next_step="set a long random text")
-    return told.encode() if told else _local_key()
-
-
-@cache
-def _local_key() -> bytes:
-    """Made once, and never seen half written: whoever comes second takes the first one's."""
-    path = local_folder() / "pseudonym.key"
-    try:
-        if not path.exists():
-            _make_key(path)
-        key = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"the secret for pseudonyms cannot be kept in {path}: {error.strerror}",
-            next_step=f"make the folder writable, or set {SETTING}",
-        ) from error
-    if len(key) < SHORTEST:
-        raise ConfigError(
-            f"{path} holds no secret of at least {SHORTEST} characters",
-            next_step="restore it: another secret makes other pseudonyms; if none was made yet, remove the file",
-        )
-    return key
-
-
-def _make_key(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_hex(32).encode())
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(fresh)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _changed(body: bytes, segments: list[str], change: Change) -> bytes:
-    head, *rest = segments
-    if head == "*":
-        if not body.lstrip().startswith(b"["):
-            return body
-        raws = msgspec.json.decode(body, type=list[msgspec.Raw])
-        return msgspec.json.encode([msgspec.Raw(_changed(bytes(item), rest, change)) for item in raws])
-    if not body.lstrip().startswith(b"{"):
+    if not cut and not pseudonyms:
         return body
-    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    if head not in fields:
-        return body
-    value = _changed(bytes(fields[head]), rest, change) if rest else change(bytes(fields[head]))
-    if value is None:
-        del fields[head]
-    else:
-        fields[head] = msgspec.Raw(value)
-    return msgspec.json.encode(fields)
+    rules = _rules(cut, pseudonyms)
+    if isinstance(body, bytes):
+        return _apply(plain(body), rules)
+    scrubbed = Packed()
+    for piece in _rejoined(_apply(part, rules) for part in parts(body.chunks(), PART)):
+        scrubbed.add(piece)
+    scrubbed.close()
+    return scrubbed
+
+
+def _rules(cut: Iterable[str], pseudonyms: Iterable[str]) -> Rule:
+    """The paths as one tree. A path that is cut takes everything below it along."""
+    root = Rule()
+    for paths, change in ((pseudonyms, _as_pseudonym), (cut, _dropped)):
+        for path in paths:
+            rule = root
+            for segment in path.split("/"):
+                rule = rule.below.setdefault(segment, Rule())
+            rule.change = change
+    return root
+
+
+def _dropped(_value: bytes) -> None:
+    return None
+
+
+def _as_pseudonym(value: bytes) -> bytes:
+    name = document_of(value, "a person's address") if value.startswith(b'"') else None
+    return msgspec.json.encode(pseudonym(name)) if name else value
+
+
+def _apply(value: bytes, rule: Rule) -> bytes:
+    """The value with all rules below it applied."""
+    start = value.lstrip()[:1]
+    if start == b"[" and (each := rule.below.get(EVERY)):
+        items = msgspec.json.decode(value, type=list[msgspec.Raw])
+        changed = (_changed(bytes(item), each) for item in items)
+        return msgspec.json.encode([msgspec.Raw(item) for item in changed if item is not None])
+    if start != b"{" or not rule.below:
+        return value
+    members = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+    touched = [name for name in rule.below if name in members]
+    if not touched:
+        return value
+    for name in touched:
+        result = _changed(bytes(members[name]), rule.below[name])
+        if result is None:
+            del members[name]
+        else:
+            members[name] = msgspec.Raw(result)
+    return msgspec.json.encode(members)
+
+
+def _changed(value: bytes, rule: Rule) -> bytes | None:
+    if rule.change is None:
+        return _apply(value, rule)
+    result = rule.change(value)
+    return None if result is None else _apply(result, rule)
+
+
+def _rejoined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """One document from its parts, as `parts` cuts it: lists of one name are one list again."""
+    pieces = iter(pieces)
+    first = next(pieces, b"")
+    match first.lstrip()[:1]:
+        case b"[":
+            yield from _list_of(first, pieces)
+        case b"{":
+            yield from _object_of(first, pieces)
+        case _:
+            yield first
+
+
+def _list_of(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
+    yield b"["
+    comma = b""
+    for piece in chain([first], others):
+        if elements := _elements(piece):
+            yield comma
+            yield elements
+            comma = b","
+    yield b"]"
+
+
+def _object_of(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
+    yield b"{"
+    unfinished: str | None = None
+    comma, empty = b"", True
+    for piece in chain([first], others):
+        for name, value in msgspec.json.decode(piece, type=dict[str, msgspec.Raw]).items():
+            text = bytes(value)
+            elements = _elements(text) if text.startswith(b"[") else None
+            if name != unfinished or elements is None:
+                yield b"]" if unfinished is not None else b""
+                yield comma + msgspec.json.encode(name) + b":" + (text if elements is None else b"[")
+                comma, empty = b",", True
+                unfinished = name if elements is not None else None
+            if elements:
+                yield b"" if empty else b","
+                yield elements
+                empty = False
+    yield b"]}" if unfinished is not None else b"}"
+
+
+def _elements(text: bytes) -> bytes:
+    """What stands between a list's brackets."""
+    return text.strip()[1:-1].strip()

@@ -14,7 +14,7 @@ from usage_ledger.core import crash, errors
 from usage_ledger.core.windows import Window, first_instant
 from usage_ledger.http.client import Answer, Client, fill, items_of, labelled
 from usage_ledger.http.paging import Parameters
-from usage_ledger.json.scrub import withheld
+from usage_ledger.json.scrub import scrub
 from usage_ledger.model.declaration import Report
 from usage_ledger.reading.nested import has_rows
 from usage_ledger.storage.files import AnyPath
@@ -72,7 +72,7 @@ def land(
         answer = asked.answer
         fetched_at = fetched_at or answer.asked_at
         crash.point("extract")  # an answer that is nowhere yet
-        body = withheld(bytes(answer.body), report.cut, hidden) if report.cut or hidden else answer.body
+        body = scrub(answer.body, report.cut, hidden)
         landing.page(
             body,
             path=answer.path,
