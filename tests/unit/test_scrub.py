@@ -107,4 +107,4 @@ print(peak() - base)
 def test_the_memory_of_scrubbing_does_not_grow_with_the_document() -> None:
     """24 MiB in whole take more than 100 MiB; in parts they take about 25."""
     done = subprocess.run([sys.executable, "-c", MEASURED], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 60, done.stdout
+    assert int(done.stdout) < 70, done.stdout

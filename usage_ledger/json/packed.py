@@ -8,7 +8,7 @@ from typing import IO, cast
 import zstandard
 
 LEVEL = 3
-HELD = 8 * 2**20
+HELD = 4 * 2**20
 READ_SIZE = 128 * 1024
 STEP = 128
 """Compressed bytes to unpack at once. A zstd block of four bytes may hold 128 KiB: this bounds a piece to 4 MiB."""

@@ -16,7 +16,7 @@ from usage_ledger.json.packed import Packed
 from usage_ledger.json.parts import parts
 from usage_ledger.json.text import plain
 
-PART = 2**20
+PART = 2**19
 """Bytes, about, that are scrubbed at once; each is copied some ten times on the way."""
 EVERY = "*"
 """The segment of a path that stands for each element of a list."""
