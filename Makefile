@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 BENCH_STAMP := .venv-bench/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test check bench bench-airflow chaos answers mutants fix lock new-provider clean
+.PHONY: help environment demo up down test check bench bench-airflow chaos answers mutants fix lock docs new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ new-provider: $(STAMP) ## Write a provider from the templates: NAME=acme
 	@$(BIN)/python templates/new_provider.py $(NAME)
 	@$(BIN)/ruff check -q --fix usage_ledger tests
 	@$(BIN)/ruff format -q usage_ledger tests
+
+docs: $(STAMP) ## Write the parts of the documentation that are made of the code
+	@$(BIN)/python tests/kit/documentation.py
 
 lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra s3 -o requirements.lock

@@ -19,8 +19,7 @@ LISTED = (
         "\nfrom usage_ledger.sandbox.$name import ${Name}Truth, ${name}_router",
     ),
     ("usage_ledger/sandbox/accounts.py", r"\}\n", '    "$name": StandIn(${Name}Truth, ${name}_router),\n'),
-    ("README.md", r"\n\nRows whose `breakdown`", "\n| $title | to be told | to be told | to be told |"),
-    ("README.md", r"\n\nOpenAI and OpenRouter do not tell", "\n| $title | to be told | to be told | to be told |"),
+    ("docs/query.md", r"\n\n## Columns of the marts", "\n| $title | to be written | to be written | to be written |"),
 )
 """Files, what stands behind what is written, and what is written."""
 
@@ -46,7 +45,7 @@ def main(name: str) -> None:
     for path, marker, line in LISTED:
         insert(ROOT / path, marker, Template(line).substitute(words))
     subprocess.run(  # noqa: S603  our own program
-        [sys.executable, str(ROOT / "tests" / "architecture" / "test_docs.py")], check=True
+        [sys.executable, str(ROOT / "tests" / "kit" / "documentation.py")], check=True
     )
     sys.stdout.write("".join(f"wrote {path}\n" for path in files))
 

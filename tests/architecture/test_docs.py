@@ -1,6 +1,6 @@
-"""README and CONTRIBUTING say what is true: their SQL runs, their tables and names are those of the code.
+"""The documentation says what is true: its SQL runs, its tables and names are those of the code.
 
-`python tests/architecture/test_docs.py` writes the README's tables of columns anew from the data contracts.
+`make docs` writes the parts that are made of the code; see tests/kit/documentation.py.
 """
 
 import os
@@ -15,40 +15,41 @@ from typing import Any
 
 import pytest
 import typer
+from kit import documentation
 from sqlalchemy import Engine
 from typer.main import get_command
 
 from usage_ledger import cli
 from usage_ledger.connections import Connection
-from usage_ledger.contracts.registry import contract
 from usage_ledger.core.windows import first_instant
 from usage_ledger.http.client import Client
-from usage_ledger.model.declaration import Provider, Report
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import run_all
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.sandbox.fireworks_truth import FireworksTruth
-from usage_ledger.warehouse.schema import mart_name, marts
+from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
 
 ROOT = Path(__file__).resolve().parents[2]
-README = ROOT / "README.md"
 KEY = "fw_the-one-that-opens"
-TEXT = README.read_text(encoding="utf-8")
-PAGES = {page.name: page.read_text(encoding="utf-8") for page in (README, ROOT / "CONTRIBUTING.md")}
-COLUMNS = re.compile(r"(<!-- columns:(\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-REPORTS = re.compile(r"(<!-- reports -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+NAMES = ("README", "CONTRIBUTING", *(f"docs/{page}" for page in ("connect", "query", "operate", "troubleshoot")))
+NAMES += tuple(f"docs/{page}" for page in ("architecture", "reliability", "scaling"))
+PAGES = {name: (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
+PAGES |= {f"docs/providers/{path.stem}": path.read_text(encoding="utf-8") for path in ROOT.glob("docs/providers/*.md")}
+README = PAGES["README"]
+QUERIES = PAGES["docs/query"]
+MANUAL = "\n".join(PAGES[f"docs/{name}"] for name in ("connect", "query", "operate", "troubleshoot"))
 SETTING = re.compile(r"USAGE_LEDGER_[A-Z_]*[A-Z]")
 Query = Callable[..., list[tuple[Any, ...]]]
 
 
-def blocks(language: str, text: str = TEXT) -> list[str]:
+def blocks(language: str, text: str = MANUAL) -> list[str]:
     """The fenced blocks of a language, less the indentation of a list that they stand in."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
     return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 
 
-def table_under(heading: str, text: str = TEXT) -> list[list[str]]:
+def table_under(heading: str, text: str = MANUAL) -> list[list[str]]:
     """The rows of the one table whose first heading cell is this, split into cells."""
     found = re.findall(rf"^\| {re.escape(heading)} \|.*\n\|[ |-]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
     assert len(found) == 1, f"{len(found)} tables begin with {heading!r}"
@@ -89,8 +90,18 @@ def loaded(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> date:
     return newest
 
 
-def test_the_readme_has_an_example_for_each_question() -> None:
+def test_there_is_an_example_for_each_question() -> None:
     assert len(SQL) == len(TITLES)
+
+
+def test_the_readme_has_three_of_the_examples() -> None:
+    examples = blocks("sql", README)
+    assert len(examples) == 3
+    assert set(examples) <= set(SQL)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 200
 
 
 @pytest.mark.parametrize("number", range(len(TITLES)), ids=TITLES)
@@ -112,7 +123,7 @@ def test_the_examples_add_up_to_the_ledger(loaded: date, query: Query) -> None:
     assert {row[1] for row in changed} == {loaded - timedelta(3)}
 
 
-def test_the_readme_queries_marts_alone() -> None:
+def test_the_examples_query_marts_alone() -> None:
     read = {view for text in SQL for view in re.findall(r"\b(?:FROM|JOIN)\s+(\S+)", text)}
     assert {view.split(".")[0] for view in read} == {"marts"}
     assert len(read) == len(SQL)
@@ -121,61 +132,64 @@ def test_the_readme_queries_marts_alone() -> None:
 # Tables
 
 
-def columns_table(table: str) -> str:
-    """The columns of a contract as a Markdown table."""
-    rows = [
-        f"| `{column.name}` | {column.type} | {column.unit} | {column.description} |"
-        for column in contract(table).columns
+STALE = "run: make docs"
+
+
+def test_what_is_made_of_the_code_is_as_the_code_says() -> None:
+    files = documentation.generated()
+    assert [str(path.relative_to(ROOT)) for path, text in files.items() if path.read_text("utf-8") != text] == [], STALE
+    assert {path for path in ROOT.glob("docs/providers/*.md") if path not in files} == set(), STALE
+
+
+def test_every_generated_table_has_its_place() -> None:
+    places = [(match[2], match[3]) for text in PAGES.values() for match in documentation.GENERATED.finditer(text)]
+    assert sorted(name for name, _ in places) == sorted([*documentation.TABLES, "columns"])
+    assert {table for name, table in places if name == "columns"} == {"usage_daily", "cost_daily"}
+
+
+def test_a_stale_table_would_be_seen() -> None:
+    stale = QUERIES.replace("| `row_key` | uuid |", "| `row_key` | text |")
+    assert stale != QUERIES
+    assert documentation.with_tables(stale) == QUERIES
+    empty = "<!-- columns:cost_daily -->\n<!-- end -->"
+    assert documentation.with_tables(empty) != empty
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_providers_page_says_what_is_in_its_file(name: str) -> None:
+    provider, text = PROVIDERS[name], PAGES[f"docs/providers/{name}"]
+    assert [row[0].strip("`") for row in table_under("Report | Fetched from", text)] == [
+        report.name for report in provider.reports
     ]
-    return "\n".join(["| Column | Type | Unit | Description |", "| --- | --- | --- | --- |", *rows]) + "\n"
+    meters = {meter.column for report in provider.reports for rows in report.row_sets for meter in rows.meters}
+    assert meters <= {span for row in table_under("Report | Array", text) for span in code_spans(row[3])}
+    facts = {row[0]: row[1] for row in table_under("Connection", text)}
+    assert facts["key"] == provider.key_help
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", facts["date checked"])
+    assert re.search(r"https://\S+", facts["documentation"])
+    assert {"Limits", "What it measures", "Grain", "Units"} <= set(re.findall(r"(?m)^## (.+)$", text))
 
 
-def reports_table() -> str:
-    """Every provider's reports as a Markdown table."""
-
-    def row(provider: Provider, report: Report) -> str:
-        named = sorted({name.kind for row_set in report.row_sets for name in row_set.names})
-        dimensions = [one.column for row_set in report.row_sets for one in row_set.dimensions]
-        grain = ", ".join(f"`{name}`" for name in dict.fromkeys(dimensions) if name != "currency")
-        if report.snapshot:
-            grain = f"{', '.join(named).replace('_', ' ')}, as it is today" if named else "what it says today"
-            fills, days = "`ledger.name`" if named else "raw storage", "none: asked daily, always"
-        else:
-            fills = ", ".join(f"`ledger.{name}`" for name in report.tables)
-            days = "UTC" if report.day == "UTC" else "the connection's time zone"
-            grain = f"day × {grain}"
-        return f"| {provider.title} | `{report.name}` | {grain} | {fills} | {days} |"
-
-    rows = [row(provider, report) for provider in PROVIDERS.values() for report in provider.reports]
-    head = ["| Provider | Report | One row per | Fills | Days |", "| --- | --- | --- | --- | --- |"]
-    return "\n".join([*head, *rows]) + "\n"
-
-
-def with_columns(text: str) -> str:
-    """The text with every table that is made of the code written anew."""
-    text = REPORTS.sub(lambda found: found[1] + reports_table() + found[3], text)
-    return COLUMNS.sub(lambda found: found[1] + columns_table(found[2]) + found[4], text)
-
-
-def test_the_tables_of_columns_are_those_of_the_contracts() -> None:
-    assert [found[2] for found in COLUMNS.finditer(TEXT)] == ["usage_daily", "cost_daily"]
-    assert with_columns(TEXT) == TEXT, f"run: python {Path(__file__).relative_to(ROOT)}"
-
-
-def test_a_stale_table_of_columns_would_be_seen() -> None:
-    assert with_columns(TEXT.replace("| `row_key` | uuid |", "| `row_key` | text |")) == TEXT
-    assert with_columns("<!-- columns:cost_daily -->\n<!-- end -->") != "<!-- columns:cost_daily -->\n<!-- end -->"
+def test_every_column_of_a_mart_is_described() -> None:
+    for path in marts():
+        about, columns = mart_comments(path)
+        assert f"<code>marts.{mart_name(path)}</code>" in QUERIES
+        assert about in QUERIES
+        assert all(f"| `{name}` | {text} |" in QUERIES for name, text in columns.items())
 
 
 def test_the_table_of_marts_names_every_mart() -> None:
     assert sorted(row[0] for row in table_under("View")) == sorted(f"`marts.{mart_name(path)}`" for path in marts())
 
 
-def test_the_table_of_reports_is_that_of_the_providers() -> None:
-    told = [(row[0], row[1].strip("`")) for row in table_under("Provider")]
-    assert told == [(one.title, report.name) for one in PROVIDERS.values() for report in one.reports]
-    days = {row[1].strip("`"): row[4] for row in table_under("Provider") if row[0] == "Fireworks AI"}
-    assert days == {"usage": "the connection's time zone", "cost": "UTC", "api_keys": "none: asked daily, always"}
+def test_the_table_of_providers_names_every_report() -> None:
+    rows = {row[0]: row for row in table_under("Provider", README)}
+    assert list(rows) == [f"[{one.title}](docs/providers/{one.name}.md)" for one in PROVIDERS.values()]
+    for provider, row in zip(PROVIDERS.values(), rows.values(), strict=True):
+        named = {span for cell in row[1:4] for span in code_spans(cell)}
+        assert named == {report.name for report in provider.reports}
+    days = {row[0]: row[4] for row in table_under("Report | Fetched from", PAGES["docs/providers/fireworks"])}
+    assert days == {"`usage`": "the connection's time zone", "`cost`": "UTC", "`api_keys`": "snapshot, fetched daily"}
 
 
 def test_the_table_of_token_meanings_names_every_provider() -> None:
@@ -196,7 +210,7 @@ def test_the_table_of_yaml_keys_is_that_of_the_model() -> None:
 def test_the_yaml_example_is_a_connection(tmp_path: Path) -> None:
     from usage_ledger.connections import read_connection
 
-    (example,) = blocks("yaml")
+    (example,) = blocks("yaml", PAGES["docs/connect"])
     path = tmp_path / "acme_prod.yaml"
     path.write_text(example, encoding="utf-8")
     assert read_connection(path).account == "acme"
@@ -229,16 +243,16 @@ SPLIT_OR_FILLED = re.compile(r'"\s*\n\s*f?"|\{[^{}]*\}')
 """Where a text goes on in the next line's literal, and the placeholders of an f-string."""
 
 
-def strange_parts(symptom: str, code: str) -> list[str]:
-    """Parts of the texts quoted in a symptom, between `…`, that no text of the code has."""
-    quoted = [span for span in code_spans(symptom) if not span.startswith("usage-ledger ")]
+def strange_parts(message: str, code: str) -> list[str]:
+    """Parts of the texts quoted in a message, between `…`, that no text of the code has."""
+    quoted = [span for span in code_spans(message) if not span.startswith("usage-ledger ")]
     parts = [part.strip(" :0123456789") for span in quoted for part in re.split(r"…|Fireworks AI", span)]
     return [part for part in parts if part not in code]
 
 
-def test_the_symptoms_are_texts_of_the_product() -> None:
+def test_the_messages_are_texts_of_the_product() -> None:
     code = SPLIT_OR_FILLED.sub("", "\n".join(text for path, text in sources().items() if path.suffix == ".py"))
-    assert {row[0]: strange for row in table_under("Symptom") if (strange := strange_parts(row[0], code))} == {}
+    assert {row[0]: strange for row in table_under("Message") if (strange := strange_parts(row[0], code))} == {}
     assert strange_parts("`the key does not see account …; he sees: …`", code) == ["; he sees"]
 
 
@@ -273,10 +287,12 @@ def unknown_words(words: list[str]) -> list[str]:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_exists(page: str) -> None:
     calls = command_lines(PAGES[page])
-    assert page != "README.md" or {"connect", "check", "run", "status", "disconnect", "pools", "psql"} <= {
-        words[0] for words in calls
-    }
     assert {" ".join(words): unknown for words in calls if (unknown := unknown_words(words))} == {}
+
+
+def test_the_manual_names_the_commands_that_people_use() -> None:
+    named = {words[0] for words in command_lines(MANUAL)}
+    assert {"connect", "check", "run", "status", "disconnect", "pools", "psql", "rebuild", "release"} <= named
 
 
 def test_a_command_that_does_not_exist_would_be_seen() -> None:
@@ -289,18 +305,32 @@ def test_every_make_target_exists(page: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     told = [*code_spans(PAGES[page]), *(line for block in blocks("", PAGES[page]) for line in block.splitlines())]
     named = {found[1] for line in told if (found := re.match(r"(?:Stop: +)?make ([a-z-]+)", line))}
-    assert "test" in named
     assert named <= targets
+    assert page not in ("README", "CONTRIBUTING") or "test" in named
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings."""
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"(?m)^#+ (.+)$", text)}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
-    text = PAGES[page]
-    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"(?m)^#+ (.+)$", text)}
-    links = re.findall(r"\]\(([^)\s]+)\)", text)
-    assert links
-    for link in links:
-        assert link[1:] in anchors if link.startswith("#") else (ROOT / link).exists(), link
+    here = ROOT / f"{page}.md"
+    for link in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        name, _, anchor = link.partition("#")
+        path = (here.parent / name) if name else here
+        assert path.exists(), link
+        assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), link
+
+
+def test_every_page_is_linked_from_another() -> None:
+    linked = {
+        ((ROOT / f"{page}.md").parent / link).resolve()
+        for page, text in PAGES.items()
+        for link in re.findall(r"\]\(([^)#\s]+)\)", text)
+    }
+    assert {page for page in PAGES if page != "README" and ROOT / f"{page}.md" not in linked} == set()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -314,7 +344,7 @@ def test_files_that_are_named_exist(page: str) -> None:
 
 
 def test_the_downstream_example_is_scheduled_on_the_asset_that_loads_announce(tmp_path: Path) -> None:
-    (example,) = blocks("python", re.sub(r"(?s)## Add a provider.*", "", TEXT))
+    (example,) = blocks("python", PAGES["docs/operate"])
     script = tmp_path / "example.py"
     more = """
 from usage_ledger.airflow.tasks import table_asset
@@ -325,7 +355,3 @@ assert made.timetable.asset_condition.objects == (table_asset("acme_prod", "usag
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path / "airflow")}
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-
-
-if __name__ == "__main__":
-    README.write_text(with_columns(TEXT), encoding="utf-8")

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".local", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
+CHECKS = "nimbus or table or made_of_the_code or connection_type"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_a_provider_from_the_templates_passes_the_checks_at_once(project: Path) 
         done = in_copy(project, "-m", "ruff", *check)
         assert done.returncode == 0, done.stdout
     tested = in_copy(
-        *(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "nimbus or table or connection_type"),
+        *(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", CHECKS),
         *("tests/providers", "tests/architecture/test_docs.py", "tests/architecture/test_imports.py"),
         "tests/dags/test_dag.py",
     )

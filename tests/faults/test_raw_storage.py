@@ -457,7 +457,7 @@ def test_r6_uploads_that_nobody_ended_hold_up_nothing_and_the_documented_rule_en
     assert set(counted(root)) == {"good"}
     assert sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + 2 * KEPT) == 1
     assert [one["Key"] for one in client.list_multipart_uploads(Bucket=bucket)["Uploads"]] == [key]
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    text = " ".join((ROOT / "docs" / "operate.md").read_text(encoding="utf-8").split())
     [(name, days)] = re.findall(r"`(AbortIncompleteMultipartUpload)`[^.]* (\d+) days", text)
     rule = {"ID": "uploads", "Status": "Enabled", "Filter": {"Prefix": ""}, name: {"DaysAfterInitiation": int(days)}}
     client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})

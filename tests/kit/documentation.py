@@ -1,0 +1,291 @@
+"""Writes what the documentation takes from the code: `make docs`.
+
+Each provider has a page of its own, `docs/providers/<name>.md`. In the other pages a generated table is between
+`<!-- name -->` and `<!-- end -->`. A test fails while a file on disk differs from what this module would write.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from usage_ledger.contracts.registry import contract
+from usage_ledger.core.project import ROOT
+from usage_ledger.model.declaration import Provider, Report, RowSet
+from usage_ledger.providers import PROVIDERS
+from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
+
+PAGES = (ROOT / "README.md", ROOT / "docs" / "connect.md", ROOT / "docs" / "query.md")
+GENERATED = re.compile(r"(<!-- ([a-z]+)(?::(\w+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+# How a declaration is read. What the model calls things is known here alone.
+
+
+def request_path(report: Report) -> str:
+    """The path that a report is fetched from, with its placeholders."""
+    return report.path
+
+
+def repeated_for(report: Report) -> str:
+    """What a report is asked for one by one, such as `user`; '' when it is asked once."""
+    return report.per.label if report.per else ""
+
+
+def refused_keys(provider: Provider) -> tuple[tuple[str, str], ...]:
+    """What keys of a wrong kind begin with, and what they are."""
+    return provider.other_keys
+
+
+def form_fields(provider: Provider) -> list[tuple[str, str, str]]:
+    """The fields that a connection has beyond its key: name, label, help."""
+    return [(field.name, field.label, field.help) for field in provider.fields]
+
+
+def name_kinds(report: Report) -> str:
+    """The kinds of names that a snapshot gives, in words."""
+    kinds = sorted({name.kind for row_set in report.row_sets for name in row_set.names})
+    return ", ".join(kinds).replace("_", " ")
+
+
+# Tables
+
+
+def table(head: str, rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table; the heading cells are separated by ` | `."""
+    cells = [tuple(head.split(" | ")), ("---",) * (head.count(" | ") + 1), *rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
+
+
+def code(values: list[str] | tuple[str, ...], separator: str = ", ") -> str:
+    """Each value once, as code."""
+    return separator.join(f"`{value}`" for value in dict.fromkeys(values))
+
+
+def columns(name: str) -> str:
+    """The columns of a data contract."""
+    return table(
+        "Column | Type | Unit | Description",
+        [(f"`{one.name}`", one.type, one.unit, one.description) for one in contract(name).columns],
+    )
+
+
+def mart_columns() -> str:
+    """Every mart with its description and columns, from the comments at the head of its file."""
+    parts = []
+    for path in marts():
+        about, described = mart_comments(path)
+        rows = [(f"`{name}`", text) for name, text in described.items()]
+        name = f"marts.{mart_name(path)}"
+        parts.append(
+            f"<details>\n<summary><code>{name}</code></summary>\n\n{about}\n\n"
+            f"{table('Column | Description', rows)}\n</details>\n"
+        )
+    return "\n".join(parts)
+
+
+def day_of(report: Report) -> str:
+    """Whose days a report has, or that it has none."""
+    if report.snapshot:
+        return "snapshot, fetched daily"
+    return "UTC" if report.day == "UTC" else "the connection's time zone"
+
+
+def grain(report: Report) -> str:
+    """One row per what."""
+    if report.snapshot:
+        return f"{name_kinds(report)}, as it is today" if name_kinds(report) else "the answer as it is today"
+    named = [one.column for row_set in report.row_sets for one in row_set.dimensions if one.column != "currency"]
+    return f"day × {code(named)}"
+
+
+def fills(report: Report) -> str:
+    """Where the rows of a report go."""
+    if report.snapshot:
+        return "`ledger.name`" if name_kinds(report) else "raw storage"
+    return code([f"ledger.{name}" for name in report.tables])
+
+
+def providers() -> str:
+    """One row a provider, for the README."""
+
+    def names(provider: Provider, keep: Callable[[Report], bool]) -> str:
+        return code([report.name for report in provider.reports if keep(report)]) or "none"
+
+    rows = [
+        (
+            f"[{one.title}](docs/providers/{one.name}.md)",
+            names(one, lambda report: "usage_daily" in report.tables),
+            names(one, lambda report: "cost_daily" in report.tables),
+            names(one, lambda report: report.snapshot),
+            " and ".join(dict.fromkeys(day_of(report) for report in one.reports if not report.snapshot)),
+        )
+        for one in PROVIDERS.values()
+    ]
+    return table("Provider | Usage | Cost | Names and snapshots | Days", rows)
+
+
+def keys() -> str:
+    """Which key and which account a connection needs, one row a provider."""
+    rows = [
+        (
+            f"[{one.title}](providers/{one.name}.md)",
+            f"`{one.name}`",
+            one.key_help,
+            "; ".join(help_text.rstrip(".") for name, _, help_text in form_fields(one) if name == "account"),
+            "; ".join(f"`{start}…`: {what}" for start, what in refused_keys(one)),
+        )
+        for one in PROVIDERS.values()
+    ]
+    return table("Needs | In commands | Key | Account | Refused", rows)
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "columns": columns,
+    "marts": mart_columns,
+    "providers": providers,
+    "keys": keys,
+}
+
+
+def with_tables(text: str) -> str:
+    """The text with every generated table written again."""
+    return GENERATED.sub(
+        lambda match: (
+            match[1] + TABLES[match[2]](*filter(None, [match[3]])) + match[5] if match[2] in TABLES else match[0]
+        ),
+        text,
+    )
+
+
+# A page a provider
+
+SECTIONS = {
+    "Measures": "What it measures",
+    "Grain": "Grain",
+    "Units": "Units",
+    "Token meaning": "What a token count includes",
+    "Limits": "Limits",
+    "Lag": "Lag",
+    "Not told": "What is not given",
+    "Not given": "What is not given",
+    "Snapshots": "Snapshots",
+    "Privacy": "Privacy",
+    "Source": "Source",
+    "Last checked": "Date checked",
+}
+"""The labels of a provider file's docstring, and what the page calls them."""
+
+
+def described(docstring: str) -> dict[str, str]:
+    """A provider file's docstring, cut at its labels: heading → text. The summary is under ''."""
+    text = " ".join(docstring.split())
+    parts = re.split(rf"(?:^|(?<=[.)] ))({'|'.join(SECTIONS)}): ", text)
+    return {"": parts[0].strip()} | {
+        SECTIONS[label]: body.strip() for label, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning and a full stop at its end."""
+    text = text.strip()
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def row_set_cells(report: Report, row_set: RowSet) -> tuple[str, ...]:
+    """One array of an answer: which rows it gives."""
+    cut = f"`{row_set.breakdown}`" if row_set.breakdown else "record"
+    kind = dict(row_set.constants).get("usage_type", "")
+    return (
+        f"`{report.name}`",
+        f"`{row_set.path}`",
+        f"`{kind}`" if kind else "as sent",
+        code([meter.column for meter in row_set.meters]),
+        f"`{row_set.basis}`",
+        cut,
+    )
+
+
+def report_cells(report: Report) -> tuple[str, ...]:
+    """One report: where it is fetched from and what its rows are."""
+    each = f", once per {repeated_for(report)}" if repeated_for(report) else ""
+    return f"`{report.name}`", f"`{request_path(report)}`{each}", grain(report), fills(report), day_of(report)
+
+
+def window_cells(report: Report) -> tuple[str, ...]:
+    """How far one request and the provider's history go."""
+    reach = f"{report.reach.days} days" if report.reach else "no limit known"
+    longest = "1 day" if report.longest.days == 1 else f"{report.longest.days} days"
+    return f"`{report.name}`", longest, reach, f"{report.settle_days} days"
+
+
+def privacy(provider: Provider) -> str:
+    """What never reaches storage as it was sent."""
+    rows = [
+        (f"`{report.name}`", code(report.cut) or "nothing", code(report.pseudonyms) or "nothing")
+        for report in provider.reports
+        if report.cut or report.pseudonyms
+    ]
+    return table("Report | Dropped before storage | Replaced by a pseudonym", rows) if rows else ""
+
+
+def provider_page(provider: Provider) -> str:
+    """The whole page of a provider."""
+    notes = described(sys.modules[f"usage_ledger.providers.{provider.name}"].__doc__ or "")
+    facts = [report for report in provider.reports if not report.snapshot]
+    source = notes.pop("Source", "").rstrip(".")
+    settings = [("provider", f"`{provider.name}`"), ("key", provider.key_help)] + [
+        (label.lower(), help_text) for _, label, help_text in form_fields(provider)
+    ]
+    settings += [("refused", f"`{start}…`: {what}") for start, what in refused_keys(provider)]
+    settings += [
+        ("hosts", code(provider.hosts)),
+        ("requests", f"at most {provider.requests_per_minute:,} a minute for an account, spaced evenly"),
+        ("pool", f"`{provider.name}`, {provider.pool_slots} slots"),
+        ("documentation", source or provider.docs),
+        ("date checked", notes.pop("Date checked", "never").rstrip(".")),
+    ]
+    parts = [
+        f"# {provider.title}\n\n<!-- Written by `make docs` from usage_ledger/providers/{provider.name}.py. -->\n",
+        notes.pop("") + "\n",
+        f"```\nusage-ledger connect {provider.name} my_{provider.name} --account …\n```\n",
+        table("Connection | Value", settings),
+        "## Reports\n",
+        table("Report | Fetched from | One row per | Fills | Days", [report_cells(one) for one in provider.reports]),
+        "## Meters\n",
+        table(
+            "Report | Array | Usage type | Meters | Basis | Breakdown",
+            [row_set_cells(report, row_set) for report in facts for row_set in report.row_sets if row_set.table],
+        ),
+        "A `record` adds up to the total once. A named breakdown is another cut of the same traffic: add only one.\n",
+        "## Windows\n",
+        table("Report | Longest window | History | Look-back", [window_cells(one) for one in facts]),
+    ]
+    parts += [f"## {heading}\n\n{sentence(text)}\n" for heading, text in notes.items() if heading != "Privacy"]
+    if "Privacy" in notes or privacy(provider):
+        parts += [
+            "## Privacy\n",
+            *(f"{sentence(notes[one])}\n" for one in ("Privacy",) if one in notes),
+            privacy(provider),
+        ]
+    return "\n".join(part for part in parts if part)
+
+
+def generated() -> dict[Path, str]:
+    """Every file that this module writes, as it should be."""
+    pages = {path: with_tables(path.read_text(encoding="utf-8")) for path in PAGES}
+    folder = ROOT / "docs" / "providers"
+    return pages | {folder / f"{one.name}.md": provider_page(one) for one in PROVIDERS.values()}
+
+
+def main() -> None:
+    """Write each file, and remove the page of a provider that is gone."""
+    files = generated()
+    for path in (ROOT / "docs" / "providers").glob("*.md"):
+        if path not in files:
+            path.unlink()
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
