@@ -1,4 +1,4 @@
-"""JSON of which no type is declared: listings, page marks, what a report ignores."""
+"""JSON without a declared type: listings, page marks, what a report ignores."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from usage_ledger.core.errors import Shape
 
 
 def document_of(text: bytes, what: str) -> Any:
-    """What the text holds. Raises `Shape`: a number such as 1e999 is whole JSON, and no value."""
+    """The decoded value. Raises `Shape`, also for a number such as 1e999, which is valid JSON and has no value."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -23,8 +23,8 @@ def parts(chunks: Iterable[bytes], size: int | None = None) -> Iterator[bytes]:
 
     `{"a": [1, 2, 3], "b": 4}` may become `{"a":[1,2]}`, `{"a":[3]}`, `{"b":4}`. Laid end to end the lists are the
     document's own, every element as sent. Raises `msgspec.DecodeError`, with the place in the whole document, for what
-    is no JSON, and for a key that the outermost object has twice: cut, both lists would be read; `UnicodeDecodeError`
-    for what is no UTF-8.
+    is not JSON, and for a key that the outermost object has twice: cut, both lists would be read; `UnicodeDecodeError`
+    for what is not UTF-8.
     """
     yield from map(encoded, _parts(_Text(chunks), size or PART))
 
@@ -45,12 +45,12 @@ def _parts(text: "_Text", size: int) -> Iterator[bytes]:
 
 def _members(text: "_Text", size: int) -> Iterator[bytes]:
     others: dict[bytes, bytes] = {}
-    seen: set[bytes] = set()
+    keys: set[bytes] = set()
     text.skip(1)
-    while (key := text.key(first=not seen)) is not None:
-        if key in seen:
+    while (key := text.key(first=not keys)) is not None:
+        if key in keys:
             raise msgspec.DecodeError(f"the key {key.decode(errors='replace')} comes twice (byte {text.passed})")
-        seen.add(key)
+        keys.add(key)
         if text.next() == b"[":
             for rows in text.elements(size):
                 yield b"{" + key + b":" + rows + b"}"
@@ -61,7 +61,7 @@ def _members(text: "_Text", size: int) -> Iterator[bytes]:
 
 
 class _Text:
-    """What has arrived and is not yet taken."""
+    """The text that has arrived and is not yet consumed."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
@@ -94,13 +94,13 @@ class _Text:
         self.passed += count
 
     def next(self) -> bytes:
-        """The next byte that is no blank, still held; nothing at the end of the text."""
+        """The next byte that is not blank, not consumed; empty at the end of the text."""
         while True:
-            kept = self._held.lstrip(_blank)
-            self.passed += len(self._held) - len(kept)
-            self._held = kept
-            if kept or self.ended:
-                return kept[:1]
+            rest = self._held.lstrip(_blank)
+            self.passed += len(self._held) - len(rest)
+            self._held = rest
+            if rest or self.ended:
+                return rest[:1]
             self.fill(1)
 
     def key(self, *, first: bool) -> bytes | None:
@@ -111,11 +111,11 @@ class _Text:
         if not first:
             self._take(b",")
         self.next()
-        while (found := _key.match(self._held)) is None and not self.ended:
+        while (match := _key.match(self._held)) is None and not self.ended:
             self.fill(2 * len(self._held) + 1)
-        if found is None:
+        if match is None:
             raise self._malformed()
-        key = found[0]
+        key = match[0]
         msgspec.json.decode(key, type=str)
         self.skip(len(key))
         self._take(b":")
@@ -136,13 +136,13 @@ class _Text:
     def elements(self, size: int) -> Iterator[bytes]:
         """The next list, in pieces that are lists."""
         self.skip(1)
-        begun, wanted = False, size
+        has_elements, target = False, size
         while True:
-            self.fill(wanted)
-            if begun and self.next() == b"]":
+            self.fill(target)
+            if has_elements and self.next() == b"]":
                 raise self._malformed()  # after a comma
             if not self.ended and (piece := self._elements_held(2)):  # the rule, and half the work
-                begun, wanted = True, size
+                has_elements, target = True, size
                 yield plain(piece)
                 continue
             at = self._end_of(b"[" + self._held, before=1)
@@ -153,13 +153,13 @@ class _Text:
             if self.ended:
                 raise self._malformed("Input data was truncated")
             piece = self._elements_held(TRIES)
-            wanted = size if piece else 2 * len(self._held)
+            target = size if piece else 2 * len(self._held)
             if piece:
-                begun = True
+                has_elements = True
                 yield plain(piece)
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Check that nothing follows."""
         self.fill(None)
         if self.next():
             raise self._malformed("trailing characters")
@@ -193,8 +193,8 @@ class _Text:
         try:
             msgspec.json.decode(plain(text), type=msgspec.Raw)
         except msgspec.DecodeError as error:
-            if found := _trailing.search(str(error)):
-                return int(found[1]) - 1
+            if match := _trailing.search(str(error)):
+                return int(match[1]) - 1
             place = _place.search(str(error))
             if not self.ended and (place is None or int(place[1]) > len(text) - LONGEST_SIGN):
                 return None  # cut off, perhaps in an escape or a word
@@ -211,5 +211,6 @@ class _Text:
         return msgspec.DecodeError(f"JSON is malformed: {what} (byte {self.passed})")
 
     def _placed(self, error: msgspec.DecodeError, before: int) -> msgspec.DecodeError:
-        told = _place.sub(lambda found: f"(byte {int(found[1]) + self.passed - before})", str(error))
-        return msgspec.DecodeError(told)
+        return msgspec.DecodeError(
+            _place.sub(lambda match: f"(byte {int(match[1]) + self.passed - before})", str(error))
+        )

@@ -19,7 +19,7 @@ from usage_ledger.json.text import plain
 PART = 2**19
 """Bytes, about, that are scrubbed at once; each is copied some ten times on the way."""
 EVERY = "*"
-"""The segment of a path that stands for each element of a list."""
+"""The segment of a path that matches each element of a list."""
 
 
 @dataclass(slots=True)
@@ -144,5 +144,5 @@ def _object_of(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _elements(text: bytes) -> bytes:
-    """What stands between a list's brackets."""
+    """What is between the brackets of a list."""
     return text.strip()[1:-1].strip()

@@ -1,4 +1,4 @@
-"""Whether a body is one whole JSON document."""
+"""Check that a body is one whole JSON document."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -20,13 +20,13 @@ def checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgsp
     whole = plain(body).strip()
     kind: Any = dict[str, msgspec.Raw] if whole.startswith(b"{") else msgspec.Raw
     try:
-        found = msgspec.json.decode(encoded(whole), type=kind)
+        value = msgspec.json.decode(encoded(whole), type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        told = (
-            f"the answer is no whole JSON document ({error}); it has {len(whole)} bytes and begins {_beginning(whole)}"
+        message = (
+            f"the answer is not one whole JSON document ({error}); it has {len(whole)} bytes and begins {_beginning(whole)}"
         )
-        raise errors.BadJson(told) from error
-    return found if isinstance(found, dict) else {}
+        raise errors.BadJson(message) from error
+    return value if isinstance(value, dict) else {}
 
 
 def checked_parts(chunks: Iterator[bytes], headers: Mapping[str, str], *, check: bool) -> dict[str, msgspec.Raw]:
@@ -40,8 +40,8 @@ def checked_parts(chunks: Iterator[bytes], headers: Mapping[str, str], *, check:
         last = deque(parts(chain([first], chunks)), maxlen=1).pop()
         return msgspec.json.decode(last, type=dict[str, msgspec.Raw]) if last.startswith(b"{") else {}
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        told = f"the answer is no whole JSON document ({error}); it begins {_beginning(first)}"
-        raise errors.BadJson(told) from error
+        message = f"the answer is not one whole JSON document ({error}); it begins {_beginning(first)}"
+        raise errors.BadJson(message) from error
 
 
 def _refuse_web_page(body: bytes, headers: Mapping[str, str]) -> None:
@@ -50,5 +50,5 @@ def _refuse_web_page(body: bytes, headers: Mapping[str, str]) -> None:
 
 
 def _beginning(body: bytes) -> str:
-    """What a person needs to recognise an answer that is none, escaped."""
+    """The first bytes, escaped: enough for a person to recognise what was sent."""
     return repr(body[:200])[1:]
