@@ -58,7 +58,7 @@ from usage_ledger.pipeline.validate import validate
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import MANIFEST, connection_key, landed_pages, load_folder, manifest_of
 from usage_ledger.storage.staged import open_table, read_note, read_staged, staged_folder, write_table
-from usage_ledger.storage.sweep import KEPT, sweep
+from usage_ledger.storage.sweep import MIN_AGE, sweep
 from usage_ledger.warehouse import loads
 
 TESTS = Path(__file__).parents[1]
@@ -128,7 +128,7 @@ def test_r1_a_write_that_breaks_off_leaves_the_whole_file_or_none(
     counts = where == "write:6"
     assert counted(root) == ({"killed": [b"x" * 5000]} if counts else {})
     committed(root, "next")
-    swept = sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + KEPT + DAY)
+    swept = sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + MIN_AGE + DAY)
     assert swept == (0 if counts or where == "s3" else 1)
     assert set(counted(root)) == {"next", *(["killed"] if counts else [])}
     assert len(files(root)) == 2 * len(counted(root))
@@ -452,10 +452,10 @@ def test_r6_uploads_that_nobody_ended_hold_up_nothing_and_the_documented_rule_en
     client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"x" * 100)
     assert files(root) == {name for name in files(root) if "/good/" in name}
     assert counted(root) == {"good": [BODY]}
-    assert sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + 2 * KEPT) == 0
+    assert sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + 2 * MIN_AGE) == 0
     begun(root, "begun", BODY)
     assert set(counted(root)) == {"good"}
-    assert sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + 2 * KEPT) == 1
+    assert sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + 2 * MIN_AGE) == 1
     assert [one["Key"] for one in client.list_multipart_uploads(Bucket=bucket)["Uploads"]] == [key]
     text = " ".join((ROOT / "docs" / "operate.md").read_text(encoding="utf-8").split())
     [(name, days)] = re.findall(r"`(AbortIncompleteMultipartUpload)`[^.]* (\d+) days", text)

@@ -16,7 +16,7 @@ from usage_ledger.storage.landing import (
     manifest_of,
 )
 from usage_ledger.storage.staged import Staged, StagedTable, write_note, write_table
-from usage_ledger.storage.sweep import KEPT, sweep
+from usage_ledger.storage.sweep import MIN_AGE, sweep
 
 WINDOW = Window(date(2026, 11, 11), date(2026, 11, 12))
 ASKED = datetime(2026, 11, 12, 3, tzinfo=UTC)
@@ -73,10 +73,10 @@ def check_sweep(root: Any) -> None:
     assert len(before) == 2 + 2 + 1 + 1 + 3 * 2
     assert set(counted(root)) == {"good"}
     written = datetime.now(UTC)
-    for young in (written, written + KEPT - MINUTE):
+    for young in (written, written + MIN_AGE - MINUTE):
         assert sweep(root, "fireworks", "acme", "usage", now=young) == 0
         assert files(root) == before
-    assert sweep(root, "fireworks", "acme", "usage", now=written + KEPT + MINUTE) == 3
+    assert sweep(root, "fireworks", "acme", "usage", now=written + MIN_AGE + MINUTE) == 3
     gone = {name for name in before if "/orphan/" in name or name.startswith("_staged/good/")}
     assert len(gone) == 2 + 2 * 2
     assert files(root) == before - gone
@@ -93,5 +93,5 @@ def check_late_manifest(root: Any) -> None:
     assert len(list(folder.rglob("*"))) == len(list(folder.iterdir())) == 1
     bucket, _, key = f"{folder}/{MANIFEST}".removeprefix("s3://").partition("/")
     boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
-    assert sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + 2 * KEPT) == 0
+    assert sweep(root, "fireworks", "acme", "usage", now=datetime.now(UTC) + 2 * MIN_AGE) == 0
     assert len([name for name in files(root) if "/late/" in name]) == 2

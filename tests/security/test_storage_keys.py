@@ -14,7 +14,7 @@ from usage_ledger.core.errors import StorageRefused
 from usage_ledger.storage.files import read_whole
 from usage_ledger.storage.landing import MANIFEST, connection_key, load_folder
 from usage_ledger.storage.staged import staged_folder
-from usage_ledger.storage.sweep import KEPT, sweep
+from usage_ledger.storage.sweep import MIN_AGE, sweep
 
 KEY = re.compile(r"[a-z0-9-]{0,40}-[0-9a-f]{16}")
 PARTS = (
@@ -169,7 +169,7 @@ def links_lead_nowhere(root: Path) -> None:
     orphan = begun(raw, "orphan").folder
     (orphan.parent / "linked").symlink_to(target, target_is_directory=True)
     (orphan / "linked").symlink_to(target / "page-00000.json.zst")
-    assert sweep(raw, "fireworks", "acme", "usage", now=ASKED + 10_000 * KEPT) == 1
+    assert sweep(raw, "fireworks", "acme", "usage", now=ASKED + 10_000 * MIN_AGE) == 1
     assert not orphan.exists()
     assert files(outside) == theirs
     assert counted(outside) == {"theirs": [BODY]}

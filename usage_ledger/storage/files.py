@@ -1,4 +1,4 @@
-"""Whole files or none, on any path object, and what goes wrong with them as errors of ours."""
+"""Files, written whole or not at all, on any path object; the errors of every file system as ours."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ from typing import IO, Any, Protocol, Self, cast
 from usage_ledger.core import crash
 from usage_ledger.core.errors import RawGone, StorageDown, StorageRefused
 
-PASSING = (errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, getattr(errno, "EREMOTEIO", errno.EBUSY))
+TRANSIENT = (errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, getattr(errno, "EREMOTEIO", errno.EBUSY))
 """What s3fs makes of a store's 500 and 503."""
 UNANSWERED = {"ConnectionError", "TimeoutError", "HTTPClientError", "ServiceRequestError"}
 """Names of classes: Python's and requests' own, botocore's, Azure's. None of those packages need be installed."""
@@ -23,7 +23,7 @@ _segment = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 class AnyPath(Protocol):
-    """What is used of a path: `pathlib.Path`, `UPath` and Airflow's `ObjectStoragePath` all have it."""
+    """The methods of a path that are used: `pathlib.Path`, `UPath` and Airflow's `ObjectStoragePath` all have it."""
 
     @property
     def name(self) -> str: ...
@@ -35,7 +35,7 @@ class AnyPath(Protocol):
     def unlink(self, missing_ok: bool = ...) -> None: ...
 
 
-def rooted(root: AnyPath) -> AnyPath:
+def local_as_path(root: AnyPath) -> AnyPath:
     """The same folder; one of the local file system as a `pathlib.Path`, which can write atomically."""
     if getattr(root, "protocol", "") in ("file", "local"):
         return cast(AnyPath, Path(str(cast(Any, root).path)))
@@ -45,10 +45,10 @@ def rooted(root: AnyPath) -> AnyPath:
 def below(root: AnyPath, *segments: str) -> AnyPath:
     """The path of these segments under the root.
 
-    Raises `StorageRefused` for a segment that is no plain name, and where a local part of it is a symbolic link: the
-    root itself may be one, but what is kept below it stays below it.
+    Raises `StorageRefused` for a segment that is not a plain name, and where a local part of it is a symbolic link:
+    the root itself may be one, but no path below it may lead outside.
     """
-    path = rooted(root)
+    path = local_as_path(root)
     for segment in segments:
         if not _segment.fullmatch(segment):
             raise StorageRefused(f"{segment!r} is no name in raw storage", next_step="use the keys that were landed")
@@ -66,10 +66,10 @@ def _refuse_link(path: AnyPath) -> None:
 
 
 @contextmanager
-def told(doing: str) -> Iterator[None]:
-    """Says what went wrong with a file; each cloud's file system raises classes of its own.
+def storage_errors(action: str) -> Iterator[None]:
+    """Translate the errors of any file system; `action` is "read" or "written". Each cloud's raises its own classes.
 
-    Raises `RawGone` for what is not there, `StorageDown` for what passes by itself, else `StorageRefused`.
+    Raises `RawGone` for a missing file, `StorageDown` for an error that a retry may end, else `StorageRefused`.
     """
     try:
         yield
@@ -77,23 +77,23 @@ def told(doing: str) -> Iterator[None]:
         raise
     except Exception as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        text = f"raw storage cannot be {doing} ({why})"
-        if isinstance(error, FileNotFoundError) and doing == "read":
+        text = f"raw storage cannot be {action} ({why})"
+        if isinstance(error, FileNotFoundError) and action == "read":
             raise RawGone(text) from error
-        names = {kind.__name__ for kind in type(error).__mro__}
-        if getattr(error, "errno", None) in PASSING or names & UNANSWERED:
+        class_names = {kind.__name__ for kind in type(error).__mro__}
+        if getattr(error, "errno", None) in TRANSIENT or class_names & UNANSWERED:
             raise StorageDown(text) from error
         raise StorageRefused(text) from error
 
 
 def write_whole(path: AnyPath, data: bytes | IO[bytes]) -> None:
-    """The file with exactly these bytes, or those that another file still has; or no file.
+    """Write exactly these bytes, or those of an open file; on failure no file is left.
 
-    An object store's put is whole by itself.
+    An object store's put is atomic by itself.
 
     Raises `StorageRefused`, `StorageDown`.
     """
-    with told("written"):
+    with storage_errors("written"):
         if isinstance(path, Path):
             _write_and_rename(path, data)
         else:
@@ -104,17 +104,17 @@ def write_whole(path: AnyPath, data: bytes | IO[bytes]) -> None:
 def read_whole(path: AnyPath) -> bytes:
     """The file's bytes. Raises `RawGone`, `StorageRefused`, `StorageDown`."""
     _refuse_link(path)
-    with told("read"), path.open("rb") as file:
+    with storage_errors("read"), path.open("rb") as file:
         return cast(bytes, file.read())
 
 
-def opened(path: AnyPath) -> IO[bytes]:
-    """The file, to be read anywhere; one of an object store as a copy without a name.
+def open_seekable(path: AnyPath) -> IO[bytes]:
+    """The file, open and seekable; one of an object store as an anonymous local copy.
 
     Raises `RawGone`, `StorageRefused`, `StorageDown`.
     """
     _refuse_link(path)
-    with told("read"):
+    with storage_errors("read"):
         if isinstance(path, Path):
             return path.open("rb")
         with path.open("rb") as file:
@@ -125,24 +125,24 @@ def opened(path: AnyPath) -> IO[bytes]:
 
 
 def exists(path: AnyPath) -> bool:
-    """Whether the file is there; what cannot be seen is not absent. Raises `StorageRefused`, `StorageDown`."""
+    """Whether the file exists; a failed lookup is an error. Raises `StorageRefused`, `StorageDown`."""
     _refuse_link(path)
-    with told("read"):
+    with storage_errors("read"):
         return path.exists()
 
 
 def entries(folder: AnyPath) -> list[AnyPath]:
-    """What lies in the folder, in order; nothing where there is none. Raises `StorageRefused`, `StorageDown`."""
-    with told("read"):
-        found = sorted(folder.iterdir(), key=str) if folder.exists() else []
-    for path in found:
+    """The entries of the folder, sorted; empty if there is no folder. Raises `StorageRefused`, `StorageDown`."""
+    with storage_errors("read"):
+        listing = sorted(folder.iterdir(), key=str) if folder.exists() else []
+    for path in listing:
         _refuse_link(path)
-    return found
+    return listing
 
 
-def names(folder: AnyPath) -> set[str]:
-    """How the things in the folder are called. Raises `StorageRefused`, `StorageDown`."""
-    with told("read"):
+def entry_names(folder: AnyPath) -> set[str]:
+    """The names of the entries of the folder. Raises `StorageRefused`, `StorageDown`."""
+    with storage_errors("read"):
         return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
@@ -152,23 +152,23 @@ def files_below(folder: AnyPath, depth: int) -> list[AnyPath]:
     Raises `StorageRefused`, `StorageDown`.
     """
     base = f"{str(folder).rstrip('/')}/"
-    with told("read"):
-        found = list(folder.rglob("*")) if folder.exists() else []
-    return [path for path in found if str(path).removeprefix(base).count("/") == depth - 1]
+    with storage_errors("read"):
+        listing = list(folder.rglob("*")) if folder.exists() else []
+    return [path for path in listing if str(path).removeprefix(base).count("/") == depth - 1]
 
 
 def written_at(path: AnyPath) -> datetime:
     """When the file was written, by the storage's clock. Raises `RawGone`, `StorageRefused`, `StorageDown`."""
-    with told("read"):
+    with storage_errors("read"):
         if isinstance(path, Path):
             return datetime.fromtimestamp(path.lstat().st_mtime, UTC)
         return cast(datetime, cast(Any, path).fs.modified(cast(Any, path).path))
 
 
 def remove(files: Iterable[AnyPath]) -> None:
-    """The files are no more, nor is their local folder once it is empty. Raises `StorageRefused`, `StorageDown`."""
+    """Remove the files, and their local folder once it is empty. Raises `StorageRefused`, `StorageDown`."""
     for path in files:
-        with told("written"):
+        with storage_errors("written"):
             path.unlink(missing_ok=True)
         if isinstance(path, Path):
             with contextlib.suppress(OSError):
@@ -176,10 +176,10 @@ def remove(files: Iterable[AnyPath]) -> None:
 
 
 def forget_listings(path: AnyPath) -> None:
-    """Ask the store itself from now on: s3fs and its kind remember what they listed."""
-    for seen in (path, getattr(path, "__wrapped__", None)):
-        if not isinstance(seen, Path) and hasattr(seen, "fs"):
-            cast(Any, seen).fs.invalidate_cache()
+    """Drop cached listings, so that the store itself is asked: s3fs and its kind cache them."""
+    for layer in (path, getattr(path, "__wrapped__", None)):
+        if not isinstance(layer, Path) and hasattr(layer, "fs"):
+            cast(Any, layer).fs.invalidate_cache()
 
 
 def _copy(data: bytes | IO[bytes], file: IO[bytes]) -> None:

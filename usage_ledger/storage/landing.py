@@ -23,7 +23,7 @@ from usage_ledger.core.errors import RawCorrupt, StorageRefused
 from usage_ledger.core.windows import Window
 from usage_ledger.json.packed import LEVEL, Packed, unpacked
 from usage_ledger.json.parts import PART, parts
-from usage_ledger.storage.files import AnyPath, below, entries, exists, read_whole, rooted, write_whole
+from usage_ledger.storage.files import AnyPath, below, entries, exists, local_as_path, read_whole, write_whole
 
 MANIFEST = "manifest.json"
 RELEASED = "released.json"
@@ -145,7 +145,7 @@ def manifest_of(folder: AnyPath) -> Manifest:
 
 def load_folder(root: AnyPath, manifest_uri: str) -> AnyPath:
     """The folder of a load, from its manifest's address, which must lie under the root."""
-    base = str(rooted(root)).rstrip("/")
+    base = str(local_as_path(root)).rstrip("/")
     segments = manifest_uri.removeprefix(base + "/").split("/")
     if not manifest_uri.startswith(base + "/"):
         raise StorageRefused(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from usage_ledger.core.errors import RawGone, StagedUnusable
-from usage_ledger.storage.files import AnyPath, below, opened, read_whole, write_whole
+from usage_ledger.storage.files import AnyPath, below, open_seekable, read_whole, write_whole
 
 FOLDER, NOTE = "_staged", "staged.json"
 ROW_GROUP = 50_000
@@ -131,13 +131,13 @@ class StagedRows:
     def constants(self) -> dict[str, Any]:
         """The columns that have one value in all rows, and it, as Parquet's statistics tell; None for no value."""
         metadata = self._file.metadata
-        found: dict[str, Any] = {}
+        constants: dict[str, Any] = {}
         for number, name in enumerate(self.schema.names):
-            told = [metadata.row_group(group).column(number) for group in range(metadata.num_row_groups)]
-            values = {_only_value(chunk.statistics, chunk.num_values) for chunk in told}
+            chunks = [metadata.row_group(group).column(number) for group in range(metadata.num_row_groups)]
+            values = {_only_value(chunk.statistics, chunk.num_values) for chunk in chunks}
             if len(values) == 1 and (value := values.pop()) is not _SEVERAL:
-                found[name] = value
-        return found
+                constants[name] = value
+        return constants
 
 
 _SEVERAL = object()
@@ -174,7 +174,7 @@ def open_table(root: AnyPath, load_id: str, table: str) -> StagedRows:
     """One table's rows, to be read. Raises `StagedUnusable`, `StorageRefused`, `StorageDown`."""
     what = f"the staged {table} of load {load_id}"
     try:
-        file = opened(staged_folder(root, load_id) / f"{table}.parquet")
+        file = open_seekable(staged_folder(root, load_id) / f"{table}.parquet")
     except RawGone as error:
         raise StagedUnusable(f"load {load_id} has no {table}.parquet staged") from error
     with _readable(what):
