@@ -99,7 +99,11 @@ def folder_of(site: Site, load_id: str) -> Path:
 
 # Half a file
 
-PUT = "import sys, pathlib, raw_pages; raw_pages.committed(pathlib.Path(sys.argv[1]), 'killed', b'x' * 5000)"
+PUT = """
+import sys, pathlib
+from kit.raw_pages import committed
+committed(pathlib.Path(sys.argv[1]), 'killed', b'x' * 5000)
+"""
 
 
 @pytest.mark.parametrize("where", ["write:1", "write:2", "write:3", "write:4", "write:5", "write:6", "s3"])

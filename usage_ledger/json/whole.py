@@ -22,9 +22,8 @@ def checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgsp
     try:
         value = msgspec.json.decode(encoded(whole), type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        message = (
-            f"the answer is not one whole JSON document ({error}); it has {len(whole)} bytes and begins {_beginning(whole)}"
-        )
+        size = f"it has {len(whole)} bytes and begins {_beginning(whole)}"
+        message = f"the answer is not one whole JSON document ({error}); {size}"
         raise errors.BadJson(message) from error
     return value if isinstance(value, dict) else {}
 
