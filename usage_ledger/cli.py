@@ -261,7 +261,7 @@ def sandbox(
     """Serve a stand-in for the providers' APIs with known truth; the first account is at every provider."""
     from usage_ledger.sandbox.accounts import other_accounts
     from usage_ledger.sandbox.app import create_app, serve
-    from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+    from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
     key = key_file.read_text(encoding="utf-8").strip() if key_file else _asked_key("the sandbox")
     truths = [

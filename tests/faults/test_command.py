@@ -16,7 +16,7 @@ from kit.provider_site import Overruled
 from sqlalchemy import Engine
 
 from usage_ledger.sandbox.app import create_app, running
-from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
 KEY = "fw_commandLineKey0123456789"
 COMMAND = str(Path(sys.executable).parent / "usage-ledger")

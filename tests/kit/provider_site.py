@@ -14,7 +14,7 @@ from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
 from usage_ledger.providers.fireworks import FIREWORKS
-from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
 KEY = "fw_the-one-that-opens"
 WRONG_KEY = "fw_S3cret-that-does-not-open"

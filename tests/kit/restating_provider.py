@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from kit.doomed import KEY, NOW
 from usage_ledger.providers.fireworks import GROUPINGS
 from usage_ledger.sandbox.app import create_app, running
-from usage_ledger.sandbox.fireworks_truth import FireworksTruth
-from usage_ledger.sandbox.slots import first_instant
+from usage_ledger.sandbox.fireworks.truth import FireworksTruth
+from usage_ledger.sandbox.kit.slots import first_instant
 
 DAY = timedelta(days=1)
 METERS = (

@@ -22,7 +22,7 @@ from fastapi import FastAPI
 from kit.provider_site import Overruled
 from usage_ledger.local.processes import free_port
 from usage_ledger.sandbox.app import create_app, running
-from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
 COMMAND = str(Path(sys.executable).parent / "usage-ledger")
 AIRFLOW = str(Path(sys.executable).parent / "airflow")

@@ -23,7 +23,7 @@ from usage_ledger.pipeline.run import Ran
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.sandbox.accounts import STAND_INS
 from usage_ledger.sandbox.app import create_app
-from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
 DAY = timedelta(days=1)

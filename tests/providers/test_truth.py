@@ -15,11 +15,11 @@ from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
 from usage_ledger.sandbox.accounts import STAND_INS
-from usage_ledger.sandbox.anthropic_truth import AnthropicTruth
+from usage_ledger.sandbox.anthropic.truth import AnthropicTruth
 from usage_ledger.sandbox.app import running
-from usage_ledger.sandbox.openai_truth import OpenAITruth
-from usage_ledger.sandbox.openrouter_truth import OpenRouterTruth
-from usage_ledger.sandbox.replicate_truth import ReplicateTruth
+from usage_ledger.sandbox.openai.truth import OpenAITruth
+from usage_ledger.sandbox.openrouter.truth import OpenRouterTruth
+from usage_ledger.sandbox.replicate.truth import ReplicateTruth
 
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -11,9 +11,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from usage_ledger.sandbox import openai_truth as invented
-from usage_ledger.sandbox.openai_api import openai_router
-from usage_ledger.sandbox.openai_truth import OpenAITruth
+from usage_ledger.sandbox.openai import truth as invented
+from usage_ledger.sandbox.openai.api import openai_router
+from usage_ledger.sandbox.openai.truth import OpenAITruth
 
 Json = dict[str, Any]
 Totals = dict[tuple[date, str, str], dict[str, int | Decimal]]

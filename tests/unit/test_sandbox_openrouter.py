@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from usage_ledger.sandbox.openrouter_api import openrouter_router
-from usage_ledger.sandbox.openrouter_truth import DISABLED_AT, LATE_KEY_CREATED_AT, RENAMED_AT, OpenRouterTruth
+from usage_ledger.sandbox.openrouter.api import openrouter_router
+from usage_ledger.sandbox.openrouter.truth import DISABLED_AT, LATE_KEY_CREATED_AT, RENAMED_AT, OpenRouterTruth
 
 TRUTH = OpenRouterTruth(since=date(2026, 6, 1))
 MANY = OpenRouterTruth(account="many", keys=180, models=2, workspaces=64, since=date(2026, 11, 1))

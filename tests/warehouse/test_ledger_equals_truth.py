@@ -14,7 +14,7 @@ from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
 from usage_ledger.sandbox.app import create_app, running
-from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
 KEY = "fw_the-one-that-opens"
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)

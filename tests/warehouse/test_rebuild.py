@@ -17,7 +17,7 @@ from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.rebuild import rebuild, release
 from usage_ledger.pipeline.run import Ran, run_all
 from usage_ledger.sandbox.app import create_app, running
-from usage_ledger.sandbox.fireworks_truth import FireworksTruth
+from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
 KEY = "fw_rebuildKey0123456789"
 FIRST, LAST = date(2026, 10, 30), date(2026, 11, 3)

@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 
-from usage_ledger.sandbox.anthropic_api import anthropic_router
-from usage_ledger.sandbox.anthropic_truth import AnthropicTruth
+from usage_ledger.sandbox.anthropic.api import anthropic_router
+from usage_ledger.sandbox.anthropic.truth import AnthropicTruth
 from usage_ledger.sandbox.app import Router
-from usage_ledger.sandbox.openai_api import openai_router
-from usage_ledger.sandbox.openai_truth import OpenAITruth
-from usage_ledger.sandbox.openrouter_api import openrouter_router
-from usage_ledger.sandbox.openrouter_truth import OpenRouterTruth
-from usage_ledger.sandbox.replicate_api import replicate_router
-from usage_ledger.sandbox.replicate_truth import ReplicateTruth
+from usage_ledger.sandbox.openai.api import openai_router
+from usage_ledger.sandbox.openai.truth import OpenAITruth
+from usage_ledger.sandbox.openrouter.api import openrouter_router
+from usage_ledger.sandbox.openrouter.truth import OpenRouterTruth
+from usage_ledger.sandbox.replicate.api import replicate_router
+from usage_ledger.sandbox.replicate.truth import ReplicateTruth
 
 
 class StandIn(NamedTuple):

@@ -17,11 +17,11 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from usage_ledger.sandbox.fireworks_directory import account_resource, api_key_resources, user_resources
-from usage_ledger.sandbox.fireworks_truth import FireworksTruth
-from usage_ledger.sandbox.fireworks_usage import Json
-from usage_ledger.sandbox.queries import Refused, SummaryQuery, UsageQuery, page
-from usage_ledger.sandbox.slots import DAY_SLOTS, first_instant, instant_of, slot_of
+from usage_ledger.sandbox.fireworks.directory import account_resource, api_key_resources, user_resources
+from usage_ledger.sandbox.fireworks.queries import Refused, SummaryQuery, UsageQuery, page
+from usage_ledger.sandbox.fireworks.truth import FireworksTruth
+from usage_ledger.sandbox.fireworks.usage import Json
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS, first_instant, instant_of, slot_of
 
 Router = Callable[[Callable[[], datetime]], APIRouter]
 """Serves further accounts, by a clock."""

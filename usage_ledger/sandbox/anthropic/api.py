@@ -12,10 +12,10 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from usage_ledger.sandbox.anthropic_truth import CODE_DELAY, AnthropicTruth, CodeRecord, Meter, Use
-from usage_ledger.sandbox.fireworks_usage import Json, rfc3339
-from usage_ledger.sandbox.slots import DAY_SLOTS, SLOT, slot_of
-from usage_ledger.sandbox.streams import stable
+from usage_ledger.sandbox.anthropic.truth import CODE_DELAY, AnthropicTruth, CodeRecord, Meter, Use
+from usage_ledger.sandbox.fireworks.usage import Json, rfc3339
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS, SLOT, slot_of
+from usage_ledger.sandbox.kit.streams import stable
 
 Answer = Callable[[AnthropicTruth, QueryParams, datetime], Json]
 _Results = Callable[[int, int], Iterable[Json]]

@@ -12,8 +12,8 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
-from usage_ledger.sandbox.slots import instant_of, slot_of
-from usage_ledger.sandbox.streams import STEADY, Stream, stable, stream
+from usage_ledger.sandbox.kit.slots import instant_of, slot_of
+from usage_ledger.sandbox.kit.streams import STEADY, Stream, stable, stream
 
 # Each within a day, never on its edge: the fourth key appears, the fourth workspace is archived, a user leaves, the
 # second key is renamed.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Literal
 
-from usage_ledger.sandbox.slots import slot_of
-from usage_ledger.sandbox.streams import BURSTS, Stream, stable, stream
+from usage_ledger.sandbox.kit.slots import slot_of
+from usage_ledger.sandbox.kit.streams import BURSTS, Stream, stable, stream
 
 RENAMED_AT = datetime(2026, 11, 18, 11, 30, tzinfo=UTC)
 """When the second key is renamed: inside a local day, never on its edge, in every zone."""

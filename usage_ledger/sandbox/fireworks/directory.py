@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, time
 
-from usage_ledger.sandbox.fireworks_account import ApiKey
-from usage_ledger.sandbox.fireworks_truth import FireworksTruth
-from usage_ledger.sandbox.fireworks_usage import Json, rfc3339
-from usage_ledger.sandbox.slots import slot_of
+from usage_ledger.sandbox.fireworks.account import ApiKey
+from usage_ledger.sandbox.fireworks.truth import FireworksTruth
+from usage_ledger.sandbox.fireworks.usage import Json, rfc3339
+from usage_ledger.sandbox.kit.slots import slot_of
 
 EVERY_USER = "-"
 

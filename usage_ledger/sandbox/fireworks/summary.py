@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
-from usage_ledger.sandbox.fireworks_account import (
+from usage_ledger.sandbox.fireworks.account import (
     ACCELERATOR_PICO,
     AUDIO_MODEL,
     AUDIO_PICO_PER_TENTH,
@@ -15,9 +15,9 @@ from usage_ledger.sandbox.fireworks_account import (
     Pair,
     TrainingJob,
 )
-from usage_ledger.sandbox.fireworks_usage import Json, rfc3339
-from usage_ledger.sandbox.slots import Day, instant_of
-from usage_ledger.sandbox.streams import Stream
+from usage_ledger.sandbox.fireworks.usage import Json, rfc3339
+from usage_ledger.sandbox.kit.slots import Day, instant_of
+from usage_ledger.sandbox.kit.streams import Stream
 
 _NANO = 10**9
 _BATCH = ("is_batch", "false")

@@ -11,10 +11,10 @@ from decimal import Decimal
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from usage_ledger.sandbox import fireworks_account as account_parts
-from usage_ledger.sandbox.fireworks_account import ApiKey, Deployment, Model, Pair, TrainingJob
-from usage_ledger.sandbox.fireworks_summary import Tariff, summary_answer, tariffs
-from usage_ledger.sandbox.fireworks_usage import (
+from usage_ledger.sandbox.fireworks import account as account_parts
+from usage_ledger.sandbox.fireworks.account import ApiKey, Deployment, Model, Pair, TrainingJob
+from usage_ledger.sandbox.fireworks.summary import Tariff, summary_answer, tariffs
+from usage_ledger.sandbox.fireworks.usage import (
     Json,
     Source,
     dedicated_sources,
@@ -22,8 +22,8 @@ from usage_ledger.sandbox.fireworks_usage import (
     training_sources,
     usage_answer,
 )
-from usage_ledger.sandbox.slots import DAY_SLOTS, instant_of, local_days, slot_of
-from usage_ledger.sandbox.streams import Stream
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS, instant_of, local_days, slot_of
+from usage_ledger.sandbox.kit.streams import Stream
 
 _FOREVER = 1 << 40
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from usage_ledger.sandbox.fireworks_account import TAGS, Deployment, Pair, TagStyle, TrainingJob
-from usage_ledger.sandbox.slots import Day, instant_of
-from usage_ledger.sandbox.streams import Stream
+from usage_ledger.sandbox.fireworks.account import TAGS, Deployment, Pair, TagStyle, TrainingJob
+from usage_ledger.sandbox.kit.slots import Day, instant_of
+from usage_ledger.sandbox.kit.streams import Stream
 
 Json = dict[str, object]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
 
-from usage_ledger.sandbox.slots import DAY_SLOTS
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS
 
 
 def stable(*parts: object) -> int:

@@ -1,23 +1,22 @@
 """OpenAI's organization usage, costs and lists over HTTP, answered from invented accounts."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple, Self
 
-import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 
-from usage_ledger.sandbox.openai_truth import OLDER_MODEL, ApiKey, Charge, Entity, OpenAITruth, Use, Values
-from usage_ledger.sandbox.slots import instant_of, slot_of
-from usage_ledger.sandbox.streams import stable
+from usage_ledger.sandbox.kit.paging import page_by_id, page_token, parts_of_token
+from usage_ledger.sandbox.kit.serving import Call, Endpoint, Json, Refusal, account_of, add_endpoints, bearer_key
+from usage_ledger.sandbox.kit.slots import instant_of, slot_of
+from usage_ledger.sandbox.kit.streams import stable
+from usage_ledger.sandbox.openai.truth import OLDER_MODEL, ApiKey, Charge, Entity, OpenAITruth, Use, Values
 
-Json = dict[str, object]
 # One of the things that were summed, standing for their values; the sums.
 Row = tuple[Use | Charge, dict[str, int]]
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _SLOT_SECONDS = 900
 # Seconds in a bucket; buckets in a page by default and at most.
@@ -74,36 +73,32 @@ _REPORTS = {
 _COSTS = Report("costs", ("project_id", "line_item", "api_key_id"), {})
 
 
-class OpenAIRefused(Exception):
-    """A request that ends in an HTTP status and an error body."""
-
-    def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
-        """`param` is the parameter at fault."""
-        super().__init__(message)
-        self.status = status
-        self.body: Json = {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
+def _refusal(status: int, message: str, param: str | None = None, code: str | None = None) -> Refusal:
+    """`param` is the parameter at fault."""
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+    return Refusal(status, {"error": error})
 
 
 def _integer(params: QueryParams, name: str, default: int | None, low: int, high: int) -> int:
     text = params.get(name)
     if text is None:
         if default is None:
-            raise OpenAIRefused(400, f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
+            raise _refusal(400, f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
         return default
     if not (text.removeprefix("-").isdigit() and text.isascii() and len(text) < 15):
-        raise OpenAIRefused(400, f"Invalid type for '{name}': expected an integer.", name, "invalid_type")
+        raise _refusal(400, f"Invalid type for '{name}': expected an integer.", name, "invalid_type")
     value = int(text)
     if not low <= value <= high:
         side, sign, edge = ("below_min", ">=", low) if value < low else ("above_max", "<=", high)
         message = f"Invalid '{name}': integer {side.replace('_', ' ')}imum value. Expected a value {sign} {edge}."
-        raise OpenAIRefused(400, message, name, f"integer_{side}_value")
+        raise _refusal(400, message, name, f"integer_{side}_value")
     return value
 
 
 def _chosen(name: str, text: str, choices: Iterable[str]) -> str:
     if text not in (known := tuple(choices)):
         listed = ", ".join(f"'{choice}'" for choice in known)
-        raise OpenAIRefused(400, f"Invalid value: '{text}'. Supported values are: {listed}.", name, "invalid_value")
+        raise _refusal(400, f"Invalid value: '{text}'. Supported values are: {listed}.", name, "invalid_value")
     return text
 
 
@@ -133,14 +128,14 @@ class BucketQuery(NamedTuple):
 
     @classmethod
     def read(cls, request: Request, truth: OpenAITruth, report: Report, now: datetime) -> Self:
-        """From the query string; raises `OpenAIRefused`."""
+        """From the query string; raises `Refusal`."""
         params, widths = request.query_params, _COSTS_WIDTHS if report is _COSTS else _USAGE_WIDTHS
         start = _integer(params, "start_time", None, 0, 10**14)
         # Nothing is known of the time after the call: the running bucket ends at it.
         moment = int(now.timestamp())
         end = _integer(params, "end_time", max(moment, start + 1), 0, 10**14)
         if end <= start:
-            raise OpenAIRefused(400, "Invalid 'end_time': must be after 'start_time'.", "end_time", "invalid_value")
+            raise _refusal(400, "Invalid 'end_time': must be after 'start_time'.", "end_time", "invalid_value")
         width, default, most = widths[_chosen("bucket_width", params.get("bucket_width", "1d"), widths)]
         limit = _integer(params, "limit", default, 1, most)
         asked = dict.fromkeys(_chosen("group_by", name, report.dimensions) for name in params.getlist("group_by"))
@@ -162,18 +157,15 @@ class BucketQuery(NamedTuple):
 
 
 def _cursor(first: int, mark: int) -> str:
-    return "page_" + urlsafe_b64encode(f"{first}.{stable(first, mark):x}".encode()).decode()
+    return page_token(first, f"{stable(first, mark):x}")
 
 
 def _first_of(page: str, mark: int) -> int:
     """Where a page begins. A cursor holds for the parameters that it was given for."""
-    try:
-        first = int(urlsafe_b64decode(page.removeprefix("page_")).partition(b".")[0])
-    except ValueError:
-        first = 0
-    if page != _cursor(first, mark):
-        raise OpenAIRefused(400, "Invalid 'page': the cursor is not valid for this request.", "page", "invalid_value")
-    return first
+    first, *_ = parts_of_token(page) or ["0"]
+    if not first.isdigit() or page != _cursor(int(first), mark):
+        raise _refusal(400, "Invalid 'page': the cursor is not valid for this request.", "page", "invalid_value")
+    return int(first)
 
 
 def _totals(source: Use | Charge, slot: int) -> dict[str, int]:
@@ -225,11 +217,12 @@ def _result(report: Report, row: Row, group_by: Sequence[str]) -> Json:
     return {"object": f"organization.usage.{report.kind}.result", **fields, **dimensions}
 
 
-def _buckets(truth: OpenAITruth, request: Request, now: datetime) -> Json:
+def _buckets(call: Call[OpenAITruth]) -> Json:
+    request, truth, now, _ = call
     name = request.path_params.get("report", "")
     report = _REPORTS.get(name) if name else _COSTS
     if report is None:
-        raise OpenAIRefused(404, f"Invalid URL (GET {request.url.path})")
+        raise _refusal(404, f"Invalid URL (GET {request.url.path})")
     query, data = BucketQuery.read(request, truth, report, now), list[Json]()
     whole, last = len(query.group_by) == len(report.dimensions), query.end
     rows = _rows(truth.all_uses[name] if name else truth.all_charges, query, whole)
@@ -243,13 +236,11 @@ def _buckets(truth: OpenAITruth, request: Request, now: datetime) -> Json:
 def _listed(params: QueryParams, items: Sequence[Json]) -> Json:
     """One page of a list, as `limit` and `after` ask for."""
     limit, after = _integer(params, "limit", 20, 1, 100), params.get("after")
-    ids = [item["id"] for item in items]
-    if after is not None and after not in ids:
-        raise OpenAIRefused(400, f"Invalid 'after': no object with id '{after}'.", "after", "invalid_value")
-    first = ids.index(after) + 1 if after is not None else 0
-    shown, more = ids[first : first + limit] or [None], first + limit < len(items)
-    ends = {"first_id": shown[0], "last_id": shown[-1]}
-    return {"object": "list", "data": items[first : first + limit], **ends, "has_more": more}
+    if after is not None and after not in [item["id"] for item in items]:
+        raise _refusal(400, f"Invalid 'after': no object with id '{after}'.", "after", "invalid_value")
+    page = page_by_id(items, limit, after)
+    ends = {"first_id": page.first_id, "last_id": page.last_id, "has_more": page.has_more}
+    return {"object": "list", "data": page.items, **ends}
 
 
 def _seconds(instant: datetime | None) -> int | None:
@@ -290,17 +281,17 @@ def _api_key(truth: OpenAITruth, key: ApiKey, now: datetime) -> Json:
     return {**named, "redacted_value": f"sk-proj-***{key.key_id[-3:]}", **times, **more}
 
 
-def _projects(truth: OpenAITruth, request: Request, now: datetime) -> Json:
-    params = request.query_params
+def _projects(call: Call[OpenAITruth]) -> Json:
+    params, truth, now = call.params, call.truth, call.now
     archived = _chosen("include_archived", params.get("include_archived", "false"), ("true", "false"))
     shown = [project for project in truth.all_projects if archived == "true" or not _over(project.ended_at, now)]
     return _listed(params, [_project(truth, project, now) for project in shown])
 
 
-def _api_keys(truth: OpenAITruth, request: Request, now: datetime) -> Json:
-    params, project = request.query_params, request.path_params["project_id"]
+def _api_keys(call: Call[OpenAITruth]) -> Json:
+    params, truth, now, project = call.params, call.truth, call.now, call.request.path_params["project_id"]
     if project not in {project.ident for project in truth.all_projects}:
-        raise OpenAIRefused(404, f"No project found with id '{project}'.", "project_id", "not_found")
+        raise _refusal(404, f"No project found with id '{project}'.", "project_id", "not_found")
     # Without the parameter some keys are hidden: here those whose owner has no access.
     wanted = _chosen(
         "owner_project_access", params.get("owner_project_access", "active"), ("active", "inactive", "any")
@@ -310,40 +301,39 @@ def _api_keys(truth: OpenAITruth, request: Request, now: datetime) -> Json:
     return _listed(params, [item for item in items if wanted in ("any", item["owner_project_access"])])
 
 
-def _users(truth: OpenAITruth, request: Request, now: datetime) -> Json:
-    return _listed(request.query_params, [_user(truth, u) for u in truth.all_users if not _over(u.ended_at, now)])
+def _users(call: Call[OpenAITruth]) -> Json:
+    users = [_user(call.truth, user) for user in call.truth.all_users if not _over(user.ended_at, call.now)]
+    return _listed(call.params, users)
 
 
-def _account(accounts: Mapping[str, OpenAITruth], request: Request) -> OpenAITruth:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
-        raise OpenAIRefused(401, "You didn't provide an API key in an Authorization header using Bearer auth.")
+def _authorize(accounts: Mapping[str, OpenAITruth], request: Request) -> OpenAITruth:
+    key = bearer_key(request)
+    if not key:
+        raise _refusal(401, "You didn't provide an API key in an Authorization header using Bearer auth.")
     if key.startswith("sk-proj-"):
         message = "You have insufficient permissions for this operation. Missing scopes: api.usage.read."
-        raise OpenAIRefused(403, message)
-    if key not in accounts:
-        raise OpenAIRefused(401, "Incorrect API key provided.", None, "invalid_api_key")
-    return accounts[key]
+        raise _refusal(403, message)
+    truth = account_of(accounts, key)
+    if truth is None:
+        raise _refusal(401, "Incorrect API key provided.", None, "invalid_api_key")
+    return truth
+
+
+def _headers(request: Request, _status: int) -> dict[str, str]:
+    return {"x-request-id": f"req_{stable(request.url.path, request.url.query):016x}"}
+
+
+_ENDPOINTS = {
+    "/usage/{report}": Endpoint(_buckets),
+    "/costs": Endpoint(_buckets),
+    "/projects": Endpoint(_projects),
+    "/projects/{project_id}/api_keys": Endpoint(_api_keys),
+    "/users": Endpoint(_users),
+}
 
 
 def openai_router(accounts: Mapping[str, OpenAITruth], now: Callable[[], datetime]) -> APIRouter:
     """The organization endpoints for `accounts`, by the admin key that opens each. `now` is the service's clock."""
     router = APIRouter(prefix="/v1/organization")
-
-    def add(path: str, answer: Callable[[OpenAITruth, Request, datetime], Json]) -> None:
-        def answered(request: Request) -> Response:
-            try:
-                status, body = 200, answer(_account(accounts, request), request, now())
-            except OpenAIRefused as refused:
-                status, body = refused.status, refused.body
-            headers = {"x-request-id": f"req_{stable(request.url.path, request.url.query):016x}"}
-            return Response(_encode(body), status, headers, media_type="application/json")
-
-        router.add_api_route(path, answered, name=f"openai{path}")
-
-    for path in ("/usage/{report}", "/costs"):
-        add(path, _buckets)
-    add("/projects", _projects)
-    add("/projects/{project_id}/api_keys", _api_keys)
-    add("/users", _users)
+    add_endpoints(router, _ENDPOINTS, partial(_authorize, accounts), now, headers=_headers)
     return router

@@ -5,14 +5,15 @@ Prices are whole picodollars (10^-12 USD) per unit of a stream. A model's prices
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate, product
 from typing import NamedTuple
 
-from usage_ledger.sandbox.slots import instant_of, slot_of
-from usage_ledger.sandbox.streams import STEADY, Stream, stable, stream
+from usage_ledger.sandbox.kit.slots import slot_of
+from usage_ledger.sandbox.kit.streams import STEADY, Stream, stable, stream
+from usage_ledger.sandbox.kit.totals import FOREVER, Totals, add_to, limit_of, midnight, slots_of_dates
 
 # When the fourth key comes, the third project and the fifth key end, the third user leaves, the second key is renamed.
 LATE_KEY_CREATED_AT = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
@@ -21,7 +22,6 @@ DELETED_AT = datetime(2026, 11, 14, 15, 30, tzinfo=UTC)
 LEFT_AT = datetime(2026, 11, 16, 8, 0, tzinfo=UTC)
 RENAMED_AT = datetime(2026, 11, 18, 11, 30, tzinfo=UTC)
 
-_ENDLESS = 1 << 40
 # 1970 began on a Thursday: day 2 and 3 are a weekend.
 _WEEKDAYS = (tuple(accumulate((int(n // 96 not in (2, 3) and n % 4 == 3) for n in range(7 * 96)), initial=0)),)
 _MIDWEEK = (tuple(accumulate((int(n // 96 in (5, 6)) for n in range(7 * 96)), initial=0)),)
@@ -37,7 +37,7 @@ class Meter(NamedTuple):
     """A stream that stands still for ever from slot `last` on."""
 
     stream: Stream
-    last: int = _ENDLESS
+    last: int = FOREVER
 
     def until(self, slot: int) -> int:
         """The running total of all slots before `slot`. Only differences mean something."""
@@ -190,7 +190,7 @@ class OpenAITruth:
     @property
     def born(self) -> datetime:
         """When everything begins that does not come late."""
-        return datetime.combine(self.since, time(), UTC)
+        return midnight(self.since)
 
     def _id(self, prefix: str, number: int) -> str:
         return f"{prefix}{stable(self.seed, self.account, prefix, number):016x}"
@@ -220,7 +220,7 @@ class OpenAITruth:
             key_id, name = self._id("key_", n), _KEYS[n] if n < len(_KEYS) else f"service-{n}"
             renamed = ((max(RENAMED_AT, created), f"{name}-v2"),) if n == 1 else ()
             project = self.all_projects[n % self.projects]
-            last = min((slot_of(end) for end in (deleted, project.ended_at) if end), default=_ENDLESS)
+            last = min((slot_of(end) for end in (deleted, project.ended_at) if end), default=FOREVER)
             found.append(ApiKey(key_id, project, user, created, deleted, last, ((created, name), *renamed)))
         return tuple(found)
 
@@ -241,7 +241,7 @@ class OpenAITruth:
         usage = [charge for uses in self.all_uses.values() for use in uses for charge in self._charges(use)]
         return (*usage, *self._other_charges())
 
-    def _meter(self, name: str, scale: int, born: datetime, last: int = _ENDLESS, cycles: Cycles = STEADY) -> Meter:
+    def _meter(self, name: str, scale: int, born: datetime, last: int = FOREVER, cycles: Cycles = STEADY) -> Meter:
         return Meter(stream(f"{self.seed}/{self.account}/{name}", scale, slot_of(born), cycles), last)
 
     def _use(self, report: str, key: ApiKey, more: Values, scales: Scales, cycles: Cycles, part: int = 0) -> Use:
@@ -279,7 +279,7 @@ class OpenAITruth:
     def _by_project(self) -> Iterator[Use]:
         for project in self.all_projects:
             values, name = {"project_id": project.ident}, project.ident
-            last = slot_of(project.ended_at) if project.ended_at else _ENDLESS
+            last = slot_of(project.ended_at) if project.ended_at else FOREVER
             sessions = self._meter(f"{name}/sessions", 1, self.born, last, _WEEKDAYS)
             yield Use("code_interpreter_sessions", values, {"sessions": sessions})
             if not project.ended_at:
@@ -310,20 +310,18 @@ class OpenAITruth:
 
     def expected(
         self, report: str, first: date, end: date, zone: str = "UTC", *, by: str = "", now: datetime | None = None
-    ) -> dict[tuple[date, str, str], dict[str, int | Decimal]]:
+    ) -> Totals:
         """Totals per (UTC date of `[first, end)`, breakdown '', value of `by`) and ledger column.
 
         With `now`, only quarters of an hour that are over by then count. Stored bytes are the day's last reading.
         """
         if zone != "UTC" or by not in ("", *DIMENSIONS):
             raise ValueError("only days of UTC, by one of the ledger's dimensions")
-        found: dict[tuple[date, str, str], dict[str, int | Decimal]] = {}
-        for day, (start, stop) in self._spans(first, end, now).items():
+        totals: Totals = {}
+        for day, (start, stop) in slots_of_dates(first, end, limit_of(now)).items():
             for values, amounts in self._amounts(report, start, stop):
-                total = found.setdefault((day, "", _text(values.get(by))), dict.fromkeys(amounts, 0))
-                for column, amount in amounts.items():
-                    total[column] += amount
-        return found
+                add_to(totals, (day, "", _text(values.get(by))), amounts)
+        return totals
 
     def _amounts(self, report: str, start: int, stop: int) -> Iterator[tuple[Values, dict[str, int | Decimal]]]:
         if report == "costs":
@@ -337,14 +335,3 @@ class OpenAITruth:
             if any(used.values()):
                 totals = {column: sum(used.get(m, 0) for m in meters) for column, meters in COLUMNS[report].items()}
                 yield use.values, {n: Decimal(t) if n == "audio_seconds" else t for n, t in totals.items()}
-
-    @staticmethod
-    def _spans(start: date, end: date, now: datetime | None) -> dict[date, tuple[int, int]]:
-        """The slots `[first, last)` of each date that are over, found by asking every slot for its date."""
-        limit = _ENDLESS if now is None else slot_of(now)
-        low, high = (slot_of(datetime.combine(day, time(), UTC)) for day in (start, end))
-        found: dict[date, tuple[int, int]] = {}
-        for slot in range(low, min(high, limit)):
-            day = instant_of(slot).date()
-            found[day] = (found.get(day, (slot, slot))[0], slot + 1)
-        return found

@@ -1,21 +1,20 @@
 """OpenRouter's management API over HTTP, served from invented accounts."""
 
-import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from operator import add, mul
 from urllib.parse import urlencode
 
-import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 
-from usage_ledger.sandbox.openrouter_truth import Key, Model, OpenRouterTruth, Pair, Workspace
-from usage_ledger.sandbox.slots import DAY_SLOTS, slot_of
-
-Json = dict[str, object]
+from usage_ledger.sandbox.kit.serving import Call, Endpoint, Json, Refusal, account_of, add_endpoints, bearer_key
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS, slot_of
+from usage_ledger.sandbox.kit.totals import midnight
+from usage_ledger.sandbox.openrouter.truth import Key, Model, OpenRouterTruth, Pair, Workspace
 
 WINDOW_DAYS = 30
 """How many completed UTC days `/activity` reaches back."""
@@ -31,16 +30,10 @@ _LOGGING = ("data_discount_logging", "observability_broadcast", "observability_i
 _OWNER = "user_2ExampleDana0000000000"
 _ONE_DAY = timedelta(days=1)
 _ROUTER = Model("openrouter/auto", "openrouter/auto", (0, 0, 0), ())
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class _Refused(Exception):
-    """A request that ends in an HTTP status and the API's error body."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body: Json = {"error": {"code": status, "message": message}}
+def _refusal(status: int, message: str) -> Refusal:
+    return Refusal(status, {"error": {"code": status, "message": message}})
 
 
 def _days(params: QueryParams, today: date) -> tuple[date, ...]:
@@ -51,28 +44,24 @@ def _days(params: QueryParams, today: date) -> tuple[date, ...]:
     try:
         day = date.fromisoformat(params["date"] if _DATE.fullmatch(params["date"]) else "")
     except ValueError:
-        raise _Refused(400, "date must be a day as YYYY-MM-DD") from None
+        raise _refusal(400, "date must be a day as YYYY-MM-DD") from None
     if day not in days:
-        raise _Refused(400, "Date must be within the last 30 (completed) UTC days")
+        raise _refusal(400, "Date must be within the last 30 (completed) UTC days")
     return (day,)
 
 
 def _id(params: QueryParams, name: str, form: re.Pattern[str]) -> str:
     text = params.get(name, "")
     if name in params and not form.fullmatch(text):
-        raise _Refused(400, f"{name} is not valid")
+        raise _refusal(400, f"{name} is not valid")
     return text
 
 
 def _whole(params: QueryParams, name: str, default: int, lowest: int, highest: int) -> int:
     text = params.get(name, str(default))
     if not re.fullmatch(r"[0-9]{1,9}", text) or not lowest <= int(text) <= highest:
-        raise _Refused(400, f"{name} must be a whole number from {lowest} to {highest}")
+        raise _refusal(400, f"{name} must be a whole number from {lowest} to {highest}")
     return int(text)
-
-
-def _midnight(day: date) -> int:
-    return slot_of(datetime.combine(day, time(), UTC))
 
 
 def _dollars(nanos: int) -> int | Decimal:
@@ -98,7 +87,7 @@ def _costs(pairs: Iterable[Pair], first: int, last: int) -> tuple[int, int]:
 def _activity(truth: OpenRouterTruth, params: QueryParams, now: datetime) -> Json:
     """Rows per day, model and endpoint (and workspace, if asked), the newest day first; all in one answer."""
     if params.get("group_by", "workspace") != "workspace":
-        raise _Refused(400, "group_by must be workspace")
+        raise _refusal(400, "group_by must be workspace")
     key, workspace = _id(params, "api_key_hash", _HASH), _id(params, "workspace_id", _UUID)
     user, days = params.get("user_id", ""), _days(params, now.date())
     rows: dict[tuple[date, str, str], tuple[Pair, list[int]]] = {}
@@ -107,7 +96,7 @@ def _activity(truth: OpenRouterTruth, params: QueryParams, now: datetime) -> Jso
         if any(want and want != have for want, have in asked):
             continue
         for day in days:
-            amounts = _amounts(pair, _midnight(day), _midnight(day) + DAY_SLOTS)
+            amounts = _amounts(pair, slot_of(midnight(day)), slot_of(midnight(day)) + DAY_SLOTS)
             if any(amounts):
                 identity = (day, pair.endpoint_id, pair.key.workspace_id if "group_by" in params else "")
                 _, sums = rows.setdefault(identity, (pair, [0] * len(amounts)))
@@ -138,7 +127,7 @@ def _keys(truth: OpenRouterTruth, params: QueryParams, now: datetime) -> Json:
     """One page of a workspace's keys, the newest first. There is no total: a short page is the last."""
     disabled = params.get("include_disabled", "false")
     if disabled not in ("true", "false"):
-        raise _Refused(400, "include_disabled must be true or false")
+        raise _refusal(400, "include_disabled must be true or false")
     workspace = _id(params, "workspace_id", _UUID) or truth.all_workspaces[0].workspace_id
     first = _whole(params, "offset", 0, 0, 10**9)
     found = [
@@ -162,7 +151,7 @@ def _usage_fields(pairs: Iterable[Pair], since: date, now: datetime, limit: int 
     today = now.date()
     week, month = today - today.weekday() * _ONE_DAY, today.replace(day=1)
     starts = {"usage": since, "usage_daily": today, "usage_weekly": week, "usage_monthly": month}
-    spent = {name: _costs(pairs, _midnight(start), slot_of(now)) for name, start in starts.items()}
+    spent = {name: _costs(pairs, slot_of(midnight(start)), slot_of(now)) for name, start in starts.items()}
     return {
         "limit": limit,
         "limit_remaining": limit and _dollars(max(0, limit * 10**9 - spent["usage_monthly"][0])),
@@ -195,8 +184,9 @@ def _key_resource(truth: OpenRouterTruth, key: Key, now: datetime) -> Json:
     }
 
 
-def _this_key(sent: str, manages: bool, now: datetime) -> Json:
+def _this_key(call: Call[OpenRouterTruth | None]) -> Json:
     """The key in use. Neither kind has called a model yet."""
+    sent, manages, now = bearer_key(call.request), call.truth is not None, call.now
     data: Json = {
         "label": f"sk-or-v1-{sent[9:12]}...{sent[-3:]}",
         **_usage_fields((), now.date(), now, None),
@@ -236,7 +226,7 @@ def _workspace_resource(workspace: Workspace) -> Json:
 
 def _credits(truth: OpenRouterTruth, _params: QueryParams, now: datetime) -> Json:
     """Lifetime totals. The account tops up by whole thousands before it runs dry."""
-    used, _ = _costs(truth.all_pairs, _midnight(truth.since), slot_of(now))
+    used, _ = _costs(truth.all_pairs, slot_of(midnight(truth.since)), slot_of(now))
     return {"data": {"total_credits": (used // 10**12 + 1) * 1000, "total_usage": _dollars(used)}}
 
 
@@ -244,7 +234,7 @@ def _models(truth: OpenRouterTruth, params: QueryParams, _now: datetime) -> Json
     """The catalogue of today, text models alone unless asked; one answer, or pages with a relative link."""
     asked = params.get("output_modalities", "text").split(",")
     if unknown := [name for name in asked if name not in (*MODALITIES, "all")]:
-        raise _Refused(400, f"unknown output modality: {unknown[0]!r}")
+        raise _refusal(400, f"unknown output modality: {unknown[0]!r}")
     listed = [model for model in truth.all_models if model.listed]
     found = [one for one in (*listed, _ROUTER) if "all" in asked or set(asked) & set(one.outputs)]
     first, size, link = 0, len(found), None
@@ -297,52 +287,46 @@ def _model_resource(model: Model) -> Json:
     }
 
 
-def _account(accounts: Mapping[str, OpenRouterTruth], sent: str) -> OpenRouterTruth | None:
+def _authorize(accounts: Mapping[str, OpenRouterTruth], request: Request) -> OpenRouterTruth | None:
     """The account that a management key opens; None for an ordinary key."""
-    if not sent:
-        raise _Refused(401, "Missing Authentication header")
-    if sent.startswith(PLAIN_KEY):
+    key = bearer_key(request)
+    if not key:
+        raise _refusal(401, "Missing Authentication header")
+    if key.startswith(PLAIN_KEY):
         return None
-    for api_key, truth in accounts.items():
-        if hmac.compare_digest(sent.encode(), api_key.encode()):
-            return truth
-    raise _Refused(401, "User not found.")
+    truth = account_of(accounts, key)
+    if truth is None:
+        raise _refusal(401, "User not found.")
+    return truth
 
 
-_Endpoint = Callable[[OpenRouterTruth, QueryParams, datetime], Json]
-_MANAGED: tuple[tuple[str, _Endpoint], ...] = (
-    ("/activity", _activity),
-    ("/keys", _keys),
-    ("/workspaces", _workspaces),
-    ("/credits", _credits),
-    ("/models", _models),
-)
+_Answer = Callable[[OpenRouterTruth, QueryParams, datetime], Json]
+_Call = Call[OpenRouterTruth | None]
+
+
+def _managed(answer: _Answer) -> Endpoint[OpenRouterTruth | None]:
+    """An endpoint for management keys alone."""
+
+    def respond(call: _Call) -> Json:
+        if call.truth is None:
+            raise _refusal(403, "Only management keys can perform this operation")
+        return answer(call.truth, call.params, call.now)
+
+    return Endpoint(respond)
+
+
+_ENDPOINTS = {
+    "/key": Endpoint[OpenRouterTruth | None](_this_key),
+    "/activity": _managed(_activity),
+    "/keys": _managed(_keys),
+    "/workspaces": _managed(_workspaces),
+    "/credits": _managed(_credits),
+    "/models": _managed(_models),
+}
 
 
 def openrouter_router(accounts: Mapping[str, OpenRouterTruth], now: Callable[[], datetime]) -> APIRouter:
     """The API under `/api/v1`. `accounts` maps a management key to the account that it opens; `now` is the clock."""
     router = APIRouter(prefix="/api/v1")
-
-    def answer(request: Request, found: _Endpoint | None) -> Json:
-        scheme, _, sent = request.headers.get("authorization", "").partition(" ")
-        truth = _account(accounts, sent if scheme.lower() == "bearer" else "")
-        if found is None:
-            return _this_key(sent, truth is not None, now().astimezone(UTC))
-        if truth is None:
-            raise _Refused(403, "Only management keys can perform this operation")
-        return found(truth, request.query_params, now().astimezone(UTC))
-
-    def serve(path: str, found: _Endpoint | None) -> None:
-        def endpoint(request: Request) -> Response:
-            try:
-                status, body = 200, answer(request, found)
-            except _Refused as refused:
-                status, body = refused.status, refused.body
-            return Response(_encode(body), status, media_type="application/json")
-
-        router.add_api_route(path, endpoint, methods=["GET"])
-
-    serve("/key", None)
-    for path, found in _MANAGED:
-        serve(path, found)
+    add_endpoints(router, _ENDPOINTS, partial(_authorize, accounts), now)
     return router

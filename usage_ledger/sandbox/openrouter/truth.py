@@ -6,14 +6,15 @@ expectations add the meters up over days that they find slot by slot.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
 from uuid import UUID
 
-from usage_ledger.sandbox.slots import DAY_SLOTS, instant_of, slot_of
-from usage_ledger.sandbox.streams import BURSTS, STEADY, Stream, stable, stream
+from usage_ledger.sandbox.kit.slots import slot_of
+from usage_ledger.sandbox.kit.streams import BURSTS, STEADY, Stream, stable, stream
+from usage_ledger.sandbox.kit.totals import FOREVER, Totals, add_to, limit_of, midnight, slots_of_dates
 
 RENAMED_AT = datetime(2026, 11, 18, 11, 30, tzinfo=UTC)
 """When the second key is renamed."""
@@ -25,9 +26,6 @@ REPORTS = ("activity", "activity_by_key")
 BYOK_FEE_PERCENT = 5
 """The part of the estimated price of own-key inference that is charged to credits."""
 
-_FOREVER = 1 << 40
-
-Totals = dict[tuple[date, str, str], dict[str, int | Decimal]]
 Prices = tuple[int, int, int]
 """Nanodollars per cached, uncached and output token."""
 
@@ -139,23 +137,8 @@ _NAMES = ("support-bot", "search", "nightly-evals", "ingest", "old-pilot", "sear
 _CREATORS = ("user_2ExampleDana0000000000", "user_2ExampleLee00000000000", "user_2ExampleMira0000000000")
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
 def _uuid(*parts: object) -> str:
     return str(UUID(int=stable(*parts, "high") << 64 | stable(*parts, "low"), version=4))
-
-
-def _spans(first: date, end: date, now: datetime | None) -> dict[date, tuple[int, int]]:
-    """The slots `[low, high)` of each UTC date, found by asking every slot for its date."""
-    limit = _FOREVER if now is None else slot_of(now)
-    found: dict[date, tuple[int, int]] = {}
-    for slot in range(slot_of(_midnight(first)) - DAY_SLOTS, slot_of(_midnight(end)) + DAY_SLOTS):
-        day = instant_of(slot).date()
-        if first <= day < end:
-            found[day] = (found.get(day, (slot, slot))[0], slot + 1)
-    return {day: (min(low, limit), min(high, limit)) for day, (low, high) in found.items()}
 
 
 def _dimension(pair: Pair, by: str) -> str:
@@ -184,12 +167,6 @@ def _used(pair: Pair, first: int, last: int) -> tuple[dict[str, int | Decimal], 
         "amount": charged,
     }
     return used, own
-
-
-def _add(totals: Totals, place: tuple[date, str, str], used: dict[str, int | Decimal]) -> None:
-    total = totals.setdefault(place, dict.fromkeys(used, 0))
-    for column, amount in used.items():
-        total[column] += amount
 
 
 @dataclass(frozen=True)
@@ -275,20 +252,20 @@ class OpenRouterTruth:
             raise ValueError(f"there is no {report!r} by {by!r} in {zone!r}")
         totals: Totals = {}
         pairs = [pair for pair in self.all_pairs if not (keyed and pair.key.deleted)]
-        for day, (low, high) in _spans(first, end, now).items():
+        for day, (low, high) in slots_of_dates(first, end, limit_of(now)).items():
             for pair in pairs:
                 start, stop = min(low, pair.last), min(high, pair.last)
                 if not pair.requests.between(start, stop):
                     continue
                 used, own = _used(pair, start, stop)
-                _add(totals, (day, "api_key" if keyed else "", _dimension(pair, by)), used)
+                add_to(totals, (day, "api_key" if keyed else "", _dimension(pair, by)), used)
                 if own and not keyed:
-                    _add(totals, (day, "byok", _dimension(pair, by)), {"amount": own})
+                    add_to(totals, (day, "byok", _dimension(pair, by)), {"amount": own})
         return totals
 
     def _start(self, minutes: int) -> datetime:
         # Lists go by time of creation, so no two are of one moment.
-        return _midnight(self.since) + timedelta(minutes=minutes)
+        return midnight(self.since) + timedelta(minutes=minutes)
 
     def _key(self, number: int) -> Key:
         text = f"{self.seed}/{self.account}/key/{number}"
@@ -342,5 +319,5 @@ class OpenRouterTruth:
             meter("uncached", size // 3),
             meter("output", written),
             meter("reasoning", written if model.reasons else 0),
-            _FOREVER if key.disabled_at is None else slot_of(key.disabled_at),
+            FOREVER if key.disabled_at is None else slot_of(key.disabled_at),
         )

@@ -4,25 +4,23 @@ Records hold what a customer would not want kept: the texts, logs and addresses 
 """
 
 import binascii
-import hmac
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from typing import NamedTuple, Self
 from urllib.parse import parse_qs, urlencode
 
-import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 
-from usage_ledger.sandbox.replicate_truth import FINAL_AFTER, HARDWARE, Deployment, Prediction, ReplicateTruth
-from usage_ledger.sandbox.slots import slot_of
-from usage_ledger.sandbox.streams import stable
-
-Json = dict[str, object]
+from usage_ledger.sandbox.kit.serving import Call, Endpoint, Json, Refusal, account_of, add_endpoints, bearer_key
+from usage_ledger.sandbox.kit.slots import slot_of
+from usage_ledger.sandbox.kit.streams import stable
+from usage_ledger.sandbox.replicate.truth import FINAL_AFTER, HARDWARE, Deployment, Prediction, ReplicateTruth
 
 PAGE = 100
 CANARY = "PROMPT-CANARY"
@@ -32,17 +30,11 @@ _WEB_HISTORY = timedelta(days=14)
 _KEPT_AFTER_END = timedelta(hours=1)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _RATE_HEADERS = {"ratelimit-remaining": "2999", "ratelimit-reset": "1"}
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Problem(Exception):
-    """A request that ends in problem details, RFC 7807."""
-
-    def __init__(self, status: int, title: str, detail: str) -> None:
-        """`status` is the HTTP status too."""
-        super().__init__(detail)
-        self.status = status
-        self.body: Json = {"title": title, "detail": detail, "status": status}
+def _problem(status: int, title: str, detail: str) -> Refusal:
+    """Problem details, RFC 7807."""
+    return Refusal(status, {"title": title, "detail": detail, "status": status})
 
 
 def _instant(params: QueryParams, name: str, default: datetime) -> datetime:
@@ -54,7 +46,7 @@ def _instant(params: QueryParams, name: str, default: datetime) -> datetime:
             return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise Problem(422, "Unprocessable Entity", f"{name} must be an ISO 8601 date-time with a zone")
+    raise _problem(422, "Unprocessable Entity", f"{name} must be an ISO 8601 date-time with a zone")
 
 
 class Window(NamedTuple):
@@ -66,13 +58,13 @@ class Window(NamedTuple):
 
     @classmethod
     def read(cls, params: QueryParams, truth: ReplicateTruth, now: datetime) -> Self:
-        """From the query string; raises `Problem`."""
+        """From the query string; raises `Refusal`."""
         begin = datetime.combine(truth.since, time(), UTC)
         after = max(_instant(params, "created_after", begin), begin)
         before = min(_instant(params, "created_before", now), now)
         source = params.get("source")
         if source not in (None, "web"):
-            raise Problem(422, "Unprocessable Entity", "source must be web")
+            raise _problem(422, "Unprocessable Entity", "source must be web")
         return cls(max(after, now - _WEB_HISTORY) if source else after, before, source or "")
 
     def newest_first(self, truth: ReplicateTruth) -> Iterator[Prediction]:
@@ -104,27 +96,23 @@ class Cursor(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """From the query string; raises `Problem`."""
+        """From the query string; raises `Refusal`."""
         try:
             fields = parse_qs(b64decode(text, validate=True).decode(), strict_parsing=True)
             return cls(datetime.fromisoformat(fields["p"][0]).astimezone(UTC), fields.get("r") == ["1"])
         except (binascii.Error, KeyError, ValueError, OverflowError):
-            raise Problem(404, "Not Found", "Invalid cursor") from None
+            raise _problem(404, "Not Found", "Invalid cursor") from None
 
 
-class Call(NamedTuple):
-    """One authorised request: the account that the key opens, and the clock."""
+_Call = Call[ReplicateTruth]
 
-    request: Request
-    truth: ReplicateTruth
-    now: datetime
 
-    def address(self, cursor: str) -> str:
-        """The same list at another place of it."""
-        url = self.request.url
-        base = "http://api.replicate.com" if self.truth.http_next else f"{url.scheme}://{url.netloc}"
-        kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "cursor"]
-        return f"{base}{url.path}?{urlencode([*kept, ('cursor', cursor)])}"
+def _address(call: _Call, cursor: str) -> str:
+    """The same list at another place of it."""
+    url = call.request.url
+    base = "http://api.replicate.com" if call.truth.http_next else f"{url.scheme}://{url.netloc}"
+    others = [(name, value) for name, value in call.params.multi_items() if name != "cursor"]
+    return f"{base}{url.path}?{urlencode([*others, ('cursor', cursor)])}"
 
 
 def _written(instant: datetime, digits: int, tail: int) -> str:
@@ -202,8 +190,8 @@ def _record(prediction: Prediction, now: datetime) -> Json:
     return record
 
 
-def _predictions(call: Call) -> Json:
-    params, truth = call.request.query_params, call.truth
+def _predictions(call: _Call) -> Json:
+    params, truth = call.params, call.truth
     window = Window.read(params, truth, call.now)
     cursor = Cursor.read(params["cursor"]) if "cursor" in params else None
     if cursor and cursor.back:
@@ -215,8 +203,8 @@ def _predictions(call: Call) -> Json:
         found = list(islice(rest.newest_first(truth), PAGE + 1))
         shown, newer, older = found[:PAGE], cursor is not None, len(found) > PAGE
     return {
-        "next": call.address(Cursor(shown[-1].created_at).written()) if shown and older else None,
-        "previous": call.address(Cursor(shown[0].created_at, back=True).written()) if shown and newer else None,
+        "next": _address(call, Cursor(shown[-1].created_at).written()) if shown and older else None,
+        "previous": _address(call, Cursor(shown[0].created_at, back=True).written()) if shown and newer else None,
         "results": [_record(prediction, call.now) for prediction in shown],
     }
 
@@ -225,11 +213,11 @@ def _owner(truth: ReplicateTruth) -> Json:
     return {"type": "organization", "username": truth.account, "name": f"{truth.account.title()} Example Ltd"}
 
 
-def _account(call: Call) -> Json:
+def _account(call: _Call) -> Json:
     return _owner(call.truth) | {"github_url": f"https://github.com/{call.truth.account}"}
 
 
-def _deployment(call: Call, number: int, deployment: Deployment) -> Json:
+def _deployment(call: _Call, number: int, deployment: Deployment) -> Json:
     owner, _, name = deployment.name.partition("/")
     return {
         "owner": owner,
@@ -245,46 +233,48 @@ def _deployment(call: Call, number: int, deployment: Deployment) -> Json:
     }
 
 
-def _deployments(call: Call) -> Json:
-    text, listed = call.request.query_params.get("cursor"), call.truth.all_deployments
+def _deployments(call: _Call) -> Json:
+    text, listed = call.params.get("cursor"), call.truth.all_deployments
     try:
         first = 0 if text is None else int(b64decode(text, validate=True).removeprefix(b"o="))
     except (binascii.Error, ValueError):
-        raise Problem(404, "Not Found", "Invalid cursor") from None
+        raise _problem(404, "Not Found", "Invalid cursor") from None
 
     def link(offset: int) -> str | None:
         inside = 0 <= offset < len(listed)
-        return call.address(b64encode(f"o={offset}".encode()).decode()) if inside else None
+        return _address(call, b64encode(f"o={offset}".encode()).decode()) if inside else None
 
     shown = list(enumerate(listed))[max(first, 0) :][:PAGE]
     results = [_deployment(call, number, deployment) for number, deployment in shown]
     return {"next": link(first + PAGE), "previous": link(first - PAGE), "results": results}
 
 
-def _hardware(_call: Call) -> list[Json]:
+def _hardware(_call: _Call) -> list[Json]:
     return [{"name": name, "sku": sku} for sku, name in HARDWARE.items()]
 
 
-def _trainings(_call: Call) -> Json:
+def _trainings(_call: _Call) -> Json:
     return {"next": None, "previous": None, "results": []}
 
 
-_ANSWERS: Mapping[str, Callable[[Call], Json | list[Json]]] = {
-    "predictions": _predictions,
-    "trainings": _trainings,
-    "account": _account,
-    "deployments": _deployments,
-    "hardware": _hardware,
+_ENDPOINTS = {
+    "/v1/predictions": Endpoint(_predictions),
+    "/v1/trainings": Endpoint(_trainings),
+    "/v1/account": Endpoint(_account),
+    "/v1/deployments": Endpoint(_deployments),
+    "/v1/hardware": Endpoint(_hardware),
 }
 
 
-def _opened(accounts: Mapping[str, ReplicateTruth], request: Request) -> ReplicateTruth:
-    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        for key, truth in accounts.items():
-            if hmac.compare_digest(sent.encode(), key.encode()):
-                return truth
-    raise Problem(401, "Unauthenticated", "No valid authentication token was passed")
+def _authorize(accounts: Mapping[str, ReplicateTruth], request: Request) -> ReplicateTruth:
+    truth = account_of(accounts, bearer_key(request))
+    if truth is None:
+        raise _problem(401, "Unauthenticated", "No valid authentication token was passed")
+    return truth
+
+
+def _headers(_request: Request, status: int) -> dict[str, str]:
+    return _RATE_HEADERS if status == 200 else {}
 
 
 def replicate_router(accounts: Mapping[str, ReplicateTruth], now: Callable[[], datetime]) -> APIRouter:
@@ -293,17 +283,6 @@ def replicate_router(accounts: Mapping[str, ReplicateTruth], now: Callable[[], d
     `now` is the service's clock, zone-aware: later predictions do not exist yet, the last ones have not ended.
     """
     router = APIRouter()
-
-    def endpoint(answer: Callable[[Call], Json | list[Json]]) -> Callable[[Request], Response]:
-        def respond(request: Request) -> Response:
-            try:
-                body = answer(Call(request, _opened(accounts, request), now()))
-            except Problem as problem:
-                return Response(_encode(problem.body), problem.status, media_type="application/problem+json")
-            return Response(_encode(body), headers=_RATE_HEADERS, media_type="application/json")
-
-        return respond
-
-    for name, answer in _ANSWERS.items():
-        router.add_api_route(f"/v1/{name}", endpoint(answer), name=f"replicate_{name}")
+    problems = "application/problem+json"
+    add_endpoints(router, _ENDPOINTS, partial(_authorize, accounts), now, headers=_headers, error_type=problems)
     return router

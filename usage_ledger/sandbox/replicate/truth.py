@@ -22,8 +22,8 @@ from decimal import Decimal
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from usage_ledger.sandbox.slots import DAY_SLOTS, instant_of, slot_of
-from usage_ledger.sandbox.streams import stable
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS, instant_of, slot_of
+from usage_ledger.sandbox.kit.streams import stable
 
 LATE_MODEL_AT = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
 """Before this nobody uses the fifth model."""

@@ -1,0 +1,1 @@
+"""What stand-ins share: time slots, streams, requests, page tokens, error answers, sums of the truth."""

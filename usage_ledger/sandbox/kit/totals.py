@@ -1,0 +1,43 @@
+"""The truth's sums: what is expected per date, breakdown and value of a dimension, found without the answers' code."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, tzinfo
+from decimal import Decimal
+
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS, instant_of, slot_of
+
+FOREVER = 1 << 40
+"""A slot that never comes."""
+Place = tuple[date, str, str]
+Totals = dict[Place, dict[str, int | Decimal]]
+"""Per (date, breakdown, value of a dimension) the amounts by column of the ledger."""
+
+
+def midnight(day: date) -> datetime:
+    """The first instant of a UTC date."""
+    return datetime.combine(day, time(), UTC)
+
+
+def limit_of(now: datetime | None) -> int:
+    """How many slots are over at `now`; without it, all."""
+    return FOREVER if now is None else slot_of(now)
+
+
+def slots_of_dates(first: date, end: date, limit: int = FOREVER, zone: tzinfo = UTC) -> dict[date, tuple[int, int]]:
+    """The slots `[low, high)` of each local date of `[first, end)`, found by asking every slot for its date.
+
+    Slots from `limit` on are not over yet and are left out.
+    """
+    dates: dict[date, tuple[int, int]] = {}
+    for slot in range(slot_of(midnight(first)) - DAY_SLOTS, slot_of(midnight(end)) + DAY_SLOTS):
+        day = instant_of(slot).astimezone(zone).date()
+        if first <= day < end:
+            dates[day] = (dates.get(day, (slot, slot))[0], slot + 1)
+    return {day: (min(low, limit), min(high, limit)) for day, (low, high) in dates.items()}
+
+
+def add_to(totals: Totals, place: Place, amounts: Mapping[str, int | Decimal]) -> None:
+    """Add amounts to those of a place; a new place begins with zeros."""
+    total = totals.setdefault(place, dict.fromkeys(amounts, 0))
+    for column, amount in amounts.items():
+        total[column] += amount
