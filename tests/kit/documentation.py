@@ -166,7 +166,6 @@ SECTIONS = {
     "Token meaning": "What a token count includes",
     "Limits": "Limits",
     "Lag": "Lag",
-    "Not told": "What is not given",
     "Not given": "What is not given",
     "Snapshots": "Snapshots",
     "Privacy": "Privacy",

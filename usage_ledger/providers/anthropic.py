@@ -10,7 +10,7 @@ Token meaning: four disjoint counters and no total are sent; `input_tokens` is t
 written to it for 5 minutes and for an hour. Thinking is part of the output.
 Limits: 31 daily buckets a page; Claude Code one day a call. Lag: minutes, for Claude Code an hour; finality is not
 published, so three days are read again.
-Not told: requests; priority-tier cost; the id of the default workspace, which is '' here.
+Not given: requests; priority-tier cost; the id of the default workspace, which is '' here.
 Source: https://docs.claude.com/en/api/usage-cost-api (and claude-code-analytics-api). Last checked: 2026-11-21.
 """
 

@@ -7,7 +7,7 @@ Units: tokens as integers; money in whole dollars, as a number or a quoted decim
 Token meaning: `input_tokens` includes cached and cache-write tokens, of text, audio and images; output includes
 reasoning, which has no field of its own. A figure by modality includes what of it was cached.
 Limits: 31 daily buckets of usage a page, 180 of costs. Lag: not published, so three days are read again.
-Not told: whether all parts by modality make up the total (a difference is told, and loaded); what the daily
+Not given: whether all parts by modality make up the total (a difference is reported, and loaded); what the daily
 `usage_bytes` is of the day (a gauge); requests of web searches, which completions count as well, are not read.
 Source: https://platform.openai.com/docs/api-reference/usage. Last checked: 2026-11-21.
 """

@@ -5,7 +5,7 @@ record; what was paid to other providers with own keys is the breakdown `byok`, 
 the same activity is the breakdown `api_key`: deleted keys are not listed, so its sum may be below the record's.
 Grain: a UTC day x permanent model name x endpoint x workspace.
 Units: tokens as integers; dollars as JSON numbers, rounded to 18 places.
-Token meaning: input includes cached tokens, output includes reasoning; live answers have told more reasoning than
+Token meaning: input includes cached tokens, output includes reasoning; live answers have held more reasoning than
 output, so it is never checked against it.
 Limits: the last 30 completed UTC days, one a call. Lag: not published, so three days are read again.
 Snapshots: credits, prices of models (now, of the top provider) and keys are landed daily; no history is served.

@@ -2,9 +2,9 @@
 
 Measures: predictions and compute seconds (`/predictions`; there is no usage or billing endpoint). Seconds are
 `metrics.predict_time`, else from start to completion. Compute time is not billed time: set-up and idle time are in no
-record, and official models are priced otherwise; so no money is told.
+record, and official models are priced otherwise; so no money is given.
 Grain: a local day of `created_at` x model, version, deployment, status and source. Hardware is that of the
-deployment's current release; without a deployment it is not told.
+deployment's current release; without a deployment it is not given.
 Units: seconds as decimals; tokens, of language models alone, as integers, input and output apart.
 Limits: 100 records a page, newest first: a day is asked for at a time; addresses of next pages are followed on this
 host alone, over TLS.

@@ -48,7 +48,7 @@
 -- image_input_tokens: The part of the input that is images, cached images included. Null is not metered.
 -- cached_audio_input_tokens: The part of the audio input read from a cache. Null is not metered.
 -- cached_image_input_tokens: The part of the image input read from a cache. Null is not metered.
--- reasoning_tokens: Tokens of reasoning, as told; the vendor counts them within the output. Null is not metered.
+-- reasoning_tokens: Tokens of reasoning, as sent; the vendor counts them within the output. Null is not metered.
 -- audio_output_tokens: The part of the output that is audio. Null is not metered.
 -- image_output_tokens: The part of the output that is images. Null is not metered.
 -- compute_seconds: Seconds for which something ran. Null is not metered.

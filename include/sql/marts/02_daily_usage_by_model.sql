@@ -21,7 +21,7 @@
 -- image_input_tokens: The part of the input that is images, cached images included. Null when no row metered it.
 -- cached_audio_input_tokens: The part of the audio input read from a cache. Null when no row metered it.
 -- cached_image_input_tokens: The part of the image input read from a cache. Null when no row metered it.
--- reasoning_tokens: Tokens of reasoning, as told; the vendor counts them within the output. Null when no row metered it.
+-- reasoning_tokens: Tokens of reasoning, as sent; the vendor counts them within the output. Null when no row metered it.
 -- audio_output_tokens: The part of the output that is audio. Null when no row metered it.
 -- image_output_tokens: The part of the output that is images. Null when no row metered it.
 -- compute_seconds: Seconds for which something ran. Null when no row metered it.

@@ -1,6 +1,6 @@
 -- What each API key used: one row per connection, usage date and key, summed over the key's models.
 -- Serverless use, and any other that names a key; '' is use that the provider gave no key for.
--- The models stand inside the row, in `models`, and not as rows of their own, so that a plain SUM never counts twice.
+-- The models are inside the row, in `models`, and not rows of their own, so that a plain SUM never counts twice.
 -- To open it: FROM marts.daily_usage_by_api_key AS used,
 -- jsonb_to_recordset(used.models) AS part (model text, input_tokens numeric).
 -- connection_id: The connection that fetched the row.
@@ -9,7 +9,7 @@
 -- api_key_id: The API key's id; '' where the provider named none.
 -- api_key_name: The key's newest known name; null where no name is known.
 -- api_key_name_on_day: Its name on the usage date; before the first known name, the earliest one. Null as above.
--- owner_id: The id of the key's owner, as last told; null where not told.
+-- owner_id: The id of the key's owner, as last sent; null where not given.
 -- settled: True when the provider's figures for the date are no longer re-read; false while they may still change.
 -- input_tokens: All input tokens, cached ones included. Null when no row metered it.
 -- cached_input_tokens: The part of the input read from the cache. Null when no row metered it.
@@ -25,7 +25,7 @@
 -- image_input_tokens: The part of the input that is images, cached images included. Null when no row metered it.
 -- cached_audio_input_tokens: The part of the audio input read from a cache. Null when no row metered it.
 -- cached_image_input_tokens: The part of the image input read from a cache. Null when no row metered it.
--- reasoning_tokens: Tokens of reasoning, as told; the vendor counts them within the output. Null when no row metered it.
+-- reasoning_tokens: Tokens of reasoning, as sent; the vendor counts them within the output. Null when no row metered it.
 -- audio_output_tokens: The part of the output that is audio. Null when no row metered it.
 -- image_output_tokens: The part of the output that is images. Null when no row metered it.
 -- compute_seconds: Seconds for which something ran. Null when no row metered it.

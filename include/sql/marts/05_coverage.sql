@@ -6,7 +6,7 @@
 -- report: The endpoint. Reports without days, such as listings of keys, are not here.
 -- usage_date: The date.
 -- day_zone: The time zone whose days the report has.
--- state: loaded, empty (no use, confirmed), held (earlier figures stand), failed (not loaded) or missing (not tried).
+-- state: loaded, empty (no use, confirmed), held (the earlier figures stay), failed (not loaded) or missing (not tried).
 -- row_count: Rows in the ledger for the date; null where it was never loaded.
 -- settled: True when the provider's figures for the date are no longer re-read; false while they may still change.
 -- fetched_at: When the figures were asked for; null where the date was never loaded.

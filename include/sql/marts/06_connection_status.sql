@@ -1,5 +1,5 @@
 -- How each connection fares: one row per connection, retired ones too. `state` is the first that is true of
--- (1) retired, (2) failing - an error stands: no load of its report has come through since; a list of names, which has
+-- (1) retired, (2) failing - an error is open: no load of its report has come through since; a list of names, which has
 -- no dates, that the key may not read is no error, (3) held - a date is held,
 -- (4) new - nothing loaded yet, registered within two days, (5) behind - nothing loaded yet, registered earlier, or a
 -- date before yesterday (in the report's days) is missing or failed, (6) ok. Yesterday alone may be missing yet.
@@ -15,14 +15,14 @@
 -- missing_days: Dates that were never tried, counted per report as in marts.coverage; null once retired.
 -- failed_days: Dates that were tried and never loaded, counted per report; null once retired.
 -- held_days: Dates whose new figures contradict the known ones, counted per report; null once retired.
--- last_error_report: The report of the newest error that stands; null where none does.
+-- last_error_report: The report of the newest open error; null where there is none.
 -- last_error_class: What kind of error it is.
 -- last_error_message: What it says.
 -- last_error_at: When it happened.
--- open_events: How many warnings and errors were told in the last seven days.
+-- open_events: How many warnings and errors were written in the last seven days.
 -- newest_event: What the newest of them says; null where there is none.
 -- newest_event_next_step: What to do about it.
--- newest_event_at: When it was told.
+-- newest_event_at: When it was written.
 CREATE VIEW marts.connection_status AS
 SELECT
     connection.connection_id, connection.provider, connection.account_id, connection.timezone,
