@@ -21,13 +21,13 @@ LISTED = (
     ("usage_ledger/sandbox/accounts.py", r"\}\n", '    "$name": StandIn(${Name}Truth, ${name}_router),\n'),
     ("docs/query.md", r"\n\n## Columns of the marts", "\n| $title | to be written | to be written | to be written |"),
 )
-"""Files, what stands behind what is written, and what is written."""
+"""Files, the text before which a line is written, and the line."""
 
 
 def main(name: str) -> None:
     """Write the files of a provider and list it where providers are listed."""
     if not re.fullmatch(r"[a-z][a-z0-9]{1,30}", name):
-        raise SystemExit(f"{name!r} is no name for a provider: use lower-case letters and digits")
+        raise SystemExit(f"{name!r} is not a name for a provider: use lower-case letters and digits")
     words = {"name": name, "Name": name.capitalize(), "NAME": name.upper(), "title": name.capitalize()}
     files = {
         f"usage_ledger/providers/{name}.py": "provider.py.txt",
