@@ -65,4 +65,4 @@ def test_a_spoiled_provider_does_not_pass(project: Path) -> None:
 def test_a_name_that_is_none_is_refused(project: Path, name: str) -> None:
     done = in_copy(project, "templates/new_provider.py", name)
     assert done.returncode != 0
-    assert "is no name for a provider" in done.stderr
+    assert "is not a name for a provider" in done.stderr

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-import msgspec
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -20,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from usage_ledger.sandbox.fireworks.directory import account_resource, api_key_resources, user_resources
 from usage_ledger.sandbox.fireworks.queries import Refused, SummaryQuery, UsageQuery, page
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
-from usage_ledger.sandbox.fireworks.usage import Json
+from usage_ledger.sandbox.kit.serving import Json, encode
 from usage_ledger.sandbox.kit.slots import DAY_SLOTS, first_instant, instant_of, slot_of
 
 Router = Callable[[Callable[[], datetime]], APIRouter]
@@ -28,7 +27,6 @@ Router = Callable[[Callable[[], datetime]], APIRouter]
 _NO_USAGE: Json = {"serverlessCosts": [], "dedicatedCosts": [], "trainingCosts": []}
 _NO_COSTS: Json = {"lineItems": [], "usageBuckets": []}
 _SMALL = 1000
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Gateway(NamedTuple):
@@ -58,12 +56,12 @@ class Recorder:
 # The answers to the last few questions are kept, so that a client's clock measures the client.
 @lru_cache(maxsize=16)
 def _usage_body(truth: FireworksTruth, query: UsageQuery, seen: int) -> bytes:
-    return _encode(truth.usage(*query, now=instant_of(seen)))
+    return encode(truth.usage(*query, now=instant_of(seen)))
 
 
 @lru_cache(maxsize=16)
 def _summary_body(truth: FireworksTruth, query: SummaryQuery, seen: int) -> bytes:
-    return _encode(truth.summary(*query, now=instant_of(seen)))
+    return encode(truth.summary(*query, now=instant_of(seen)))
 
 
 @lru_cache(maxsize=16)
@@ -110,21 +108,21 @@ def accounts(request: Request) -> Response:
     """The accounts that the key can see, in order of name."""
     found = sorted(_gateway(request).accounts.items())
     items = [account_resource(truth) for _, truth in found]
-    return _answer(request, _encode(page(request.query_params, "accounts", items)))
+    return _answer(request, encode(page(request.query_params, "accounts", items)))
 
 
 @router.get("/{slug}/users")
 def users(request: Request, slug: str) -> Response:
     """The users of one account."""
     items = user_resources(_account(request, slug))
-    return _answer(request, _encode(page(request.query_params, "users", items)))
+    return _answer(request, encode(page(request.query_params, "users", items)))
 
 
 @router.get("/{slug}/users/{user}/apiKeys")
 def api_keys(request: Request, slug: str, user: str) -> Response:
     """The API keys of one user, or of all with `-`."""
     items = api_key_resources(_account(request, slug), user, _gateway(request).now())
-    return _answer(request, _encode(page(request.query_params, "apiKeys", items)))
+    return _answer(request, encode(page(request.query_params, "apiKeys", items)))
 
 
 @router.get("/{slug}/billingUsage")
@@ -132,7 +130,7 @@ def billing_usage(request: Request, slug: str) -> Response:
     """Metered quantities per local day. A slug that does not exist has none."""
     query = UsageQuery.read(request.query_params)
     truth = _gateway(request).accounts.get(slug)
-    body = _usage_body(truth, query, _seen(request, query)) if truth else _encode(_NO_USAGE)
+    body = _usage_body(truth, query, _seen(request, query)) if truth else encode(_NO_USAGE)
     return _answer(request, body)
 
 
@@ -141,7 +139,7 @@ def billing_summary(request: Request, slug: str) -> Response:
     """Rated line items per UTC day. A slug that does not exist has none."""
     query = SummaryQuery.read(request.query_params)
     truth = _gateway(request).accounts.get(slug)
-    body = _summary_body(truth, query, _seen(request, query)) if truth else _encode(_NO_COSTS)
+    body = _summary_body(truth, query, _seen(request, query)) if truth else encode(_NO_COSTS)
     return _answer(request, body)
 
 
@@ -151,7 +149,7 @@ def _healthy() -> dict[str, str]:
 
 async def _refuse(_request: Request, error: Exception) -> Response:
     refused = error if isinstance(error, Refused) else Refused(501, 12, "Method Not Allowed")
-    return Response(_encode(refused.body), refused.http_status, media_type="application/json")
+    return Response(encode(refused.body), refused.http_status, media_type="application/json")
 
 
 def create_app(

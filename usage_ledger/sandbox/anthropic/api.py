@@ -1,23 +1,23 @@
 """Anthropic's Admin API over HTTP: usage, cost, Claude Code, and the lists that name their ids."""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 
-import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 
 from usage_ledger.sandbox.anthropic.truth import CODE_DELAY, AnthropicTruth, CodeRecord, Meter, Use
-from usage_ledger.sandbox.fireworks.usage import Json, rfc3339
-from usage_ledger.sandbox.kit.slots import DAY_SLOTS, SLOT, slot_of
+from usage_ledger.sandbox.kit.paging import page_by_id, page_token, parts_of_token
+from usage_ledger.sandbox.kit.serving import Call, Endpoint, Json, Refusal, account_of, add_endpoints
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS, SLOT, rfc3339, slot_of
 from usage_ledger.sandbox.kit.streams import stable
 
-Answer = Callable[[AnthropicTruth, QueryParams, datetime], Json]
+_Call = Call[AnthropicTruth]
 _Results = Callable[[int, int], Iterable[Json]]
 _Pages = Mapping[str, tuple[timedelta, int, int]]
 
@@ -35,24 +35,23 @@ _ENUMS = {
 # The name of a filter is the plural of its dimension, but for one.
 _FILTERS = {f"{name}s[]".replace("windows", "window"): name for name in (*_DIMENSIONS, *_ENUMS)}
 _LINE = ("description", "cost_type", "token_type", "model", *_ENUMS, "workspace_id")
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Refused(Exception):
-    """A request that ends in `(HTTP status, error.type, error.message)`."""
+def _refusal(status: int, kind: str, message: str) -> Refusal:
+    return Refusal(status, {"type": kind, "message": message})
 
 
-def _invalid(message: str) -> Refused:
-    return Refused(400, "invalid_request_error", message)
+def _invalid(message: str) -> Refusal:
+    return _refusal(400, "invalid_request_error", message)
 
 
-def _authorize(request: Request, accounts: Mapping[str, AnthropicTruth]) -> AnthropicTruth:
+def _authorize(accounts: Mapping[str, AnthropicTruth], request: Request) -> AnthropicTruth:
     sent = request.headers.get("x-api-key", "")
-    truth = accounts.get(sent)
+    truth = account_of(accounts, sent)
     if truth is None:
         if sent.startswith("sk-ant-api"):
-            raise Refused(403, "permission_error", "This endpoint requires an Admin API key")
-        raise Refused(401, "authentication_error", "invalid x-api-key" if sent else "x-api-key header is required")
+            raise _refusal(403, "permission_error", "This endpoint requires an Admin API key")
+        raise _refusal(401, "authentication_error", "invalid x-api-key" if sent else "x-api-key header is required")
     if request.headers.get("anthropic-version") != "2023-06-01":
         raise _invalid("anthropic-version: header is required")
     return truth
@@ -87,21 +86,14 @@ def _limit(params: QueryParams, default: int, largest: int) -> int:
     return int(text)
 
 
-def _cursor(*numbers: int) -> str:
-    return "page_" + urlsafe_b64encode(".".join(map(str, numbers)).encode()).decode()
-
-
 def _read_cursor(params: QueryParams, count: int) -> list[int]:
     """The numbers behind `page`, none on the first page."""
     token = params.get("page")
     if token is None:
         return []
-    try:
-        numbers = [int(part) for part in urlsafe_b64decode(token.removeprefix("page_")).decode().split(".")]
-    except ValueError:
-        numbers = []
+    numbers = [int(part) for part in parts_of_token(token) if part.isdigit()]
     # Only what was given out may come back.
-    if len(numbers) != count or _cursor(*numbers) != token:
+    if len(numbers) != count or page_token(*numbers) != token:
         raise _invalid("page: Invalid page token")
     return numbers
 
@@ -125,7 +117,7 @@ def _buckets(params: QueryParams, now: datetime, pages: _Pages, results: _Result
         {"starting_at": rfc3339(begin), "ending_at": rfc3339(stop), "results": list(results(low, high))}
         for (begin, low), (stop, high) in pairwise(zip(edges, slots, strict=True))
     ]
-    return _paged(data, _cursor(final) if final < last else None)
+    return _paged(data, page_token(final) if final < last else None)
 
 
 def _paged(data: list[Json], following: str | None) -> Json:
@@ -138,7 +130,8 @@ def _used(meters: Mapping[str, Meter], low: int, high: int) -> Counter[str]:
     return Counter({name: used for name, meter in meters.items() if (used := meter.until(high) - meter.until(low))})
 
 
-def _messages(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Json:
+def _messages(call: _Call) -> Json:
+    truth, params, now = call.truth, call.params, call.now
     if len(params.getlist("group_by[]")) > 5:
         raise _invalid("Cannot specify more than 5 group_by[] dimensions")
     group = _many(params, "group_by[]", (*_DIMENSIONS, *_ENUMS))
@@ -193,7 +186,8 @@ def _cents(nanocents: int) -> str:
     return text[:-3] + text[-3:].rstrip("0")
 
 
-def _cost(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Json:
+def _cost(call: _Call) -> Json:
+    truth, params, now = call.truth, call.params, call.now
     group = _many(params, "group_by[]", ("workspace_id", "description"))
 
     def results(low: int, high: int) -> Iterable[Json]:
@@ -210,14 +204,15 @@ def _cost(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Json:
     return _buckets(params, now, _COST_PAGES, results)
 
 
-def _claude_code(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Json:
+def _claude_code(call: _Call) -> Json:
+    truth, params, now = call.truth, call.params, call.now
     limit, day = _limit(params, 20, 1000), _instant(params, "starting_at", "T00:00:00Z")
     # What is old enough on the first page stays so on the others, however late they are asked for.
     seen, offset = _read_cursor(params, 2) or (slot_of(now - CODE_DELAY), 0)
     low, high = min(slot_of(day), seen), min(slot_of(day) + DAY_SLOTS, seen)
     shared: Json = {"date": rfc3339(day), "organization_id": truth.account}
     found = [shared | row for record in truth.all_records if (row := _code_row(record, low, high))]
-    following = _cursor(seen, offset + limit) if offset + limit < len(found) else None
+    following = page_token(seen, offset + limit) if offset + limit < len(found) else None
     return _paged(found[offset : offset + limit], following)
 
 
@@ -249,20 +244,18 @@ def _share(model: str, used: Counter[str], digits: int) -> Json:
 
 def _listed(params: QueryParams, items: list[Json]) -> Json:
     """One page of a list, after one id or before another."""
-    limit, ids = _limit(params, 20, 1000), [item["id"] for item in items]
-    after, before = params.get("after_id"), params.get("before_id")
-    if (after and before) or any(name and name not in ids for name in (after, before)):
+    limit, after, before = _limit(params, 20, 1000), params.get("after_id"), params.get("before_id")
+    try:
+        page = page_by_id(items, limit, after, before)
+    except ValueError:
+        page = None
+    if page is None or (after and before):
         raise _invalid("after_id, before_id: Input should be one id of the list")
-    first = ids.index(after) + 1 if after else 0
-    last = ids.index(before) if before else first + limit
-    if before:
-        first = max(last - limit, 0)
-    shown = ids[first:last] or [None]
-    more = first > 0 if before else last < len(ids)
-    return {"data": items[first:last], "first_id": shown[0], "last_id": shown[-1], "has_more": more}
+    return {"data": page.items, "first_id": page.first_id, "last_id": page.last_id, "has_more": page.has_more}
 
 
-def _workspaces(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Json:
+def _workspaces(call: _Call) -> Json:
+    truth, params, now = call.truth, call.params, call.now
     archived, default = (
         _one(params, f"include_{name}", ("true", "false"), "false") for name in ("archived", "default")
     )
@@ -278,7 +271,8 @@ def _workspaces(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Js
     return _listed(params, items)
 
 
-def _api_keys(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Json:
+def _api_keys(call: _Call) -> Json:
+    truth, params, now = call.truth, call.params, call.now
     _one(params, "status", ("active", "inactive", "archived", "expired"), "active")
     maker = truth.all_users[0].user_id if truth.all_users else None
     items: list[Json] = []
@@ -307,7 +301,8 @@ def _api_keys(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Json
     return _listed(params, items)
 
 
-def _users(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Json:
+def _users(call: _Call) -> Json:
+    truth, params, now = call.truth, call.params, call.now
     email, items = params.get("email"), []
     for place, user in enumerate(truth.all_users):
         if email in (None, user.email) and not (user.removed_at and user.removed_at <= now):
@@ -317,33 +312,35 @@ def _users(truth: AnthropicTruth, params: QueryParams, now: datetime) -> Json:
     return _listed(params, items)
 
 
-_ANSWERS: dict[str, Answer] = {
-    "usage_report/messages": _messages,
-    "cost_report": _cost,
-    "usage_report/claude_code": _claude_code,
-    "me": lambda truth, *_: {"id": truth.account, "type": "organization", "name": truth.account.capitalize()},
-    "workspaces": _workspaces,
-    "api_keys": _api_keys,
-    "users": _users,
+def _me(call: _Call) -> Json:
+    return {"id": call.truth.account, "type": "organization", "name": call.truth.account.capitalize()}
+
+
+_ENDPOINTS = {
+    "/usage_report/messages": Endpoint(_messages),
+    "/cost_report": Endpoint(_cost),
+    "/usage_report/claude_code": Endpoint(_claude_code),
+    "/me": Endpoint(_me),
+    "/workspaces": Endpoint(_workspaces),
+    "/api_keys": Endpoint(_api_keys),
+    "/users": Endpoint(_users),
 }
+
+
+def _request_id(request: Request) -> str:
+    return f"req_011{stable(request.url):016x}"
+
+
+def _headers(request: Request, _status: int) -> dict[str, str]:
+    return {"request-id": _request_id(request)}
+
+
+def _error(request: Request, refusal: Refusal) -> Json:
+    return {"type": "error", "error": refusal.body, "request_id": _request_id(request)}
 
 
 def anthropic_router(accounts: Mapping[str, AnthropicTruth], now: Callable[[], datetime]) -> APIRouter:
     """The endpoints for `accounts`, each opened by its Admin key; `now` is the service's clock, zone-aware."""
     router = APIRouter(prefix="/v1/organizations")
-
-    def endpoint(answer: Answer) -> Callable[[Request], Response]:
-        def respond(request: Request) -> Response:
-            request_id, status = f"req_011{stable(request.url):016x}", 200
-            try:
-                body = answer(_authorize(request, accounts), request.query_params, now().astimezone(UTC))
-            except Refused as refused:
-                status, kind, message = refused.args
-                body = {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
-            return Response(_encode(body), status, {"request-id": request_id}, "application/json")
-
-        return respond
-
-    for path, answer in _ANSWERS.items():
-        router.add_api_route(f"/{path}", endpoint(answer), methods=["GET"], name=f"anthropic {path}")
+    add_endpoints(router, _ENDPOINTS, partial(_authorize, accounts), now, headers=_headers, error_body=_error)
     return router

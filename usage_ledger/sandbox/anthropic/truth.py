@@ -6,14 +6,15 @@ The answers and the truth read the same running totals, and share nothing else: 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
-from usage_ledger.sandbox.kit.slots import instant_of, slot_of
+from usage_ledger.sandbox.kit.slots import slot_of
 from usage_ledger.sandbox.kit.streams import STEADY, Stream, stable, stream
+from usage_ledger.sandbox.kit.totals import FOREVER, Totals, midnight, slots_of_dates
 
 # Each within a day, never on its edge: the fourth key appears, the fourth workspace is archived, a user leaves, the
 # second key is renamed.
@@ -24,7 +25,6 @@ RENAMED_AT = datetime(2026, 11, 18, 11, 30, tzinfo=UTC)
 CODE_DELAY = timedelta(hours=1)
 """How old usage must be before the Claude Code report shows it."""
 
-_FOREVER = 1 << 40
 # Office hours alone, in eleven weeks that differ. 1970 began on a Thursday: day 2 and 3 of a week are a weekend.
 _OFFICE = (0,) * 32 + (1,) * 48 + (0,) * 16
 _MOODS = [0 if day % 7 in (2, 3) else 6 + stable("workday", day) % 9 for day in range(77)]
@@ -66,7 +66,7 @@ class Meter(NamedTuple):
     stream: Stream
     divisor: int = 1
     first: int = 0
-    last: int = _FOREVER
+    last: int = FOREVER
 
     def until(self, slot: int) -> int:
         """The running total of all slots before `slot`. Only differences mean something."""
@@ -169,7 +169,7 @@ class AnthropicTruth:
     @property
     def start(self) -> datetime:
         """When the organization began."""
-        return datetime.combine(self.since, time(), UTC)
+        return midnight(self.since)
 
     def _id(self, kind: str, number: int) -> str:
         return f"{kind}_01{stable(self.seed, self.account, kind, number):016X}"
@@ -191,8 +191,8 @@ class AnthropicTruth:
         for place in range(self.keys):
             name, home = _KEYS[place] if place < len(_KEYS) else (f"service-{place}", place % 3)
             created = max(self.start, LATE_KEY_CREATED_AT) if place == 3 else self.start
-            renamed = slot_of(RENAMED_AT) if place == 1 else _FOREVER
-            names = ((name, 0, renamed), (f"{name}-v2", renamed, _FOREVER))[: 2 if place == 1 else 1]
+            renamed = slot_of(RENAMED_AT) if place == 1 else FOREVER
+            names = ((name, 0, renamed), (f"{name}-v2", renamed, FOREVER))[: 2 if place == 1 else 1]
             found.append(ApiKey(self._id("apikey", place), self.all_workspaces[home], place != 4, created, names))
         return tuple(found)
 
@@ -241,7 +241,7 @@ class AnthropicTruth:
         """`rate` is what is billed, in percent of the model's price; a tenth more buys the US if that can be had."""
         name = f"{kind}/{key.key_id if key else ''}/{model.model_id}"
         size, since = 100 + stable(self.seed, name) % 900, key.created_at if key else self.start
-        last = slot_of(place.archived_at) if place.archived_at else _FOREVER
+        last = slot_of(place.archived_at) if place.archived_at else FOREVER
         abroad = rate == 110 and model.geo == "global"
         dims = {"account_id": None, "api_key_id": key.key_id if key else None, "workspace_id": place.reported}
         dims |= {"service_account_id": None, "model": model.model_id, "service_tier": "standard"}
@@ -273,7 +273,7 @@ class AnthropicTruth:
         return tuple(found)
 
     def _record(
-        self, actor: str, terminal: str, dims: Mapping[str, str | None], first: int = 0, last: int = _FOREVER
+        self, actor: str, terminal: str, dims: Mapping[str, str | None], first: int = 0, last: int = FOREVER
     ) -> CodeRecord:
         def meter(what: str, scale: int, divisor: int) -> Meter:
             course = self._stream(f"code/{actor}/{terminal}/{what}", scale, self.start, (_WORKDAYS,))
@@ -293,7 +293,7 @@ class AnthropicTruth:
 
     def expected(
         self, report: str, first: date, end: date, zone: str = "UTC", *, by: str = "", now: datetime | None = None
-    ) -> dict[tuple[date, str, str], dict[str, int | Decimal]]:
+    ) -> Totals:
         """Totals of `report` per (date in [first, end), breakdown, value of `by`), by ledger column, in dollars.
 
         Given `now`, only slots count that are over by then, or were an hour ago in `claude_code`. What has no value
@@ -302,18 +302,18 @@ class AnthropicTruth:
         breakdown, columns, dimensions = _REPORTS[report]
         if zone != "UTC" or by not in ("", *dimensions):
             raise ValueError(f"{report} has UTC days, and cannot be split by {by!r}")
-        limit = slot_of(now - (CODE_DELAY if report == "claude_code" else timedelta())) if now else _FOREVER
+        limit = slot_of(now - (CODE_DELAY if report == "claude_code" else timedelta())) if now else FOREVER
         terms = list(self._terms(report))
         names = {"project_id": ("workspace_id",), "user_id": ("account_id", "service_account_id")}.get(by, (by,))
-        found: dict[tuple[date, str, str], dict[str, int | Decimal]] = {}
-        for day, low, high in _spans(first, end, limit):
+        totals: Totals = {}
+        for day, (low, high) in slots_of_dates(first, end, limit).items():
             for dims, counted, meter, factor in terms:
                 if used := meter.until(high) - meter.until(low):
                     value = next((value for name in names if (value := dims.get(name))), "")
-                    total = found.setdefault((day, breakdown, value), dict.fromkeys(columns, 0))
+                    total = totals.setdefault((day, breakdown, value), dict.fromkeys(columns, 0))
                     for column in counted:
                         total[column] += used * factor
-        return found
+        return totals
 
     def _terms(self, report: str) -> Iterator[_Term]:
         for use in self.all_uses if report != "claude_code" else ():
@@ -335,12 +335,3 @@ class AnthropicTruth:
                 for columns, name in zip(_CODE_TOKEN_COLUMNS, _CODE_TOKENS, strict=True):
                     yield dims, columns, parts[name], 1
                 yield dims, ("amount",), parts["amount"], Decimal(1).scaleb(-2 - record.digits)
-
-
-def _spans(first: date, end: date, limit: int) -> Iterator[tuple[date, int, int]]:
-    """The slots `[low, high)` of each UTC date, found by asking every slot for its date."""
-    found: dict[date, list[int]] = {}
-    for slot in range(slot_of(datetime.combine(first, time(), UTC)), slot_of(datetime.combine(end, time(), UTC))):
-        found.setdefault(instant_of(slot).date(), []).append(slot)
-    for day, slots in found.items():
-        yield day, min(slots[0], limit), min(slots[-1] + 1, limit)

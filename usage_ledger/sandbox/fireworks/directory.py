@@ -4,8 +4,8 @@ from datetime import UTC, datetime, time
 
 from usage_ledger.sandbox.fireworks.account import ApiKey
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
-from usage_ledger.sandbox.fireworks.usage import Json, rfc3339
-from usage_ledger.sandbox.kit.slots import slot_of
+from usage_ledger.sandbox.kit.serving import Json
+from usage_ledger.sandbox.kit.slots import rfc3339, slot_of
 
 EVERY_USER = "-"
 

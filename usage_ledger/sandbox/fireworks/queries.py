@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from starlette.datastructures import QueryParams
 
-from usage_ledger.sandbox.fireworks.usage import DIMENSIONS, USAGE_TYPES, Json
+from usage_ledger.sandbox.fireworks.usage import DIMENSIONS, USAGE_TYPES
+from usage_ledger.sandbox.kit.serving import Json
 from usage_ledger.sandbox.kit.slots import first_instant
 
 LONGEST_WINDOW = timedelta(hours=31 * 24)

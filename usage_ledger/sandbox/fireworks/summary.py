@@ -15,8 +15,8 @@ from usage_ledger.sandbox.fireworks.account import (
     Pair,
     TrainingJob,
 )
-from usage_ledger.sandbox.fireworks.usage import Json, rfc3339
-from usage_ledger.sandbox.kit.slots import Day, instant_of
+from usage_ledger.sandbox.kit.serving import Json
+from usage_ledger.sandbox.kit.slots import Day, instant_of, rfc3339
 from usage_ledger.sandbox.kit.streams import Stream
 
 _NANO = 10**9

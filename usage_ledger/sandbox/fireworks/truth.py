@@ -6,7 +6,7 @@ the `expected_*` methods add the meters up, over days that they find slot by slo
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -15,25 +15,20 @@ from usage_ledger.sandbox.fireworks import account as account_parts
 from usage_ledger.sandbox.fireworks.account import ApiKey, Deployment, Model, Pair, TrainingJob
 from usage_ledger.sandbox.fireworks.summary import Tariff, summary_answer, tariffs
 from usage_ledger.sandbox.fireworks.usage import (
-    Json,
     Source,
     dedicated_sources,
     serverless_sources,
     training_sources,
     usage_answer,
 )
-from usage_ledger.sandbox.kit.slots import DAY_SLOTS, instant_of, local_days, slot_of
+from usage_ledger.sandbox.kit.serving import Json
+from usage_ledger.sandbox.kit.slots import local_days
 from usage_ledger.sandbox.kit.streams import Stream
-
-_FOREVER = 1 << 40
+from usage_ledger.sandbox.kit.totals import limit_of, slots_of_dates
 
 
 def _between(streams: Iterable[Stream], first: int, last: int) -> int:
     return sum(meter.between(first, last) for meter in streams)
-
-
-def _limit(now: datetime | None) -> int:
-    return _FOREVER if now is None else slot_of(now)
 
 
 @dataclass(frozen=True)
@@ -105,11 +100,11 @@ class FireworksTruth:
         """
         everything = usage_type in ("", "USAGE_TYPE_UNSPECIFIED")
         sources = {name: rows for name, rows in self._sources.items() if everything or name == usage_type}
-        return usage_answer(sources, local_days(start, end, ZoneInfo(zone)), group_by, _limit(now))
+        return usage_answer(sources, local_days(start, end, ZoneInfo(zone)), group_by, limit_of(now))
 
     def summary(self, start: date, end: date, daily: bool, *, now: datetime | None = None) -> Json:
         """The JSON body of `billing/summary` for the UTC dates `[start, end)`, with a bucket per day if `daily`."""
-        return summary_answer(self._tariffs, local_days(start, end, UTC), daily, _limit(now))
+        return summary_answer(self._tariffs, local_days(start, end, UTC), daily, limit_of(now))
 
     def expected_usage(
         self, start: date, end: date, zone: str, *, now: datetime | None = None
@@ -118,7 +113,7 @@ class FireworksTruth:
         pairs = self.all_pairs
         seconds = [meter for machine in self.all_deployments for _, meter in machine.placements]
         expected: dict[date, dict[str, int | Decimal]] = {}
-        for day, (first, last) in self._spans(start, end, zone, now).items():
+        for day, (first, last) in slots_of_dates(start, end, limit_of(now), ZoneInfo(zone)).items():
             cached = _between((pair.cached for pair in pairs), first, last)
             expected[day] = {
                 "input_tokens": cached + _between((pair.uncached for pair in pairs), first, last),
@@ -135,20 +130,20 @@ class FireworksTruth:
     ) -> dict[tuple[date, str], dict[str, int]]:
         """Serverless `input_tokens` and `output_tokens` per (local date, model id) that was used."""
         named = [(pair.model_id, pair) for pair in self.all_pairs]
-        return self._expected_tokens(named, self._spans(start, end, zone, now))
+        return self._expected_tokens(named, slots_of_dates(start, end, limit_of(now), ZoneInfo(zone)))
 
     def expected_by_api_key(
         self, start: date, end: date, zone: str, *, now: datetime | None = None
     ) -> dict[tuple[date, str], dict[str, int]]:
         """Serverless `input_tokens` and `output_tokens` per (local date, key id) that was used."""
         named = [(pair.key.key_id, pair) for pair in self.all_pairs]
-        return self._expected_tokens(named, self._spans(start, end, zone, now))
+        return self._expected_tokens(named, slots_of_dates(start, end, limit_of(now), ZoneInfo(zone)))
 
     def expected_cost(self, start: date, end: date, *, now: datetime | None = None) -> dict[date, Decimal]:
         """US dollars per UTC date of `[start, end)`. Each line of a day's bill is cut to whole nanodollars."""
         return {
             day: Decimal(sum(self._nanos(first, last))) / 10**9
-            for day, (first, last) in self._spans(start, end, "UTC", now).items()
+            for day, (first, last) in slots_of_dates(start, end, limit_of(now)).items()
         }
 
     def _nanos(self, first: int, last: int) -> Iterable[int]:
@@ -180,16 +175,3 @@ class FireworksTruth:
                 total["input_tokens"] += read
                 total["output_tokens"] += written
         return expected
-
-    @staticmethod
-    def _spans(start: date, end: date, zone: str, now: datetime | None) -> dict[date, tuple[int, int]]:
-        """The slots `[first, last)` of each local date, found by asking every slot for its date."""
-        clock, limit = ZoneInfo(zone), _limit(now)
-        low = slot_of(datetime.combine(start, time(), UTC)) - DAY_SLOTS
-        high = slot_of(datetime.combine(end, time(), UTC)) + DAY_SLOTS
-        found: dict[date, tuple[int, int]] = {}
-        for slot in range(low, high):
-            day = instant_of(slot).astimezone(clock).date()
-            if start <= day < end:
-                found[day] = (found.get(day, (slot, slot))[0], slot + 1)
-        return {day: (min(first, limit), min(last, limit)) for day, (first, last) in found.items()}

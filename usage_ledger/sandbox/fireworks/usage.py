@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from usage_ledger.sandbox.fireworks.account import TAGS, Deployment, Pair, TagStyle, TrainingJob
-from usage_ledger.sandbox.kit.slots import Day, instant_of
+from usage_ledger.sandbox.kit.serving import Json
+from usage_ledger.sandbox.kit.slots import Day, instant_of, rfc3339
 from usage_ledger.sandbox.kit.streams import Stream
-
-Json = dict[str, object]
+from usage_ledger.sandbox.kit.totals import FOREVER
 
 ANNOTATIONS = tuple(f"annotations.{tag}" for tag in TAGS)
 SERVERLESS = ("model_name", "api_key_id", "api_key_name", *ANNOTATIONS)
@@ -18,8 +17,6 @@ DEDICATED = ("deployment_name", "accelerator_type", *ANNOTATIONS)
 TRAINING = ("job_id", "job_type", "usage_type", "accelerator_type", "base_model", *ANNOTATIONS)
 DIMENSIONS = frozenset((*SERVERLESS, *DEDICATED, *TRAINING))
 USAGE_TYPES = ("USAGE_TYPE_UNSPECIFIED", "SERVERLESS", "DEDICATED_DEPLOYMENT", "TRAINING")
-
-_ENDLESS = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Source:
     meters: tuple[Stream, ...]
     tag_style: TagStyle = "prefixed"
     first: int = 0
-    last: int = _ENDLESS
+    last: int = FOREVER
 
 
 @dataclass(slots=True)
@@ -42,11 +39,6 @@ class Row:
     group: dict[str, str]
     values: Mapping[str, str]
     amounts: list[int]
-
-
-def rfc3339(instant: datetime) -> str:
-    """An instant in UTC as the API writes it: `2026-09-14T00:00:00Z`."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _annotated(tags: Mapping[str, str]) -> dict[str, str]:

@@ -31,6 +31,11 @@ def instant_of(slot: int) -> datetime:
     return _EPOCH + slot * SLOT
 
 
+def rfc3339(instant: datetime) -> str:
+    """An instant in UTC as most APIs write it: `2026-09-14T00:00:00Z`."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def first_instant(day: date, zone: tzinfo) -> datetime:
     """The first instant, in UTC, whose date in `zone` is `day` or later.
 

@@ -17,13 +17,14 @@ Oddities, as life has them:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from usage_ledger.sandbox.kit.slots import DAY_SLOTS, instant_of, slot_of
 from usage_ledger.sandbox.kit.streams import stable
+from usage_ledger.sandbox.kit.totals import Totals, midnight
 
 LATE_MODEL_AT = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
 """Before this nobody uses the fifth model."""
@@ -227,7 +228,7 @@ class ReplicateTruth:
 
     def predictions_in(self, slot: int) -> tuple[Prediction, ...]:
         """The predictions created in `slot`, oldest first."""
-        if slot < slot_of(datetime.combine(self.since, time(), UTC)):
+        if slot < slot_of(midnight(self.since)):
             return ()
         day, quarter = divmod(slot, DAY_SLOTS)
         if stable(self.seed, self.account, "idle", day) % 29 == 0:
@@ -274,7 +275,7 @@ class ReplicateTruth:
 
     def expected(
         self, report: str, first: date, end: date, zone: str = "UTC", *, by: str = "", now: datetime | None = None
-    ) -> dict[tuple[date, str, str], dict[str, int | Decimal]]:
+    ) -> Totals:
         """Totals of `predictions` per (local date of creation, '', value of `by`) and column of the ledger.
 
         With `now`, only those created before it count, and those that have not ended by then only as requests.
@@ -282,23 +283,23 @@ class ReplicateTruth:
         if report != "predictions" or by not in DIMENSIONS:
             raise ValueError(f"nothing is expected of {report!r} by {by!r}")
         clock = ZoneInfo(zone)
-        found: dict[tuple[date, str, str], dict[str, int | Decimal]] = {}
+        totals: Totals = {}
         for prediction in self._around(first, end):
             day = prediction.created_at.astimezone(clock).date()
             if not first <= day < end or (now is not None and prediction.created_at >= now):
                 continue
-            total = found.setdefault((day, "", self._value(prediction, by, now)), _nothing())
+            total = totals.setdefault((day, "", self._value(prediction, by, now)), _nothing())
             total["requests"] += 1
             if now is None or now - prediction.created_at >= FINAL_AFTER:
                 total["compute_seconds"] += _compute_seconds(prediction)
                 total["input_tokens"] += prediction.input_tokens or 0
                 total["output_tokens"] += prediction.output_tokens or 0
-        return found
+        return totals
 
     def _around(self, first: date, end: date) -> Iterator[Prediction]:
         """All predictions that may lie in `[first, end)` of any zone, and some that do not."""
-        low = slot_of(datetime.combine(first, time(), UTC)) - DAY_SLOTS
-        high = slot_of(datetime.combine(end, time(), UTC)) + DAY_SLOTS
+        low = slot_of(midnight(first)) - DAY_SLOTS
+        high = slot_of(midnight(end)) + DAY_SLOTS
         for slot in range(low, high):
             yield from self.predictions_in(slot)
 
