@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from starlette.datastructures import QueryParams
 
 from usage_ledger.sandbox.fireworks.usage import DIMENSIONS, USAGE_TYPES
-from usage_ledger.sandbox.kit.serving import Json
+from usage_ledger.sandbox.kit.serving import Json, Refusal
 from usage_ledger.sandbox.kit.slots import first_instant
 
 LONGEST_WINDOW = timedelta(hours=31 * 24)
@@ -17,19 +17,14 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d
 _ONE_DAY = timedelta(days=1)
 
 
-class Refused(Exception):
-    """A request that ends in an HTTP status and a `google.rpc.Status` body."""
-
-    def __init__(self, http_status: int, code: int, message: str) -> None:
-        """`code` is one of google.rpc.Code's numbers."""
-        super().__init__(message)
-        self.http_status = http_status
-        self.body: Json = {"code": code, "message": message, "details": []}
+def refusal(status: int, code: int, message: str) -> Refusal:
+    """A `google.rpc.Status`; `code` is one of google.rpc.Code's numbers."""
+    return Refusal(status, {"code": code, "message": message, "details": []})
 
 
-def invalid(message: str) -> Refused:
+def invalid(message: str) -> Refusal:
     """The refusal of a bad argument."""
-    return Refused(400, 3, message)
+    return refusal(400, 3, message)
 
 
 def _instant(params: QueryParams, name: str) -> datetime:
@@ -78,7 +73,7 @@ class UsageQuery(NamedTuple):
 
     @classmethod
     def read(cls, params: QueryParams) -> Self:
-        """From the query string; raises `Refused`."""
+        """From the query string; raises `Refusal`."""
         start, end = _window(params)
         zone = _zone(params)
         group_by = tuple(params.getlist("groupBy"))
@@ -99,7 +94,7 @@ class SummaryQuery(NamedTuple):
 
     @classmethod
     def read(cls, params: QueryParams) -> Self:
-        """From the query string; raises `Refused`."""
+        """From the query string; raises `Refusal`."""
         start, end = _window(params)
         granularity = params.get("granularity") or "GRANULARITY_UNSPECIFIED"
         if granularity not in ("GRANULARITY_UNSPECIFIED", "DAILY"):
