@@ -68,11 +68,11 @@ def _instant(params: QueryParams, name: str, rest: str = "") -> datetime:
 
 
 def _many(params: QueryParams, name: str, allowed: Collection[str]) -> list[str]:
-    found = list(dict.fromkeys(params.getlist(name)))
-    for number, value in enumerate(found):
+    entries = list(dict.fromkeys(params.getlist(name)))
+    for number, value in enumerate(entries):
         if allowed and value not in allowed:
             raise _invalid(f"{name}.{number}: Input should be one of {', '.join(allowed)}")
-    return found
+    return entries
 
 
 def _one(params: QueryParams, name: str, allowed: Collection[str], default: str) -> str:
@@ -137,12 +137,14 @@ def _messages(call: _Call) -> Json:
     group = _many(params, "group_by[]", (*_DIMENSIONS, *_ENUMS))
     if "speeds[]" in params:
         raise _invalid("speeds[]: not available without the beta header")
-    wanted = {name: _many(params, text, _ENUMS.get(name, ())) for text, name in _FILTERS.items()}
+    allowed_values = {name: _many(params, text, _ENUMS.get(name, ())) for text, name in _FILTERS.items()}
 
     def asked(use: Use) -> bool:
         # The filter knows the default workspace by its id, which the rows do not tell.
-        known = {**use.dims, "workspace_id": use.workspace.workspace_id}
-        return "model" in use.dims and all(known[name] in values for name, values in wanted.items() if values)
+        available = {**use.dims, "workspace_id": use.workspace.workspace_id}
+        return "model" in use.dims and all(
+            available[name] in values for name, values in allowed_values.items() if values
+        )
 
     uses = [use for use in truth.all_uses if asked(use)]
 
@@ -208,12 +210,12 @@ def _claude_code(call: _Call) -> Json:
     truth, params, now = call.truth, call.params, call.now
     limit, day = _limit(params, 20, 1000), _instant(params, "starting_at", "T00:00:00Z")
     # What is old enough on the first page stays so on the others, however late they are asked for.
-    seen, offset = _read_cursor(params, 2) or (slot_of(now - CODE_DELAY), 0)
-    low, high = min(slot_of(day), seen), min(slot_of(day) + DAY_SLOTS, seen)
+    slot_limit, offset = _read_cursor(params, 2) or (slot_of(now - CODE_DELAY), 0)
+    low, high = min(slot_of(day), slot_limit), min(slot_of(day) + DAY_SLOTS, slot_limit)
     shared: Json = {"date": rfc3339(day), "organization_id": truth.account}
-    found = [shared | row for record in truth.all_records if (row := _code_row(record, low, high))]
-    following = page_token(seen, offset + limit) if offset + limit < len(found) else None
-    return _paged(found[offset : offset + limit], following)
+    entries = [shared | row for record in truth.all_records if (row := _code_row(record, low, high))]
+    following = page_token(slot_limit, offset + limit) if offset + limit < len(entries) else None
+    return _paged(entries[offset : offset + limit], following)
 
 
 def _code_row(record: CodeRecord, low: int, high: int) -> Json:

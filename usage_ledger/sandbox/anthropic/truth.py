@@ -187,14 +187,14 @@ class AnthropicTruth:
     @cached_property
     def all_keys(self) -> tuple[ApiKey, ...]:
         """The API keys, also those not created yet."""
-        found = []
+        entries = []
         for place in range(self.keys):
             name, home = _KEYS[place] if place < len(_KEYS) else (f"service-{place}", place % 3)
             created = max(self.start, LATE_KEY_CREATED_AT) if place == 3 else self.start
             renamed = slot_of(RENAMED_AT) if place == 1 else FOREVER
             names = ((name, 0, renamed), (f"{name}-v2", renamed, FOREVER))[: 2 if place == 1 else 1]
-            found.append(ApiKey(self._id("apikey", place), self.all_workspaces[home], place != 4, created, names))
-        return tuple(found)
+            entries.append(ApiKey(self._id("apikey", place), self.all_workspaces[home], place != 4, created, names))
+        return tuple(entries)
 
     @cached_property
     def all_users(self) -> tuple[User, ...]:
@@ -214,26 +214,26 @@ class AnthropicTruth:
     @cached_property
     def all_uses(self) -> tuple[Use, ...]:
         """Who uses which model and how, and what is billed without a model."""
-        models, (default, support, code, _), found = self.all_models, self.all_workspaces, []
+        models, (default, support, code, _), entries = self.all_models, self.all_workspaces, []
         for place, key in enumerate(self.all_keys):
             own = [model for number, model in enumerate(models) if (place + number) % 4 != 3]
-            found += [self._use("plain", model, key.workspace, key, 110 if place == 3 else 100) for model in own]
+            entries += [self._use("plain", model, key.workspace, key, 110 if place == 3 else 100) for model in own]
             if place == 0:
-                found.append(self._use("batch", models[0], default, key, 50, service_tier="batch"))
-                found.append(self._use("long", models[0], default, key, 200, context_window="200k-1M"))
+                entries.append(self._use("batch", models[0], default, key, 50, service_tier="batch"))
+                entries.append(self._use("long", models[0], default, key, 200, context_window="200k-1M"))
             if place == 1:
-                found.append(self._use("priority", models[0], support, key, 0, service_tier="priority"))
+                entries.append(self._use("priority", models[0], support, key, 0, service_tier="priority"))
                 # The dimensions of plain use: usage reports add both up, the bill knows only one of them.
-                found.append(self._use("blocked", models[0], support, key, 0))
-        found.append(self._use("console", models[0], default))
-        found.append(self._use("federated", models[-1], support, service_account_id=self._id("svac", 0)))
+                entries.append(self._use("blocked", models[0], support, key, 0))
+        entries.append(self._use("console", models[0], default))
+        entries.append(self._use("federated", models[-1], support, service_account_id=self._id("svac", 0)))
         for place, user in enumerate(self.all_users):
-            found.append(self._use(f"oauth-{place}", models[place % len(models)], code, account_id=user.user_id))
+            entries.append(self._use(f"oauth-{place}", models[place % len(models)], code, account_id=user.user_id))
         for workspace, name, cents in ((default, "code_execution", 5), (support, "session_usage", 8)):
             hundredths = Meter(self._stream(name, 1, self.start), 5)
             dims = {"workspace_id": workspace.reported}
-            found.append(Use(workspace, "", dims, {name: hundredths}, {name: cents * 10**7}))
-        return tuple(found)
+            entries.append(Use(workspace, "", dims, {name: hundredths}, {name: cents * 10**7}))
+        return tuple(entries)
 
     def _use(
         self, kind: str, model: Model, place: Workspace, key: ApiKey | None = None, rate: int = 100, **odd: str
@@ -263,14 +263,14 @@ class AnthropicTruth:
     def all_records(self) -> tuple[CodeRecord, ...]:
         """The Claude Code of users, per terminal, and of the first two keys, per name."""
         api, team = {"customer_type": "api"}, {"customer_type": "subscription", "subscription_type": "team"}
-        found = []
+        entries = []
         for place, user in enumerate(self.all_users):
             own = {**api, "subscription_type": None}
-            found += [self._record(user.email, terminal, own) for terminal in ("vscode", "tmux")]
-            found += [self._record(user.email, "iTerm.app", team)] * (place == 0)
+            entries += [self._record(user.email, terminal, own) for terminal in ("vscode", "tmux")]
+            entries += [self._record(user.email, "iTerm.app", team)] * (place == 0)
         for key in self.all_keys[:2]:
-            found += [self._record(name, "non-interactive", api, *life) for name, *life in key.names]
-        return tuple(found)
+            entries += [self._record(name, "non-interactive", api, *life) for name, *life in key.names]
+        return tuple(entries)
 
     def _record(
         self, actor: str, terminal: str, dims: Mapping[str, str | None], first: int = 0, last: int = FOREVER

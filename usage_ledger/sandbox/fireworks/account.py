@@ -147,7 +147,7 @@ def _tags(seed: int, account: str, key: int, model: int) -> dict[str, str]:
 
 def pairs(seed: int, account: str, keys: tuple[ApiKey, ...], models: tuple[Model, ...]) -> tuple[Pair, ...]:
     """Every key with every model, except that keys at odd positions never use the model of their own position."""
-    found = []
+    entries = []
     for key_number, key in enumerate(keys):
         for model_number, model in enumerate(models):
             if key_number % 2 and key_number == model_number:
@@ -159,10 +159,10 @@ def pairs(seed: int, account: str, keys: tuple[ApiKey, ...], models: tuple[Model
             output = stream(f"{name}/output", size // 5, born)
             tags = _tags(seed, account, key_number, model_number)
             operation, silent = "TEXT_COMPLETION_INFERENCE_USAGE", stream("audio", 0, born)
-            found.append(Pair(key, model.model_id, operation, tags, cached, uncached, output, silent))
+            entries.append(Pair(key, model.model_id, operation, tags, cached, uncached, output, silent))
     if keys:
-        found.append(_audio_pair(seed, account, keys[0]))
-    return tuple(found)
+        entries.append(_audio_pair(seed, account, keys[0]))
+    return tuple(entries)
 
 
 def _audio_pair(seed: int, account: str, key: ApiKey) -> Pair:
@@ -174,7 +174,7 @@ def _audio_pair(seed: int, account: str, key: ApiKey) -> Pair:
 
 def deployments(seed: int, account: str, count: int, since: date) -> tuple[Deployment, ...]:
     """Deployments, the even ones in two placements and tagged, the odd ones in one and untagged."""
-    found = []
+    entries = []
     for number in range(count):
         name = f"accounts/{account}/deployments/ranker-{number + 1}"
         accelerator = tuple(ACCELERATOR_PICO)[number % len(ACCELERATOR_PICO)]
@@ -184,16 +184,16 @@ def deployments(seed: int, account: str, count: int, since: date) -> tuple[Deplo
         )
         tags = {} if number % 2 else {"team": "search", "environment": "prod"}
         base_model = f"accounts/{account}/models/ranker-v{number + 1}"
-        found.append(Deployment(name, base_model, accelerator, tags, placements))
-    return tuple(found)
+        entries.append(Deployment(name, base_model, accelerator, tags, placements))
+    return tuple(entries)
 
 
 def training_jobs(seed: int, account: str, count: int, since: date) -> tuple[TrainingJob, ...]:
     """Supervised fine-tuning jobs, the even ones tagged."""
-    found = []
+    entries = []
     for number in range(count):
         job_id = f"sft-{stable(seed, account, 'job', number) % 0xFFFFFF:06x}"
         tokens = stream(f"{seed}/{account}/{job_id}", 4000, slot_of(_midnight(since)), BURSTS)
         tags = {} if number % 2 else {"team": "research"}
-        found.append(TrainingJob(job_id, "accounts/fireworks/models/qwen3-8b", f"session-{number}", tags, tokens))
-    return tuple(found)
+        entries.append(TrainingJob(job_id, "accounts/fireworks/models/qwen3-8b", f"session-{number}", tags, tokens))
+    return tuple(entries)

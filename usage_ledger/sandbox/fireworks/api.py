@@ -29,13 +29,13 @@ class Gateway(NamedTuple):
 
 # The answers to the last few questions are kept, so that a client's clock measures the client.
 @lru_cache(maxsize=16)
-def _usage_body(truth: FireworksTruth, query: UsageQuery, seen: int) -> bytes:
-    return encode(truth.usage(*query, now=instant_of(seen)))
+def _usage_body(truth: FireworksTruth, query: UsageQuery, slot_limit: int) -> bytes:
+    return encode(truth.usage(*query, now=instant_of(slot_limit)))
 
 
 @lru_cache(maxsize=16)
-def _summary_body(truth: FireworksTruth, query: SummaryQuery, seen: int) -> bytes:
-    return encode(truth.summary(*query, now=instant_of(seen)))
+def _summary_body(truth: FireworksTruth, query: SummaryQuery, slot_limit: int) -> bytes:
+    return encode(truth.summary(*query, now=instant_of(slot_limit)))
 
 
 @lru_cache(maxsize=16)
@@ -54,7 +54,7 @@ def _account(request: Request, slug: str) -> FireworksTruth:
     return truth
 
 
-def _seen(request: Request, query: UsageQuery | SummaryQuery) -> int:
+def _slot_limit(request: Request, query: UsageQuery | SummaryQuery) -> int:
     """How many slots are over; for a window in the past the same number at any time."""
     window_is_over = slot_of(first_instant(query.end, UTC)) + DAY_SLOTS
     return min(slot_of(_gateway(request).now()), window_is_over)
@@ -78,8 +78,8 @@ router = APIRouter(prefix="/v1/accounts", dependencies=[Depends(_authorize)])
 @router.get("")
 def accounts(request: Request) -> Response:
     """The accounts that the key can see, in order of name."""
-    found = sorted(_gateway(request).accounts.items())
-    items = [account_resource(truth) for _, truth in found]
+    entries = sorted(_gateway(request).accounts.items())
+    items = [account_resource(truth) for _, truth in entries]
     return _answer(request, encode(page(request.query_params, "accounts", items)))
 
 
@@ -102,7 +102,7 @@ def billing_usage(request: Request, slug: str) -> Response:
     """Metered quantities per local day. A slug that does not exist has none."""
     query = UsageQuery.read(request.query_params)
     truth = _gateway(request).accounts.get(slug)
-    body = _usage_body(truth, query, _seen(request, query)) if truth else encode(_NO_USAGE)
+    body = _usage_body(truth, query, _slot_limit(request, query)) if truth else encode(_NO_USAGE)
     return _answer(request, body)
 
 
@@ -111,5 +111,5 @@ def billing_summary(request: Request, slug: str) -> Response:
     """Rated line items per UTC day. A slug that does not exist has none."""
     query = SummaryQuery.read(request.query_params)
     truth = _gateway(request).accounts.get(slug)
-    body = _summary_body(truth, query, _seen(request, query)) if truth else encode(_NO_COSTS)
+    body = _summary_body(truth, query, _slot_limit(request, query)) if truth else encode(_NO_COSTS)
     return _answer(request, body)

@@ -102,7 +102,7 @@ def grouped_rows(
     """
     edges = [days[0].first, *(day.last for day in days)] if days else []
     bounds = [(rfc3339(instant_of(day.first)), rfc3339(instant_of(day.last))) for day in days]
-    found: list[dict[tuple[str, ...], Row]] = [{} for _ in days]
+    entries: list[dict[tuple[str, ...], Row]] = [{} for _ in days]
     for source in sources:
         slots = [min(max(edge, source.first), source.last, limit) for edge in edges]
         totals = [[meter.until(slot) for slot in slots] for meter in source.meters]
@@ -112,12 +112,12 @@ def grouped_rows(
             amounts = [total[number + 1] - total[number] for total in totals]
             if not any(amounts):
                 continue
-            row = found[number].get(identity)
+            row = entries[number].get(identity)
             if row is None:
-                found[number][identity] = Row(start, end, group, source.values, amounts)
+                entries[number][identity] = Row(start, end, group, source.values, amounts)
             else:
                 row.amounts = [one + other for one, other in zip(row.amounts, amounts, strict=True)]
-    return [row for rows in found for row in rows.values()]
+    return [row for rows in entries for row in rows.values()]
 
 
 def _serverless(row: Row) -> Json:

@@ -96,23 +96,23 @@ def _integer(params: QueryParams, name: str, default: int | None, low: int, high
 
 
 def _chosen(name: str, text: str, choices: Iterable[str]) -> str:
-    if text not in (known := tuple(choices)):
-        listed = ", ".join(f"'{choice}'" for choice in known)
+    if text not in (available := tuple(choices)):
+        listed = ", ".join(f"'{choice}'" for choice in available)
         raise _refusal(400, f"Invalid value: '{text}'. Supported values are: {listed}.", name, "invalid_value")
     return text
 
 
 def _filters(params: QueryParams, dimensions: Iterable[str]) -> dict[str, tuple[str | bool, ...]]:
     """The values that are let through, by dimension. Parameters of other reports are unknown, so they are ignored."""
-    found: dict[str, tuple[str | bool, ...]] = {}
+    entries: dict[str, tuple[str | bool, ...]] = {}
     for dimension in dimensions:
         name = dimension if dimension == "batch" else f"{dimension}s"
         values = params.getlist(name) if dimension not in ("service_tier", "line_item") else []
         if name in _CHOICES:
             values = [_chosen(name, value, _CHOICES[name]) for value in values]
         if values:
-            found[dimension] = (values[-1] == "true",) if dimension == "batch" else tuple(values)
-    return found
+            entries[dimension] = (values[-1] == "true",) if dimension == "batch" else tuple(values)
+    return entries
 
 
 class BucketQuery(NamedTuple):
@@ -147,13 +147,13 @@ class BucketQuery(NamedTuple):
 
     def buckets(self) -> list[tuple[int, int]]:
         """The buckets of this page. The first and the last may be partial."""
-        found: list[tuple[int, int]] = []
+        entries: list[tuple[int, int]] = []
         first = self.first
-        while first < self.end and len(found) < self.limit:
+        while first < self.end and len(entries) < self.limit:
             after = min((first // self.width + 1) * self.width, self.end)
-            found.append((first, after))
+            entries.append((first, after))
             first = after
-        return found
+        return entries
 
 
 def _cursor(first: int, mark: int) -> str:
@@ -178,15 +178,15 @@ def _totals(source: Use | Charge, slot: int) -> dict[str, int]:
 def _rows(sources: Iterable[Use | Charge], query: BucketQuery, whole: bool) -> list[list[Row]]:
     """The rows of each bucket. A quarter of an hour counts where it ends. Parts stay apart in `whole` rows."""
     edges = [(first // _SLOT_SECONDS, after // _SLOT_SECONDS) for first, after in query.buckets()]
-    found: list[dict[tuple[object, ...], Row]] = [{} for _ in edges]
+    entries: list[dict[tuple[object, ...], Row]] = [{} for _ in edges]
     for source in sources:
-        if not all(source.values.get(name) in wanted for name, wanted in query.filters.items()):
+        if not all(source.values.get(name) in allowed_values for name, allowed_values in query.filters.items()):
             continue
         part = source.part if whole and isinstance(source, Use) else 0
         identity = (*map(source.values.get, query.group_by), part)
         stored = isinstance(source, Use) and source.report == "vector_stores"
         running = {slot: _totals(source, slot) for slot in {0, *(slot for edge in edges for slot in edge)}}
-        for rows, (low, high) in zip(found, edges, strict=True):
+        for rows, (low, high) in zip(entries, edges, strict=True):
             # Bytes are what is stored at the bucket's end, all else is what came since its start.
             before = running[0 if stored and low < high else low]
             amounts = {name: total - before[name] for name, total in running[high].items()}
@@ -194,7 +194,7 @@ def _rows(sources: Iterable[Use | Charge], query: BucketQuery, whole: bool) -> l
                 total = rows.setdefault(identity, (source, {}))[1]
                 for name, amount in amounts.items():
                     total[name] = total.get(name, 0) + amount
-    return [list(rows.values()) for rows in found]
+    return [list(rows.values()) for rows in entries]
 
 
 def _costs_result(charge: Charge, amounts: dict[str, int], dimensions: Values) -> Json:
@@ -202,8 +202,8 @@ def _costs_result(charge: Charge, amounts: dict[str, int], dimensions: Values) -
     # Seen live when grouped by line item: text with many decimals, most of them zeros.
     amount = {"value": f"{money:.17f}" if line and stable(line) % 2 else money, "currency": "usd"}
     unit, per = charge.price[1:] if line else (None, None)
-    told = {"quantity": Decimal(amounts["units"]) / per if per else None, "quantity_unit": unit}
-    return {"object": "organization.costs.result", "amount": amount, **dimensions, **told}
+    details = {"quantity": Decimal(amounts["units"]) / per if per else None, "quantity_unit": unit}
+    return {"object": "organization.costs.result", "amount": amount, **dimensions, **details}
 
 
 def _result(report: Report, row: Row, group_by: Sequence[str]) -> Json:
@@ -226,8 +226,8 @@ def _buckets(call: Call[OpenAITruth]) -> Json:
     query, data = BucketQuery.read(request, truth, report, now), list[Json]()
     whole, last = len(query.group_by) == len(report.dimensions), query.end
     rows = _rows(truth.all_uses[name] if name else truth.all_charges, query, whole)
-    for (first, last), found in zip(query.buckets(), rows, strict=True):
-        results = [_result(report, row, query.group_by) for row in found]
+    for (first, last), entries in zip(query.buckets(), rows, strict=True):
+        results = [_result(report, row, query.group_by) for row in entries]
         data.append({"object": "bucket", "start_time": first, "end_time": last, "results": results})
     following = _cursor(last, query.mark) if last < query.end else None
     return {"object": "page", "data": data, "has_more": following is not None, "next_page": following}
@@ -293,12 +293,12 @@ def _api_keys(call: Call[OpenAITruth]) -> Json:
     if project not in {project.ident for project in truth.all_projects}:
         raise _refusal(404, f"No project found with id '{project}'.", "project_id", "not_found")
     # Without the parameter some keys are hidden: here those whose owner has no access.
-    wanted = _chosen(
+    allowed_values = _chosen(
         "owner_project_access", params.get("owner_project_access", "active"), ("active", "inactive", "any")
     )
     enabled = [key for key in truth.all_keys if key.created_at <= now and not _over(key.deleted_at, now)]
     items = [_api_key(truth, key, now) for key in enabled if key.project.ident == project]
-    return _listed(params, [item for item in items if wanted in ("any", item["owner_project_access"])])
+    return _listed(params, [item for item in items if allowed_values in ("any", item["owner_project_access"])])
 
 
 def _users(call: Call[OpenAITruth]) -> Json:

@@ -212,7 +212,7 @@ class OpenAITruth:
     @cached_property
     def all_keys(self) -> tuple[ApiKey, ...]:
         """The API keys, also those not created yet or deleted."""
-        found = []
+        entries = []
         for n in range(self.keys if self.projects else 0):
             user = self.all_users[n // 2 % self.users] if n % 2 and self.users else None
             created = max(self.born, LATE_KEY_CREATED_AT) if n == 3 else self.born
@@ -221,8 +221,8 @@ class OpenAITruth:
             renamed = ((max(RENAMED_AT, created), f"{name}-v2"),) if n == 1 else ()
             project = self.all_projects[n % self.projects]
             last = min((slot_of(end) for end in (deleted, project.ended_at) if end), default=FOREVER)
-            found.append(ApiKey(key_id, project, user, created, deleted, last, ((created, name), *renamed)))
-        return tuple(found)
+            entries.append(ApiKey(key_id, project, user, created, deleted, last, ((created, name), *renamed)))
+        return tuple(entries)
 
     @cached_property
     def all_models(self) -> tuple[Model, ...]:

@@ -80,8 +80,8 @@ def _amounts(pair: Pair, first: int, last: int) -> list[int]:
 
 
 def _costs(pairs: Iterable[Pair], first: int, last: int) -> tuple[int, int]:
-    found = [_amounts(pair, first, last) for pair in pairs]
-    return sum(amounts[-2] for amounts in found), sum(amounts[-1] for amounts in found)
+    entries = [_amounts(pair, first, last) for pair in pairs]
+    return sum(amounts[-2] for amounts in entries), sum(amounts[-1] for amounts in entries)
 
 
 def _activity(truth: OpenRouterTruth, params: QueryParams, now: datetime) -> Json:
@@ -102,7 +102,7 @@ def _activity(truth: OpenRouterTruth, params: QueryParams, now: datetime) -> Jso
                 _, sums = rows.setdefault(identity, (pair, [0] * len(amounts)))
                 sums[:] = map(add, sums, amounts)
     newest_first = sorted(rows.items(), key=lambda row: row[0][0], reverse=True)
-    return {"data": [_row(day, space, *found) for (day, _, space), found in newest_first]}
+    return {"data": [_row(day, space, *entries) for (day, _, space), entries in newest_first]}
 
 
 def _row(day: date, workspace_id: str, pair: Pair, sums: list[int]) -> Json:
@@ -130,7 +130,7 @@ def _keys(truth: OpenRouterTruth, params: QueryParams, now: datetime) -> Json:
         raise _refusal(400, "include_disabled must be true or false")
     workspace = _id(params, "workspace_id", _UUID) or truth.all_workspaces[0].workspace_id
     first = _whole(params, "offset", 0, 0, 10**9)
-    found = [
+    entries = [
         key
         for key in truth.all_keys
         if key.workspace_id == workspace
@@ -138,8 +138,8 @@ def _keys(truth: OpenRouterTruth, params: QueryParams, now: datetime) -> Json:
         and not key.deleted
         and (disabled == "true" or not _is_disabled(key, now))
     ]
-    found.sort(key=lambda key: (key.created_at, key.key_hash), reverse=True)
-    return {"data": [_key_resource(truth, key, now) for key in found[first : first + KEYS_PAGE]]}
+    entries.sort(key=lambda key: (key.created_at, key.key_hash), reverse=True)
+    return {"data": [_key_resource(truth, key, now) for key in entries[first : first + KEYS_PAGE]]}
 
 
 def _is_disabled(key: Key, now: datetime) -> bool:
@@ -203,8 +203,8 @@ def _this_key(call: Call[OpenRouterTruth | None]) -> Json:
 def _workspaces(truth: OpenRouterTruth, params: QueryParams, now: datetime) -> Json:
     """One page of the workspaces, with their total."""
     first, size = _whole(params, "offset", 0, 0, 10**9), _whole(params, "limit", 50, 1, 100)
-    found = [workspace for workspace in truth.all_workspaces if workspace.created_at <= now]
-    return {"data": [_workspace_resource(one) for one in found[first : first + size]], "total_count": len(found)}
+    entries = [workspace for workspace in truth.all_workspaces if workspace.created_at <= now]
+    return {"data": [_workspace_resource(one) for one in entries[first : first + size]], "total_count": len(entries)}
 
 
 def _workspace_resource(workspace: Workspace) -> Json:
@@ -236,15 +236,15 @@ def _models(truth: OpenRouterTruth, params: QueryParams, _now: datetime) -> Json
     if unknown := [name for name in asked if name not in (*MODALITIES, "all")]:
         raise _refusal(400, f"unknown output modality: {unknown[0]!r}")
     listed = [model for model in truth.all_models if model.listed]
-    found = [one for one in (*listed, _ROUTER) if "all" in asked or set(asked) & set(one.outputs)]
-    first, size, link = 0, len(found), None
+    entries = [one for one in (*listed, _ROUTER) if "all" in asked or set(asked) & set(one.outputs)]
+    first, size, link = 0, len(entries), None
     if "offset" in params or "limit" in params:
         first, size = _whole(params, "offset", 0, 0, 10**9), _whole(params, "limit", 500, 1, 1000)
-        kept = {name: params[name] for name in ("output_modalities",) if name in params}
-        if first + size < len(found):
-            link = f"/api/v1/models?{urlencode({**kept, 'offset': first + size, 'limit': size})}"
-    data = [_model_resource(model) for model in found[first : first + size]]
-    return {"data": data, "links": {"next": link}, "total_count": len(found)}
+        others = {name: params[name] for name in ("output_modalities",) if name in params}
+        if first + size < len(entries):
+            link = f"/api/v1/models?{urlencode({**others, 'offset': first + size, 'limit': size})}"
+    data = [_model_resource(model) for model in entries[first : first + size]]
+    return {"data": data, "links": {"next": link}, "total_count": len(entries)}
 
 
 def _price(nanos: int) -> str:

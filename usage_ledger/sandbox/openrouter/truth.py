@@ -209,7 +209,7 @@ class OpenRouterTruth:
     @cached_property
     def all_models(self) -> tuple[Model, ...]:
         """The models in use; beyond the catalogue's length, numbered versions of its models."""
-        found = []
+        entries = []
         for number in range(self.models):
             version, place = divmod(number, len(_CATALOGUE))
             model = replace(_CATALOGUE[place], stamped=number % 2 == 1)
@@ -217,8 +217,8 @@ class OpenRouterTruth:
                 slug, colon, variant = model.slug.partition(":")
                 tail = f"-v{version + 1}"
                 model = replace(model, slug=f"{slug}{tail}{colon}{variant}", permaslug=model.permaslug + tail)
-            found.append(model)
-        return tuple(found)
+            entries.append(model)
+        return tuple(entries)
 
     @cached_property
     def all_pairs(self) -> tuple[Pair, ...]:
@@ -227,15 +227,15 @@ class OpenRouterTruth:
         The first key meets every host of a model, the others one host each; odd keys never use the model of their
         own position.
         """
-        found: list[Pair] = []
+        entries: list[Pair] = []
         for key_number, key in enumerate(self.all_keys):
             for model_number, model in enumerate(self.all_models):
                 if key_number % 2 and key_number == model_number:
                     continue
                 one = (key_number + model_number) % len(model.hosts)
                 places = range(len(model.hosts)) if key_number == 0 else (one,)
-                found.extend(self._pair(key_number, key, model, place) for place in places)
-        return tuple(found)
+                entries.extend(self._pair(key_number, key, model, place) for place in places)
+        return tuple(entries)
 
     def expected(
         self, report: str, first: date, end: date, zone: str = "UTC", *, by: str = "", now: datetime | None = None

@@ -128,17 +128,17 @@ def _number(units: int, places: int) -> Decimal | int:
 
 
 def _metrics(prediction: Prediction) -> Json:
-    found: Json = {}
+    entries: Json = {}
     if prediction.predict_nanos is not None:
         total = max((prediction.completed_at - prediction.created_at) // _MICROSECOND, 0)
-        found = {"predict_time": _number(prediction.predict_nanos, 9), "total_time": _number(total, 6)}
+        entries = {"predict_time": _number(prediction.predict_nanos, 9), "total_time": _number(total, 6)}
     counts = {"input_token_count": prediction.input_tokens, "output_token_count": prediction.output_tokens}
-    found |= {name: count for name, count in counts.items() if count is not None}
+    entries |= {name: count for name, count in counts.items() if count is not None}
     if prediction.output_tokens is not None:
-        found |= {"tokens_per_second": Decimal("151.4"), "time_to_first_token": Decimal("0.19")}
-    elif not prediction.model.own and found:
-        found["image_count"] = 1
-    return found
+        entries |= {"tokens_per_second": Decimal("151.4"), "time_to_first_token": Decimal("0.19")}
+    elif not prediction.model.own and entries:
+        entries["image_count"] = 1
+    return entries
 
 
 def _private(prediction: Prediction, status: str, lot: int) -> Json:
@@ -196,12 +196,12 @@ def _predictions(call: _Call) -> Json:
     cursor = Cursor.read(params["cursor"]) if "cursor" in params else None
     if cursor and cursor.back:
         rest = window._replace(after=max(window.after, cursor.position + _MICROSECOND))
-        found = list(islice(rest.oldest_first(truth), PAGE + 1))
-        shown, newer, older = found[:PAGE][::-1], len(found) > PAGE, True
+        entries = list(islice(rest.oldest_first(truth), PAGE + 1))
+        shown, newer, older = entries[:PAGE][::-1], len(entries) > PAGE, True
     else:
         rest = window._replace(before=min(window.before, cursor.position)) if cursor else window
-        found = list(islice(rest.newest_first(truth), PAGE + 1))
-        shown, newer, older = found[:PAGE], cursor is not None, len(found) > PAGE
+        entries = list(islice(rest.newest_first(truth), PAGE + 1))
+        shown, newer, older = entries[:PAGE], cursor is not None, len(entries) > PAGE
     return {
         "next": _address(call, Cursor(shown[-1].created_at).written()) if shown and older else None,
         "previous": _address(call, Cursor(shown[0].created_at, back=True).written()) if shown and newer else None,

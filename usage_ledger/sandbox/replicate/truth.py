@@ -134,15 +134,15 @@ def _version(*parts: object) -> str:
 def _models(seed: int, account: str, count: int) -> tuple[Model, ...]:
     style, upscaler = f"{account}/style", f"{account}/upscaler"
     new = (_version(seed, upscaler, 2), slot_of(NEW_VERSION_AT))
-    known = (
+    available = (
         Model(upscaler, ((_version(seed, upscaler, 1), 0), new), own=True),
         Model("meta/meta-llama-3-70b-instruct", (("hidden", 0),), own=False, tokens=True),
         Model(style, ((_version(seed, style, 1), 0),), own=True),
         Model("replicate-internal/flux-dev", ((f"dp-{stable(seed, 'dp'):016x}", 0),), own=False),
         Model("black-forest-labs/flux-schnell", (("hidden", slot_of(LATE_MODEL_AT)),), own=False),
     )
-    others = (f"{account}/model-{number}" for number in range(len(known), count))
-    return (*known[:count], *(Model(name, ((_version(seed, name), 0),), own=True) for name in others))
+    others = (f"{account}/model-{number}" for number in range(len(available), count))
+    return (*available[:count], *(Model(name, ((_version(seed, name), 0),), own=True) for name in others))
 
 
 def _tokens(model: Model, status: str, lot: int) -> tuple[int | None, int | None]:
@@ -174,8 +174,8 @@ def _times(course: str, lot: int, created: int, digits: int) -> tuple[int | None
         run, wait = 12_000 + lot % 8_000, -30_000
     run -= run % unit
     wait -= (created + wait) % unit
-    told = {"missing": None, "zero": 0, "nanos": run * 800 + lot % 1000}
-    return wait, run, told.get(course, run * 1000)
+    details = {"missing": None, "zero": 0, "nanos": run * 800 + lot % 1000}
+    return wait, run, details.get(course, run * 1000)
 
 
 @dataclass(frozen=True)
