@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 import usage_ledger.airflow.preload  # noqa: F401  as in a task: all imports, and a frozen collector
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core.windows import Window
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.load import load
@@ -77,7 +78,7 @@ def steps(url: str, server: str, root: Path) -> dict[str, Callable[[str], Any]]:
 
     def extracted(_load_id: str) -> str:
         key = f"fw_{secrets.token_hex(16)}"
-        with Client(connection.declared, base_url=url, key=key, account="bench") as client:
+        with Client(connection.declared, base_url=url, credential=Credential(key), account="bench") as client:
             return extract(connection, report, WINDOW, client=client, engine=engine, root=root, run_id=new_run_id())
 
     return {

@@ -7,8 +7,7 @@ from sqlalchemy import URL, Engine
 from usage_ledger.airflow.credentials import WAREHOUSE, provider_credential, warehouse_url
 from usage_ledger.connections import Connection, find_connection
 from usage_ledger.core.project import local_folder
-from usage_ledger.http.address import base_url
-from usage_ledger.http.client import Client
+from usage_ledger.http.client import Client, client_for
 from usage_ledger.local import postgres
 from usage_ledger.local.settings import adopt_environment, airflow_home, postgres_folder
 from usage_ledger.storage.files import AnyPath, raw_root
@@ -39,14 +38,8 @@ def command_client(connection_id: str) -> tuple[Connection, Client]:
     adopt_environment()
     connection = find_connection(connection_id)
     require_stack_database()
-    stored = provider_credential(connection_id, connection.account)
-    return connection, Client(
-        connection.declared,
-        base_url=base_url(connection.declared, stored.host),
-        key=stored.password or "",
-        account=connection.account,
-        connection_id=connection.id,
-    )
+    credential = provider_credential(connection)
+    return connection, client_for(connection, credential)
 
 
 def require_stack_database() -> None:

@@ -1,7 +1,7 @@
 """The registry of connections: one YAML file each, its stem the connection's id. Secrets never stand there."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from usage_ledger.core.errors import ConfigError, one_line
 from usage_ledger.core.project import connections_folder
-from usage_ledger.model.declaration import Provider, Report
+from usage_ledger.model.provider import Provider, Report
 from usage_ledger.providers import PROVIDERS, provider_named
 from usage_ledger.yaml_file import read_yaml
 
@@ -35,6 +35,8 @@ class Connection(BaseModel):
     lookback_days: int | None = Field(default=None, ge=0, le=400)
     reports: tuple[str, ...] | None = None
     people: Literal["pseudonyms", "clear"] = "pseudonyms"
+    settings: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    """What the provider declares beyond account and key, by name; a repeated setting is a list."""
 
     @field_validator("provider")
     @classmethod
@@ -62,9 +64,12 @@ class Connection(BaseModel):
     @model_validator(mode="after")
     def _fits_provider(self) -> "Connection":
         provider = PROVIDERS[self.provider]
-        if not re.fullmatch(provider.account_pattern, self.account):
-            allowed_form = f"allowed: {provider.account_pattern}"
-            raise ValueError(f"key `account`: {self.account!r} is no {provider.title} account id; {allowed_form}")
+        pattern = provider.account.pattern
+        if not re.fullmatch(pattern, self.account):
+            raise ValueError(
+                f"key `account`: {self.account!r} is not an account id of {provider.title}; allowed: {pattern}"
+            )
+        _check_settings(provider, self.settings)
         allowed = [report.name for report in provider.reports if not report.snapshot]
         for name in self.reports or ():
             if name not in allowed:
@@ -75,6 +80,11 @@ class Connection(BaseModel):
     def declared(self) -> Provider:
         """The provider's declaration."""
         return provider_named(self.provider)
+
+    def setting_values(self, name: str) -> tuple[str, ...]:
+        """The values of a setting that the file gives; none where it gives none."""
+        value = self.settings.get(name, ())
+        return (value,) if isinstance(value, str) else value
 
     @property
     def zone(self) -> ZoneInfo:
@@ -100,6 +110,24 @@ class Connection(BaseModel):
             for report in self.declared.reports
             if report.snapshot or self.reports is None or report.name in self.reports
         )
+
+
+def _check_settings(provider: Provider, settings: Mapping[str, str | tuple[str, ...]]) -> None:
+    """Raises `ValueError` naming the setting, its value and what is allowed. A secret one is never in a file."""
+    declared = {setting.name: setting for setting in provider.settings}
+    allowed = ", ".join(name for name, setting in declared.items() if not setting.secret) or "none"
+    for name, value in settings.items():
+        setting = declared.get(name)
+        if setting is None or setting.secret:
+            raise ValueError(f"key `settings.{name}` is not a setting of {provider.title}; allowed: {allowed}")
+        if setting.repeated == isinstance(value, str):
+            raise ValueError(f"key `settings.{name}`: allowed is {'a list' if setting.repeated else 'one value'}")
+        for one in (value,) if isinstance(value, str) else value:
+            if not re.fullmatch(setting.pattern, one):
+                raise ValueError(f"key `settings.{name}`: {one!r} is not allowed; allowed: {setting.pattern}")
+    for name, setting in declared.items():
+        if setting.required and not setting.secret and not settings.get(name):
+            raise ValueError(f"key `settings.{name}` is missing: {setting.help}")
 
 
 def checked_id(connection_id: str) -> str:

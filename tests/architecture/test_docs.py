@@ -22,6 +22,7 @@ from typer.main import get_command
 from usage_ledger import cli
 from usage_ledger.connections import Connection
 from usage_ledger.core.windows import first_instant
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import run_all
@@ -83,7 +84,7 @@ def loaded(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> date:
     with running(app) as url:
         for day, sandbox_now in ((early, clock[0]), (early, now), (newest, now)):
             clock[0] = sandbox_now
-            with Client(connection.declared, base_url=url, key=KEY, account="acme") as client:
+            with Client(connection.declared, base_url=url, credential=Credential(KEY), account="acme") as client:
                 ran = run_all(connection, Dates(day, day), client=client, engine=engine, root=root, now=now)
             assert ran.failures == []
             assert not ran.held

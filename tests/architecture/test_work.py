@@ -9,17 +9,17 @@ import gc
 import pstats
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kit.fireworks_answers import serverless, usage
+from kit.fixed_client import FixedClient
 
 from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.windows import Window
-from usage_ledger.http.client import Answer
 from usage_ledger.pipeline import validate
 from usage_ledger.pipeline.extract import land
 from usage_ledger.pipeline.transform import stage
@@ -50,16 +50,6 @@ def answer(rows: int) -> bytes:
     return usage(*made)
 
 
-class Fixed:
-    """A client that has one answer."""
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-
-    def pages(self, path: str, parameters: Any, _paging: object) -> Any:
-        yield Answer(path, parameters, self.body, 200, datetime(2026, 11, 20, tzinfo=UTC))
-
-
 def calls(work: Callable[[], Any]) -> tuple[int, Any]:
     """How many calls of functions, Python's and built-in ones, the work makes."""
     gc.collect()
@@ -80,7 +70,7 @@ class AtOnce(Executor):
 def counted(root: Path, rows: int) -> dict[str, int]:
     found: dict[str, int] = {}
     load_id, body = f"{rows:032x}", answer(rows)
-    client: Any = Fixed(body)
+    client: Any = FixedClient(body)
     found["land"], (_, uri) = calls(lambda: land(CONNECTION, REPORT, WINDOW, load_id, client=client, root=root))
     folder = load_folder(root, uri)
     found["stage"], staged = calls(lambda: stage(CONNECTION, REPORT, manifest_of(folder), folder, root))

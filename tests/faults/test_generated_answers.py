@@ -20,13 +20,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from kit.answers import DAY, Made, made, recipes
+from kit.fixed_client import FixedClient
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.windows import Window
-from usage_ledger.http.client import Answer
-from usage_ledger.model.declaration import Listing
 from usage_ledger.pipeline.extract import land
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers.fireworks import FIREWORKS
@@ -76,19 +75,6 @@ def summed(answer: Made) -> Sums:
     return dict(found)
 
 
-class Fixed:
-    """A client that has one answer, and an account that exists."""
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-
-    def pages(self, path: str, parameters: Any, _paging: object) -> Iterator[Answer]:
-        yield Answer(path, parameters, self.body, 200, NOW)
-
-    def listed(self, listing: Listing) -> Iterator[tuple[Answer, list[dict[str, str]]]]:
-        yield Answer("/x", (), b"{}", 200, NOW), [{listing.label: ACCOUNT}]
-
-
 @dataclass
 class Bench:
     """Takes answers one by one, each for a day of its own, and compares the ledger with them batch by batch."""
@@ -115,7 +101,12 @@ class Bench:
         connection = Connection(id="generated", provider="fireworks", account=ACCOUNT)
         try:
             _, uri = land(
-                connection, report, Window(day, day + DAY), load_id, client=Fixed(answer.body), root=self.root
+                connection,
+                report,
+                Window(day, day + DAY),
+                load_id,
+                client=FixedClient(answer.body, asked_at=NOW, account=ACCOUNT),
+                root=self.root,
             )  # type: ignore[arg-type]
             folder = load_folder(self.root, uri)
             staged = stage(connection, report, manifest_of(folder), folder, self.root)

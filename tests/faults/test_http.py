@@ -24,8 +24,10 @@ from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
 from usage_ledger.connections import Connection
 from usage_ledger.core import errors
 from usage_ledger.core.windows import Window
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.body import Limits
 from usage_ledger.http.client import Client
+from usage_ledger.http.page import Call
 from usage_ledger.http.retry import Budget, Retries, reset_after, retry_after
 from usage_ledger.pipeline.extract import land
 
@@ -149,19 +151,23 @@ def test_h9_in_an_outage_retries_add_at_most_a_tenth_and_the_next_run_recovers(s
     windows = [f"/v1/accounts/a{number}" for number in range(100)]
     with ExitStack() as opened:
         clients = [
-            opened.enter_context(Client(PROVIDER, base_url=down.url, key=KEY, account=path, sleep=lambda _: None))
+            opened.enter_context(
+                Client(PROVIDER, base_url=down.url, credential=Credential(KEY), account=path, sleep=lambda _: None)
+            )
             for path in windows
         ]
         for path, client in [*zip(windows, clients, strict=True)] * 4:
             with pytest.raises(errors.ProviderDown):
-                client.ask(path)
+                client.ask(Call(path))
         asked = Counter(request.split(b" ")[1].decode() for request in down.requests)
         assert set(asked) == set(windows)
         assert max(asked.values()) <= 16
         assert 400 < asked.total() <= 440
         assert Retries().attempts * (1 + RETRIES) == 16
         down.replies = [http('{"a": 1}')]
-        assert [client.ask(path).body for path, client in zip(windows, clients, strict=True)] == [b'{"a": 1}'] * 100
+        assert [client.ask(Call(path)).body for path, client in zip(windows, clients, strict=True)] == [
+            b'{"a": 1}'
+        ] * 100
     budget = Budget()
     spent = sum(bool(budget.spend(throttled=False)) for _ in range(1000))
     assert spent == Budget.TOKENS // Budget.TRANSIENT
@@ -313,9 +319,9 @@ def test_h19_a_host_that_cannot_be_reached_is_tried_four_times(monkeypatch: pyte
 
     def tried(url: str) -> None:
         waits: list[float] = []
-        client = Client(PROVIDER, base_url=url, key=KEY, account="acme", sleep=waits.append)
+        client = Client(PROVIDER, base_url=url, credential=Credential(KEY), account="acme", sleep=waits.append)
         with client, pytest.raises(errors.Unreachable):
-            client.ask("/v1/x")
+            client.ask(Call("/v1/x"))
         assert len(waits) == 3
 
     tried(f"http://127.0.0.1:{port}")  # refused

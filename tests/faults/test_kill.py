@@ -41,6 +41,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.core import crash
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.http import transport
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline import validate
 from usage_ledger.pipeline.load import load
@@ -109,7 +110,9 @@ class Place:
             return run_all(connection, dates, client=client, engine=engine or self.engine, root=self.root, now=NOW)
 
     def client(self, account: Account) -> Client:
-        return Client(FIREWORKS, base_url=self.url, key=KEY, account=account.name, sleep=lambda _seconds: None)
+        return Client(
+            FIREWORKS, base_url=self.url, credential=Credential(KEY), account=account.name, sleep=lambda _seconds: None
+        )
 
     def known(self, again: bool) -> Account:
         """An account that is to be loaded for the first time, or was, and has restated every day since."""

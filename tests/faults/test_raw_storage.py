@@ -49,6 +49,7 @@ from usage_ledger.core.errors import (
 )
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.windows import Window
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.rebuild import rebuild, release
@@ -88,7 +89,7 @@ def extracted(site: Site, run_id: str) -> str:
     """A load of both dates' usage, landed by the step itself."""
     connection = connection_of(site)
     report, window = connection.declared.report("usage"), Window(FIRST, LAST + DAY)
-    with Client(connection.declared, base_url=site.url, key=KEY, account=site.name) as client:
+    with Client(connection.declared, base_url=site.url, credential=Credential(KEY), account=site.name) as client:
         return extract(connection, report, window, client=client, engine=site.engine, root=site.root, run_id=run_id)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
 from usage_ledger.core import errors
-from usage_ledger.model.declaration import Provider
+from usage_ledger.model import Provider
 from usage_ledger.pipeline.rebuild import rebuild
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.providers.fireworks import FIREWORKS

@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core import errors
 from usage_ledger.core.windows import Window, cut, day_bounds
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates, asked_range, windows
 from usage_ledger.pipeline.run import run_all
@@ -371,7 +372,7 @@ def test_t20_clocks_that_differ_by_minutes_are_noted_and_change_no_window(
     server = scripted(head.encode() + body)
     name = f"clock_{int(off.total_seconds())}".replace("-", "_")
     connection = Connection(id=name, provider="fireworks", account=name, reports=("usage",))
-    with Client(FIREWORKS, base_url=server.url, key="fw_a-key-to-ask", account=name) as client:
+    with Client(FIREWORKS, base_url=server.url, credential=Credential("fw_a-key-to-ask"), account=name) as client:
         ran = run_all(connection, Dates(FIRST, FIRST), client=client, engine=engine, root=tmp_path, now=NOW)
     assert ran.failures == []
     assert f"startTime={FIRST}T00%3A00%3A00Z&endTime={LAST}T00%3A00%3A00Z".encode() in server.requests[0]

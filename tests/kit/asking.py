@@ -10,15 +10,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kit.scripted_server import Scripted
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.body import Limits
 from usage_ledger.http.client import Client
+from usage_ledger.http.page import Call
 from usage_ledger.http.retry import Retries
-from usage_ledger.model.declaration import Paging
+from usage_ledger.model import Cursor, Paging
 from usage_ledger.providers.fireworks import FIREWORKS
 
 KEY = "fw_clientKey+9Xq2/Lm7Zt"
 PROVIDER = replace(FIREWORKS, requests_per_minute=math.inf)  # type: ignore[arg-type]  no pacing
-PAGING = Paging("nextPageToken", "pageToken")
+PAGING = Cursor("nextPageToken", "pageToken")
 TIGHT = Limits(
     connect_seconds=2,
     read_seconds=2,
@@ -87,7 +89,7 @@ class Asking:
         self.client = Client(
             PROVIDER,
             base_url=server.url,
-            key=KEY,
+            credential=Credential(KEY),
             account="acme",
             limits=limits,
             retries=retries,
@@ -96,8 +98,8 @@ class Asking:
 
     def ask(self, path: str = "/v1/accounts") -> bytes:
         with self.client:
-            return self.client.ask(path).body
+            return self.client.ask(Call(path)).body
 
     def pages(self, paging: Paging | None = PAGING) -> list[bytes]:
         with self.client:
-            return [answer.body for answer in self.client.pages("/v1/x", (("pageSize", "2"),), paging)]
+            return [page.body for page in self.client.pages(Call("/v1/x", (("pageSize", "2"),)), paging)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import ROOT
-from usage_ledger.model.declaration import Provider, Report, RowSet
+from usage_ledger.model import Listing, PerSetting, Provider, Report, RowSet
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
 
@@ -23,22 +23,27 @@ GENERATED = re.compile(r"(<!-- ([a-z]+)(?::(\w+))? -->\n)(.*?)(<!-- end -->)", r
 
 def request_path(report: Report) -> str:
     """The path that a report is fetched from, with its placeholders."""
-    return report.path
+    return report.source.request.path
 
 
 def repeated_for(report: Report) -> str:
     """What a report is asked for one by one, such as `user`; '' when it is asked once."""
-    return report.per.label if report.per else ""
+    match report.source.per:
+        case Listing(label=label):
+            return label
+        case PerSetting(setting):
+            return setting
+    return ""
 
 
 def refused_keys(provider: Provider) -> tuple[tuple[str, str], ...]:
     """What keys of a wrong kind begin with, and what they are."""
-    return provider.other_keys
+    return provider.auth.other_keys
 
 
 def form_fields(provider: Provider) -> list[tuple[str, str, str]]:
     """The fields that a connection has beyond its key: name, label, help."""
-    return [(field.name, field.label, field.help) for field in provider.fields]
+    return [(one.name, one.label, one.help) for one in (provider.account, *provider.settings)]
 
 
 def name_kinds(report: Report) -> str:

@@ -228,6 +228,7 @@ def _prepare() -> None:
     import usage_ledger.pipeline.validate  # noqa: F401
     from usage_ledger.contracts.registry import arrow_schema, contract
     from usage_ledger.http import transport
+    from usage_ledger.http.auth import Credential
     from usage_ledger.http.client import Client
     from usage_ledger.providers.fireworks import FIREWORKS
 
@@ -235,7 +236,7 @@ def _prepare() -> None:
 
     for table in ("usage_daily", "cost_daily", "name_observation"):
         contract(table), arrow_schema(table)
-    with Client(FIREWORKS, base_url="http://127.0.0.1:1", key=KEY, account="warm"):
+    with Client(FIREWORKS, base_url="http://127.0.0.1:1", credential=Credential(KEY), account="warm"):
         pass
     gc.collect()
     gc.freeze()  # a child's collector need not touch, and so copy, what it shares
@@ -262,6 +263,7 @@ def _run(errand: Errand) -> tuple[int, dict[str, Any]]:
     from usage_ledger.connections import Connection
     from usage_ledger.core import crash
     from usage_ledger.core.errors import UsageLedgerError
+    from usage_ledger.http.auth import Credential
     from usage_ledger.http.client import Client
     from usage_ledger.pipeline.plan import Dates
     from usage_ledger.pipeline.run import run_all
@@ -288,7 +290,11 @@ def _run(errand: Errand) -> tuple[int, dict[str, Any]]:
     connection = Connection(id=errand.name, provider="fireworks", account=errand.name, timezone=errand.timezone)
     dates = Dates(date.fromisoformat(errand.first), date.fromisoformat(errand.last))
     with Client(
-        connection.declared, base_url=errand.url, key=KEY, account=errand.name, sleep=lambda _seconds: None
+        connection.declared,
+        base_url=errand.url,
+        credential=Credential(KEY),
+        account=errand.name,
+        sleep=lambda _seconds: None,
     ) as client:
         try:
             ran = run_all(connection, dates, client=client, engine=engine, root=Path(errand.root), now=NOW)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from kit.staged_loads import DAY, T0, Row
 from usage_ledger.connections import Connection
 from usage_ledger.core.windows import Window
+from usage_ledger.http.page import Call, Page
 from usage_ledger.pipeline.load import load
 from usage_ledger.pipeline.transform import transform
 from usage_ledger.pipeline.validate import validate
@@ -31,7 +32,7 @@ class Account:
         loads.begin(self.engine, load_id, name, "usage", window, declaration, "test")
         landing = Landing.begin(self.root, "fireworks", name, "usage", window, load_id)
         body = rows if isinstance(rows, bytes) else json.dumps({"serverlessCosts": rows}).encode()
-        landing.page(body, path="/x", parameters=(), status=200, asked_at=fetched_at)
+        landing.land(Page(Call("/x", ()), body, 200, fetched_at), "http://provider")
         manifest = Manifest(
             load_id, name, "fireworks", name, "usage", window.first, window.end, "UTC", declaration, fetched_at,
             landing.pages, account_listed=True,

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
@@ -82,7 +83,13 @@ class Site:
 
     def client(self, key: str = KEY, account: str = "", url: str = "") -> Client:
         """Asks the site."""
-        return Client(FIREWORKS, base_url=url or self.url, key=key, account=account or self.name, sleep=lambda _: None)
+        return Client(
+            FIREWORKS,
+            base_url=url or self.url,
+            credential=Credential(key),
+            account=account or self.name,
+            sleep=lambda _: None,
+        )
 
     def loads(self, columns: str = "report, state, error_class") -> list[tuple[Any, ...]]:
         return self.query(

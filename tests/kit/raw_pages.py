@@ -6,6 +6,7 @@ from typing import Any
 
 from usage_ledger.contracts.registry import arrow_schema
 from usage_ledger.core.windows import Window
+from usage_ledger.http.page import Call, Page
 from usage_ledger.storage.landing import (
     MANIFEST,
     Landing,
@@ -28,7 +29,7 @@ def begun(root: Any, load_id: str, *bodies: bytes, connection: str = "acme", rep
     """A load's pages, without their manifest."""
     landing = Landing.begin(root, "fireworks", connection, report, WINDOW, load_id)
     for body in bodies or (BODY,):
-        landing.page(body, path="/x", parameters=(("a", "1"),), status=200, asked_at=ASKED)
+        landing.land(Page(Call("/x", (("a", "1"),)), body, 200, ASKED), "http://provider")
     return landing
 
 

@@ -19,7 +19,9 @@ from h2.events import RequestReceived
 
 from kit.asking import KEY, ONCE, PROVIDER, http
 from usage_ledger.core import errors
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
+from usage_ledger.http.page import Call
 
 Change = Callable[[ssl.SSLContext], None]
 
@@ -96,8 +98,8 @@ def over_tls(certificate: trustme.LeafCert | bytes, name: str = "localhost", cha
     with secured(certificate, change) as server:
         try:
             url = f"https://{name}:{server.port}"
-            with Client(PROVIDER, base_url=url, key=KEY, account="acme", retries=ONCE) as client:
-                return client.ask("/v1/x").body
+            with Client(PROVIDER, base_url=url, credential=Credential(KEY), account="acme", retries=ONCE) as client:
+                return client.ask(Call("/v1/x")).body
         except errors.UsageLedgerError as error:
             assert server.connections == 1
             assert b"".join(server.read) == b""

@@ -8,7 +8,7 @@ import pytest
 from spoiled import Desk, Spoiled, everyone
 from sqlalchemy import Engine
 
-from usage_ledger.model.declaration import Provider
+from usage_ledger.model import Provider
 from usage_ledger.sandbox.app import running
 
 Query = Callable[..., list[tuple[Any, ...]]]

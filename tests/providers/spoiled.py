@@ -15,8 +15,9 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
-from usage_ledger.model.declaration import Report
+from usage_ledger.model import Report
 from usage_ledger.pipeline import run
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran
@@ -184,7 +185,13 @@ class Desk:
         )
         declared = PROVIDERS[self.provider]
         with (
-            Client(declared, base_url=self.url, key=key or self.key, account=self.name, sleep=lambda _: None) as client,
+            Client(
+                declared,
+                base_url=self.url,
+                credential=Credential(key or self.key),
+                account=self.name,
+                sleep=lambda _: None,
+            ) as client,
             mock.patch.object(run, "planned", chosen if reports else run.planned),
         ):
             return run.run_all(
@@ -224,7 +231,7 @@ class Desk:
 
 def ending(report: Report) -> str:
     """What the path of a report's answers ends with."""
-    return report.path.rsplit("}", 1)[-1]
+    return report.source.request.path.rsplit("}", 1)[-1]
 
 
 def rows_of(document: Json, path: str) -> list[dict[str, Any]]:

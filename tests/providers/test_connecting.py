@@ -12,10 +12,11 @@ from usage_ledger.airflow.hooks import ProviderHook
 from usage_ledger.airflow.onboarding import readable
 from usage_ledger.connections import Connection
 from usage_ledger.core import errors
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
-from usage_ledger.model.declaration import Provider
-from usage_ledger.pipeline.extract import verify_account
+from usage_ledger.model import Provider
 from usage_ledger.providers import PROVIDERS
+from usage_ledger.sources.account import verify_account
 
 each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
 Desks = Callable[[Provider], Desk]
@@ -25,7 +26,11 @@ def client_of(desk: Desk, key: str = "", account: str = "") -> tuple[Connection,
     name = account or desk.name
     connection = Connection(id="asked", provider=desk.provider, account=name)
     client = Client(
-        PROVIDERS[desk.provider], base_url=desk.url, key=key or desk.key, account=name, sleep=lambda _: None
+        PROVIDERS[desk.provider],
+        base_url=desk.url,
+        credential=Credential(key or desk.key),
+        account=name,
+        sleep=lambda _: None,
     )
     return connection, client
 

@@ -1,22 +1,32 @@
-"""What every provider's declaration has to keep, whatever it declares."""
+"""What every provider's declaration has to keep, whatever it declares.
 
+`python tests/providers/test_declarations.py` writes the golden file of hashes anew.
+"""
+
+import dataclasses
+import json
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from usage_ledger import model as m
 from usage_ledger.contracts.registry import contract
-from usage_ledger.model.declaration import Provider, Report, RowSet
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.model import Day, Listing, Provider, Report, RowSet
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.reading.nested import layout
+from usage_ledger.reading.layout import layout
 
 REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in provider.reports]
 each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
 each_report = pytest.mark.parametrize(
     ("provider", "report"), REPORTS, ids=[f"{provider.name}-{report.name}" for provider, report in REPORTS]
 )
+GOLDEN = Path(__file__).parents[1] / "fixtures" / "declarations.json"
 OUR_WORDS = {"start", "end", "start_epoch", "end_epoch", "date", "zone", "account"}
 
 
@@ -51,8 +61,6 @@ def test_no_two_records_fill_one_meter_of_one_usage_type(provider: Provider) -> 
 
 
 def test_a_second_record_would_be_seen() -> None:
-    from dataclasses import replace
-
     provider = PROVIDERS["anthropic"]
     spoiled = replace(
         provider,
@@ -92,35 +100,23 @@ def test_row_sets_of_a_report_have_names_of_their_own(provider: Provider, report
 @each_report
 def test_each_row_has_one_date(provider: Provider, report: Report) -> None:
     for row_set in fact_rows(report):
-        told = [bool(row_set.bucket[0]), bool(row_set.day), bool(row_set.moment)]
-        assert sum(told) == 1
-        assert bool(row_set.moment) == bool(row_set.event)
-        assert not row_set.day or (report.day, report.longest) == ("UTC", timedelta(days=1))
+        assert row_set.when is not None
+        assert not isinstance(row_set.when, Day) or (report.day, report.longest) == ("UTC", timedelta(days=1))
 
 
 @each_report
 def test_a_request_asks_for_its_window_and_names_nothing_unknown(provider: Provider, report: Report) -> None:
     labels: set[str] = set()
-    listing = report.per
-    while listing:
-        labels.add(listing.label)
-        listing = listing.within
-    texts = [value for _, value in report.parameters if isinstance(value, str)]
-    placeholders = set(re.findall(r"{(\w+)}", " ".join([report.path, *texts])))
+    per, request = report.source.per, report.source.request
+    while isinstance(per, Listing):
+        labels.add(per.label)
+        per = per.per
+    texts = [value for _, value in request.query if isinstance(value, str)]
+    placeholders = set(re.findall(r"{(\w+)}", " ".join([request.path, *texts])))
     assert placeholders <= OUR_WORDS | labels
     if not report.snapshot:
         assert placeholders & {"start", "start_epoch", "date"}
     assert not [value for value in texts if "{" in value and not re.fullmatch(r"{\w+}", value)]
-
-
-@each_report
-def test_a_page_is_followed_by_a_way_that_ends(provider: Provider, report: Report) -> None:
-    paging = report.paging
-    if paging is None:
-        return
-    ways: list[Any] = [paging.link, paging.page, paging.cursor and not paging.page]
-    assert sum(map(bool, ways)) == 1
-    assert bool(paging.parameter) != bool(paging.link)
 
 
 @each_provider
@@ -128,8 +124,8 @@ def test_a_provider_says_what_its_key_must_be_and_where_it_may_be_sent(provider:
     assert provider.base_url.startswith("https://")
     assert provider.base_url.removeprefix("https://").split("/")[0] in provider.hosts
     assert len(provider.key_help) > 20
-    assert "account" in {field.name for field in provider.fields}
-    assert all(field.help for field in provider.fields)
+    assert provider.account.name == "account"
+    assert all(setting.help for setting in (provider.account, *provider.settings))
     assert {report.name for report in provider.reports if not report.snapshot}
     module = __import__(f"usage_ledger.providers.{provider.name}", fromlist=["x"])
     for word in ("Measures:", "Grain:", "Units:", "Limits:", "Lag:", "Source: https://", "Last checked: 20"):
@@ -138,6 +134,54 @@ def test_a_provider_says_what_its_key_must_be_and_where_it_may_be_sent(provider:
 
 @each_provider
 def test_what_a_provider_is_asked_never_holds_a_key(provider: Provider) -> None:
-    asked = repr([(report.path, report.parameters, report.per) for report in provider.reports])
-    assert provider.header.lower() in ("authorization", "x-api-key")
+    asked = repr([report.source for report in provider.reports])
+    assert provider.auth.header.lower() in ("authorization", "x-api-key")
     assert not re.search(r"password|secret|token=", asked, re.IGNORECASE)
+
+
+def hashes() -> dict[str, str]:
+    return {f"{provider.name}.{report.name}": report.declaration() for provider, report in REPORTS}
+
+
+def test_every_hash_is_the_one_in_the_golden_file() -> None:
+    """A hash that changes books the next differences as ours: its change belongs in a review."""
+    assert hashes() == json.loads(GOLDEN.read_text(encoding="utf-8"))
+
+
+def widened(value: Any) -> Any:
+    """The same declaration, each of its classes with one word more that nothing uses."""
+    if isinstance(value, tuple):
+        return tuple(map(widened, value))
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    more = [("unused", tuple, dataclasses.field(default=()))]
+    wider = dataclasses.make_dataclass(type(value).__name__, more, bases=(type(value),), frozen=True)
+    fields = {field.name: widened(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return wider(**fields)
+
+
+@each_report
+def test_a_word_that_the_model_gains_and_nobody_uses_changes_no_hash(provider: Provider, report: Report) -> None:
+    assert widened(report).declaration() == report.declaration()
+
+
+@each_report
+def test_what_decides_rows_changes_the_hash_and_planning_does_not(provider: Provider, report: Report) -> None:
+    planning = replace(report, longest=timedelta(days=2), reach=timedelta(days=9), settle_days=9, ignored=("x",))
+    assert planning.declaration() == report.declaration()
+    assert replace(report, cut=(*report.cut, "x/*/y")).declaration() != report.declaration()
+    for number, row_set in enumerate(report.row_sets):
+        for changed in (replace(row_set, breakdown="another"), replace(row_set, constants=(("channel", "x"),))):
+            others = (*report.row_sets[:number], changed, *report.row_sets[number + 1 :])
+            assert replace(report, row_sets=others).declaration() != report.declaration()
+
+
+def test_a_column_that_the_contract_lacks_is_refused() -> None:
+    report = PROVIDERS["fireworks"].report("usage")
+    row_set = replace(report.row_sets[0], dimensions=m.dimensions(colour="colour"))
+    with pytest.raises(ConfigError, match=r"colour.*usage_daily lacks"):
+        layout(replace(report, row_sets=(row_set,)))
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(hashes(), indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -18,11 +18,13 @@ import pytest
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.http.client import fill, labelled
-from usage_ledger.http.paging import Parameters
-from usage_ledger.model.declaration import Listing, Provider, Report
-from usage_ledger.pipeline.extract import request
+from usage_ledger.http.auth import Credential
+from usage_ledger.http.client import Client
+from usage_ledger.http.page import Call
+from usage_ledger.model import Listing, Provider, Report
+from usage_ledger.model.request import Parameters
 from usage_ledger.providers import PROVIDERS
+from usage_ledger.sources.http_pages import HttpPageSource
 
 SPECS = Path(__file__).resolve().parents[3] / "shared" / "reference" / "specs"
 PRISM = os.environ.get("PRISM") or shutil.which("prism") or ""
@@ -41,27 +43,28 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def asked(provider: Provider) -> list[tuple[str, Parameters]]:
+def calls_of(provider: Provider) -> list[Call]:
     """Every request that a run of one date makes, less the next pages."""
     connection = Connection(id="described", provider=provider.name, account="acme")
-    found: list[tuple[str, Parameters]] = []
+    client = Client(provider, base_url=provider.base_url, credential=Credential("any-key"), account="acme")
+    calls: list[Call] = []
 
     def of_listing(listing: Listing) -> None:
-        if listing.within:
-            of_listing(listing.within)
-        told = tuple((name, labelled(value, IDS)) for name, value in listing.parameters)
-        found.append((fill(listing.path, IDS), told))
+        if listing.per:
+            of_listing(listing.per)
+        calls.append(client.call_of(listing.request, IDS))
 
     def of_report(report: Report) -> None:
-        if report.per:
-            of_listing(report.per)
+        if isinstance(report.source.per, Listing):
+            of_listing(report.source.per)
         window = Window(date(2026, 11, 18), date(2026, 11, 18) + DAY)
-        found.append((fill(report.path, IDS), request(connection, report, window, IDS)))
+        values = HttpPageSource(connection, report, client)._values(window)
+        calls.append(client.call_of(report.source.request, {**values, **IDS}))
 
     of_listing(provider.accounts)
     for report in provider.reports:
         of_report(report)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(calls))
 
 
 @pytest.fixture(scope="module", params=DESCRIBED)
@@ -93,7 +96,7 @@ def answered(provider: Provider, url: str, path: str, parameters: Parameters) ->
     """What the mock server says of a request of ours."""
     left_out = DESCRIBED[provider.name][1]
     sent = [(name, one) for name, value in parameters for one in ((value,) if isinstance(value, str) else value)]
-    headers = {provider.header: f"{provider.scheme} any-key".strip(), **dict(provider.headers)}
+    headers = {provider.auth.header: f"{provider.auth.scheme} any-key".strip(), **dict(provider.headers)}
     with httpx.Client(trust_env=False, headers=headers) as client:
         return client.get(url + path.removeprefix(left_out), params=sent)
 
@@ -101,7 +104,8 @@ def answered(provider: Provider, url: str, path: str, parameters: Parameters) ->
 def test_every_request_is_as_described(mock: tuple[Provider, str]) -> None:
     provider, url = mock
     refused = {}
-    for path, parameters in asked(provider):
+    for call in calls_of(provider):
+        path, parameters = call.path, call.query
         answer = answered(provider, url, path, parameters)
         bare = path.removeprefix(DESCRIBED[provider.name][1])
         if answer.status_code != 200 and bare not in UNANSWERED:
@@ -112,7 +116,8 @@ def test_every_request_is_as_described(mock: tuple[Provider, str]) -> None:
 def test_a_request_that_is_not_as_described_would_be_seen(mock: tuple[Provider, str]) -> None:
     provider, url = mock
     report = next(one for one in provider.reports if not one.snapshot)
-    ((path, parameters),) = [one for one in asked(provider) if one[0] == report.path][:1]
+    [call] = [one for one in calls_of(provider) if one.path == report.source.request.path][:1]
+    path, parameters = call.path, call.query
     for name, value in parameters:
         if name in ("start_time", "starting_at") or (name, value) == ("group_by", "workspace"):
             spoiled = tuple((key, "not-a-time" if key == name else told) for key, told in parameters)

@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from kit.fixed_client import FixedClient, list_of_accounts
 
 from usage_ledger.connections import connection_from
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import errors
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.http.client import Answer
-from usage_ledger.model.declaration import Listing
 from usage_ledger.pipeline.extract import land
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers import fireworks
@@ -114,7 +112,9 @@ class Transformed:
         )
         declared = FIREWORKS.report(report)
         window = Window(first, first + DAY * days)
-        _, uri = land(connection, declared, window, LOAD, client=Pages(bodies), root=self.root)  # type: ignore[arg-type]
+        _, uri = land(
+            connection, declared, window, LOAD, client=FixedClient(*bodies, lists=LISTS, asked_at=ASKED), root=self.root
+        )  # type: ignore[arg-type]
         folder = load_folder(self.root, uri)
         self.staged: Staged = stage(connection, declared, manifest_of(folder), folder, self.root)
         return self
@@ -132,17 +132,7 @@ class Transformed:
         return [note.kind for note in self.staged.notes]
 
 
-class Pages:
-    def __init__(self, bodies: list[bytes]) -> None:
-        self.bodies = bodies
-
-    def pages(self, path: str, parameters: Any, _paging: object) -> Iterator[Answer]:
-        for body in self.bodies:
-            yield Answer(path, parameters, body, 200, ASKED)
-
-    def listed(self, listing: Listing) -> Iterator[tuple[Answer, list[dict[str, str]]]]:
-        name = "acme" if listing.items == "accounts" else "jo"
-        yield Answer("/x", (), b"{}", 200, ASKED), [{listing.label: name}]
+LISTS = list_of_accounts("acme") | {"/v1/accounts/acme/users": b'{"users": [{"name": "accounts/acme/users/jo"}]}'}
 
 
 @pytest.fixture
@@ -364,7 +354,7 @@ def test_a_required_count_that_is_not_told_is_refused(
 
 
 def test_a_row_that_meters_nothing_is_refused(transformed: Transformed) -> None:
-    with pytest.raises(errors.MissingField, match="meters nothing"):
+    with pytest.raises(errors.MissingField, match="no meter value"):
         transformed(training(changed(TRAINING, tokens=..., acceleratorSeconds=None)))
 
 
@@ -932,7 +922,7 @@ def test_a_changed_declaration_has_another_hash() -> None:
 
 
 def test_every_grouping_of_the_documentation_is_asked_for() -> None:
-    assert {*dict(FIREWORKS.report("usage").parameters)["groupBy"]} == {
+    assert {*dict(FIREWORKS.report("usage").source.request.query)["groupBy"]} == {
         *("model_name", "api_key_id", "api_key_name", "deployment_name", "accelerator_type", "job_id", "job_type"),
         *("usage_type", "base_model", "annotations.team", "annotations.project", "annotations.environment"),
     }

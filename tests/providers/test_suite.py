@@ -5,7 +5,6 @@ Each test runs the whole pipeline for two dates into a real PostgreSQL.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, rows_of
 
 from usage_ledger.connections import Connection
 from usage_ledger.core import errors
-from usage_ledger.model.declaration import Paging, Provider, Report, RowSet
+from usage_ledger.model import Cursor, Link, Meter, Moment, Offset, Paging, Provider, Report, RowSet
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import planned
 from usage_ledger.providers import PROVIDERS
@@ -41,7 +40,7 @@ def first_rows(report: Report) -> RowSet:
 
 def required(row_set: RowSet) -> Iterator[str]:
     for meter in row_set.meters:
-        if meter.path and meter.absent == "error" and meter.form != "money" and meter.path != row_set.needs:
+        if isinstance(meter, Meter) and meter.absent == "error" and meter.path != row_set.skip_when_missing:
             yield meter.path
 
 
@@ -119,11 +118,11 @@ def test_the_account_of_each_request_is_told_by_its_key_alone(
     at_work.run(report.name)
     asked = [(path, parameters) for path, parameters in at_work.site.requests if path.endswith(ending(report))]
     assert asked
-    wanted = {name for name, value in report.parameters if value != "{workspace}"}
+    wanted = {name for name, value in report.source.request.query if value != "{workspace}"}
     for _, parameters in asked:
         assert wanted <= {name for name, _ in parameters}
         assert not [value for _, value in parameters if at_work.key in value or "{" in value]
-    for name, value in report.parameters:
+    for name, value in report.source.request.query:
         if isinstance(value, tuple):
             assert [told for key, told in asked[0][1] if key == name] == list(value)
 
@@ -187,7 +186,7 @@ def test_a_count_that_is_none_stops_the_dates(
     desk: Callable[[Provider], Desk], provider: Provider, report: Report, value: Any
 ) -> None:
     for row_set in report.row_sets:
-        paths = [meter.path for meter in row_set.meters if meter.form == "integer"]
+        paths = [meter.path for meter in row_set.meters if isinstance(meter, Meter) and meter.form == "integer"]
         if paths:
             break
     else:
@@ -209,7 +208,7 @@ def test_dates_without_use_are_empty_on_evidence_and_no_zero(
     assert at_work.run(report.name).failures == []
     assert at_work.days(report.name) == dict.fromkeys(BOTH, "empty")
     assert at_work.rows(report.name) == 0
-    assert [path for path, _ in at_work.site.requests if path == provider.accounts.path]
+    assert [path for path, _ in at_work.site.requests if path == provider.accounts.request.path]
 
 
 @each_report
@@ -264,18 +263,22 @@ def test_an_answer_that_breaks_off_is_never_half_a_day(
 
 
 def more_without_a_way(paging: Paging, document: Json) -> Json:
-    if paging.more:
-        return document | {paging.more: True, paging.cursor: None}
-    if paging.link:
-        return document | {paging.link: "https://elsewhere.example/v1/next"}
-    return document | {paging.cursor: 7}
+    match paging:
+        case Link(field):
+            return document | {field: "https://elsewhere.example/v1/next"}
+        case Cursor(field, more=more) if more:
+            return document | {more: True, field: None}
+        case Cursor(field):
+            return document | {field: 7}
+        case Offset(items):
+            return document | {items: 7}
 
 
 @each_report
 def test_pages_that_cannot_be_followed_load_nothing(
     desk: Callable[[Provider], Desk], provider: Provider, report: Report
 ) -> None:
-    paging = report.paging
+    paging = report.source.paging
     if paging is None:
         pytest.skip("the report has one page")
     at_work = desk(provider)
@@ -288,7 +291,7 @@ def test_pages_that_cannot_be_followed_load_nothing(
 
 @each_report
 def test_every_page_is_read(desk: Callable[[Provider], Desk], query: Query, provider: Provider, report: Report) -> None:
-    limits = {name: value for name, value in report.parameters if name == "limit"}
+    limits = {name: value for name, value in report.source.request.query if name == "limit"}
     if not limits:
         pytest.skip("the size of the report's pages is the vendor's")
     whole, paged = desk(provider), desk(provider)
@@ -315,7 +318,7 @@ def test_every_page_is_read(desk: Callable[[Provider], Desk], query: Query, prov
 @each_report
 def test_a_row_of_another_date_is_refused(desk: Callable[[Provider], Desk], provider: Provider, report: Report) -> None:
     row_set = report.row_sets[0]
-    if row_set.moment:
+    if isinstance(row_set.when, Moment):
         pytest.skip("events of other dates are left out")
     at_work = desk(provider)
 
@@ -342,10 +345,10 @@ def test_a_later_change_is_loaded_and_recorded(
     at_work = desk(provider)
     at_work.run(report.name)
     row_set = report.row_sets[0]
-    if row_set.moment:
+    if isinstance(row_set.when, Moment):
         paths = [("metrics/predict_time", 99)]
     else:
-        whole = [meter for meter in row_set.meters if meter.form in ("integer", "decimal")]
+        whole = [meter for meter in row_set.meters if isinstance(meter, Meter)]
         free = [meter for meter in whole if meter.column == "requests"] or whole  # a part may not exceed its whole
         paths = [(meter.path, 987_654_321) for meter in free]
         paths = paths or [(f"{row_set.meters[-1].path}/units", "987654321")]
@@ -574,7 +577,7 @@ def test_people_are_pseudonyms_unless_their_connection_says_otherwise(
 def test_a_workspace_key_is_refused_before_anything_is_asked(desk: Callable[[Provider], Desk]) -> None:
     for name in ("openai", "anthropic"):
         at_work = desk(PROVIDERS[name])
-        beginning, kind = PROVIDERS[name].other_keys[0]
+        beginning, kind = PROVIDERS[name].auth.other_keys[0]
         with pytest.raises(errors.BadKey, match=kind.split(",")[0]) as refused:
             at_work.run(key=f"{beginning}of-a-project")
         assert "Admin" in refused.value.next_step
@@ -613,4 +616,5 @@ def test_the_declarations_of_a_spoiled_report_are_not_what_is_tested() -> None:
     document = {"data": [{"results": [{"input_tokens": 1}, {"input_tokens": 2}]}]}
     assert [row["input_tokens"] for row in rows_of(document, "data/results")] == [1, 2]
     assert emptied(report)("", document) == {"data": [{"results": []}]}
-    assert more_without_a_way(replace(report.paging or Paging()), {})["has_more"] is True
+    assert report.source.paging is not None
+    assert more_without_a_way(report.source.paging, {})["has_more"] is True

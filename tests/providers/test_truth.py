@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
@@ -83,7 +84,11 @@ def loaded(engine: Engine, base_url: str, tmp_path_factory: pytest.TempPathFacto
     def once(case: Case) -> Ran:
         connection = Connection(id=case.id, provider=case.provider, account=case.truth.account, timezone=case.zone)
         with Client(
-            connection.declared, base_url=base_url, key=case.key, account=connection.account, sleep=lambda _: None
+            connection.declared,
+            base_url=base_url,
+            credential=Credential(case.key),
+            account=connection.account,
+            sleep=lambda _: None,
         ) as client:
             return run_all(connection, Dates(case.first, case.last), client=client, engine=engine, root=root, now=NOW)
 

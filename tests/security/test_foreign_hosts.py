@@ -15,7 +15,9 @@ from kit.tls_server import over_tls
 from usage_ledger.core import errors
 from usage_ledger.http import transport
 from usage_ledger.http.address import base_url, permitted
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client, fill
+from usage_ledger.http.page import Call
 from usage_ledger.providers.fireworks import FIREWORKS
 
 
@@ -40,7 +42,7 @@ def test_x4_an_id_is_one_encoded_segment_of_the_path(scripted: Server, account: 
 def test_x5_line_ends_and_controls_never_leave(scripted: Server, hostile: str) -> None:
     server = scripted(http())
     with pytest.raises(errors.BadKey) as caught:
-        Client(PROVIDER, base_url=server.url, key=hostile, account="acme")
+        Client(PROVIDER, base_url=server.url, credential=Credential(hostile), account="acme")
     assert not hostile.strip() or hostile.strip() not in str(caught.value)
     path = fill("/v1/accounts/{account}/x", {"account": hostile or "x"})
     Asking(server).ask(path)
@@ -61,10 +63,10 @@ def test_x13_no_header_leaves_for_the_target_of_a_redirect(scripted: Server, sta
         server = scripted(http("{}", f"{status} Moved", f"Location: {place}"))
         provider = replace(PROVIDER, header=header, scheme="")
         with (
-            Client(provider, base_url=server.url, key=KEY, account="acme") as client,
+            Client(provider, base_url=server.url, credential=Credential(KEY), account="acme") as client,
             pytest.raises(errors.RedirectRefused),
         ):
-            client.ask("/v1/x")
+            client.ask(Call("/v1/x"))
         assert KEY.encode() in server.requests[0]
     assert other.connections == 0
 
@@ -144,9 +146,11 @@ def test_x16_no_form_of_an_address_leads_anywhere_but_to_the_provider(
     host = form.format(me=f"127.0.0.1:{server.port}", port=server.port)
     with (
         pytest.raises(errors.HostRefused) as caught,
-        Client(PROVIDER, base_url=base_url(FIREWORKS, host), key=KEY, account="acme", retries=ONCE) as client,
+        Client(
+            PROVIDER, base_url=base_url(FIREWORKS, host), credential=Credential(KEY), account="acme", retries=ONCE
+        ) as client,
     ):
-        client.ask("/v1/x")
+        client.ask(Call("/v1/x"))
     assert (server.connections, looked_up) == (0, [])
     assert caught.value.next_step
     assert "user" not in str(caught.value)
@@ -184,10 +188,12 @@ def test_x17_a_name_that_turns_to_a_private_address_is_not_followed(
 
     monkeypatch.setattr(transport.socket, "getaddrinfo", resolved)
     with (
-        Client(PROVIDER, base_url=f"{OWN}:{server.port}", key=KEY, account="acme", retries=ONCE) as client,
+        Client(
+            PROVIDER, base_url=f"{OWN}:{server.port}", credential=Credential(KEY), account="acme", retries=ONCE
+        ) as client,
         pytest.raises(errors.HostRefused, match="no public address"),
     ):
-        client.ask("/v1/x")
+        client.ask(Call("/v1/x"))
     assert (server.connections, asked) == (0, ["api.fireworks.ai"])
 
 
@@ -211,8 +217,10 @@ def test_the_address_that_was_checked_is_the_one_that_is_spoken_to(
         return real(next(answers) if host == "localhost" else host, port, *more, **named)
 
     monkeypatch.setattr(transport.socket, "getaddrinfo", resolved)
-    with Client(PROVIDER, base_url=f"http://localhost:{server.port}", key=KEY, account="acme", retries=ONCE) as client:
-        assert client.ask("/v1/x").body == b'{"a": 1}'
+    with Client(
+        PROVIDER, base_url=f"http://localhost:{server.port}", credential=Credential(KEY), account="acme", retries=ONCE
+    ) as client:
+        assert client.ask(Call("/v1/x")).body == b'{"a": 1}'
     assert f"localhost:{server.port}".encode() in server.requests[0]
     assert next(answers) == "127.0.0.9"  # asked for once
 
@@ -241,8 +249,10 @@ def test_the_next_address_of_a_host_is_tried_when_one_cannot_be_reached(
                 waiting = opened.enter_context(socket.socket(socket.AF_INET6))
                 waiting.setblocking(False)
                 waiting.connect_ex(("::1", server.port))
-        client = opened.enter_context(Client(PROVIDER, base_url=url, key=KEY, account="acme", limits=limits))
-        assert client.ask("/v1/x").body == b'{"a": 1}'
+        client = opened.enter_context(
+            Client(PROVIDER, base_url=url, credential=Credential(KEY), account="acme", limits=limits)
+        )
+        assert client.ask(Call("/v1/x")).body == b'{"a": 1}'
     assert len(server.requests) == 1
 
 

@@ -29,6 +29,7 @@ from usage_ledger.airflow.tasks import dates_of_run
 from usage_ledger.cli import app
 from usage_ledger.connections import connection_from
 from usage_ledger.core import errors, redaction
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.local import airflow_home
 from usage_ledger.storage.files import write_whole
@@ -204,6 +205,6 @@ def test_a_command_takes_no_key_as_an_argument() -> None:
 
 
 def test_a_client_shows_its_key_to_nobody_who_looks_at_it() -> None:
-    with Client(PROVIDER, base_url="http://127.0.0.1:9", key=KEY, account="acme") as client:
+    with Client(PROVIDER, base_url="http://127.0.0.1:9", credential=Credential(KEY), account="acme") as client:
         shown: list[Any] = [repr(client), str(vars(client)), repr(client._http)]
     assert hits("".join(map(str, shown)).encode(), KEY) == []

@@ -14,7 +14,9 @@ from kit.tls_server import Change, over_tls, secured, self_signed
 
 from usage_ledger.core import errors
 from usage_ledger.core.project import ROOT
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
+from usage_ledger.http.page import Call
 
 AUTHORITY = trustme.CA()
 YESTERDAY, TOMORROW = (datetime.now(UTC) + timedelta(days=n) for n in (-1, 1))
@@ -121,11 +123,17 @@ def test_requests_share_one_connection_of_http_2_and_the_name_is_sent_for_the_ce
     offered = AUTHORITY.issue_cert("localhost")
     with (
         secured(offered, lambda context: context.set_alpn_protocols(["h2", "http/1.1"])) as server,
-        Client(PROVIDER, base_url=f"https://localhost:{server.port}", key=KEY, account="acme", retries=ONCE) as client,
+        Client(
+            PROVIDER,
+            base_url=f"https://localhost:{server.port}",
+            credential=Credential(KEY),
+            account="acme",
+            retries=ONCE,
+        ) as client,
     ):
-        assert [client.ask("/v1/x").body for _ in range(3)] == [b'{"a": 2}'] * 3
+        assert [client.ask(Call("/v1/x")).body for _ in range(3)] == [b'{"a": 2}'] * 3
         assert (server.connections, server.names) == (1, ["localhost"])
         assert server.read[0].startswith(b"PRI * HTTP/2.0")
         with pytest.raises(errors.IncompleteAnswer):
-            client.ask("/cut")
-        assert client.ask("/v1/x").body == b'{"a": 2}'
+            client.ask(Call("/cut"))
+        assert client.ask(Call("/v1/x")).body == b'{"a": 2}'

@@ -11,18 +11,22 @@ from kit.asking import GZIP, JSON, KEY, ONCE, PACKED, WHOLE, Asking, Server, bar
 
 from usage_ledger import __version__
 from usage_ledger.core import errors
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
+from usage_ledger.http.page import Call
 from usage_ledger.http.retry import Retries
-from usage_ledger.model.declaration import Listing, Paging
+from usage_ledger.model import Cursor, Listing, Request
 from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.sources.listing import list_things
 
-PAGING = Paging("nextPageToken", "pageToken")
+PAGING = Cursor("nextPageToken", "pageToken")
 
 
 def test_the_request_carries_the_key_as_declared_and_says_who_asks(scripted: Server) -> None:
     server = scripted(http())
     with Asking(server).client as client:
-        answer = client.ask("/v1/x", (("groupBy", ("a", "b.c")), ("timezone", "America/Los_Angeles"), ("q", "a&b#c d")))
+        query = (("groupBy", ("a", "b.c")), ("timezone", "America/Los_Angeles"), ("q", "a&b#c d"))
+        answer = client.ask(Call("/v1/x", query))
     head = server.requests[0].decode()
     line, *fields = head.strip().split("\r\n")
     sent = {name.lower(): value for name, value in (field.split(": ", 1) for field in fields)}
@@ -35,7 +39,7 @@ def test_the_request_carries_the_key_as_declared_and_says_who_asks(scripted: Ser
     assert sent["accept-encoding"] == "gzip"
     assert "cookie" not in sent
     assert head.count(KEY) == 1
-    assert (answer.status, answer.body, answer.path) == (200, b"{}", "/v1/x")
+    assert (answer.status, answer.body, answer.call.path) == (200, b"{}", "/v1/x")
     assert datetime.now(UTC) - answer.asked_at < timedelta(seconds=10)
 
 
@@ -44,8 +48,10 @@ def test_requests_of_one_account_are_spaced_by_its_allowance(scripted: Server) -
     waits: list[float] = []
     slow = replace(FIREWORKS, requests_per_minute=6)
     for _ in range(3):
-        with Client(slow, base_url=server.url, key=KEY, account="paced", sleep=waits.append) as client:
-            client.ask("/v1/x")
+        with Client(
+            slow, base_url=server.url, credential=Credential(KEY), account="paced", sleep=waits.append
+        ) as client:
+            client.ask(Call("/v1/x"))
     assert [round(wait) for wait in waits] == [10, 20]
 
 
@@ -107,7 +113,7 @@ def test_a_page_of_another_shape_is_refused_as_such(scripted: Server, body: str)
         Asking(scripted(http(body))).pages()
 
 
-ACCOUNTS = Listing("/v1/accounts", "accounts", "name", "account", (), PAGING)
+ACCOUNTS = Listing(Request("/v1/accounts"), "accounts", "name", "account", PAGING)
 
 
 @pytest.mark.parametrize(
@@ -121,12 +127,12 @@ ACCOUNTS = Listing("/v1/accounts", "accounts", "name", "account", (), PAGING)
 )
 def test_a_listing_gives_bare_ids(scripted: Server, body: str, ids: list[str]) -> None:
     with Asking(scripted(http(body))).client as client:
-        assert [found["account"] for _, page in client.listed(ACCOUNTS) for found in page] == ids
+        assert [labels["account"] for _, things in list_things(client, ACCOUNTS) for labels in things] == ids
 
 
 def test_a_listing_that_is_no_list_is_refused(scripted: Server) -> None:
     with Asking(scripted(http('{"accounts": {"name": "x"}}'))).client as client, pytest.raises(errors.Shape):
-        list(client.listed(ACCOUNTS))
+        list(list_things(client, ACCOUNTS))
 
 
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad", "401 No", "403 No", "429 Slow", "500 Oops", "302 Found"])

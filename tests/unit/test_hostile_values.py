@@ -1,15 +1,17 @@
 """Values that are well-formed and mean nothing: each is a named error or is left alone, never a crash."""
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
 from usage_ledger.core import errors
-from usage_ledger.http.client import Client, _told_code
-from usage_ledger.http.paging import following
+from usage_ledger.http.auth import Credential
+from usage_ledger.http.client import Client, _status_of_error
+from usage_ledger.http.page import Call, Page
+from usage_ledger.http.paging import next_call
 from usage_ledger.http.retry import date_of, retry_after
-from usage_ledger.model.declaration import Paging
+from usage_ledger.model import Cursor, Link, Paging
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.reading.days import instant
 
@@ -48,9 +50,9 @@ def test_seconds_at_the_end_of_the_calendar_are_of_no_bucket() -> None:
 @pytest.mark.parametrize(
     ("paging", "fields", "error"),
     [
-        (Paging(link="next"), {"next": b'"https://[x/v1/predictions"'}, errors.HostRefused),
-        (Paging("next_page", "page", more="has_more"), {"next_page": b'"a"', "has_more": b"1e999"}, errors.Shape),
-        (Paging("next_page", "page"), {"next_page": b"1" * 5000}, errors.Shape),
+        (Link("next"), {"next": b'"https://[x/v1/predictions"'}, errors.HostRefused),
+        (Cursor("next_page", "page", more="has_more"), {"next_page": b'"a"', "has_more": b"1e999"}, errors.Shape),
+        (Cursor("next_page", "page"), {"next_page": b"1" * 5000}, errors.Shape),
     ],
     ids=["an_address_that_is_none", "more_beyond_all_numbers", "a_mark_of_5000_digits"],
 )
@@ -59,19 +61,23 @@ def test_a_page_mark_that_means_nothing_is_refused(
 ) -> None:
     raws = {name: msgspec.Raw(value) for name, value in fields.items()}
     with pytest.raises(error):
-        following(paging, raws, ("/v1/x", ()), ("/v1/x", ()), ("api.example.org",))
+        next_call(
+            paging, Page(Call("/v1/x"), b"", 200, datetime.now(UTC), fields=raws), Call("/v1/x"), ("api.example.org",)
+        )
 
 
 def test_a_page_mark_too_long_for_an_address_is_refused() -> None:
     openai = PROVIDERS["openai"]
     with (
-        Client(openai, base_url="https://api.openai.com", key="sk-admin-nobody", account="acme") as client,
+        Client(
+            openai, base_url="https://api.openai.com", credential=Credential("sk-admin-nobody"), account="acme"
+        ) as client,
         pytest.raises(errors.Shape, match="next page"),
     ):
-        client.ask("/v1/organization/costs", (("page", "x" * 70_000),))
+        client.ask(Call("/v1/organization/costs", (("page", "x" * 70_000),)))
 
 
 @pytest.mark.parametrize(("code", "status"), [(503, 503), (429, 429), (8, 429), (9999, 400), ('"x"', 400)], ids=str)
 def test_an_error_in_a_good_answer_stands_for_its_own_status(code: object, status: int) -> None:
     body = f'{{"error": {{"code": {code}, "message": "no"}}}}'.encode()
-    assert _told_code(body, ("error/message",)) == status
+    assert _status_of_error(body, ("error/message",)) == status

@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.fixed_client import FixedClient, list_of_accounts
 from upath import UPath
 
 from usage_ledger.connections import connection_from
@@ -22,11 +23,12 @@ from usage_ledger.core import errors
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.pseudonym import _local_key, pseudonym
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.http.client import Answer
+from usage_ledger.http.page import Call, Page
 from usage_ledger.json.scrub import scrub
-from usage_ledger.model.declaration import Listing
-from usage_ledger.pipeline.extract import land, request
+from usage_ledger.model import Paging
+from usage_ledger.pipeline.extract import land
 from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.sources.source import source_of
 from usage_ledger.storage.files import AnyPath, read_whole, write_whole
 from usage_ledger.storage.landing import Landing, Manifest, connection_key, landed_pages, load_folder, manifest_of
 
@@ -42,23 +44,8 @@ PAGES = [
 ]
 
 
-class Provider:
-    """Stands where the client does: these bodies, one a page, and these accounts."""
-
-    def __init__(self, *bodies: bytes, accounts: tuple[str, ...] = ("acme",)) -> None:
-        self.bodies, self.accounts, self.listings = bodies, list(accounts), 0
-
-    def pages(self, path: str, parameters: Any, _paging: object) -> Iterator[Answer]:
-        for body in self.bodies:
-            yield Answer(path, parameters, body, 200, ASKED)
-
-    def listed(self, listing: Listing) -> Iterator[tuple[Answer, list[dict[str, str]]]]:
-        self.listings += 1
-        yield Answer("/v1/accounts", (), b"{}", 200, ASKED), [{listing.label: name} for name in self.accounts]
-
-
 def landed(root: AnyPath, *bodies: bytes, **more: Any) -> tuple[AnyPath, Manifest]:
-    _, uri = land(ACME, USAGE, WINDOW, LOAD, client=Provider(*bodies or PAGES, **more), root=root)  # type: ignore[arg-type]
+    _, uri = land(ACME, USAGE, WINDOW, LOAD, client=FixedClient(*bodies or PAGES, asked_at=ASKED, **more), root=root)  # type: ignore[arg-type]
     folder = load_folder(root, uri)
     return folder, manifest_of(folder)
 
@@ -90,7 +77,10 @@ def test_pages_are_landed_byte_for_byte_and_the_manifest_says_what_was_asked(tmp
 
 def test_a_request_is_from_local_midnight_to_local_midnight() -> None:
     west = connection_from("w", {"provider": "fireworks", "account": "a", "timezone": "America/Los_Angeles"}, "w.yaml")
-    sent = dict(request(west, USAGE, Window(date(2026, 10, 31), date(2026, 11, 2))))
+    client = FixedClient(b"{}", account="a")
+    window = Window(date(2026, 10, 31), date(2026, 11, 2))
+    [page] = source_of(west, USAGE, client).pages(window)  # type: ignore[arg-type]
+    sent = dict(page.call.query)
     assert (sent["startTime"], sent["endTime"]) == ("2026-10-31T07:00:00Z", "2026-11-02T08:00:00Z")
     assert sent["timezone"] == "America/Los_Angeles"
     assert "annotations.team" in sent["groupBy"]
@@ -101,7 +91,7 @@ def test_any_bytes_come_back_equal(bodies: list[bytes]) -> None:
     root = UPath("memory://any-bytes")
     landing = Landing.begin(root, "fireworks", "acme", "usage", WINDOW, LOAD)
     for body in bodies:
-        landing.page(body, path="/x", parameters=(), status=200, asked_at=ASKED)
+        landing.land(Page(Call("/x", ()), body, 200, ASKED), "http://provider")
     manifest = Manifest(
         *(LOAD, "acme", "fireworks", "acme", "usage", WINDOW.first, WINDOW.end, "UTC", "d", ASKED, landing.pages)
     )
@@ -162,9 +152,9 @@ def test_a_local_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_provider_that_breaks_off_between_pages_leaves_no_manifest(tmp_path: Path) -> None:
-    class Breaking(Provider):
-        def pages(self, path: str, parameters: Any, paging: object) -> Iterator[Answer]:
-            yield from super().pages(path, parameters, paging)
+    class Breaking(FixedClient):
+        def pages(self, call: Call, paging: Paging | None) -> Iterator[Page]:
+            yield from super().pages(call, paging)
             raise errors.IncompleteAnswer("it broke off")
 
     with pytest.raises(errors.IncompleteAnswer):
@@ -177,15 +167,15 @@ def test_a_provider_that_breaks_off_between_pages_leaves_no_manifest(tmp_path: P
 
 
 def test_the_account_is_listed_only_when_no_row_came(tmp_path: Path) -> None:
-    full, empty = Provider(b'{"dedicatedCosts": [{}]}'), Provider(b'{"serverlessCosts": []}')
+    full, empty = FixedClient(b'{"dedicatedCosts": [{}]}'), FixedClient(b'{"serverlessCosts": []}')
     for number, provider in enumerate((full, empty)):
         land(ACME, USAGE, WINDOW, str(number), client=provider, root=tmp_path)  # type: ignore[arg-type]
-    assert (full.listings, empty.listings) == (0, 1)
+    assert (full.calls["/v1/accounts"], empty.calls["/v1/accounts"]) == (0, 1)
 
 
 def test_an_empty_answer_of_an_account_that_the_key_does_not_see_is_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.WrongAccount, match="beta"):
-        landed(tmp_path, b"{}", accounts=("beta",))
+        landed(tmp_path, b"{}", lists=list_of_accounts("beta"))
     assert list(tmp_path.rglob("manifest.json")) == []
 
 
@@ -221,7 +211,7 @@ def test_airflows_own_path_serves_as_well(tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "PYTHONPATH": os.pathsep.join((str(ROOT), str(Path(__file__).parent))),
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent))),
     }
     done = subprocess.run(
         [sys.executable, "-c", OBJECT_STORAGE, f"file://{tmp_path}/raw"],
@@ -268,18 +258,16 @@ def test_a_cut_keeps_the_literal_form_of_numbers() -> None:
 def test_the_names_report_lands_no_mail_address_and_no_key_fragment(tmp_path: Path) -> None:
     body = b'{"apiKeys":[{"keyId":"k1","displayName":"bot","email":"jo@x.example","key":"fw_123","prefix":"fw_1"}]}'
 
-    class Names(Provider):
-        def listed(self, listing: Listing) -> Iterator[tuple[Answer, list[dict[str, str]]]]:
-            people = b'{"users":[{"name":"accounts/acme/users/jo","email":"jo@x.example","displayName":"Jo Doe"}]}'
-            yield Answer("/users", (), people, 200, ASKED), [{listing.label: "jo"}]
+    people = b'{"users":[{"name":"accounts/acme/users/jo","email":"jo@x.example","displayName":"Jo Doe"}]}'
+    client = FixedClient(body, lists={"/v1/accounts/acme/users": people})
 
     report = FIREWORKS.report("api_keys")
-    _, uri = land(ACME, report, WINDOW, LOAD, client=Names(body), root=tmp_path)  # type: ignore[arg-type]
+    _, uri = land(ACME, report, WINDOW, LOAD, client=client, root=tmp_path)  # type: ignore[arg-type]
     folder = load_folder(tmp_path, uri)
     manifest = manifest_of(folder)
-    assert [(page.rows, page.labels) for page in manifest.pages] == [(False, {}), (True, {"user": "jo"})]
+    assert [(page.role, page.labels) for page in manifest.pages] == [("listing", {}), ("rows", {"user": "jo"})]
     assert manifest.cut == list(report.cut)
-    pages = [page for page in manifest.pages if not page.rows]
+    pages = [page for page in manifest.pages if page.role == "listing"]
     kept = b"".join(body for _, body in landed_pages(folder, manifest))
     people = read_whole(folder / pages[0].file)
     assert json.loads(kept) == {"apiKeys": [{"keyId": "k1", "displayName": "bot"}]}

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.windows import first_instant
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
@@ -57,7 +58,9 @@ def run(engine: Engine, base_url: str, tmp_path_factory: pytest.TempPathFactory)
 
     def once(case: Case) -> Ran:
         connection = Connection(id=case.id, provider="fireworks", account=case.id, timezone=case.zone)
-        with Client(connection.declared, base_url=base_url, key=KEY, account=case.id, sleep=lambda _: None) as client:
+        with Client(
+            connection.declared, base_url=base_url, credential=Credential(KEY), account=case.id, sleep=lambda _: None
+        ) as client:
             return run_all(connection, Dates(case.first, case.last), client=client, engine=engine, root=root, now=NOW)
 
     return once

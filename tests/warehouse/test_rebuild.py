@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.windows import Window
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.rebuild import rebuild, release
@@ -47,7 +48,7 @@ class Ledger:
             )
 
     def client(self, url: str) -> Client:
-        return Client(self.connection.declared, base_url=url, key=KEY, account="acme")
+        return Client(self.connection.declared, base_url=url, credential=Credential(KEY), account="acme")
 
     def rebuild(self, span: Window | None = None) -> Ran:
         return rebuild(self.connection, span, engine=self.engine, root=self.root)

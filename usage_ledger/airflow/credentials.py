@@ -8,16 +8,19 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import URL
 
+from usage_ledger.connections import Connection
 from usage_ledger.core import redaction
 from usage_ledger.core.errors import CannotDecrypt, ConfigError, NoConnection, Unreachable
 from usage_ledger.core.project import local_folder
+from usage_ledger.http.auth import Credential
+from usage_ledger.model.provider import Provider
 from usage_ledger.warehouse.engine import engine_url
 
 WAREHOUSE = "usage_warehouse"
@@ -37,8 +40,12 @@ class Stored:
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
-def provider_credential(connection_id: str, account: str) -> Stored:
-    """The stored key of a connection. Raises `NoConnection`, and `ConfigError` when it is of another account."""
+def provider_credential(connection: Connection) -> Credential:
+    """The key of a connection and its settings: the file's, and the secret ones that Airflow stores.
+
+    Raises `NoConnection`, and `ConfigError` where Airflow and the file name different values.
+    """
+    connection_id = connection.id
     stored = find(connection_id)
     if stored is None or not stored.password:
         raise NoConnection(
@@ -47,14 +54,27 @@ def provider_credential(connection_id: str, account: str) -> Stored:
             next_step=f"run `usage-ledger connect PROVIDER {connection_id}`, or add it under Admin, Connections",
         )
     redaction.protect(stored.password)
-    told = stored.extra.get("account")
-    if told and told != account:
-        raise ConfigError(
-            f"the Airflow connection says account {told!r}, the YAML says {account!r}",
-            connection=connection_id,
-            next_step="make them equal",
-        )
-    return stored
+    named = {"account": connection.account, **connection.settings}
+    settings = settings_of(connection.declared, stored.extra)
+    for name, value in ({"account": stored.extra.get("account")} | settings).items():
+        if value and name in named and value != named[name]:
+            raise ConfigError(
+                f"the Airflow connection says {name} {value!r}, the YAML says {named[name]!r}",
+                connection=connection_id,
+                next_step="make them equal",
+            )
+    return Credential(stored.password, {**settings, **connection.settings}, stored.host or None)
+
+
+def settings_of(provider: Provider, extra: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
+    """The provider's settings that Airflow's form holds; of a repeated one the values between commas."""
+    settings: dict[str, str | tuple[str, ...]] = {}
+    for setting in provider.settings:
+        text = str(extra.get(setting.name) or "").strip()
+        values = tuple(part.strip() for part in text.split(",") if part.strip())
+        if text:
+            settings[setting.name] = values if setting.repeated else text
+    return settings
 
 
 def warehouse_url() -> URL:

@@ -7,7 +7,7 @@ from airflow.sdk import BaseHook
 from usage_ledger.airflow.provider_info import hook_class_name
 from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.redaction import redact
-from usage_ledger.model.declaration import Provider
+from usage_ledger.model.provider import Provider
 from usage_ledger.providers import PROVIDERS, provider_named
 
 
@@ -25,11 +25,12 @@ class ProviderHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the key works and sees the account of the form."""
+        from usage_ledger.airflow.credentials import settings_of
         from usage_ledger.connections import Connection
-        from usage_ledger.http.address import base_url
-        from usage_ledger.http.client import Client
+        from usage_ledger.http.auth import Credential
+        from usage_ledger.http.client import client_for
         from usage_ledger.http.retry import Retries
-        from usage_ledger.pipeline.extract import verify_account
+        from usage_ledger.sources.account import verify_account
 
         provider = provider_named(self.conn_type)
         stored = self.get_connection(self.connection_id)
@@ -37,9 +38,12 @@ class ProviderHook(BaseHook):
         if not account:
             return False, "fill in the account: a wrong one would look like an account without usage"
         try:
-            connection = Connection(id=self.connection_id, provider=provider.name, account=account)
-            url, key = base_url(provider, stored.host), stored.password or ""
-            with Client(provider, base_url=url, key=key, account=account, retries=Retries(attempts=1)) as client:
+            settings = settings_of(provider, stored.extra_dejson)
+            secret = {setting.name for setting in provider.settings if setting.secret}
+            public = {name: value for name, value in settings.items() if name not in secret}
+            connection = Connection(id=self.connection_id, provider=provider.name, account=account, settings=public)
+            credential = Credential(stored.password or "", settings, stored.host or None)
+            with client_for(connection, credential, retries=Retries(attempts=1)) as client:
                 verify_account(connection, client)
         except (UsageLedgerError, ValueError) as error:
             return False, redact(str(error))

@@ -12,11 +12,11 @@ from usage_ledger.airflow.store import delete_connection, ensure_pools, require_
 from usage_ledger.connections import Connection, connection_from, find_connection
 from usage_ledger.core.errors import AccessDenied, BadKey, ConfigError
 from usage_ledger.core.project import connections_folder
-from usage_ledger.core.windows import DAY, Window, last_complete_date
-from usage_ledger.http.address import base_url
-from usage_ledger.http.client import Client, fill
-from usage_ledger.pipeline.extract import request as window_request
-from usage_ledger.pipeline.extract import verify_account
+from usage_ledger.core.windows import last_complete_date
+from usage_ledger.http.auth import Credential
+from usage_ledger.http.client import Client, client_for
+from usage_ledger.sources.account import verify_account
+from usage_ledger.sources.source import source_of
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.schema import ensure_schema
 
@@ -35,13 +35,8 @@ def readable(connection: Connection, client: Client, now: datetime | None = None
     found = Readable()
     for report in connection.chosen_reports:
         day = last_complete_date(now or datetime.now(UTC), connection.day_zone(report))
-        first = report.per
-        while first and first.within:
-            first = first.within
-        path = first.path if first else report.path
-        parameters = first.parameters if first else window_request(connection, report, Window(day, day + DAY))
         try:
-            client.ask(fill(path, {"account": connection.account}), parameters)
+            source_of(connection, report, client).verify(day)
         except BadKey:
             raise
         except AccessDenied as error:
@@ -80,10 +75,7 @@ def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str
             )
         connection = known  # what its file says stands; only the key is replaced
     require_encryption(connection_id)
-    url = base_url(connection.declared, host)
-    with Client(
-        connection.declared, base_url=url, key=key, account=connection.account, connection_id=connection_id
-    ) as client:
+    with client_for(connection, Credential(key, connection.settings, host)) as client:
         found = readable(connection, client)
     chosen = [report.name for report in connection.declared.reports if not report.snapshot]
     refused = [name for name in chosen if name in found.refused]

@@ -22,7 +22,7 @@ from usage_ledger.core.project import CONTRACTS
 from usage_ledger.http.transport import trusted
 from usage_ledger.pipeline.validate import check
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.reading.nested import layout
+from usage_ledger.reading.layout import layout
 from usage_ledger.warehouse.sql import statement
 
 # Airflow looks through every package for one that knows an asset's kind of address, and a storage's. Not the storage

@@ -3,7 +3,7 @@
 from typing import Any
 
 from usage_ledger import __version__
-from usage_ledger.model.declaration import Provider
+from usage_ledger.model.provider import Provider
 from usage_ledger.providers import PROVIDERS
 
 
@@ -38,7 +38,11 @@ def _connection_type(provider: Provider) -> dict[str, Any]:
             },
         },
         "conn-fields": {
-            field.name: {"label": field.label, "description": field.help, "schema": {"type": ["string", "null"]}}
-            for field in provider.fields
+            setting.name: {
+                "label": setting.label,
+                "description": setting.help,
+                "schema": {"type": ["string", "null"]} | ({"format": "password"} if setting.secret else {}),
+            }
+            for setting in (provider.account, *provider.settings)
         },
     }

@@ -2,7 +2,7 @@
 
 from usage_ledger.airflow.credentials import airflow_is_set_up, metadata, quiet_airflow
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.model.declaration import Provider
+from usage_ledger.model.provider import Provider
 from usage_ledger.providers import PROVIDERS
 
 

@@ -40,8 +40,7 @@ def table_asset(connection_id: str, table: str) -> Asset:
 def extract(connection_id: str) -> None:
     """Ask the provider for every window of the run and land the answers."""
     from usage_ledger.airflow.credentials import provider_credential
-    from usage_ledger.http.address import base_url
-    from usage_ledger.http.client import Client
+    from usage_ledger.http.client import client_for
     from usage_ledger.pipeline.run import extract_all, planned
     from usage_ledger.warehouse.loads import register
     from usage_ledger.warehouse.schema import ensure_schema
@@ -51,18 +50,12 @@ def extract(connection_id: str) -> None:
     connection, engine, root = _surroundings(connection_id)
     now = datetime.now(UTC)
     dates = dates_of_run(connection, run, context["params"], now)
-    stored = provider_credential(connection_id, connection.account)
+    credential = provider_credential(connection)
     ensure_schema(engine)
     register(engine, connection.id, connection.provider, connection.account, connection.timezone)
     backfill = run.run_type == "backfill"
     asked = planned(connection, dates, engine=engine, now=now, backfill=backfill)
-    with Client(
-        connection.declared,
-        base_url=base_url(connection.declared, stored.host),
-        key=stored.password or "",
-        account=connection.account,
-        connection_id=connection.id,
-    ) as client:
+    with client_for(connection, credential) as client:
         done = extract_all(
             connection,
             asked,

@@ -2,11 +2,12 @@
 
 import os
 import re
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from usage_ledger.core.errors import HostRefused
-from usage_ledger.model.declaration import Provider
+from usage_ledger.model.provider import Provider
 
 TRANSLATED = ip_network("64:ff9b::/96")
 """Where a network of version six alone reaches version four: the last four bytes are the address meant."""
@@ -39,13 +40,18 @@ def base_url(provider: Provider, host: str | None) -> str:
             "the connection's host is not a plain URL",
             next_step=f"write it with its scheme, as {provider.base_url}, or leave it empty",
         )
-    if url.scheme == "https" and name in provider.hosts and port == 443:
+    if url.scheme == "https" and port == 443 and any(map(name_pattern(name), provider.hosts)):
         return host.strip().rstrip("/")
     if f"{name}:{port}" not in allowed_hosts() and f"[{name}]:{port}" not in allowed_hosts():
-        raise HostRefused(f"{shown}:{port} is no host of {provider.title}")
+        raise HostRefused(f"{shown}:{port} is not an allowed host for {provider.title}")
     if url.scheme == "http" and not is_loopback(name):
         raise HostRefused(f"{shown}:{port} is plain http", next_step="use https; http is for loopback alone")
     return host.strip().rstrip("/")
+
+
+def name_pattern(name: str) -> Callable[[str], bool]:
+    """Whether a declared host is this name; `{label}` in it stands for one label of a name."""
+    return lambda host: bool(re.fullmatch(re.sub(r"\\{\w+\\}", "[a-z0-9-]{1,63}", re.escape(host)), name))
 
 
 def allowed_hosts() -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -87,8 +88,11 @@ def _gunzip(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
         raise IncompleteAnswer("the compressed answer was cut off")
 
 
-def received(chunks: Iterator[bytes], check: Callable[[Iterator[bytes]], object]) -> bytes | Packed:
-    """The body, redacted: as bytes when it is small; packed, and checked as it arrives, when it is large."""
+def received(chunks: Iterator[bytes], inspect: Callable[[Iterator[bytes]], object], *, check: bool) -> bytes | Packed:
+    """The body, redacted: as bytes when it is small; packed, and inspected as it arrives, when it is large.
+
+    Without `check` (an answer that is no success) it is read and not inspected.
+    """
     arriving = redaction.redacted(chunks)
     held: list[bytes] = []
     size = 0
@@ -106,6 +110,9 @@ def received(chunks: Iterator[bytes], check: Callable[[Iterator[bytes]], object]
             packed.add(chunk)
             yield chunk
 
-    check(passing())
+    if check:
+        inspect(passing())
+    else:
+        deque(passing(), maxlen=0)
     packed.close()
     return packed

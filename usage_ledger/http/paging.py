@@ -1,76 +1,86 @@
-"""Which request brings the next page."""
+"""Which call brings the next page."""
 
-from collections.abc import Mapping
+import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import msgspec
-
 from usage_ledger.core import errors
+from usage_ledger.http.page import Call, Page
 from usage_ledger.json.document import document_of
-from usage_ledger.model.declaration import Paging
-
-Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
-Request = tuple[str, Parameters]
-"""A path and its parameters."""
+from usage_ledger.model.request import Cursor, Link, Offset, Paging
 
 
-def following(
-    paging: Paging, fields: Mapping[str, msgspec.Raw], first: Request, last: Request, hosts: tuple[str, ...]
-) -> Request | None:
-    """The request after `last`, from the outermost fields of its answer; None at the end.
+def next_call(paging: Paging, page: Page, first: Call, hosts: tuple[str, ...]) -> Call | None:
+    """The call after a page; None at the end. `first` is the call that brought the first page.
 
     Raises `Shape` for a page mark of another type, and when there are more pages and nothing says which;
     `HostRefused` for a link to another host than `hosts`.
     """
-    if paging.link:
-        return _linked(paging, fields, first, hosts)
-    path, parameters = first
-    if paging.page:
-        return _skipped(paging, fields, first, last)
-    token = _field(fields, paging.cursor)
+    match paging:
+        case Cursor():
+            return _by_cursor(paging, page, first)
+        case Link():
+            return _by_link(paging, page, first, hosts)
+        case Offset():
+            return _by_offset(paging, page, first)
+
+
+def _by_cursor(paging: Cursor, page: Page, first: Call) -> Call | None:
+    token = _field(page, paging.field)
     if token is not None and not isinstance(token, str):
-        raise errors.Shape(f"`{paging.cursor}` is no text")
+        raise errors.Shape(f"`{paging.field}` is not a string")
     if paging.more:
-        more = _field(fields, paging.more)
+        more = _field(page, paging.more)
         if not isinstance(more, bool):
             raise errors.Shape(f"`{paging.more}` is not true or false")
         if more and not token:
-            raise errors.Shape(f"`{paging.more}` is true, but `{paging.cursor}` names no page")
+            raise errors.Shape(f"`{paging.more}` is true, but `{paging.field}` names no page")
         token = token if more else ""
-    return (path, (*parameters, (paging.parameter, token))) if token else None
+    if not token:
+        return None
+    if paging.into == "body":
+        return replace(first, body=json.dumps(json.loads(first.body or "{}") | {paging.parameter: token}))
+    return replace(first, query=(*first.query, (paging.parameter, token)))
 
 
-def _field(fields: Mapping[str, msgspec.Raw], name: str) -> Any:
-    raw = fields.get(name)
-    return None if raw is None else document_of(bytes(raw), f"`{name}`")
-
-
-def _linked(
-    paging: Paging, fields: Mapping[str, msgspec.Raw], first: Request, hosts: tuple[str, ...]
-) -> Request | None:
-    """A link's path and query alone: it may name another scheme, and may have lost what was asked for."""
-    link = _field(fields, paging.link)
+def _by_link(paging: Link, page: Page, first: Call, hosts: tuple[str, ...]) -> Call | None:
+    """A link's path and query alone: it may name another scheme, and may lack parameters of the first call."""
+    link = _field(page, paging.field)
     if link is None or link == "":
         return None
     if not isinstance(link, str):
-        raise errors.Shape(f"`{paging.link}` is no text")
+        raise errors.Shape(f"`{paging.field}` is not a string")
     try:
         url = urlsplit(link)
     except ValueError:
-        raise errors.HostRefused(f"`{paging.link}` is no address") from None
-    if url.hostname not in hosts or url.username or url.path != first[0]:
-        raise errors.HostRefused(f"`{paging.link}` leads to {url.hostname}{url.path}, not to the next page")
+        raise errors.HostRefused(f"`{paging.field}` is not an address") from None
+    if url.hostname not in hosts or url.username or url.path != first.path:
+        raise errors.HostRefused(f"`{paging.field}` leads to {url.hostname}{url.path}, not to the next page")
     named = parse_qsl(url.query, keep_blank_values=True)
-    kept = [(name, value) for name, value in first[1] if name not in dict(named)]
-    return first[0], (*kept, *named)
+    others = [(name, value) for name, value in first.query if name not in dict(named)]
+    return replace(first, query=(*others, *named))
 
 
-def _skipped(paging: Paging, fields: Mapping[str, msgspec.Raw], first: Request, last: Request) -> Request | None:
-    items = _field(fields, paging.cursor)
-    if not isinstance(items, list):
-        raise errors.Shape(f"`{paging.cursor}` is no list")
-    if len(items) < paging.page:
+def _by_offset(paging: Offset, page: Page, first: Call) -> Call | None:
+    """Until the total is reached; where none is sent, until a page is empty: a short page proves nothing."""
+    count = page.counts.get(paging.items)
+    if count is None:
+        items = _field(page, paging.items)
+        if not isinstance(items, list):
+            raise errors.Shape(f"`{paging.items}` is not a list")
+        count = len(items)
+    end = int(str(dict(page.call.query).get(paging.parameter, "0"))) + count
+    total = _field(page, paging.total) if paging.total else None
+    if total is not None and (not isinstance(total, int) or isinstance(total, bool)):
+        raise errors.Shape(f"`{paging.total}` is not a whole number")
+    if total is not None and count == 0 and end < total:
+        raise errors.IncompleteAnswer(f"`{paging.items}` ends after {end} of {total} items")
+    if count == 0 or (total is not None and end >= total):
         return None
-    skipped = int(str(dict(last[1]).get(paging.parameter, "0"))) + len(items)
-    return first[0], (*first[1], (paging.parameter, str(skipped)))
+    return replace(first, query=(*first.query, (paging.parameter, str(end))))
+
+
+def _field(page: Page, name: str) -> Any:
+    raw = page.fields.get(name)
+    return None if raw is None else document_of(bytes(raw), f"`{name}`")

@@ -92,8 +92,8 @@ def reset_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     """Seconds until the allowance is renewed, by any `x-ratelimit-reset…` header: seconds, `1m30s`, or an instant as
     seconds since 1970; 0 when there is none or it is not sane (over five minutes)."""
     at = (date_of(headers) or now or datetime.now(UTC)).timestamp()
-    told = [_reset(value.strip().lower(), at) for name, value in headers.items() if _RESET.match(name)]
-    return max((wait for wait in told if 0 < wait <= LONGEST_RESET), default=0)
+    waits = [_reset(value.strip().lower(), at) for name, value in headers.items() if _RESET.match(name)]
+    return max((wait for wait in waits if 0 < wait <= LONGEST_RESET), default=0)
 
 
 def _reset(value: str, at: float) -> float:
@@ -116,8 +116,8 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
 
 def _date(text: str) -> datetime:
     """An HTTP date, which is of UTC also where it does not say so."""
-    found = parsedate_to_datetime(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    date = parsedate_to_datetime(text)
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 
 
 def _seconds(value: str, headers: Mapping[str, str], now: datetime | None) -> float | None:
@@ -130,15 +130,15 @@ def _seconds(value: str, headers: Mapping[str, str], now: datetime | None) -> fl
         return None
 
 
-def told_wait(body: bytes) -> float | None:
+def wait_in_body(body: bytes) -> float | None:
     """Seconds that a refusal's text asks to wait, where no header does: `retry_after`, or "in ~30s" in its `detail`."""
     try:
-        told = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    told = told if isinstance(told, dict) else {}
-    wait = told.get("retry_after")
+    document = document if isinstance(document, dict) else {}
+    wait = document.get("retry_after")
     if isinstance(wait, int) and 0 <= wait < LONGEST_WAIT:
         return float(wait)
-    found = _WAIT.search(str(told.get("detail")))
-    return float(found[1]) if found else None
+    match = _WAIT.search(str(document.get("detail")))
+    return float(match[1]) if match else None

@@ -1,6 +1,5 @@
 """Check that a body is one whole JSON document."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -20,27 +19,42 @@ def checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgsp
     whole = plain(body).strip()
     kind: Any = dict[str, msgspec.Raw] if whole.startswith(b"{") else msgspec.Raw
     try:
-        value = msgspec.json.decode(encoded(whole), type=kind)
+        document = msgspec.json.decode(encoded(whole), type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         size = f"it has {len(whole)} bytes and begins {_beginning(whole)}"
-        message = f"the answer is not one whole JSON document ({error}); {size}"
-        raise errors.BadJson(message) from error
-    return value if isinstance(value, dict) else {}
+        raise errors.BadJson(f"the answer is not one whole JSON document ({error}); {size}") from error
+    return document if isinstance(document, dict) else {}
 
 
-def checked_parts(chunks: Iterator[bytes], headers: Mapping[str, str], *, check: bool) -> dict[str, msgspec.Raw]:
-    """As `checked_document`, of a body that arrives: its outermost fields but the lists. Raises the same."""
-    if not check:
-        deque(chunks, maxlen=0)
-        return {}
-    first = next(chunks)
-    _refuse_web_page(first, headers)
-    try:
-        last = deque(parts(chain([first], chunks)), maxlen=1).pop()
-        return msgspec.json.decode(last, type=dict[str, msgspec.Raw]) if last.startswith(b"{") else {}
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        message = f"the answer is not one whole JSON document ({error}); it begins {_beginning(first)}"
-        raise errors.BadJson(message) from error
+class Parts:
+    """A large body, checked as it arrives: its outermost fields but the lists, and how many items one list has."""
+
+    def __init__(self, headers: Mapping[str, str], count: str = "") -> None:
+        self._headers, self._count = headers, count
+        self.fields: dict[str, msgspec.Raw] = {}
+        self.counts: dict[str, int] = {}
+
+    def check(self, chunks: Iterator[bytes]) -> None:
+        """Read all of it. Raises `NotJson`, `BadJson`."""
+        first = next(chunks)
+        _refuse_web_page(first, self._headers)
+        last = b""
+        try:
+            for last in parts(chain([first], chunks)):
+                self._count_items(last)
+            self.fields = msgspec.json.decode(last, type=dict[str, msgspec.Raw]) if last.startswith(b"{") else {}
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise errors.BadJson(
+                f"the answer is not one whole JSON document ({error}); it begins {_beginning(first)}"
+            ) from error
+
+    def _count_items(self, part: bytes) -> None:
+        if not self._count or not part.startswith(b"{"):
+            return
+        items = msgspec.json.decode(part, type=dict[str, msgspec.Raw]).get(self._count)
+        if items is not None and bytes(items).startswith(b"["):
+            count = len(msgspec.json.decode(items, type=list[msgspec.Raw]))
+            self.counts[self._count] = self.counts.get(self._count, 0) + count
 
 
 def _refuse_web_page(body: bytes, headers: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import BadWindow
 from usage_ledger.core.windows import DAY, Window, cut, last_complete_date
-from usage_ledger.model.declaration import Report
+from usage_ledger.model.provider import Report
 
 EARLIEST = date(2015, 1, 1)
 UNSETTLED_FOR = timedelta(days=60)

@@ -11,7 +11,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.core.errors import AccessDenied, BadKey, UsageLedgerError
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Client
-from usage_ledger.model.declaration import Report
+from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.plan import EARLIEST, Dates, windows
 from usage_ledger.storage.files import AnyPath

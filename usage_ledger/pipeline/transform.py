@@ -12,20 +12,22 @@ from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
 from usage_ledger.core import crash, errors, numbers
-from usage_ledger.model.declaration import Report
+from usage_ledger.model.provider import Report
 from usage_ledger.reading.facts import Facts
-from usage_ledger.reading.lookup import told_beside
+from usage_ledger.reading.layout import decode, unknown_content
+from usage_ledger.reading.lookup import load_lookup
 from usage_ledger.reading.meters import signed
 from usage_ledger.reading.names import NAMES
-from usage_ledger.reading.nested import decode, money_elements, rows_of, unknown_content
+from usage_ledger.reading.nested import money_elements, rows_of
+from usage_ledger.reading.reshape import reshape
 from usage_ledger.reading.rows import Gathered, gather
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Manifest, landed_parts, load_folder, manifest_of
 from usage_ledger.storage.staged import Note, Staged, StagedTable, write_note, write_table
 from usage_ledger.warehouse import loads
 
-UNKNOWN_FIELD = "declare it if it should be loaded; `usage-ledger rebuild` then fills what was fetched meanwhile"
-UNGROUPED = "see whether the provider still groups by what it is asked to"
+UNKNOWN_FIELD = "declare it if it should be loaded; `usage-ledger rebuild` then loads what was fetched meanwhile"
+UNGROUPED = "check whether the provider still groups by what the request names"
 UNKNOWN_METER = re.compile(r"token|cost|usd|amount|count|second|quantity|unit", re.IGNORECASE)
 CLOCKS_AGREE = timedelta(minutes=5)
 CLOCK = "set this machine's clock by a time server: it decides which dates are over"
@@ -56,7 +58,9 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
             f"load {manifest.load_id} was landed in days of {manifest.day_zone}, but {connection.id}'s are of {zone}",
             next_step=f"restore timezone: {manifest.day_zone}, or run these dates again",
         )
-    gathered = Gathered(facts={name: Facts(name) for name in report.tables}, told=told_beside(report, manifest, folder))
+    gathered = Gathered(
+        facts={name: Facts(name) for name in report.tables}, lookup=load_lookup(report, manifest, folder)
+    )
     with collector_paused():
         _read_pages(connection, report, manifest, folder, gathered)
     if not gathered.read and not report.snapshot:
@@ -69,7 +73,7 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
         _notes(gathered),
         _evidence(gathered),
         _mismatch(report, gathered),
-        dict(gathered.open),
+        dict(gathered.unfinished),
     )
     write_note(root, staged)
     return staged
@@ -78,7 +82,7 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
 def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:
     """An answer without rows must be empty: one whose arrays have other names is no day without usage."""
     for _, parts in landed_parts(folder, manifest):
-        for body in parts:
+        for body in reshape(report.reshape, parts):
             unknown = unknown_content(report, body)
             if unknown:
                 raise errors.Shape(f"the answer holds none of the declared arrays, but {', '.join(unknown[:5])}")
@@ -100,10 +104,10 @@ def _read_pages(
     connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, gathered: Gathered
 ) -> None:
     for page, parts in landed_parts(folder, manifest) if report.row_sets else ():
-        if page.told_at is not None and page.told_at.tzinfo:
-            gathered.skew = max(gathered.skew, abs(page.told_at - page.asked_at))
+        if page.server_date is not None and page.server_date.tzinfo:
+            gathered.skew = max(gathered.skew, abs(page.server_date - page.asked_at))
         read: dict[str, int] = defaultdict(int)
-        for number, body in enumerate(parts):
+        for number, body in enumerate(reshape(report.reshape, parts)):
             document, unknown = decode(report, body)
             gathered.unknown.update(unknown)
             for row_set in report.row_sets:
@@ -128,8 +132,8 @@ def _write_facts(gathered: Gathered, manifest: Manifest, root: AnyPath) -> Itera
             key: f"{value:f}" if isinstance(value, Decimal) else str(value)
             for key, value in gathered.sums[name].items()
         }
-        yield name, StagedTable(rows, facts.came, sums)
-    if gathered.names.seen:
+        yield name, StagedTable(rows, facts.row_count, sums)
+    if gathered.names.names:
         table = gathered.names.table(manifest)
         write_table(root, manifest.load_id, NAMES, table)
         yield NAMES, StagedTable(table.num_rows, table.num_rows, {})
@@ -139,7 +143,7 @@ def _notes(gathered: Gathered) -> list[Note]:
     notes = [
         Note(
             "unknown_meter" if UNKNOWN_METER.search(path.rsplit(".", 1)[-1]) else "unknown_field",
-            f"the answer holds `{path}`, which is not declared; it is kept in raw",
+            f"the answer holds `{path}`, which is not declared; raw storage has it",
             UNKNOWN_FIELD,
         )
         for path in sorted(gathered.unknown)
@@ -151,13 +155,13 @@ def _notes(gathered: Gathered) -> list[Note]:
         )
     notes += [Note("totals_differ", text, "the rows are loaded as sent") for text in sorted(gathered.differing)]
     notes += [
-        Note("left_out", f"{count} rows have no `{path}` and were left out", "raw holds them as sent")
-        for path, count in sorted(gathered.left_out.items())
+        Note("left_out", f"{count} rows have no `{path}` and were skipped", "raw holds them as sent")
+        for path, count in sorted(gathered.skipped.items())
     ]
     notes += [
-        Note("not_grouped", f"no row of {name} tells any dimension, though the answer was asked to", UNGROUPED)
-        for name, told in sorted(gathered.grouped.items())
-        if not told
+        Note("not_grouped", f"no row of {name} has any dimension, though the request groups by them", UNGROUPED)
+        for name, any_value in sorted(gathered.grouped.items())
+        if not any_value
     ]
     if gathered.skew > CLOCKS_AGREE:
         notes.append(Note("clock_skew", "the provider's clock and this machine's differ by minutes", CLOCK))
@@ -173,20 +177,20 @@ def _notes(gathered: Gathered) -> list[Note]:
 def _mismatch(report: Report, gathered: Gathered) -> str:
     """How the rows differ from the provider's own total: more than each amount's rounding to a nano could explain."""
     for total in report.totals:
-        told = _of_column(gathered.totals, total.column)
+        sent = _of_column(gathered.totals, total.column)
         summed = _of_column(gathered.sums[total.table], total.column)
         zero = Decimal(0)
-        differing = {key: (told.get(key, zero), summed.get(key, zero)) for key in sorted(told | summed)}
-        if told and any(abs(one - other) > gathered.rows * HALF_A_NANO for one, other in differing.values()):
+        differing = {key: (sent.get(key, zero), summed.get(key, zero)) for key in sorted(sent | summed)}
+        if sent and any(abs(one - other) > gathered.rows * HALF_A_NANO for one, other in differing.values()):
             text = "; ".join(f"{key} {one:f}, its rows {other:f}" for key, (one, other) in differing.items())
             return f"the provider's own total is {text}"
     return ""
 
 
 def _of_column(sums: Mapping[str, int | Decimal], column: str) -> dict[str, Decimal]:
-    """The sums of a column, by currency; a currency may be told as an empty text."""
-    found = ((*key.partition(" "), value) for key, value in sums.items())
-    return {currency: Decimal(value) for name, _, currency, value in found if name == column}
+    """The sums of a column, by currency; a currency may be an empty text."""
+    amounts = ((*key.partition(" "), value) for key, value in sums.items())
+    return {currency: Decimal(value) for name, _, currency, value in amounts if name == column}
 
 
 def _evidence(gathered: Gathered) -> dict[str, dict[str, str]]:

@@ -1,7 +1,7 @@
 """The registry of providers: one file each, listed here."""
 
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.model.declaration import Provider
+from usage_ledger.model.provider import Provider
 from usage_ledger.providers.anthropic import ANTHROPIC
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.providers.openai import OPENAI

@@ -18,15 +18,16 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
-from usage_ledger.model import declaration as m
+from usage_ledger import model as m
 
-PAGING = m.Paging(cursor="next_page", parameter="page", more="has_more")
-LIST = m.Paging(cursor="last_id", parameter="after_id", more="has_more")
+PAGING = m.Cursor("next_page", "page", more="has_more")
+LIST = m.Cursor("last_id", "after_id", more="has_more")
 CENTS = Decimal("0.01")
 WRITES = ("cache_creation/ephemeral_5m_input_tokens", "cache_creation/ephemeral_1h_input_tokens")
-bucketed = partial(m.RowSet, path="data/results", bucket=("^starting_at", "^ending_at"))
-daily = partial(m.Report, day="UTC", longest=timedelta(days=31), paging=PAGING)
+bucketed = partial(m.RowSet, path="data/results", when=m.Bucket("^starting_at", "^ending_at"))
+daily = partial(m.Report, day="UTC", longest=timedelta(days=31))
 BUCKETS = (("starting_at", "{start}"), ("ending_at", "{end}"), ("bucket_width", "1d"), ("limit", "31"))
+BY_LINE, ONE_DAY = ("group_by[]", ("workspace_id", "description")), (("starting_at", "{date}"), ("limit", "1000"))
 actors = partial(m.RowSet, table="usage_daily", breakdown="actor", constants=(("usage_type", "agent"),), repeats=True)
 
 
@@ -34,8 +35,9 @@ def messages(name: str, group_by: tuple[str, ...], dimensions: tuple[m.Dimension
     """The messages report, in one of its two cuts."""
     return daily(
         name=name,
-        path="/v1/organizations/usage_report/messages",
-        parameters=(*BUCKETS, ("group_by[]", group_by)),
+        source=m.HttpPages(
+            m.Request("/v1/organizations/usage_report/messages", (*BUCKETS, ("group_by[]", group_by))), PAGING
+        ),
         row_sets=(
             bucketed(
                 table="usage_daily",
@@ -83,11 +85,11 @@ WHO = m.dimensions(
     variant="customer_type",
     service_tier="subscription_type",
 )
-MODEL = (*m.above(WHO), *m.dimensions(model="model"))
+MODEL = (*m.from_parent(WHO), *m.dimensions(model="model"))
 CLAUDE_CODE = (
     actors(
         path="data",
-        day="date",
+        when=m.Day("date"),
         dimensions=WHO,
         meters=(
             m.Meter("sessions", "core_metrics/num_sessions"),
@@ -102,16 +104,16 @@ CLAUDE_CODE = (
         actors(
             path="data/tool_actions/*",
             label=answer,
-            day="^date",
+            when=m.Day("^date"),
             constants=(("usage_type", "agent"), ("status", answer)),
-            dimensions=(*m.above(WHO), *m.dimensions(operation="*")),
+            dimensions=(*m.from_parent(WHO), *m.dimensions(operation="*")),
             meters=(m.Meter("tool_calls", answer),),
         )
         for answer in ("accepted", "rejected")
     ),
     actors(
         path="data/model_breakdown",
-        day="^date",
+        when=m.Day("^date"),
         dimensions=MODEL,
         meters=(
             m.Meter("input_tokens", "tokens/input", plus=("tokens/cache_read", "tokens/cache_creation")),
@@ -126,7 +128,7 @@ CLAUDE_CODE = (
         table="cost_daily",
         basis="estimated",
         breakdown="actor",
-        day="^date",
+        when=m.Day("^date"),
         constants=(("usage_type", "agent"), ("charge_category", "Usage")),
         dimensions=(*MODEL, m.Dimension("currency", ("estimated_cost/currency",), missing="required")),
         meters=(m.Meter("amount", "estimated_cost/amount", "decimal", scale=CENTS, exact=False),),
@@ -135,14 +137,14 @@ CLAUDE_CODE = (
 )
 
 
-def names(name: str, row: m.NameOf, ignored: tuple[str, ...], *asked: str, cut: tuple[str, ...] = ()) -> m.Report:
+def names(name: str, row: m.NameOf, ignored: tuple[str, ...], *flags: str, cut: tuple[str, ...] = ()) -> m.Report:
     """A list that gives ids their names."""
     return m.Report(
         name=name,
-        path=f"/v1/organizations/{name}",
-        parameters=(("limit", "1000"), *((one, "true") for one in asked)),
+        source=m.HttpPages(
+            m.Request(f"/v1/organizations/{name}", (("limit", "1000"), *((flag, "true") for flag in flags))), LIST
+        ),
         row_sets=(m.RowSet(path="data", table="", names=(row,), ignored=("type", "created_at", *ignored)),),
-        paging=LIST,
         snapshot=True,
         cut=cut,
         ignored=("first_id",),
@@ -154,33 +156,29 @@ ANTHROPIC = m.Provider(
     title="Anthropic",
     base_url="https://api.anthropic.com",
     hosts=("api.anthropic.com",),
-    header="x-api-key",
-    scheme="",
+    auth=m.HeaderKey(
+        "x-api-key", "", other_keys=(("sk-ant-api", "a workspace's key, which cannot read what the organization used"),)
+    ),
     headers=(("anthropic-version", "2023-06-01"),),
-    accounts=m.Listing("/v1/organizations/me", "", "id", "account", single=True),
-    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    accounts=m.Listing(m.Request("/v1/organizations/me"), "", "id", "account", single=True),
+    account=m.Setting("account", "Organization", "The organization's id, as in Console, Settings, Organization."),
     requests_per_minute=60,
     docs="https://docs.claude.com/en/api/usage-cost-api",
     key_help="an Admin key, sk-ant-admin01-… (Claude Console, Settings, Admin keys; an admin makes it)",
-    other_keys=(("sk-ant-api", "a workspace's key, which cannot read what the organization used"),),
-    fields=(m.Field("account", "Organization", "The organization's id, as in Console, Settings, Organization."),),
     reports=(
         messages("messages", KEYS, BY_KEY, ""),
         messages("messages_by_user", PEOPLE, BY_USER, "user"),
         daily(
             name="cost",
-            path="/v1/organizations/cost_report",
-            parameters=(*BUCKETS, ("group_by[]", ("workspace_id", "description"))),
+            source=m.HttpPages(m.Request("/v1/organizations/cost_report", (*BUCKETS, BY_LINE)), PAGING),
             row_sets=(COST_ROWS,),
         ),
         m.Report(
             name="claude_code",
-            path="/v1/organizations/usage_report/claude_code",
-            parameters=(("starting_at", "{date}"), ("limit", "1000")),
+            source=m.HttpPages(m.Request("/v1/organizations/usage_report/claude_code", ONE_DAY), PAGING),
             row_sets=CLAUDE_CODE,
             day="UTC",
             longest=timedelta(days=1),
-            paging=PAGING,
             pseudonyms=("data/*/actor/email_address",),
         ),
         names(

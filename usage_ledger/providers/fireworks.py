@@ -12,11 +12,12 @@ Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billi
 
 from functools import partial
 
-from usage_ledger.model import declaration as m
+from usage_ledger import model as m
 
-PAGING = m.Paging(cursor="nextPageToken", parameter="pageToken")
-usage = partial(m.RowSet, table="usage_daily", bucket=("startTime", "endTime"))
+PAGING, PAGES = m.Cursor("nextPageToken", "pageToken"), (("pageSize", "200"),)
+usage = partial(m.RowSet, table="usage_daily", when=m.Bucket("startTime", "endTime"))
 SERIES = (("SERVERLESS", "serverless"), ("DEDICATED_DEPLOYMENT", "dedicated"), ("TRAINING", "training"))
+WINDOW = (("startTime", "{start}"), ("endTime", "{end}"))
 GROUPING_PAIRS = (("groupingKey", "groupingValue"), ("secondaryGroupingKey", "secondaryGroupingValue"))
 OWN = "accounts/{account}/"
 TAGS = ("team", "project", "environment")
@@ -88,18 +89,18 @@ LINE_ITEMS = m.RowSet(
     path="usageBuckets/lineItems",
     table="cost_daily",
     basis="rated",
-    bucket=("^startTime", "^endTime"),
+    when=m.Bucket("^startTime", "^endTime"),
     constants=(("charge_category", "Usage"),),
     dimensions=(
         m.Dimension("usage_type", ("series",), values=SERIES),
         m.Dimension("category", ("category",)),
-        m.Dimension("line_item", pairs=GROUPING_PAIRS),
+        m.Pairs("line_item", GROUPING_PAIRS),
         m.Dimension("currency", ("totalCost/currencyCode",), missing="required"),
     ),
     meters=(
         m.Meter("quantity", "quantity", "decimal", absent="null", exact=False),
-        m.Meter("unit_price", "unitAmount", "money", absent="null"),
-        m.Meter("amount", "totalCost", "money"),
+        m.Money("unit_price", "unitAmount", absent="null"),
+        m.Money("amount", "totalCost"),
     ),
 )
 API_KEYS = m.RowSet(
@@ -109,40 +110,38 @@ API_KEYS = m.RowSet(
     ignored=("secure", "createTime", "expireTime", "lastUsed"),
 )
 
+USAGE = m.Request("/v1/accounts/{account}/billingUsage", (*WINDOW, ("timezone", "{zone}"), ("groupBy", GROUPINGS)))
+SUMMARY = m.Request("/v1/accounts/{account}/billing/summary", (*WINDOW, ("granularity", "DAILY")))
+USERS = m.Listing(m.Request("/v1/accounts/{account}/users", PAGES), "users", "name", "user", PAGING)
+
 FIREWORKS = m.Provider(
     name="fireworks",
     title="Fireworks AI",
     base_url="https://api.fireworks.ai",
     hosts=("api.fireworks.ai",),
-    accounts=m.Listing("/v1/accounts", "accounts", "name", "account", (("pageSize", "200"),), PAGING),
-    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    accounts=m.Listing(m.Request("/v1/accounts", PAGES), "accounts", "name", "account", PAGING),
+    account=m.Setting("account", "Account", "The account's slug, as in accounts/<slug>."),
     requests_per_minute=600,
     docs="https://docs.fireworks.ai/accounts/exporting-usage-and-costs",
     key_help="an API key of the account (app.fireworks.ai, Settings, API Keys); any role may read billing",
-    fields=(m.Field("account", "Account", "The account's slug, as in accounts/<slug>."),),
     reports=(
         m.Report(
             name="usage",
-            path="/v1/accounts/{account}/billingUsage",
-            parameters=(("startTime", "{start}"), ("endTime", "{end}"), ("timezone", "{zone}"), ("groupBy", GROUPINGS)),
+            source=m.HttpPages(USAGE, PAGING),
             row_sets=(SERVERLESS, DEDICATED, TRAINING),
             date_labels=True,
-            paging=PAGING,
         ),
         m.Report(
             name="cost",
-            path="/v1/accounts/{account}/billing/summary",
-            parameters=(("startTime", "{start}"), ("endTime", "{end}"), ("granularity", "DAILY")),
+            source=m.HttpPages(SUMMARY),
             row_sets=(LINE_ITEMS,),
             day="UTC",
             totals=(m.Total("cost_daily", "amount", path="lineItems", field="totalCost"),),
         ),
         m.Report(
             name="api_keys",
-            path="/v1/accounts/{account}/users/{user}/apiKeys",
+            source=m.HttpPages(m.Request("/v1/accounts/{account}/users/{user}/apiKeys"), PAGING, per=USERS),
             row_sets=(API_KEYS,),
-            paging=PAGING,
-            per=m.Listing("/v1/accounts/{account}/users", "users", "name", "user", (("pageSize", "200"),), PAGING),
             snapshot=True,
             cut=("users/*/email", "users/*/displayName", "apiKeys/*/email", "apiKeys/*/key", "apiKeys/*/prefix"),
         ),

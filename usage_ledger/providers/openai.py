@@ -15,10 +15,10 @@ Source: https://platform.openai.com/docs/api-reference/usage. Last checked: 2026
 from datetime import timedelta
 from functools import partial
 
-from usage_ledger.model import declaration as m
+from usage_ledger import model as m
 
-PAGING = m.Paging(cursor="next_page", parameter="page", more="has_more")
-LIST = m.Paging(cursor="last_id", parameter="after", more="has_more")
+PAGING = m.Cursor("next_page", "page", more="has_more")
+LIST = m.Cursor("last_id", "after", more="has_more")
 OF_PAGE, OF_BUCKET = ("object",), ("object", "^object")
 NAMES = {
     "project_id": "project_id",
@@ -34,6 +34,8 @@ NAMES = {
 PEOPLE = ("project_id", "user_id", "api_key_id")
 EVERYONE = (*PEOPLE, "model")
 BUCKETS = (("start_time", "{start_epoch}"), ("end_time", "{end_epoch}"), ("bucket_width", "1d"))
+BUCKET = m.Bucket("^start_time", "^end_time", clock="epoch")
+PAGES = (("limit", "100"),)
 optional = partial(m.Meter, absent="null")
 REQUESTS = m.Meter("requests", "num_model_requests")
 INPUT = m.Meter("input_tokens", "input_tokens")
@@ -45,14 +47,14 @@ def usage(name: str, usage_type: str, group_by: tuple[str, ...], *meters: m.Mete
     dimensions = tuple(m.Dimension(NAMES[one], (one,)) for one in group_by if one != "batch")
     return m.Report(
         name=name,
-        path=f"/v1/organization/usage/{name}",
-        parameters=(*BUCKETS, ("limit", "31"), ("group_by", group_by)),
+        source=m.HttpPages(
+            m.Request(f"/v1/organization/usage/{name}", (*BUCKETS, ("limit", "31"), ("group_by", group_by))), PAGING
+        ),
         row_sets=(
             m.RowSet(
                 path="data/results",
                 table="usage_daily",
-                bucket=("^start_time", "^end_time"),
-                clock="epoch",
+                when=BUCKET,
                 constants=(("usage_type", usage_type),),
                 dimensions=dimensions + batch,
                 meters=meters,
@@ -63,7 +65,6 @@ def usage(name: str, usage_type: str, group_by: tuple[str, ...], *meters: m.Mete
         ),
         day="UTC",
         longest=timedelta(days=31),
-        paging=PAGING,
         ignored=OF_PAGE,
     )
 
@@ -97,8 +98,7 @@ COST_ROWS = m.RowSet(
     path="data/results",
     table="cost_daily",
     basis="billed",
-    bucket=("^start_time", "^end_time"),
-    clock="epoch",
+    when=BUCKET,
     constants=(("charge_category", "Usage"),),
     dimensions=(
         *m.dimensions(project_id="project_id", line_item="line_item", api_key_id="api_key_id", unit="quantity_unit"),
@@ -108,22 +108,20 @@ COST_ROWS = m.RowSet(
         m.Meter("quantity", "quantity", "decimal", absent="null", exact=False),
         m.Meter("amount", "amount/value", "decimal", exact=False),
     ),
-    needs="amount/value",
+    skip_when_missing="amount/value",
     ignored=OF_BUCKET,
     repeats=True,
 )
-PROJECTS = m.Listing("/v1/organization/projects", "data", "id", "project", (("limit", "100"),), LIST)
+BY_LINE_ITEM = (("limit", "180"), ("group_by", ("project_id", "line_item", "api_key_id")))
+PROJECTS = m.Listing(m.Request("/v1/organization/projects", PAGES), "data", "id", "project", LIST)
 
 
 def names(name: str, path: str, row: m.NameOf, per: m.Listing | None = None, **more: tuple) -> m.Report:  # type: ignore[type-arg]
     """A list that gives ids their names."""
     return m.Report(
         name=name,
-        path=path,
-        parameters=(("limit", "100"), *more.get("parameters", ())),
+        source=m.HttpPages(m.Request(path, (*PAGES, *more.get("query", ()))), LIST, per),
         row_sets=(m.RowSet(path="data", table="", names=(row,), ignored=more["ignored"]),),
-        paging=LIST,
-        per=per,
         snapshot=True,
         cut=more.get("cut", ()),
         ignored=("object", "first_id"),
@@ -135,17 +133,18 @@ OPENAI = m.Provider(
     title="OpenAI",
     base_url="https://api.openai.com",
     hosts=("api.openai.com",),
-    accounts=m.Listing("/v1/organization/projects", "data", "", "account", (("limit", "1"),)),
-    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    accounts=m.Listing(m.Request("/v1/organization/projects", (("limit", "1"),)), "data", "", "account"),
+    account=m.Setting("account", "Organization", "The organization's id (org-…), or your own name for it."),
     requests_per_minute=60,
     docs="https://platform.openai.com/docs/api-reference/usage",
     key_help="an Admin key, sk-admin-… (platform.openai.com, Organization settings, Admin keys; an owner makes it)",
-    other_keys=(
-        ("sk-proj-", "a project's key, which cannot read what the organization used"),
-        ("sk-svcacct-", "a service account's key, which cannot read what the organization used"),
+    auth=m.HeaderKey(
+        other_keys=(
+            ("sk-proj-", "a project's key, which cannot read what the organization used"),
+            ("sk-svcacct-", "a service account's key, which cannot read what the organization used"),
+        )
     ),
     forbidden="Missing scopes",
-    fields=(m.Field("account", "Organization", "The organization's id (org-…), or your own name for it."),),
     reports=(
         COMPLETIONS,
         usage("embeddings", "embedding", EVERYONE, REQUESTS, INPUT),
@@ -165,19 +164,17 @@ OPENAI = m.Provider(
         ),
         m.Report(
             name="costs",
-            path="/v1/organization/costs",
-            parameters=(*BUCKETS, ("limit", "180"), ("group_by", ("project_id", "line_item", "api_key_id"))),
+            source=m.HttpPages(m.Request("/v1/organization/costs", (*BUCKETS, *BY_LINE_ITEM)), PAGING),
             row_sets=(COST_ROWS,),
             day="UTC",
             longest=timedelta(days=180),
-            paging=PAGING,
             ignored=OF_PAGE,
         ),
         names(
             "projects",
             "/v1/organization/projects",
             m.NameOf("project", id="id", name="name"),
-            parameters=(("include_archived", "true"),),
+            query=(("include_archived", "true"),),
             ignored=("object", "created_at", "archived_at", "status", "external_key_id"),
         ),
         names(
@@ -192,7 +189,7 @@ OPENAI = m.Provider(
             "/v1/organization/projects/{project}/api_keys",
             m.NameOf("api_key", id="id", name="name", parent="@project"),
             per=PROJECTS,
-            parameters=(("owner_project_access", "any"),),
+            query=(("owner_project_access", "any"),),
             ignored=("object", "created_at", "last_used_at", "owner_project_access", "owner"),
             cut=("data/*/redacted_value", "data/*/owner/user", "data/*/owner/service_account/name"),
         ),

@@ -16,13 +16,13 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from usage_ledger.model import declaration as m
+from usage_ledger import model as m
 
-KEPT = ("model", "requests", "prompt_tokens", "completion_tokens", "reasoning_tokens", "usage", "byok_usage_inference")
+READ = ("model", "requests", "prompt_tokens", "completion_tokens", "reasoning_tokens", "usage", "byok_usage_inference")
 WHERE = m.dimensions(
     model="model_permaslug", variant="model", resource="endpoint_id", host="provider_name", project_id="workspace_id"
 )
-rows = partial(m.RowSet, path="data", day="date", dimensions=WHERE, ignored=KEPT)
+rows = partial(m.RowSet, path="data", when=m.Day("date"), dimensions=WHERE, ignored=READ)
 TOKENS = rows(
     label="tokens",
     table="usage_daily",
@@ -50,19 +50,24 @@ OWN_KEYS = rows(
     constants=MONEY,
     meters=(m.Meter("amount", "byok_usage_inference", "decimal", exact=False),),
 )
-activity = partial(m.Report, path="/api/v1/activity", day="UTC", longest=timedelta(days=1), reach=timedelta(days=30))
-ASKED = (("date", "{date}"), ("group_by", "workspace"))
+activity = partial(m.Report, day="UTC", longest=timedelta(days=1), reach=timedelta(days=30))
+ACTIVITY = m.Request("/api/v1/activity", (("date", "{date}"), ("group_by", "workspace")))
+ACTIVITY_OF_KEY = replace(ACTIVITY, query=(*ACTIVITY.query, ("api_key_hash", "{key}")))
+PAGING = m.Offset("data", "offset")
 WORKSPACES = m.Listing(
-    "/api/v1/workspaces", "data", "id", "workspace", (("limit", "100"),), m.Paging("data", "offset", page=100)
+    m.Request("/api/v1/workspaces", (("limit", "100"),)),
+    "data",
+    "id",
+    "workspace",
+    m.Offset("data", "offset", "total_count"),
 )
 KEYS = m.Listing(
-    "/api/v1/keys",
+    m.Request("/api/v1/keys", (("include_disabled", "true"), ("workspace_id", "{workspace}"))),
     "data",
     "hash",
     "key",
-    (("include_disabled", "true"), ("workspace_id", "{workspace}")),
-    m.Paging("data", "offset", page=100),
-    within=WORKSPACES,
+    PAGING,
+    per=WORKSPACES,
 )
 
 
@@ -76,26 +81,23 @@ OPENROUTER = m.Provider(
     title="OpenRouter",
     base_url="https://openrouter.ai",
     hosts=("openrouter.ai",),
-    accounts=m.Listing("/api/v1/key", "data", "", "account", single=True),
-    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    accounts=m.Listing(m.Request("/api/v1/key"), "data", "", "account", single=True),
+    account=m.Setting("account", "Account", "Your own name for the account or organization."),
     requests_per_minute=60,
     docs="https://openrouter.ai/docs/api-reference/analytics/get-activity",
     key_help="a management key (openrouter.ai, Settings, Management Keys)",
     key_flags=("is_management_key", "is_provisioning_key"),
-    fields=(m.Field("account", "Account", "Your own name for the account or organization."),),
     reports=(
-        activity(name="activity", parameters=ASKED, row_sets=(TOKENS, CREDITS, OWN_KEYS)),
+        activity(name="activity", source=m.HttpPages(ACTIVITY), row_sets=(TOKENS, CREDITS, OWN_KEYS)),
         activity(
             name="activity_by_key",
-            parameters=(*ASKED, ("api_key_hash", "{key}")),
+            source=m.HttpPages(ACTIVITY_OF_KEY, per=KEYS),
             row_sets=(by_key(TOKENS), by_key(CREDITS)),
-            per=KEYS,
             cut=("data/*/label",),
         ),
         m.Report(
             name="api_keys",
-            path=KEYS.path,
-            parameters=KEYS.parameters,
+            source=m.HttpPages(KEYS.request, PAGING, per=WORKSPACES),
             row_sets=(
                 m.RowSet(
                     path="data",
@@ -103,26 +105,32 @@ OPENROUTER = m.Provider(
                     names=(
                         m.NameOf("api_key", id="hash", name="name", owner="creator_user_id", parent="workspace_id"),
                     ),
-                    open_row=True,
+                    allow_extra_fields=True,
                 ),
             ),
-            paging=KEYS.paging,
-            per=WORKSPACES,
             snapshot=True,
             cut=("data/*/label",),
         ),
         m.Report(
             name="models",
-            path="/api/v1/models",
-            parameters=(("output_modalities", "all"),),
+            source=m.HttpPages(m.Request("/api/v1/models", (("output_modalities", "all"),))),
             row_sets=(
                 m.RowSet(
-                    path="data", table="", names=(m.NameOf("model", id="canonical_slug", name="name"),), open_row=True
+                    path="data",
+                    table="",
+                    names=(m.NameOf("model", id="canonical_slug", name="name"),),
+                    allow_extra_fields=True,
                 ),
             ),
             snapshot=True,
             ignored=("links", "total_count"),
         ),
-        m.Report(name="credits", path="/api/v1/credits", row_sets=(), snapshot=True, ignored=("data",)),
+        m.Report(
+            name="credits",
+            source=m.HttpPages(m.Request("/api/v1/credits")),
+            row_sets=(),
+            snapshot=True,
+            ignored=("data",),
+        ),
     ),
 )

@@ -16,36 +16,39 @@ Source: https://replicate.com/docs/reference/http. Last checked: 2026-11-21.
 
 from datetime import timedelta
 
-from usage_ledger.model import declaration as m
+from usage_ledger import model as m
 
-PAGING = m.Paging(link="next")
-HARDWARE = m.Lookup("results", id=("owner", "name"), value="current_release/configuration/hardware")
+PAGING = m.Link("next")
 METRICS = ("total_time", "tokens_per_second", "time_to_first_token")
 PREDICTIONS = m.RowSet(
     path="results",
     table="usage_daily",
-    moment="created_at",
-    event="id",
+    when=m.Moment("created_at", event_id="id", unfinished=("status", ("starting", "processing"))),
     constants=(("usage_type", "serverless"),),
     dimensions=(
         *m.dimensions(model="model", model_version="version", deployment="deployment", status="status"),
         *m.dimensions(channel="source"),
-        m.Dimension("accelerator", ("deployment",), lookup=HARDWARE),
+        m.Lookup(
+            "accelerator",
+            "deployment",
+            items="results",
+            id=("owner", "name"),
+            value="current_release/configuration/hardware",
+        ),
     ),
     meters=(
-        m.Meter("requests", form="count"),
+        m.Count("requests"),
         m.Meter(
             "compute_seconds",
             "metrics/predict_time",
             "decimal",
             absent="null",
             exact=False,
-            between=("started_at", "completed_at"),
+            elapsed=("started_at", "completed_at"),
         ),
         m.Meter("input_tokens", "metrics/input_token_count", absent="null"),
         m.Meter("output_tokens", "metrics/output_token_count", absent="null"),
     ),
-    open=("status", ("starting", "processing")),
     ignored=("deadline", "data_removed", *(f"metrics/{name}" for name in METRICS)),
 )
 CUT = ("input", "output", "logs", "error", "urls", "webhook", "webhook_events_filter", "webhook_completed")
@@ -55,25 +58,25 @@ REPLICATE = m.Provider(
     title="Replicate",
     base_url="https://api.replicate.com",
     hosts=("api.replicate.com",),
-    accounts=m.Listing("/v1/account", "", "username", "account", single=True),
-    account_pattern=r"[A-Za-z0-9._-]{1,128}",
+    accounts=m.Listing(m.Request("/v1/account"), "", "username", "account", single=True),
+    account=m.Setting("account", "Account", "The user or organization that the token belongs to."),
     requests_per_minute=1200,
     docs="https://replicate.com/docs/reference/http#predictions.list",
     key_help="an API token, r8_… (replicate.com/account/api-tokens); it can run models too, so keep it well",
-    fields=(m.Field("account", "Account", "The user or organization that the token belongs to."),),
     error_messages=("detail", "title"),
     reports=(
         m.Report(
             name="predictions",
-            path="/v1/predictions",
-            parameters=(("created_after", "{start}"), ("created_before", "{end}")),
+            source=m.HttpPages(
+                m.Request("/v1/predictions", (("created_after", "{start}"), ("created_before", "{end}"))),
+                PAGING,
+                lookup=m.Listing(m.Request("/v1/deployments"), "results", "name", "deployment", PAGING),
+            ),
             row_sets=(PREDICTIONS,),
-            paging=PAGING,
             longest=timedelta(days=1),
-            beside=m.Listing("/v1/deployments", "results", "name", "deployment", paging=PAGING),
             cut=(*(f"results/*/{name}" for name in CUT), "results/*/current_release/created_by"),
             ignored=("previous",),
         ),
-        m.Report(name="hardware", path="/v1/hardware", row_sets=(), snapshot=True),
+        m.Report(name="hardware", source=m.HttpPages(m.Request("/v1/hardware")), row_sets=(), snapshot=True),
     ),
 )

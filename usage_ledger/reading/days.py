@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from usage_ledger.core import errors
 from usage_ledger.core.windows import Window, day_bounds, local_date
+from usage_ledger.model.rows import Bucket, Day, Moment, RowSet
 from usage_ledger.reading.nested import Rows
 
 YEARS = range(1970, 9000)
@@ -36,20 +37,23 @@ class Buckets:
 
 def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: bool) -> Buckets:
     """The usage date of each row. Raises `BadBucket`, `OutOfWindow`, `MissingField`."""
-    row_set = rows.row_set
-    told: list[Any]
-    if row_set.bucket[0]:
-        told = list(zip(*(rows.column(path) for path in row_set.bucket), strict=True))
-        known = {bounds: _bucket(rows, bounds, zone, window, date_labels) for bounds in dict.fromkeys(told)}
-    else:
-        told = rows.column(row_set.day or row_set.moment)
-        known = {value: (_date_in(rows, value, zone, window), False) for value in dict.fromkeys(told)}
-    forms = {labelled for _, labelled in known.values()}
-    if len(forms) > 1 and not _same_either_way(known, zone):
+    values: list[Any]
+    dates: dict[Any, tuple[date, bool]]
+    match rows.row_set.when:
+        case Bucket(start, end):
+            values = list(zip(rows.column(start), rows.column(end), strict=True))
+            dates = {bounds: _bucket(rows, bounds, zone, window, date_labels) for bounds in dict.fromkeys(values)}
+        case Day(path) | Moment(path):
+            values = rows.column(path)
+            dates = {value: (_date_in(rows, path, value, zone, window), False) for value in dict.fromkeys(values)}
+        case None:
+            raise errors.ConfigError(f"row set {rows.row_set.name} does not say which day its rows are of")
+    forms = {labelled for _, labelled in dates.values()}
+    if len(forms) > 1 and not _same_either_way(dates, zone):
         raise errors.BadBucket(f"{rows.row_set.name} mixes instants and date labels")
-    number = {bounds: n for n, bounds in enumerate(known)}
-    which = pa.array(map(number.__getitem__, told), pa.int32())
-    days = [day for day, _ in known.values()]
+    number = {value: n for n, value in enumerate(dates)}
+    which = pa.array(map(number.__getitem__, values), pa.int32())
+    days = [day for day, _ in dates.values()]
     bounds = [day_bounds(day, zone) for day in days]
     stamp = pa.timestamp("us", tz="UTC")
     return Buckets(
@@ -62,39 +66,43 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
     )
 
 
-def events(rows: Rows, zone: ZoneInfo, window: Window, seen: set[str]) -> Rows:
-    """The events of a window that were not seen before: an answer may reach beyond it, and pages may overlap."""
-    row_set = rows.row_set
-    kept = []
-    for number, (moment, event) in enumerate(zip(rows.column(row_set.moment), rows.column(row_set.event), strict=True)):
-        if not event:
-            raise errors.MissingField(f"{rows.place(number)}.{row_set.event} is absent")
-        if local_date(instant(f"{rows.place(number)}.{row_set.moment}", moment), zone) in window:
-            if event not in seen:
-                kept.append(number)
-            seen.add(event)
-    return rows if len(kept) == len(rows) else rows.only(kept)
+def new_events(rows: Rows, when: Moment, zone: ZoneInfo, window: Window, event_ids: set[str]) -> Rows:
+    """The events of a window whose ids are not in `event_ids` yet: an answer may reach beyond the window, and pages
+    may overlap."""
+    numbers = []
+    for number, (moment, event_id) in enumerate(zip(rows.column(when.path), rows.column(when.event_id), strict=True)):
+        if not event_id:
+            raise errors.MissingField(f"{rows.place(number)}.{when.event_id} is absent")
+        if local_date(instant(f"{rows.place(number)}.{when.path}", moment), zone) in window:
+            if event_id not in event_ids:
+                numbers.append(number)
+            event_ids.add(event_id)
+    return rows if len(numbers) == len(rows) else rows.only(numbers)
 
 
-def _date_in(rows: Rows, value: Any, zone: ZoneInfo, window: Window) -> date:
-    row_set = rows.row_set
-    where = f"{row_set.name}.{(row_set.day or row_set.moment).lstrip('^')}"
-    if row_set.moment:
+def bucket_start(row_set: RowSet) -> str:
+    """The path of a bucket's start; '' where rows have no bucket."""
+    return row_set.when.start if isinstance(row_set.when, Bucket) else ""
+
+
+def _date_in(rows: Rows, path: str, value: Any, zone: ZoneInfo, window: Window) -> date:
+    where = f"{rows.row_set.name}.{path.lstrip('^')}"
+    if isinstance(rows.row_set.when, Moment):
         day = local_date(instant(where, value), zone)
     else:
-        found = _DATE.fullmatch(value) if isinstance(value, str) else None
-        if found is None:
-            raise errors.BadBucket(f"{where} is {str(value)[:40]!r}, which is no date")
+        match = _DATE.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise errors.BadBucket(f"{where} is {str(value)[:40]!r}, which is not a date")
         try:
-            day = date.fromisoformat(found[1])
+            day = date.fromisoformat(match[1])
         except ValueError:
-            raise errors.BadBucket(f"{where} is {value[:40]!r}, which is no date") from None
+            raise errors.BadBucket(f"{where} is {value[:40]!r}, which is not a date") from None
     return _inside(where, day, window)
 
 
 def _inside(where: str, day: date, window: Window) -> date:
     if day not in window:
-        raise errors.OutOfWindow(f"{where} is of {day}, outside of the window that was asked for")
+        raise errors.OutOfWindow(f"{where} is of {day}, outside of the window {window}")
     return day
 
 
@@ -102,7 +110,8 @@ def _bucket(
     rows: Rows, bounds: tuple[Any, Any], zone: ZoneInfo, window: Window, date_labels: bool
 ) -> tuple[date, bool]:
     where = rows.row_set.name
-    paths = (path.lstrip("^") for path in rows.row_set.bucket)
+    when = rows.row_set.when
+    paths = (when.start.lstrip("^"), when.end.lstrip("^")) if isinstance(when, Bucket) else ()
     start, end = (instant(f"{where}.{path}", value) for path, value in zip(paths, bounds, strict=True))
     day, labelled = local_date(start, zone), False
     if (start, end) != day_bounds(day, zone):
@@ -112,14 +121,14 @@ def _bucket(
             and end - start == timedelta(days=1)
         )
         if not labelled:
-            raise errors.BadBucket(f"{where} is from {start} to {end}, which is no day of {zone}")
+            raise errors.BadBucket(f"{where} is from {start} to {end}, which is not a day of {zone}")
         day = start.date()
     return _inside(where, day, window), labelled
 
 
-def _same_either_way(known: dict[tuple[Any, Any], tuple[date, bool]], zone: ZoneInfo) -> bool:
+def _same_either_way(dates: dict[Any, tuple[date, bool]], zone: ZoneInfo) -> bool:
     """In a zone that is at UTC for part of the window, labels and instants look alike there."""
-    instants = compress((day for day, _ in known.values()), (not labelled for _, labelled in known.values()))
+    instants = compress((day for day, _ in dates.values()), (not labelled for _, labelled in dates.values()))
     midnight = time.min
     return all(day_bounds(day, zone)[0] == datetime.combine(day, midnight, UTC) for day in instants)
 
@@ -129,15 +138,15 @@ def instant(where: str, value: Any) -> datetime:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND:
         return datetime.fromtimestamp(value, UTC)
     if not isinstance(value, str):
-        raise errors.MissingField(f"{where} is absent or no time")
+        raise errors.MissingField(f"{where} is absent or not a time")
     try:
-        found = datetime.fromisoformat(value)
-        if found.tzinfo is not None:
-            found = found.astimezone(UTC)
+        parsed = datetime.fromisoformat(value)
+        if parsed.tzinfo is not None:
+            parsed = parsed.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise errors.BadBucket(f"{where} is {value[:40]!r}, which is no RFC 3339 time") from None
-    if found.tzinfo is None:
+        raise errors.BadBucket(f"{where} is {value[:40]!r}, which is not an RFC 3339 time") from None
+    if parsed.tzinfo is None:
         raise errors.BadBucket(f"{where} is {value[:40]!r}, without a zone")
-    if found.year not in YEARS:
-        raise errors.BadBucket(f"{where} is {value[:40]!r}, which no bucket can be of")
-    return found
+    if parsed.year not in YEARS:
+        raise errors.BadBucket(f"{where} is {value[:40]!r}, outside of the years {YEARS[0]} to {YEARS[-1]}")
+    return parsed

@@ -1,4 +1,4 @@
-"""Dimensions as Arrow columns of text: as the vendor sent them, '' where it did not tell."""
+"""Dimensions as Arrow columns of text: as the vendor sent them, '' where it sent none."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,30 +8,35 @@ import pyarrow.compute as pc
 from msgspec import UNSET
 
 from usage_ledger.core import errors
-from usage_ledger.model.declaration import Dimension
+from usage_ledger.model.rows import Dimension, Lookup, Pairs
 from usage_ledger.reading.nested import Rows
 
+AnyDimension = Dimension | Pairs | Lookup
 
-def text_column(rows: Rows, dimension: Dimension) -> pa.Array:
-    """A dimension as the vendor sent it; '' where it was not told.
+
+def text_column(rows: Rows, dimension: AnyDimension) -> pa.Array:
+    """A dimension as the vendor sent it, of a lookup its id; '' where it sent none.
 
     Raises `MissingGroupKey`, `MissingField`, `BadId`.
     """
-    if dimension.pairs:
-        column = pa.array(_rendered(rows, dimension), pa.string())
-    elif dimension.form == "flag":
-        flags = {True: "true", False: "false", None: ""}
-        column = pa.array(map(flags.__getitem__, rows.column(dimension.paths[0])), pa.string())
-    elif dimension.missing == "blank" and dimension.form == "text":
-        column = _first_told(rows, dimension.paths)
-    else:
-        column = pa.array(_asked(rows, dimension), pa.string())
+    match dimension:
+        case Pairs():
+            column = pa.array(_rendered(rows, dimension), pa.string())
+        case Lookup():
+            column = _first_value(rows, [dimension.path])
+        case Dimension(form="flag"):
+            flags = {True: "true", False: "false", None: ""}
+            column = pa.array(map(flags.__getitem__, rows.column(dimension.paths[0])), pa.string())
+        case Dimension(missing="blank", form="text"):
+            column = _first_value(rows, dimension.paths)
+        case Dimension():
+            column = pa.array(_checked_values(rows, dimension), pa.string())
     if pc.any(pc.match_substring(column, "\0")).as_py():
         raise errors.BadId(f"{rows.row_set.name}: a value of `{dimension.column}` holds a NUL character")
     return column
 
 
-def _first_told(rows: Rows, paths: Sequence[str]) -> pa.Array:
+def _first_value(rows: Rows, paths: Sequence[str]) -> pa.Array:
     column = pa.array(rows.column(paths[0]), pa.string()).fill_null("")
     for path in paths[1:]:
         other = pa.array(rows.column(path), pa.string()).fill_null("")
@@ -39,7 +44,7 @@ def _first_told(rows: Rows, paths: Sequence[str]) -> pa.Array:
     return column
 
 
-def _asked(rows: Rows, dimension: Dimension) -> list[str]:
+def _checked_values(rows: Rows, dimension: Dimension) -> list[str]:
     """The values of a dimension whose absence is an error, or whose form has to be changed."""
     values: list[Any] = rows.column(dimension.paths[0])
     for path in dimension.paths[1:]:
@@ -49,7 +54,7 @@ def _asked(rows: Rows, dimension: Dimension) -> list[str]:
                 value or (value if other is UNSET else other) for value, other in zip(values, others, strict=True)
             ]
     if not all(values):
-        _refuse_untold(rows, dimension, values)
+        _refuse_blank(rows, dimension, values)
         values = [value or "" for value in values]
     if dimension.form == "last_segment":
         values = [value.rsplit("/", 1)[-1] for value in values]
@@ -58,28 +63,27 @@ def _asked(rows: Rows, dimension: Dimension) -> list[str]:
     return values
 
 
-def _refuse_untold(rows: Rows, dimension: Dimension, values: list[Any]) -> None:
+def _refuse_blank(rows: Rows, dimension: Dimension, values: list[Any]) -> None:
     path = dimension.paths[0].replace("/", ".")
     if dimension.missing != "blank" and UNSET in values:
         place = rows.place(values.index(UNSET))
-        raise errors.MissingGroupKey(f"{place}.{path} is absent, though it was asked for")
+        raise errors.MissingGroupKey(f"{place}.{path} is absent, though the request groups by it")
     if dimension.missing == "required":
         place = rows.place(next(number for number, value in enumerate(values) if not value))
         raise errors.MissingField(f"{place}.{path} is empty")
 
 
-def translated(column: pa.Array, dimension: Dimension) -> pa.Array:
-    """The vendor's words in ours, where the dimension names them."""
-    for sent, ours in dimension.values:
-        column = pc.if_else(pc.equal(column, sent), ours, column)
+def resolve(column: pa.Array, dimension: AnyDimension, lookup: Mapping[str, str]) -> pa.Array:
+    """The column as the ledger holds it: the vendor's words in ours; an id's value from the lookup, or ''."""
+    match dimension:
+        case Lookup():
+            return pa.array([lookup.get(value, "") for value in column.to_pylist()], pa.string())
+        case Dimension(values=values):
+            for sent, ours in values:
+                column = pc.if_else(pc.equal(column, sent), ours, column)
     return column
 
 
-def looked_up(column: pa.Array, told: Mapping[str, str]) -> pa.Array:
-    """What the list beside the rows tells of each id; '' where it tells nothing."""
-    return pa.array([told.get(value, "") for value in column.to_pylist()], pa.string())
-
-
-def _rendered(rows: Rows, dimension: Dimension) -> list[str]:
+def _rendered(rows: Rows, dimension: Pairs) -> list[str]:
     pairs = [(rows.column(key), rows.column(value)) for key, value in dimension.pairs]
     return ["; ".join(f"{keys[n]}={values[n] or ''}" for keys, values in pairs if keys[n]) for n in range(len(rows))]

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import crash, errors
-from usage_ledger.model.declaration import RowSet
-from usage_ledger.reading.identity import OVER, added_up, distinct_rows
+from usage_ledger.model.rows import Moment, RowSet
+from usage_ledger.reading.identity import OVER, distinct_rows, sum_rows
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import TableWriter
 
@@ -25,7 +25,7 @@ class Keys:
     """The key of each row of one row set, as a number, and what the row is split by, as another."""
 
     def __init__(self) -> None:
-        self._known: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
         self._splits: dict[tuple[str, ...], int] = {}
         self._keys: list[Numbers] = []
         self._split: list[Numbers] = []
@@ -36,32 +36,32 @@ class Keys:
     def add(self, table: pa.Table) -> None:
         """The keys of more rows."""
         encoded = table.column("row_key").combine_chunks().dictionary_encode()
-        numbers = [self._known.setdefault(key, len(self._known)) for key in encoded.dictionary.to_pylist()]
+        numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in encoded.dictionary.to_pylist()]
         keys = np.array(numbers, dtype=np.int64)[encoded.indices.to_numpy()]
         days = table.column("usage_date").cast(pa.int32()).to_numpy()
         self._keys.append(keys * DAYS + days)
         splits = [name for name in table.column_names if name.startswith(OVER)]
         if splits:
-            told = table.select(splits)
-            first, which = distinct_rows(told)
-            texts = [tuple(row.values()) for row in told.take(first).to_pylist()]
-            found = [self._splits.setdefault(text, len(self._splits)) for text in texts]
-            self._split.append(np.array(found, dtype=np.int64)[which.to_numpy()])
+            columns = table.select(splits)
+            first, which = distinct_rows(columns)
+            texts = [tuple(row.values()) for row in columns.take(first).to_pylist()]
+            codes = [self._splits.setdefault(text, len(self._splits)) for text in texts]
+            self._split.append(np.array(codes, dtype=np.int64)[which.to_numpy()])
 
     def repeated(self) -> Mask:
         """For each row whether another one has its key."""
         _, which, counts = np.unique(np.concatenate(self._keys), return_inverse=True, return_counts=True)
-        found: Mask = counts[which] > 1
-        return found
+        repeated: Mask = counts[which] > 1
+        return repeated
 
     def repeat(self, among: Numbers) -> tuple[int, int] | None:
         """The first row that has key and split of one before it, and that one."""
         splits = np.concatenate(self._split) if self._split else None
         keys = np.concatenate(self._keys)
-        seen: dict[tuple[int, int], int] = {}
+        first_rows: dict[tuple[int, int], int] = {}
         for number in among.tolist():
-            told = (int(keys[number]), 0 if splits is None else int(splits[number]))
-            first = seen.setdefault(told, number)
+            identity = (int(keys[number]), 0 if splits is None else int(splits[number]))
+            first = first_rows.setdefault(identity, number)
             if first != number:
                 return first, number
         return None
@@ -76,28 +76,28 @@ class Facts:
     _segments: list[tuple[RowSet, int]] = field(default_factory=list)
     _writer: TableWriter | None = None
 
-    came: int = 0
-    """How many rows came."""
+    row_count: int = 0
+    """Rows that came, before any are added up."""
 
     def add(self, row_set: RowSet, rows: pa.Table) -> None:
         """Rows in the contract's columns, and what they are split by; events are added up at once."""
-        self.came += rows.num_rows
-        if row_set.moment:
-            rows = added_up(rows, self.table)
+        self.row_count += rows.num_rows
+        if isinstance(row_set.when, Moment):
+            rows = sum_rows(rows, self.table)
         self.keys[row_set].add(rows)
         self._segments.append((row_set, rows.num_rows))
-        self._written().add(rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)]))
+        self._open_writer().add(rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)]))
 
     def commit(self, root: AnyPath, load_id: str) -> int:
         """Stage them, one row a key: split rows added up, any other repeat refused; how many there are then.
 
         Raises `DuplicateRow`, `ConflictingRows`, `OutOfRange`, `StorageRefused`, `StorageDown`.
         """
-        writer = self._written()
+        writer = self._open_writer()
         with closing(writer):
             repeated = {row_set: keys.repeated() for row_set, keys in self.keys.items()}
             for row_set, mask in repeated.items():
-                if row_set.repeats or row_set.moment or not mask.any():
+                if row_set.repeats or isinstance(row_set.when, Moment) or not mask.any():
                     continue
                 if repeat := self.keys[row_set].repeat(np.flatnonzero(mask)):
                     raise self._refused(row_set, repeat)
@@ -111,39 +111,39 @@ class Facts:
                 single.commit(root, load_id, self.table)
                 return single.rows
 
-    def _written(self) -> TableWriter:
+    def _open_writer(self) -> TableWriter:
         if self._writer is None:
             self._writer = TableWriter(arrow_schema(self.table))
         return self._writer
 
     def _in_order(self, of_rows: dict[RowSet, Mask]) -> Mask:
-        """What is told of the rows of each row set, in the order in which all rows were written."""
+        """The masks of all row sets as one, in the order in which the rows were written."""
         taken: dict[RowSet, int] = defaultdict(int)
-        found = []
+        masks = []
         for row_set, rows in self._segments:
-            found.append(of_rows[row_set][taken[row_set] : taken[row_set] + rows])
+            masks.append(of_rows[row_set][taken[row_set] : taken[row_set] + rows])
             taken[row_set] += rows
-        return np.concatenate(found)
+        return np.concatenate(masks)
 
     def _add_single(self, single: TableWriter, repeated: Mask) -> None:
         taken, split = 0, []
-        for rows in self._written().written().tables():
+        for rows in self._open_writer().written().tables():
             mask = pa.array(repeated[taken : taken + rows.num_rows])
             taken += rows.num_rows
             split.append(rows.filter(mask))
             single.add(rows.filter(pc.invert(mask)))
-        single.add(added_up(pa.concat_tables(split), self.table))
+        single.add(sum_rows(pa.concat_tables(split), self.table))
 
     def _refused(self, row_set: RowSet, repeat: tuple[int, int]) -> errors.ContractBroken:
         first, number = repeat
         where = f"{row_set.name}[{number}] repeats [{first}]"
         mine = {one: np.zeros(len(keys), dtype=bool) for one, keys in self.keys.items()}
         mine[row_set][[first, number]] = True
-        mask, taken, found = self._in_order(mine), 0, []
-        for rows in self._written().written().tables():
-            found.append(rows.filter(pa.array(mask[taken : taken + rows.num_rows])))
+        mask, taken, pair = self._in_order(mine), 0, []
+        for rows in self._open_writer().written().tables():
+            pair.append(rows.filter(pa.array(mask[taken : taken + rows.num_rows])))
             taken += rows.num_rows
-        one, other = pa.concat_tables(found).select(contract(self.table).names("meter")).to_pylist()
+        one, other = pa.concat_tables(pair).select(contract(self.table).names("meter")).to_pylist()
         if one == other:
             return errors.DuplicateRow(where)
         return errors.ConflictingRows(f"{where} with other values")

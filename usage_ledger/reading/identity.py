@@ -8,29 +8,29 @@ import pyarrow.compute as pc
 
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import errors
-from usage_ledger.model.declaration import RowSet
+from usage_ledger.model.rows import RowSet
 from usage_ledger.reading.nested import Rows
 
 KEY = ["usage_date", "row_key"]
 OVER = "sum_over_"
-"""Prefix of the columns that a row set is split by, kept until its rows are added up."""
+"""Prefix of the columns that a row set is split by; they go when its rows are added up."""
 MANY_KEYS = 200_000
-"""Row keys that are kept, not made again; more would be more memory than they save time."""
+"""Size of the cache of row keys; a larger one costs more memory than it saves time."""
 
 
-def row_keys(row_set: RowSet, sent: dict[str, pa.Array], known: dict[str, str] | None = None) -> pa.Array:
+def row_keys(row_set: RowSet, sent: dict[str, pa.Array], cache: dict[str, str] | None = None) -> pa.Array:
     """A row's identity, 32 hexadecimal digits: a hash of the row set's name and the non-empty dimensions as sent.
 
     Empty ones do not count, so that a dimension that arrives later leaves the old rows' keys as they were. A key
-    leaves out the date, so a window holds each about once a day: `known` keeps those that were made before.
+    leaves out the date, so a window holds each about once a day: `cache` holds those of earlier pages, by identity.
     """
-    known = {} if known is None else known
-    if len(known) > MANY_KEYS:
-        known.clear()
+    cache = {} if cache is None else cache
+    if len(cache) > MANY_KEYS:
+        cache.clear()
     texts = _identities(row_set, sent)
-    for text in set(texts).difference(known):
-        known[text] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    return pa.array(list(map(known.__getitem__, texts)), pa.string())
+    for text in set(texts).difference(cache):
+        cache[text] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return pa.array(list(map(cache.__getitem__, texts)), pa.string())
 
 
 def _identities(row_set: RowSet, sent: dict[str, pa.Array]) -> list[str]:
@@ -41,8 +41,8 @@ def _identities(row_set: RowSet, sent: dict[str, pa.Array]) -> list[str]:
         if not pc.all(empty).as_py():
             pair = pc.binary_join_element_wise(text, f"{name}=", sent[name], "\0", "")
             text = pc.if_else(empty, text, pair)
-    found: list[str] = text.to_pylist()
-    return found
+    texts: list[str] = text.to_pylist()
+    return texts
 
 
 def distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
@@ -71,21 +71,21 @@ def with_splits(table: pa.Table, rows: Rows) -> pa.Table:
     return table
 
 
-def added_up(table: pa.Table, name: str) -> pa.Table:
+def sum_rows(table: pa.Table, name: str) -> pa.Table:
     """The rows of a table, one a key, their meters added up. Raises `OutOfRange`."""
     meters = contract(name).names("meter")
-    kept = [name for name in table.column_names if name not in (*KEY, *meters)]
+    others = [name for name in table.column_names if name not in (*KEY, *meters)]
     for meter in meters:  # wide enough to add in: Arrow's sums wrap around in silence
         kind = table.schema.field(meter).type
         wide = pa.decimal128(38, 0) if pa.types.is_integer(kind) else pa.decimal256(76, kind.scale)
         table = table.set_column(table.column_names.index(meter), meter, table.column(meter).cast(wide))
     summing = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
-    aggregates = [*((name, "first") for name in kept), *((meter, "sum", summing) for meter in meters)]
-    added = table.group_by(KEY, use_threads=False).aggregate(aggregates)
-    names = {f"{name}_first": name for name in kept} | {f"{meter}_sum": meter for meter in meters}
-    added = added.rename_columns([names.get(name, name) for name in added.column_names])
+    aggregates = [*((name, "first") for name in others), *((meter, "sum", summing) for meter in meters)]
+    sums = table.group_by(KEY, use_threads=False).aggregate(aggregates)
+    names = {f"{name}_first": name for name in others} | {f"{meter}_sum": meter for meter in meters}
+    sums = sums.rename_columns([names.get(name, name) for name in sums.column_names])
     schema = arrow_schema(name)
     try:
-        return added.select(schema.names).cast(schema)
+        return sums.select(schema.names).cast(schema)
     except pa.ArrowInvalid as error:
         raise errors.OutOfRange(f"{name}: rows of one key add up to more than a column holds") from error

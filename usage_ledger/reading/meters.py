@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from usage_ledger.contracts.odcs import Column
 from usage_ledger.core import errors, numbers
-from usage_ledger.model.declaration import Meter
+from usage_ledger.model.rows import Count, Meter, Money
 from usage_ledger.reading.days import instant
 from usage_ledger.reading.nested import Rows
 
@@ -32,21 +32,25 @@ class Counted:
     rounded: int = 0
 
 
-def meter_column(rows: Rows, meter: Meter, column: Column, currencies: Sequence[str] | None) -> Counted:
+AnyMeter = Meter | Money | Count
+
+
+def meter_column(rows: Rows, meter: AnyMeter, column: Column, currencies: Sequence[str] | None) -> Counted:
     """A meter's column of the contract's type. Raises the number errors of `ContractBroken`, naming row and field."""
-    if meter.form == "count":
+    if isinstance(meter, Count):
         return Counted(pa.repeat(pa.scalar(1, pa.int64()), len(rows)), {"": len(rows)})
-    if meter.form == "integer" and column.type == "bigint":
+    if isinstance(meter, Meter) and meter.form == "integer" and column.type == "bigint":
         return _counts(rows, meter)
-    read = _values(rows, meter)
+    values = _money(rows, meter) if isinstance(meter, Money) else _values(rows, meter)
+    exact = isinstance(meter, Money) or meter.exact
     precision, scale = column.precision_and_scale
     fitted: dict[Decimal | None, Decimal | None] = {None: None}
-    for value in {value for value in read if value is not None}:
+    for value in {value for value in values if value is not None}:
         try:
-            fitted[value] = numbers.fit(value, precision, scale, exact=meter.exact)
+            fitted[value] = numbers.fit(value, precision, scale, exact=exact)
         except errors.ContractBroken as error:
-            raise _placed(error, rows, meter.path, read.index(value)) from None
-    often = Counter(zip(currencies, read, strict=True) if currencies else zip(repeat(""), read))
+            raise _placed(error, rows, meter.path, values.index(value)) from None
+    often = Counter(zip(currencies, values, strict=True) if currencies else zip(repeat(""), values))
     sums: dict[str, int | Decimal] = {}
     rounded = 0
     for (currency, sent), times in often.items():
@@ -54,30 +58,28 @@ def meter_column(rows: Rows, meter: Meter, column: Column, currencies: Sequence[
         if amount is not None:
             sums[currency] = numbers.added(sums.get(currency, 0), amount, times)
             rounded += times if amount != sent else 0
-    kept = list(map(fitted.__getitem__, read))
-    return Counted(pa.array(kept, pa.decimal128(precision, scale)), sums, rounded)
+    cells = list(map(fitted.__getitem__, values))
+    return Counted(pa.array(cells, pa.decimal128(precision, scale)), sums, rounded)
 
 
 def _values(rows: Rows, meter: Meter) -> list[Decimal | None]:
     """A meter's values in the column's unit, whatever their form and number of places."""
-    if meter.form == "money":
-        read = _money(rows, meter)
-    elif meter.form == "integer":
+    if meter.form == "integer":
         whole = _counts(rows, meter).values.to_pylist()
-        read = [None if count is None else Decimal(count) for count in whole]
+        values = [None if count is None else Decimal(count) for count in whole]
     else:
-        read = _decimals(rows, meter, meter.path)
+        values = _decimals(rows, meter, meter.path)
         for path in meter.plus:
-            read = [_sum(one, other) for one, other in zip(read, _decimals(rows, meter, path), strict=True)]
-    if meter.between and None in read:
-        starts, ends = (rows.column(path) for path in meter.between)
-        read = [
-            _elapsed(rows, meter, *told) if value is None else value
-            for value, *told in zip(read, starts, ends, strict=True)
+            values = [_sum(one, other) for one, other in zip(values, _decimals(rows, meter, path), strict=True)]
+    if meter.elapsed and None in values:
+        starts, ends = (rows.column(path) for path in meter.elapsed)
+        values = [
+            _elapsed(rows, meter, start, end) if value is None else value
+            for value, start, end in zip(values, starts, ends, strict=True)
         ]
     if meter.scale != 1:
-        read = [None if value is None else numbers.scaled(value, meter.scale) for value in read]
-    return read
+        values = [None if value is None else numbers.scaled(value, meter.scale) for value in values]
+    return values
 
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
@@ -98,7 +100,7 @@ def _elapsed(rows: Rows, meter: Meter, start: Any, end: Any) -> Decimal | None:
 def whole_numbers(rows: Rows, path: str) -> pa.Array:
     """An int64 column, null where the field is absent or null.
 
-    Raises the number errors of `ContractBroken` for any value that is no canonical count.
+    Raises the number errors of `ContractBroken` for any value that is not a canonical count.
     """
     if path not in rows.counts:
         rows.counts[path] = _whole_numbers(rows, path)
@@ -125,12 +127,12 @@ def _counts(rows: Rows, meter: Meter) -> Counted:
     column, total = _count(rows, meter, meter.path)
     for path in meter.plus:
         other, more = _count(rows, meter, path)
-        column, total = _added(rows, meter, column, other), [*total, *more]
+        column, total = _add(rows, meter, column, other), [*total, *more]
     return Counted(column, {"": sum(total)} if total else {})
 
 
 def _count(rows: Rows, meter: Meter, path: str) -> tuple[pa.Array, list[int]]:
-    """The column at one path, and the values that stand in it."""
+    """The column at one path, and its values."""
     values = rows.column(path)
     column = whole_numbers(rows, path)
     if column.null_count:
@@ -140,7 +142,7 @@ def _count(rows: Rows, meter: Meter, path: str) -> tuple[pa.Array, list[int]]:
     return column, list(map(int, values))
 
 
-def _added(rows: Rows, meter: Meter, one: pa.Array, other: pa.Array) -> pa.Array:
+def _add(rows: Rows, meter: Meter, one: pa.Array, other: pa.Array) -> pa.Array:
     """The sum where both are there, else the one that is."""
     try:
         return pc.coalesce(pc.add_checked(one, other), one, other)
@@ -151,8 +153,8 @@ def _added(rows: Rows, meter: Meter, one: pa.Array, other: pa.Array) -> pa.Array
 
 def _decimals(rows: Rows, meter: Meter, path: str) -> list[Decimal | None]:
     literals = list(map(bytes, rows.column(path)))
-    known = {literal: _decimal(rows, meter, path, literals, literal) for literal in set(literals)}
-    return list(map(known.__getitem__, literals))
+    values = {literal: _decimal(rows, meter, path, literals, literal) for literal in set(literals)}
+    return list(map(values.__getitem__, literals))
 
 
 def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal: bytes) -> Decimal | None:
@@ -170,7 +172,7 @@ def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal
     return value
 
 
-def _money(rows: Rows, meter: Meter) -> list[Decimal | None]:
+def _money(rows: Rows, meter: Money) -> list[Decimal | None]:
     """google.type.Money; proto3 leaves out a zero `units` or `nanos`, or both, but never the currency."""
     out: list[Decimal | None] = []
     parts = (rows.column(f"{meter.path}/{name}") for name in ("units", "nanos", "currencyCode"))
@@ -195,20 +197,20 @@ def signed(value: Any) -> int:
     return -magnitude if text.startswith("-") else magnitude
 
 
-def _present(rows: Rows, meter: Meter, values: list[Any], first: int = 0, *, path: str = "") -> list[Any]:
+def _present(rows: Rows, meter: Meter | Money, values: list[Any], first: int = 0, *, path: str = "") -> list[Any]:
     """Absent and null values as the declaration says what they mean."""
     if UNSET not in values and None not in values:
         return values
     if meter.absent == "error":
         missing = UNSET if UNSET in values else None
         error = errors.MissingField("absent") if missing is UNSET else errors.NullRequired("null")
-        raise _placed(error, rows, path or meter.path, first + values.index(missing), told=True)
+        raise _placed(error, rows, path or meter.path, first + values.index(missing), verb="is")
     stand_in = "0" if meter.absent == "zero" else None
     return [stand_in if value is UNSET else value for value in values]
 
 
 def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedgerError:
-    """Which value of a column is no canonical count, and why."""
+    """Which value of a column is not a canonical count, and why."""
     for number, value in enumerate(values):
         try:
             if value is not None:
@@ -219,7 +221,7 @@ def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedge
 
 
 def _placed(
-    error: errors.ContractBroken, rows: Rows, path: str, number: int, *, told: bool = False
+    error: errors.ContractBroken, rows: Rows, path: str, number: int, *, verb: str = ""
 ) -> errors.ContractBroken:
     where = f"{rows.place(number)}.{path.replace('/', '.')}"
-    return type(error)(f"{where} is {error.what}" if told else f"{where}: {error.what}")
+    return type(error)(f"{where} {verb} {error.what}" if verb else f"{where}: {error.what}")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from usage_ledger.contracts.registry import arrow_schema
 from usage_ledger.core.errors import BadId
 from usage_ledger.json.document import document_of
-from usage_ledger.model.declaration import NameOf
+from usage_ledger.model.rows import NameOf
 from usage_ledger.reading.nested import Rows
 from usage_ledger.storage.landing import Manifest
 from usage_ledger.storage.staged import Note
@@ -29,27 +29,27 @@ ALTERED = {
 class Names:
     """The name of each id on each day, and what had to be done to names."""
 
-    seen: dict[tuple[str, str, date], tuple[str, str | None, str | None, str | None]] = field(default_factory=dict)
+    names: dict[tuple[str, str, date], tuple[str, str | None, str | None, str | None]] = field(default_factory=dict)
     altered: set[str] = field(default_factory=set)
 
     def gather(self, rows: Rows, days: list[date], which: list[int]) -> None:
         """Take the names of some rows; of several on one day the last in order of text. Raises `BadId`."""
         for name_of in rows.row_set.names:
-            told = (_told(rows, path) for path in _paths(name_of))
-            for number, named, name, parent, owner, tags in dict.fromkeys(zip(which, *told, strict=True)):
-                if not named or not name:
+            columns = (_values(rows, path) for path in _paths(name_of))
+            for number, id_, name, parent, owner, tags in dict.fromkeys(zip(which, *columns, strict=True)):
+                if not id_ or not name:
                     continue
-                if "\0" in named:
+                if "\0" in id_:
                     raise BadId(f"{rows.row_set.name}: an id of kind {name_of.kind} holds a NUL character")
-                key, shown = (name_of.kind, named, days[number]), self._shown(name)
-                if self.seen.get(key, ("",))[0] < shown:
-                    self.seen[key] = (shown, parent or None, owner or None, tags or None)
+                key, text = (name_of.kind, id_, days[number]), self._storable(name)
+                if self.names.get(key, ("",))[0] < text:
+                    self.names[key] = (text, parent or None, owner or None, tags or None)
 
     def table(self, manifest: Manifest) -> pa.Table:
-        """What was gathered, in the contract's columns."""
+        """All of them, in the contract's columns."""
         rows = [
-            (manifest.connection_id, kind, named, day, *told, manifest.load_id.replace("-", ""))
-            for (kind, named, day), told in sorted(self.seen.items())
+            (manifest.connection_id, kind, id_, day, *attributes, manifest.load_id.replace("-", ""))
+            for (kind, id_, day), attributes in sorted(self.names.items())
         ]
         schema = arrow_schema(NAMES)
         return pa.table(
@@ -61,7 +61,7 @@ class Names:
         """What a person should know of names that are not as sent."""
         return [Note(kind, ALTERED[kind], "raw holds it as sent") for kind in sorted(self.altered)]
 
-    def _shown(self, name: str) -> str:
+    def _storable(self, name: str) -> str:
         """A name that the warehouse can hold: no NUL; a long one keeps its beginning and a hash of all of it."""
         encoded = name.encode()
         if "\0" in name:
@@ -69,8 +69,8 @@ class Names:
             name = name.replace("\0", "\ufffd")
         if len(encoded) > LONGEST:
             self.altered.add("long_name")
-            kept = name.encode()[: LONGEST - 20].decode(errors="ignore")
-            name = f"{kept}…{hashlib.sha256(encoded).hexdigest()[:16]}"
+            beginning = name.encode()[: LONGEST - 20].decode(errors="ignore")
+            name = f"{beginning}…{hashlib.sha256(encoded).hexdigest()[:16]}"
         return name
 
 
@@ -78,8 +78,8 @@ def _paths(name_of: NameOf) -> tuple[str, ...]:
     return (name_of.id, name_of.name, name_of.parent, name_of.owner, name_of.tags)
 
 
-def _told(rows: Rows, path: str) -> list[Any]:
-    """The values at a path, falsy where not told; a JSON value as canonical text."""
+def _values(rows: Rows, path: str) -> list[Any]:
+    """The values at a path, falsy where not sent; a JSON value as canonical text."""
     if not path:
         return [None] * len(rows)
     values = rows.column(path)

@@ -13,14 +13,16 @@ import pyarrow.compute as pc
 from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import errors, numbers
-from usage_ledger.model.declaration import Dimension, Report, RowSet
-from usage_ledger.reading.days import Buckets, bucket_columns, events
-from usage_ledger.reading.dimensions import looked_up, text_column, translated
+from usage_ledger.model.provider import Report
+from usage_ledger.model.rows import Dimension, Lookup, Moment, RowSet
+from usage_ledger.reading.days import Buckets, bucket_columns, bucket_start, new_events
+from usage_ledger.reading.dimensions import resolve, text_column
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.identity import row_keys, with_splits
+from usage_ledger.reading.layout import levels_up
 from usage_ledger.reading.meters import Counted, meter_column, whole_numbers
 from usage_ledger.reading.names import Names
-from usage_ledger.reading.nested import Rows, above
+from usage_ledger.reading.nested import Rows
 from usage_ledger.storage.landing import Manifest
 
 Sums = dict[str, int | Decimal]
@@ -36,32 +38,32 @@ class Gathered:
     totals: dict[str, Decimal] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     """Row keys made so far, by what they are made of."""
-    told: dict[str, str] = field(default_factory=dict)
-    """What the list beside the rows tells of ids."""
-    seen: set[str] = field(default_factory=set)
+    lookup: dict[str, str] = field(default_factory=dict)
+    """Id to value, of the report's lookup."""
+    event_ids: set[str] = field(default_factory=set)
     """Ids of the events so far."""
     pages: dict[tuple[str, date], str] = field(default_factory=dict)
     """Where each bucket of the row sets whose rows may repeat came: the page, or its part."""
-    open: dict[date, int] = field(default_factory=lambda: defaultdict(int))
-    """Rows that are not over, by date."""
+    unfinished: dict[date, int] = field(default_factory=lambda: defaultdict(int))
+    """Events that are not over, by date."""
     read: int = 0
     """Rows of facts on the pages, those of other windows too."""
     rounded: int = 0
     labelled: bool = False
     unknown: set[str] = field(default_factory=set)
     differing: set[str] = field(default_factory=set)
-    """Totals that their parts do not make up, though the vendor promises no such thing."""
-    left_out: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Totals that their parts do not make up, though the vendor does not promise it."""
+    skipped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Rows that say nothing for their table, by the path that they lack."""
     grouped: dict[str, bool] = field(default_factory=dict)
-    """For each row set whether any of its rows tells any dimension."""
+    """For each row set whether any of its rows has any dimension."""
     skew: timedelta = timedelta()
     """How far the provider's clock and ours are apart, at most."""
 
     @property
     def rows(self) -> int:
         """How many rows came, of all tables."""
-        return sum(facts.came for facts in self.facts.values())
+        return sum(facts.row_count for facts in self.facts.values())
 
 
 def gather(
@@ -74,10 +76,10 @@ def gather(
         return
     gathered.read += len(rows)
     zone = connection.day_zone(report)
-    if row_set.moment:
-        rows = events(rows, zone, manifest.window, gathered.seen)
-    if row_set.needs:
-        rows = _needed(rows, gathered)
+    if isinstance(row_set.when, Moment):
+        rows = new_events(rows, row_set.when, zone, manifest.window, gathered.event_ids)
+    if row_set.skip_when_missing:
+        rows = _skip_incomplete(rows, gathered)
     if not len(rows):
         return
     buckets = bucket_columns(rows, zone, manifest.window, date_labels=report.date_labels)
@@ -86,7 +88,7 @@ def gather(
     _check_balances(rows, gathered)
     _check_owner(rows, connection.account)
     sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
-    gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or _tells(sent)
+    gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or _any_value(sent)
     meters = _meters(rows, sent)
     _check_metered(rows, meters)
     sums = gathered.sums[row_set.table]
@@ -99,22 +101,22 @@ def gather(
     gathered.facts[row_set.table].add(row_set, table)
     which = buckets.which.to_pylist()
     gathered.names.gather(rows, buckets.days, which)
-    path, values = row_set.open
+    path, values = row_set.when.unfinished if isinstance(row_set.when, Moment) else ("", ())
     for number in compress(which, (value in values for value in rows.column(path)) if path else ()):
-        gathered.open[buckets.days[number]] += 1
+        gathered.unfinished[buckets.days[number]] += 1
 
 
-def _needed(rows: Rows, gathered: Gathered) -> Rows:
-    path = rows.row_set.needs
-    kept = [number for number, value in enumerate(rows.column(path)) if bytes(value) not in (b"", b"null")]
-    if len(kept) == len(rows):
+def _skip_incomplete(rows: Rows, gathered: Gathered) -> Rows:
+    path = rows.row_set.skip_when_missing
+    complete = [number for number, value in enumerate(rows.column(path)) if bytes(value) not in (b"", b"null")]
+    if len(complete) == len(rows):
         return rows
-    gathered.left_out[f"{rows.row_set.name}.{path.replace('/', '.')}"] += len(rows) - len(kept)
-    return rows.only(kept)
+    gathered.skipped[f"{rows.row_set.name}.{path.replace('/', '.')}"] += len(rows) - len(complete)
+    return rows.only(complete)
 
 
-def _tells(sent: dict[str, pa.Array]) -> bool:
-    """Whether any row tells any dimension."""
+def _any_value(sent: dict[str, pa.Array]) -> bool:
+    """Whether any row has any dimension."""
     return not sent or any(pc.any(pc.not_equal(column, "")).as_py() for column in sent.values())
 
 
@@ -147,13 +149,13 @@ def _table(
         "basis": row_set.basis,
         "load_id": manifest.load_id.replace("-", ""),
     }
-    known: dict[str, pa.Array] = {
+    arrays: dict[str, pa.Array] = {
         "usage_date": buckets.dates,
         "row_key": row_keys(row_set, _identity(row_set, sent), gathered.keys),
         "bucket_start": buckets.starts,
         "bucket_end": buckets.ends,
         **{
-            dimension.column: _resolved(sent[dimension.column], dimension, gathered.told)
+            dimension.column: resolve(sent[dimension.column], dimension, gathered.lookup)
             for dimension in row_set.dimensions
         },
         **{name: counted.values for name, counted in meters.items()},
@@ -161,32 +163,28 @@ def _table(
     schema = arrow_schema(row_set.table)
     roles = {column.name: column.role for column in contract(row_set.table).columns}
     columns = []
-    for wanted in schema:
-        if wanted.name in known:
-            columns.append(known[wanted.name].cast(wanted.type))
-        elif roles[wanted.name] == "meter":
-            columns.append(pa.nulls(len(rows), wanted.type))
+    for column in schema:
+        if column.name in arrays:
+            columns.append(arrays[column.name].cast(column.type))
+        elif roles[column.name] == "meter":
+            columns.append(pa.nulls(len(rows), column.type))
         else:
-            columns.append(pa.repeat(pa.scalar(constants.get(wanted.name, ""), wanted.type), len(rows)))
+            columns.append(pa.repeat(pa.scalar(constants.get(column.name, ""), column.type), len(rows)))
     return with_splits(pa.table(columns, schema=schema), rows)
 
 
 def _identity(row_set: RowSet, sent: dict[str, pa.Array]) -> dict[str, pa.Array]:
     """The dimensions that the provider sent with the row."""
-    return {one.column: sent[one.column] for one in row_set.dimensions if one.lookup is None}
-
-
-def _resolved(column: pa.Array, dimension: Dimension, told: dict[str, str]) -> pa.Array:
-    return looked_up(column, told) if dimension.lookup else translated(column, dimension)
+    return {one.column: sent[one.column] for one in row_set.dimensions if not isinstance(one, Lookup)}
 
 
 def _check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) -> None:
     """Where rows may repeat, a bucket that comes twice cannot be told from repeats in one."""
-    path = rows.row_set.bucket[0]
+    path = bucket_start(rows.row_set)
     if not rows.row_set.repeats or not path:
         return
-    if above(path):
-        _, holders = rows.levels[-1 - above(path)]
+    if levels_up(path):
+        _, holders = rows.levels[-1 - levels_up(path)]
         days = [*dict(zip(map(id, holders), buckets.dates.to_pylist(), strict=True)).values()]
         twice = [day for day, count in Counter(days).items() if count > 1]
         if twice:
@@ -214,7 +212,7 @@ def _check_balances(rows: Rows, gathered: Gathered) -> None:
 
 def _check_owner(rows: Rows, account: str) -> None:
     """A resource of another account in the answer means that the answer is not this account's."""
-    for dimension in rows.row_set.dimensions:
+    for dimension in (one for one in rows.row_set.dimensions if isinstance(one, Dimension)):
         own = dimension.within.replace("{account}", account)
         for path in dimension.paths if own else ():
             for value in dict.fromkeys(rows.column(path)):
@@ -223,8 +221,8 @@ def _check_owner(rows: Rows, account: str) -> None:
 
 
 def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
-    """A row in which no meter is told would be lost without a word."""
+    """A row without any meter would be lost silently."""
     silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
     number = pc.index(silent, True).as_py()
     if number >= 0:
-        raise errors.MissingField(f"{rows.place(number)} meters nothing: none of {', '.join(meters)} is there")
+        raise errors.MissingField(f"{rows.place(number)} has no meter value: {', '.join(meters)} are all missing")

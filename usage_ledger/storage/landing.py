@@ -14,13 +14,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Self
+from typing import Any, Literal, Self
 
 import msgspec
 import zstandard
 
 from usage_ledger.core.errors import RawCorrupt, StorageRefused
 from usage_ledger.core.windows import Window
+from usage_ledger.http.page import Page, Role
 from usage_ledger.json.packed import LEVEL, Packed, unpacked
 from usage_ledger.json.parts import PART, parts
 from usage_ledger.storage.files import AnyPath, below, entries, exists, local_as_path, read_whole, write_whole
@@ -30,7 +31,7 @@ RELEASED = "released.json"
 UNSEALED = "0" * 64
 
 
-class Page(msgspec.Struct, frozen=True):
+class LandedPage(msgspec.Struct, frozen=True):
     """One landed page: its file, the hash and size of its bytes, and the request that brought it."""
 
     file: str
@@ -40,13 +41,14 @@ class Page(msgspec.Struct, frozen=True):
     parameters: list[tuple[str, str | list[str]]]
     status: int
     asked_at: datetime
-    told_at: datetime | None = None
+    method: Literal["GET", "POST"] = "GET"
+    origin: str = ""
+    body: str = ""
+    """The request's JSON body."""
+    server_date: datetime | None = None
     """By the provider's clock, when it answered."""
     labels: dict[str, str] = {}
-    rows: bool = True
-    """False for a page that only told what to ask next."""
-    beside: bool = False
-    """True for a page of the list that tells more of the rows' ids."""
+    role: Role = "rows"
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True):
     day_zone: str
     declaration: str
     fetched_at: datetime
-    pages: list[Page]
+    pages: list[LandedPage]
     tzdata: str = ""
     """The version of the time zones that said where the days begin."""
     cut: list[str] = []
@@ -90,7 +92,7 @@ class Landing:
     """Writes one load's pages; nothing counts until `commit`."""
 
     folder: AnyPath
-    pages: list[Page] = field(default_factory=list)
+    pages: list[LandedPage] = field(default_factory=list)
 
     @classmethod
     def begin(cls, root: AnyPath, provider: str, connection_id: str, report: str, window: Window, load_id: str) -> Self:
@@ -98,27 +100,28 @@ class Landing:
         span = f"{window.first}_{window.end}"
         return cls(below(root, provider, connection_key(connection_id), report, span, load_id))
 
-    def page(
-        self,
-        body: bytes | Packed,
-        *,
-        path: str,
-        parameters: tuple[tuple[str, str | tuple[str, ...]], ...],
-        status: int,
-        asked_at: datetime,
-        told_at: datetime | None = None,
-        labels: dict[str, str] | None = None,
-        rows: bool = True,
-        beside: bool = False,
-    ) -> None:
-        """Land one page. Raises `StorageRefused`."""
+    def land(self, page: Page, base_url: str) -> None:
+        """Land one page; `base_url` is the origin of a call that names none. Raises `StorageRefused`."""
         name = f"page-{len(self.pages):05d}.json.zst"
+        call, body = page.call, page.body
         large = body if isinstance(body, Packed) else None
         write_whole(self.folder / name, large.file() if large else zstandard.compress(bytes(body), level=LEVEL))
-        sent = [(key, value if isinstance(value, str) else list(value)) for key, value in parameters]
-        digest = large.sha256 if large else hashlib.sha256(bytes(body)).hexdigest()
         self.pages.append(
-            Page(name, digest, len(body), path, sent, status, asked_at, told_at, labels or {}, rows, beside)
+            LandedPage(
+                file=name,
+                sha256=large.sha256 if large else hashlib.sha256(bytes(body)).hexdigest(),
+                bytes=len(body),
+                path=call.path,
+                parameters=[(key, value if isinstance(value, str) else list(value)) for key, value in call.query],
+                status=page.status,
+                asked_at=page.asked_at,
+                method=call.method,
+                origin=call.origin or base_url,
+                body=call.body,
+                server_date=page.server_date,
+                labels=dict(page.labels),
+                role=page.role,
+            )
         )
 
     def commit(self, manifest: Manifest) -> str:
@@ -134,13 +137,23 @@ def manifest_of(folder: AnyPath) -> Manifest:
     """The manifest of a load's folder. Raises `RawGone`, `RawCorrupt`, `StorageRefused`."""
     text = read_whole(folder / MANIFEST)
     try:
-        manifest = msgspec.json.decode(text, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        manifest = msgspec.convert(_renamed(msgspec.json.decode(text)), Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RawCorrupt(f"{folder / MANIFEST} is damaged ({error})") from error
     unsealed = text.replace(manifest.seal.encode(), UNSEALED.encode()) if manifest.seal else text
     if manifest.seal and hashlib.sha256(unsealed).hexdigest() != manifest.seal:
         raise RawCorrupt(f"{folder / MANIFEST} is not what was written")
     return manifest
+
+
+def _renamed(document: Any) -> Any:
+    """A manifest as it is written today: earlier ones name a page's role and the provider's clock otherwise."""
+    pages = document.get("pages") if isinstance(document, dict) else None
+    for page in pages if isinstance(pages, list) else ():
+        if isinstance(page, dict) and "rows" in page:
+            page["role"] = "lookup" if page.pop("beside", False) else "rows" if page["rows"] else "listing"
+            page["server_date"] = page.pop("told_at", None)
+    return document
 
 
 def load_folder(root: AnyPath, manifest_uri: str) -> AnyPath:
@@ -181,13 +194,13 @@ def released_dates(folder: AnyPath) -> list[date]:
     return msgspec.json.decode(read_whole(folder / RELEASED), type=list[date])
 
 
-def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, Iterator[bytes]]]:
+def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[LandedPage, Iterator[bytes]]]:
     """Each page with rows, as one document or, when it is large, as several of the same shape (see `json_parts`).
 
     Raises `RawCorrupt`, before the first part, when the page is not what was landed.
     """
     for page in manifest.pages:
-        if not page.rows:
+        if page.role != "rows":
             continue
         packed = read_whole(folder / page.file)
         if page.bytes <= PART:
@@ -203,17 +216,17 @@ def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[Page, It
         yield page, parts(unpacked(io.BytesIO(packed)))
 
 
-def landed_pages(folder: AnyPath, manifest: Manifest, *, beside: bool = False) -> Iterator[tuple[Page, bytes]]:
-    """Each page with rows, or of the list beside them, and its bytes as landed.
+def landed_pages(folder: AnyPath, manifest: Manifest, role: Role = "rows") -> Iterator[tuple[LandedPage, bytes]]:
+    """Each page of a role and its bytes as landed.
 
     Raises `RawCorrupt` when they are not what was landed.
     """
     for page in manifest.pages:
-        if page.beside if beside else page.rows:
+        if page.role == role:
             yield page, _verified(page, read_whole(folder / page.file))
 
 
-def _verified(page: Page, packed: bytes) -> bytes:
+def _verified(page: LandedPage, packed: bytes) -> bytes:
     try:
         body = zstandard.ZstdDecompressor().decompress(packed, max_output_size=page.bytes)
     except zstandard.ZstdError as error:
@@ -222,6 +235,6 @@ def _verified(page: Page, packed: bytes) -> bytes:
     return body
 
 
-def _require_same(page: Page, digest: str) -> None:
+def _require_same(page: LandedPage, digest: str) -> None:
     if digest != page.sha256:
         raise RawCorrupt(f"the landed page {page.file} is not what its manifest says")

@@ -1,0 +1,64 @@
+"""Tables and series become rows; every literal stays as it was sent."""
+
+import pytest
+
+from usage_ledger.core.errors import Shape
+from usage_ledger.model import Series, Table
+from usage_ledger.reading.reshape import reshape
+
+TABLE = Table("properties/columns", "properties/rows")
+SERIES = Series("data/result", labels="metric", points="values")
+
+
+def reshaped(declared: Table | Series | None, *parts: bytes) -> bytes:
+    return b"".join(reshape(declared, iter(parts)))
+
+
+def test_without_a_declaration_every_part_passes_as_it_is() -> None:
+    parts = [b'{"a": [1.10]}', b'{"b":\n2}']
+    assert list(reshape(None, iter(parts))) == parts
+
+
+def test_a_table_becomes_objects_by_its_headers() -> None:
+    page = (
+        b'{"properties": {"columns": [{"name": "Cost"}, {"name": "Day"}], "rows": [[0.100000000000000005, 20261111]]}}'
+    )
+    assert reshaped(TABLE, page) == b'{"rows":[{"Cost":0.100000000000000005,"Day":20261111}]}'
+
+
+def test_a_list_that_came_in_parts_is_one_table() -> None:
+    parts = [b'{"rows": [[1]]}', b'{"rows": [[2.0]]}', b'{"columns": [{"name": "n"}]}']
+    assert reshaped(Table("columns", "rows"), *parts) == b'{"rows":[{"n":1},{"n":2.0}]}'
+
+
+def test_a_series_becomes_one_object_a_point() -> None:
+    page = b'{"data": {"result": [{"metric": {"model": "m"}, "values": [[1.5, "7"], [2, "8.10"]]}]}}'
+    assert reshaped(SERIES, page) == (
+        b'{"rows":[{"model":"m","time":1.5,"value":"7"},{"model":"m","time":2,"value":"8.10"}]}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "page"),
+    [
+        (TABLE, b"{}"),
+        (TABLE, b'{"properties": null}'),
+        (TABLE, b'{"properties": {"columns": [{"name": "a"}, {"name": "a"}], "rows": []}}'),
+        (TABLE, b'{"properties": {"columns": [{"name": "a"}], "rows": [[1, 2]]}}'),
+        (TABLE, b"[]"),
+        (SERIES, b'{"data": {"result": [{"metric": {"value": "x"}, "values": []}]}}'),
+        (SERIES, b'{"data": {"result": [{"metric": {}, "values": [[1]]}]}}'),
+    ],
+    ids=[
+        "nothing",
+        "null",
+        "a header twice",
+        "a longer row",
+        "a list",
+        "a label called value",
+        "a point without value",
+    ],
+)
+def test_a_page_of_another_shape_is_refused(declared: Table | Series, page: bytes) -> None:
+    with pytest.raises(Shape, match="declared shape"):
+        reshaped(declared, page)

@@ -1,0 +1,48 @@
+"""One request as sent, and the page that answered it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from usage_ledger.json.packed import Packed
+from usage_ledger.model.request import Parameters
+
+Role = Literal["rows", "listing", "lookup"]
+"""What a page holds: rows of the report, ids that requests are repeated for, or values that ids are looked up in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request with every placeholder filled."""
+
+    path: str
+    query: Parameters = ()
+    method: Literal["GET", "POST"] = "GET"
+    body: str = ""
+    """JSON; '' for none."""
+    origin: str = ""
+    """Scheme, host and port; '' for the client's base URL."""
+    accept: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer as the provider sent it, decoded from its transfer coding alone."""
+
+    call: Call
+    body: bytes | Packed
+    """A large one is packed."""
+    status: int
+    asked_at: datetime
+    server_date: datetime | None = None
+    """The provider's clock: the answer's `Date`."""
+    fields: Mapping[str, msgspec.Raw] = field(default_factory=dict)
+    """The body's outermost fields, undecoded; of a large body those that are no lists. Empty when it is no object."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many items each outermost list of a large body has."""
+    role: Role = "rows"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of what the request was repeated for."""

@@ -1,0 +1,134 @@
+"""A vendor and its reports."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from usage_ledger.model.request import Listing, Source
+from usage_ledger.model.rows import Reshape, RowSet, Total
+
+PLANNING = frozenset({"ignored", "longest", "reach", "settle_days", "paging", "accept", "allow_extra_fields"})
+"""Fields that decide when to ask, or what is reported as new, and no row: a declaration's hash leaves them out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One usage, cost or name endpoint: where its pages come from, and what their rows mean."""
+
+    name: str
+    source: Source
+    row_sets: tuple[RowSet, ...]
+    day: Literal["zone", "UTC"] = "zone"
+    longest: timedelta = timedelta(days=31)
+    reach: timedelta | None = None
+    """How far back the vendor answers; a run asks for older dates only when a person names them."""
+    date_labels: bool = False
+    """Buckets of a zone may also come as the local date at 00:00 UTC; accepted, and reported."""
+    settle_days: int = 3
+    snapshot: bool = False
+    """Without days: landed daily, because yesterday's cannot be fetched tomorrow."""
+    cut: tuple[str, ...] = ()
+    """Paths (`items/*/field`) dropped before anything is stored."""
+    pseudonyms: tuple[str, ...] = ()
+    """Paths of what names a person: replaced by a keyed hash before anything is stored."""
+    reshape: Reshape | None = None
+    """How landed bytes become the shape that `row_sets` read."""
+    ignored: tuple[str, ...] = ()
+    """Outermost fields that are known and not read."""
+    totals: tuple[Total, ...] = ()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The fact tables that this report fills."""
+        return tuple(sorted({row_set.table for row_set in self.row_sets if row_set.table}))
+
+    def declaration(self) -> str:
+        """A hash of what decides how an answer becomes rows: by name, without what has its default.
+
+        A word that is added to the model and not used changes no hash.
+        """
+        return hashlib.sha256(json.dumps(_deciding(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _deciding(value: Any) -> Any:
+    """A declaration as JSON: each object by its type's name and those of its fields that differ from their default."""
+    if isinstance(value, tuple):
+        return [_deciding(one) for one in value]
+    if not dataclasses.is_dataclass(value):
+        return value if isinstance(value, str | bool | int | None) else str(value)
+    fields = {
+        field.name: getattr(value, field.name)
+        for field in dataclasses.fields(value)
+        if field.name not in PLANNING and getattr(value, field.name) != field.default
+    }
+    return {"type": type(value).__name__, **{name: _deciding(one) for name, one in fields.items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderKey:
+    """The key is sent as `header: scheme key`."""
+
+    header: str = "Authorization"
+    scheme: str = "Bearer"
+    other_keys: tuple[tuple[str, str], ...] = ()
+    """What keys of another kind begin with, and what they are: refused before anything is asked."""
+
+
+Auth = HeaderKey
+"""How a request proves who asks; data only. `usage_ledger/http/auth.py` makes an `httpx.Auth` of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a connection says beyond account and key: a field of Airflow's form, a key of the YAML's `settings`.
+
+    A secret one is never in the YAML: it is stored in Airflow's connection alone.
+    """
+
+    name: str
+    label: str
+    help: str
+    pattern: str = r"[A-Za-z0-9._-]{1,128}"
+    """Of the whole value."""
+    secret: bool = False
+    repeated: bool = False
+    """A list of values: in the YAML a list, in Airflow's form separated by commas."""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A vendor: where it may be called, how a key is sent and verified, what it reports."""
+
+    name: str
+    title: str
+    base_url: str
+    hosts: tuple[str, ...]
+    """Host names that may be called; `{label}` stands for one label of a name."""
+    accounts: Listing
+    """Lists the accounts a key can see: the check of key and account id. Without ids, of the key alone."""
+    account: Setting
+    """What the account is called at this vendor, and the form of its id."""
+    reports: tuple[Report, ...]
+    requests_per_minute: int
+    docs: str
+    key_help: str
+    auth: Auth = HeaderKey()
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with every request."""
+    settings: tuple[Setting, ...] = ()
+    key_flags: tuple[str, ...] = ()
+    """Fields of the items of `accounts` of which one must be true for a key of the right kind."""
+    forbidden: str = ""
+    """What a refusal says, with whatever status, of a key that is right and lacks a permission."""
+    pool_slots: int = 4
+    """Extracts at a time, over all of the provider's connections."""
+    error_messages: tuple[str, ...] = ("message", "error/message")
+    """Paths at which an error body carries its text."""
+
+    def report(self, name: str) -> Report:
+        """The report of that name; KeyError when there is none."""
+        return {report.name: report for report in self.reports}[name]

@@ -1,0 +1,122 @@
+"""How to ask: one request, the pages that follow it, and what it is repeated for."""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from usage_ledger.core.errors import ConfigError
+
+Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
+"""Names and values of a query; a tuple of values is sent as a repeated parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The next page has a token, which the answer names."""
+
+    field: str
+    parameter: str
+    more: str = ""
+    """A field that says whether there is a next page: when it is true, the token must be there."""
+    into: Literal["query", "body"] = "query"
+    """Where `parameter` is sent: in the query, or as a field of the JSON body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The answer names the next page's address, of which path and query alone are used."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """`parameter` skips the items of the pages before. The last page is the one that reaches the total, or is empty."""
+
+    items: str
+    """The list that is counted."""
+    parameter: str
+    total: str = ""
+    """A field with the number of all items; without it an empty page is the end."""
+
+
+Paging = Cursor | Link | Offset
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. Path, query values, body and base may hold placeholders.
+
+    `{account}`, `{start}` and `{end}` (RFC 3339), `{start_epoch}` and `{end_epoch}` (seconds since 1970), `{date}` (the
+    first usage date), `{zone}`, and the labels of what the request is repeated for. In a path each becomes one
+    percent-encoded segment. A query value, or a string in the body, is either literal or one placeholder alone; in the
+    body `{start_epoch}` and `{end_epoch}` become numbers.
+
+    Raises `ConfigError` for a POST that is not declared to read only, or a body that is not JSON.
+    """
+
+    path: str
+    query: Parameters = ()
+    method: Literal["GET", "POST"] = "GET"
+    body: str = ""
+    """A JSON template, sent by POST."""
+    reads_only: bool = False
+    """True where the vendor says that this POST changes nothing; without that word no POST is sent."""
+    base: str = ""
+    """Instead of the provider's own base URL, such as `https://monitoring.{region}.example.com`."""
+    accept: str = "application/json"
+
+    def __post_init__(self) -> None:
+        if self.method == "POST" and not self.reads_only:
+            raise ConfigError(
+                f"the declaration of {self.path} sends a POST and does not say that the vendor only reads",
+                next_step="declare `reads_only=True` where the vendor's documentation says so",
+            )
+        if self.method == "GET" and (self.body or self.reads_only):
+            raise ConfigError(f"the declaration of {self.path} is a GET with a body", next_step="declare a POST")
+        if self.body:
+            try:
+                json.loads(self.body)
+            except ValueError as error:
+                raise ConfigError(f"the body declared for {self.path} is not JSON: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A paged list of things with ids. A report may be asked once for each, and a check asks for the accounts."""
+
+    request: Request
+    items: str
+    """The list; '' is the answer itself."""
+    id: str
+    """'' when the items have none."""
+    label: str
+    paging: Paging | None = None
+    form: Literal["last_segment", "whole"] = "last_segment"
+    """Of an id: what follows its last `/`, or all of it."""
+    single: bool = False
+    """The answer is one thing, an object, and no list."""
+    per: "Listing | None" = None
+    """The list is asked once for each thing of another list, whose label the request holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerSetting:
+    """A request is repeated for each value of a setting of the connection; its label is the setting's name."""
+
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpPages:
+    """Pages of a request, asked once, or once for each thing of a listing or value of a setting."""
+
+    request: Request
+    paging: Paging | None = None
+    per: Listing | PerSetting | None = None
+    lookup: Listing | None = None
+    """A list that is landed with the rows and gives values for ids in them; see `Lookup`."""
+
+
+Source = HttpPages
+"""Where pages come from. Each alternative has a module of its own in `usage_ledger/sources`."""

@@ -1,0 +1,227 @@
+"""What an answer means: rows, their days, dimensions and meters.
+
+Paths are segments separated by `/`, read from a row: `group/model_name`. A leading `^` climbs to the element
+that holds the row (one per level), `@name` reads a label of the request that brought the page. `*` as a row set's
+segment takes each entry of a map; the row's own path `*` is then the entry's key.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What is grouped: one column. The first path that has a value wins; null and '' both mean "not sent"."""
+
+    column: str
+    paths: tuple[str, ...]
+    missing: Literal["blank", "error", "required"] = "blank"
+    """What it means when no path is present: '' or a broken answer; `required` refuses a blank value as well."""
+    form: Literal["text", "last_segment", "upper", "flag"] = "text"
+    """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name; `upper`
+    is for codes that come in lower case; `flag` is a JSON boolean: `true`, `false`."""
+    values: tuple[tuple[str, str], ...] = ()
+    """Vendor's word to ours. Others stay as sent. The row's identity always uses the vendor's."""
+    within: str = ""
+    """What a full resource name begins with when it is the account's own, such as `accounts/{account}/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A column made of (key path, value path) pairs, rendered `key=value; key=value`."""
+
+    column: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A column whose value a lookup list gives for an id in the row: resolved by us, so no part of a row's identity."""
+
+    column: str
+    path: str
+    """The id, in the row."""
+    items: str
+    """The list, in the pages of the source's `lookup`."""
+    id: tuple[str, ...]
+    """Paths in an item; several are joined with `/`."""
+    value: str
+
+
+def dimensions(**paths: str) -> tuple[Dimension, ...]:
+    """Dimensions as text, each a column and its path."""
+    return tuple(Dimension(column, (path,)) for column, path in paths.items())
+
+
+def from_parent(declared: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    """The same dimensions, read from the element that holds the row."""
+    return tuple(replace(one, paths=tuple(f"^{path}" for path in one.paths)) for one in declared)
+
+
+Absent = Literal["zero", "null", "error"]
+"""What an absent or null value means. Null is "not metered", which is not zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What is counted: one column and where its number is read. Exact."""
+
+    column: str
+    path: str
+    form: Literal["integer", "decimal"] = "integer"
+    plus: tuple[str, ...] = ()
+    """Further paths whose values are added. With `absent="null"` those that are there."""
+    scale: Decimal = Decimal(1)
+    """What one of the vendor's units is in the column's: cents of dollars are 0.01."""
+    elapsed: tuple[str, str] | None = None
+    """Where the path is absent: the seconds between the instants at these two paths, where both are there."""
+    absent: Absent = "error"
+    exact: bool = True
+    """False for a source that is a binary float by declaration: rounded half-even to the column's places."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """A meter of google.type.Money: an object with `units`, `nanos` and `currencyCode`. Exact."""
+
+    column: str
+    path: str
+    absent: Absent = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A meter that is 1 a row."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Fields of one row that must add up to another; checked where all are present."""
+
+    total: str
+    parts: tuple[str, ...]
+    promised: bool = True
+    """False when the vendor does not say so: a difference is then reported, and the rows are loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameOf:
+    """A readable name that a row carries for an id; it goes to `ledger.name`, never on a fact."""
+
+    kind: str
+    id: str
+    name: str
+    owner: str = ""
+    parent: str = ""
+    tags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Rows belong to a time slice of the vendor: the paths of its start and end."""
+
+    start: str
+    end: str
+    clock: Literal["rfc3339", "epoch"] = "rfc3339"
+    """`epoch` is whole seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Rows belong to a UTC date at this path, which may have a midnight behind it."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Rows are events, at the instant at this path (RFC 3339).
+
+    Those that are alike in their dimensions are added up to one a day; those of other days are left out.
+    """
+
+    path: str
+    event_id: str
+    """The path of an event's id; of several answers that hold one event the first counts."""
+    unfinished: tuple[str, tuple[str, ...]] = ("", ())
+    """A path and its values in events that are not over: a day with such events is not settled."""
+
+
+When = Bucket | Day | Moment
+
+
+@dataclass(frozen=True, slots=True)
+class RowSet:
+    """One array of an answer and the table it fills; a `table` of '' gives names alone and has no `when`."""
+
+    path: str
+    table: Literal["usage_daily", "cost_daily", ""]
+    when: When | None = None
+    basis: str = "metered"
+    label: str = ""
+    """Distinguishes row sets of one array."""
+    breakdown: str = ""
+    """'' is the record, which adds up once; anything else is another cut of the same traffic."""
+    constants: tuple[tuple[str, str], ...] = ()
+    dimensions: tuple[Dimension | Pairs | Lookup, ...] = ()
+    meters: tuple[Meter | Money | Count, ...] = ()
+    balances: tuple[Balance, ...] = ()
+    names: tuple[NameOf, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Paths that are known and not read; any other field that is not declared is reported as new."""
+    allow_extra_fields: bool = False
+    """A row is read in part on purpose: further fields are not reported."""
+    sum_over: tuple[str, ...] = ()
+    """Paths outside the identity by which the vendor splits rows: those are added up. Any other repeat is an error."""
+    repeats: bool = False
+    """The vendor repeats rows within a page: those are added up. A bucket that comes twice is an error."""
+    skip_when_missing: str = ""
+    """A row without a value at this path says nothing for the table: it is skipped, and that is reported."""
+
+    @property
+    def name(self) -> str:
+        """Part of every row's identity: the path, dotted, and the label."""
+        return self.path.replace("/", ".") + (f".{self.label}" if self.label else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The vendor's own total of money over the window, stored as evidence next to the sum of our rows."""
+
+    table: str
+    column: str
+    path: str
+    field: str
+    """google.type.Money, in each element of the list at `path`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that are arrays, addressed by column headers: they become objects in a list `rows`, literals untouched."""
+
+    columns: str
+    """The path of the list of headers, objects with a `name`."""
+    rows: str
+    """The path of the list of arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Label sets with points `[time, value]`: they become one object a point in a list `rows`, literals untouched.
+
+    An object has the labels, and `time` and `value` as sent.
+    """
+
+    path: str
+    """The list of series."""
+    labels: str
+    """The field with a series' labels, an object of strings."""
+    points: str
+    """The field with its points."""
+
+
+Reshape = Table | Series
+"""Landed bytes to bytes, before decoding."""

@@ -1,0 +1,265 @@
+"""The shape of a report's answers: which fields are read, and of which JSON type.
+
+The declarations become msgspec types, so that a page is decoded into exactly the fields that are wanted, each of
+exactly one JSON type; numbers stay text or integers until they are known to be exact.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from usage_ledger.contracts.registry import contract
+from usage_ledger.core.errors import ConfigError, Shape
+from usage_ledger.json.document import document_of
+from usage_ledger.json.text import encoded, plain
+from usage_ledger.model.provider import Report
+from usage_ledger.model.request import Cursor, Link, Offset
+from usage_ledger.model.rows import Bucket, Count, Day, Dimension, Lookup, Meter, Moment, Money, Pairs, RowSet
+
+Text = str | None | UnsetType
+Whole = int | str | None | UnsetType
+MONEY_PARTS = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
+"""The parts of google.type.Money."""
+_LEAF: dict[str, Any] = {
+    "text": str | None,
+    "required_text": Text,
+    "flag": bool | None,
+    "epoch": int | None,
+    "integer": Whole,
+    "decimal": Raw,
+    "json": Raw,
+}
+_NULLABLE = [_LEAF[kind] for kind in ("text", "flag", "epoch")]
+"""The JSON type of each kind. An absent `text` reads as null; a `required_text` distinguishes absent from null."""
+
+
+@dataclass
+class Node:
+    """An object of the answer: its wanted fields, each a leaf, an object or a list of objects."""
+
+    leaves: dict[str, str] = field(default_factory=dict)
+    objects: dict[str, "Node"] = field(default_factory=dict)
+    lists: dict[str, "Node"] = field(default_factory=dict)
+    maps: dict[str, "Node"] = field(default_factory=dict)
+    """Objects whose keys are the vendor's: each entry is a row."""
+    open: bool = False
+    """Read in part on purpose: what else it holds is no news."""
+    _structs: dict[bool, type[msgspec.Struct]] = field(default_factory=dict)
+
+    def want(self, segments: Sequence[str], kind: str) -> None:
+        """Ask for the leaf at a path below this object."""
+        head, *rest = segments
+        if rest:
+            self.objects.setdefault(head, Node()).want(rest, kind)
+        else:
+            self.leaves[head] = kind
+
+    def struct(self, strict: bool = False) -> type[msgspec.Struct]:
+        """The msgspec type of this object, once it is complete. Attributes are `f0`, `f1`, …"""
+        if strict not in self._structs:
+            self._structs[strict] = self._made(strict)
+        return self._structs[strict]
+
+    def _made(self, strict: bool) -> type[msgspec.Struct]:
+        fields: list[Any] = []
+        for number, (json_name, kind) in enumerate(self._children(strict)):
+            blank: Any = Raw() if kind is Raw else None if kind in _NULLABLE else UNSET
+            fields.append((f"f{number}", kind, msgspec.field(default=blank, name=json_name)))
+        return msgspec.defstruct(
+            "Object", fields, frozen=True, gc=False, forbid_unknown_fields=strict and not self.open
+        )
+
+    def attribute(self, json_name: str) -> str:
+        """The struct's attribute for a field."""
+        return f"f{[*self.leaves, *self.objects, *self.lists, *self.maps].index(json_name)}"
+
+    def _children(self, strict: bool) -> Iterable[tuple[str, Any]]:
+        for name, kind in self.leaves.items():
+            yield name, _LEAF[kind]
+        for name, node in self.objects.items():
+            yield name, node.struct(strict) | None | UnsetType
+        for name, node in self.lists.items():
+            row: Any = node.struct(strict)
+            yield name, list[row] | None | UnsetType
+        for name, node in self.maps.items():
+            entry: Any = node.struct(strict)
+            yield name, dict[str, entry] | None | UnsetType
+
+
+def paths_of(row_set: RowSet) -> dict[str, str]:
+    """Every path that a row set reads, and the kind of its value."""
+    kinds = dict.fromkeys(row_set.sum_over, "text") | _paths_of_day(row_set)
+    for dimension in row_set.dimensions:
+        kinds |= _paths_of_dimension(dimension)
+    for name in row_set.names:
+        kinds = dict.fromkeys([name.id, name.name, name.owner, name.parent], "text") | kinds
+        kinds[name.tags] = "json"
+    for balance in row_set.balances:
+        kinds |= dict.fromkeys([balance.total, *balance.parts], "integer")
+    for meter in row_set.meters:
+        kinds |= _paths_of_meter(meter)
+        if isinstance(meter, Meter):
+            kinds = dict.fromkeys(meter.elapsed or (), "text") | kinds
+    kinds = dict.fromkeys([row_set.skip_when_missing, *row_set.ignored], "json") | kinds
+    return {path: kind for path, kind in kinds.items() if path and path != "*" and not path.startswith("@")}
+
+
+def _paths_of_day(row_set: RowSet) -> dict[str, str]:
+    match row_set.when:
+        case Bucket(start, end, clock):
+            return dict.fromkeys((start, end), "epoch" if clock == "epoch" else "text")
+        case Day(path):
+            return {path: "text"}
+        case Moment(path, event_id, (unfinished, _)):
+            return dict.fromkeys((event_id, unfinished, path), "text")
+        case None:
+            return {}
+
+
+def _paths_of_dimension(dimension: Dimension | Pairs | Lookup) -> dict[str, str]:
+    match dimension:
+        case Pairs():
+            return dict.fromkeys([path for pair in dimension.pairs for path in pair], "text")
+        case Lookup():
+            return {dimension.path: "text"}
+        case Dimension():
+            optional = dimension.missing == "blank"
+            kind = "flag" if dimension.form == "flag" else "text" if optional else "required_text"
+            return dict.fromkeys(dimension.paths, kind)
+
+
+def _paths_of_meter(meter: Meter | Money | Count) -> dict[str, str]:
+    match meter:
+        case Money():
+            return {f"{meter.path}/{part}": kind for part, kind in MONEY_PARTS.items()}
+        case Meter():
+            return dict.fromkeys([meter.path, *meter.plus], meter.form)
+        case Count():
+            return {}
+
+
+def levels_up(path: str) -> int:
+    """How many levels above the row a path begins: one for each `^`."""
+    return len(path) - len(path.lstrip("^"))
+
+
+def segments_of(path: str) -> list[tuple[str, bool]]:
+    """The fields on the way to a row set's rows: lists, and maps, which a `*` follows."""
+    parts = path.split("/")
+    return [(name, parts[n + 1 : n + 2] == ["*"]) for n, name in enumerate(parts) if name != "*"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A report's decoders, and for each row set the chain of objects from the answer down to a row."""
+
+    strict: Any
+    """Refuses a field that is not declared: the fast way to know that there is none."""
+    tolerant: Any
+    root: Node
+    chains: dict[str, list[Node]]
+
+
+@cache
+def layout(report: Report) -> Layout:
+    """The types that a report's declaration asks for."""
+    _require_columns(report)
+    root = Node()
+    chains: dict[str, list[Node]] = {}
+    for row_set in report.row_sets:
+        chain = [root]
+        for segment, is_map in segments_of(row_set.path):
+            holder = chain[-1].maps if is_map else chain[-1].lists
+            chain.append(holder.setdefault(segment, Node()))
+        chain[-1].open |= row_set.allow_extra_fields
+        chains[row_set.path] = chain
+    kinds = [(row_set.path, *one) for row_set in report.row_sets for one in paths_of(row_set).items()]
+    for row_path, path, kind in sorted(kinds, key=lambda one: one[2] != "json"):  # what one ignores another may read
+        chains[row_path][-1 - levels_up(path)].want(path.lstrip("^").split("/"), kind)
+    for total in report.totals:
+        element = root.lists.setdefault(total.path, Node(open=True))
+        for part, kind in MONEY_PARTS.items():
+            element.want([*total.field.split("/"), part], kind)
+    for name in ("totalSize", *_paging_fields(report), *report.ignored):
+        if name:
+            root.want([name], "json")
+    return Layout(msgspec.json.Decoder(root.struct(True)), msgspec.json.Decoder(root.struct(False)), root, chains)
+
+
+def _require_columns(report: Report) -> None:
+    """Refuse a declaration that fills a column which the contract lacks: it would be hashed into keys and dropped."""
+    for row_set in report.row_sets if report.tables else ():
+        if row_set.table:
+            columns = [one.column for one in (*row_set.dimensions, *row_set.meters)]
+            columns += [name for name, _ in row_set.constants]
+            if lacking := sorted(set(columns) - set(contract(row_set.table).names("dimension", "meter"))):
+                raise ConfigError(
+                    f"row set {row_set.name} of report {report.name} fills {', '.join(lacking)}, "
+                    f"which the contract of {row_set.table} lacks",
+                    next_step=f"add the column to data_contracts/{row_set.table}.yaml, or name another one",
+                )
+
+
+def _paging_fields(report: Report) -> tuple[str, ...]:
+    match report.source.paging:
+        case Cursor(field, _, more):
+            return (field, more)
+        case Link(field):
+            return (field,)
+        case Offset(total=total):
+            return (total,)
+        case None:
+            return ()
+
+
+def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:
+    """A page as the report's types, and the fields that it holds beyond the declared ones.
+
+    Raises `Shape` naming the JSON path of a value of another type.
+    """
+    text = plain(body)
+    decoders = layout(report)
+    try:
+        try:
+            encoded(text)
+            return decoders.strict.decode(text), []
+        except msgspec.ValidationError as error:
+            if "unknown field" not in str(error):
+                raise
+            return decoders.tolerant.decode(text), sorted(_unknown(decoders.root, msgspec.json.decode(text), ""))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Shape(f"the answer is not of the declared shape: {error}") from error
+
+
+def _unknown(node: Node, value: Any, where: str, *, filled: bool = False) -> set[str]:
+    """The paths of undeclared fields below a value, each once however many rows have it.
+
+    `filled`: of those alone that hold a list or an object with something in it.
+    """
+    if isinstance(value, list):
+        return {path for item in value for path in _unknown(node, item, where, filled=filled)}
+    if not isinstance(value, dict) or node.open:
+        return set()
+    children = node.objects | node.lists
+    declared = {*node.leaves, *children, *node.maps}
+    undeclared = {
+        f"{where}{name}"
+        for name, content in value.items()
+        if name not in declared and (not filled or (content and isinstance(content, list | dict)))
+    }
+    children_of = [(child, value.get(name), f"{where}{name}.") for name, child in children.items()]
+    children_of += [
+        (child, entry, f"{where}{name}.*.")
+        for name, child in node.maps.items()
+        for entry in (value.get(name) or {}).values()
+    ]
+    return undeclared.union(*(_unknown(child, content, path, filled=filled) for child, content, path in children_of))
+
+
+def unknown_content(report: Report, body: bytes) -> list[str]:
+    """Filled arrays and objects of a page that the declaration does not name: what a renamed array looks like."""
+    return sorted(_unknown(layout(report).root, document_of(plain(body), "the answer"), "", filled=True))

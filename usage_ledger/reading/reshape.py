@@ -1,0 +1,65 @@
+"""Landed bytes in the shape that a report's row sets read; literals stay as they were sent."""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw
+
+from usage_ledger.core.errors import Shape
+from usage_ledger.json.text import encoded, plain
+from usage_ledger.model.rows import Reshape, Series, Table
+
+
+def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The parts of one page, reshaped as declared; without a declaration as they are.
+
+    A reshape needs the page whole: headers may come after the rows. Raises `Shape`.
+    """
+    if declared is None:
+        yield from parts
+        return
+    try:
+        fields = _joined(parts)
+        rows = _table(declared, fields) if isinstance(declared, Table) else _series(declared, fields)
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
+        raise Shape(f"the answer is not of the declared shape: {error}") from error
+    yield msgspec.json.encode({"rows": rows})
+
+
+def _joined(parts: Iterator[bytes]) -> dict[str, Raw]:
+    """The outermost fields; a list that came in parts is whole again."""
+    fields: dict[str, Raw] = {}
+    for part in parts:
+        for name, value in msgspec.json.decode(encoded(plain(part)), type=dict[str, Raw]).items():
+            if name in fields:
+                items = [item for one in (fields[name], value) for item in msgspec.json.decode(one, type=list[Raw])]
+                value = Raw(msgspec.json.encode(items))
+            fields[name] = value
+    return fields
+
+
+def _at(fields: dict[str, Raw], path: str) -> Raw:
+    head, *rest = path.split("/")
+    value = fields[head]
+    for name in rest:
+        value = msgspec.json.decode(value, type=dict[str, Raw])[name]
+    return value
+
+
+def _table(declared: Table, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
+    names = [header["name"] for header in msgspec.json.decode(_at(fields, declared.columns), type=list[dict[str, str]])]
+    if len(set(names)) != len(names):
+        raise ValueError(f"`{declared.columns}` names a column twice")
+    rows = msgspec.json.decode(_at(fields, declared.rows), type=list[list[Raw]])
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _series(declared: Series, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
+    rows = []
+    for series in msgspec.json.decode(_at(fields, declared.path), type=list[dict[str, Raw]]):
+        labels = msgspec.json.decode(series[declared.labels], type=dict[str, Raw])
+        if clashes := {"time", "value"} & labels.keys():
+            raise ValueError(f"a label of `{declared.path}` is called {', '.join(sorted(clashes))}")
+        points = msgspec.json.decode(series[declared.points], type=list[tuple[Raw, Raw]])
+        rows += [{**labels, "time": time, "value": value} for time, value in points]
+    return rows

@@ -1,0 +1,27 @@
+"""What every kind of source can do, and the source of a report."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Protocol
+
+from usage_ledger.connections import Connection
+from usage_ledger.core.windows import Window
+from usage_ledger.http.client import Client
+from usage_ledger.http.page import Page
+from usage_ledger.model.provider import Report
+from usage_ledger.sources.http_pages import HttpPageSource
+
+
+class PageSource(Protocol):
+    """Pages of one report of one connection."""
+
+    def pages(self, window: Window) -> Iterator[Page]:
+        """Every page of a window, in the order in which they are landed; those that say what to ask for come along."""
+
+    def verify(self, day: date) -> None:
+        """Ask for the least that shows whether the credential may read the report. Raises what `Client.ask` does."""
+
+
+def source_of(connection: Connection, report: Report, client: Client) -> PageSource:
+    """The source that a report declares."""
+    return HttpPageSource(connection, report, client)
