@@ -61,6 +61,11 @@ def table(head: str, rows: list[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
 
+def plain(text: str) -> str:
+    """A text in which Markdown sees no tag."""
+    return text.replace("<", "&lt;")
+
+
 def code(values: list[str] | tuple[str, ...], separator: str = ", ") -> str:
     """Each value once, as code."""
     return separator.join(f"`{value}`" for value in dict.fromkeys(values))
@@ -136,7 +141,7 @@ def keys() -> str:
             f"[{one.title}](providers/{one.name}.md)",
             f"`{one.name}`",
             one.key_help,
-            "; ".join(help_text.rstrip(".") for name, _, help_text in form_fields(one) if name == "account"),
+            "; ".join(plain(help_text.rstrip(".")) for name, _, help_text in form_fields(one) if name == "account"),
             "; ".join(f"`{start}…`: {what}" for start, what in refused_keys(one)),
         )
         for one in PROVIDERS.values()
@@ -238,7 +243,7 @@ def provider_page(provider: Provider) -> str:
     facts = [report for report in provider.reports if not report.snapshot]
     source = notes.pop("Source", "").rstrip(".")
     settings = [("provider", f"`{provider.name}`"), ("key", provider.key_help)] + [
-        (label.lower(), help_text) for _, label, help_text in form_fields(provider)
+        (label.lower(), plain(help_text)) for _, label, help_text in form_fields(provider)
     ]
     settings += [("refused", f"`{start}…`: {what}") for start, what in refused_keys(provider)]
     settings += [
@@ -250,7 +255,7 @@ def provider_page(provider: Provider) -> str:
     ]
     parts = [
         f"# {provider.title}\n\n<!-- Written by `make docs` from usage_ledger/providers/{provider.name}.py. -->\n",
-        notes.pop("") + "\n",
+        sentence(notes.pop("").removeprefix(f"{provider.title}: ")) + "\n",
         f"```\nusage-ledger connect {provider.name} my_{provider.name} --account …\n```\n",
         table("Connection | Value", settings),
         "## Reports\n",
