@@ -23,6 +23,7 @@ from usage_ledger.pipeline.plan import Dates
 from usage_ledger.providers import PROVIDERS
 
 YAML = "provider: fireworks\naccount: acme\ntimezone: America/Los_Angeles\nat: '04:30'\n"
+STEPS = ("extract", "transform", "validate", "load")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -36,11 +37,11 @@ def a_connection(**more: Any) -> Connection:
     return connection_from("acme_prod", {"provider": "fireworks", "account": "acme", **more}, "acme_prod.yaml")
 
 
-def test_a_file_becomes_a_daily_dag_of_four_tasks(folder: Path) -> None:
+def test_a_file_becomes_a_daily_dag_of_four_tasks_and_a_repair(folder: Path) -> None:
     (dag,) = build_dags(folder).values()
     assert dag.dag_id == "usage_acme_prod"
     assert dag.schedule == UsageDay("04:30", "America/Los_Angeles")
-    assert [task.task_id for task in dag.topological_sort()] == ["extract", "transform", "validate", "load"]
+    assert [task.task_id for task in dag.topological_sort()] == [*STEPS, "repair"]
     assert dag.catchup is False
     assert dag.is_paused_upon_creation is False
     assert dag.tags == {"usage-ledger", "fireworks"}

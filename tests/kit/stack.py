@@ -166,6 +166,7 @@ def local_stack() -> Iterator[Stack]:
             "USAGE_LEDGER_SANDBOX_PORT": str(free_port()),
             "USAGE_LEDGER_ALLOWED_HOSTS": provider.removeprefix("http://"),
             "USAGE_LEDGER_RETRY_SCALE": "0.02",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",  # what died without a word is tried again soon
             "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "httpx=DEBUG httpcore=DEBUG hpack=DEBUG urllib3=DEBUG",
             "TMPDIR": str(folder / "tmp"),
         }

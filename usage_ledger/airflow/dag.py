@@ -1,6 +1,5 @@
 """Builds one daily Dag per connection from its YAML. Reads no database, no secrets backend, no network."""
 
-import os
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -10,7 +9,7 @@ from zlib import crc32
 from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task
 
 from usage_ledger.airflow import tasks
-from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
+from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy, retries
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection, all_connections, connection_files, find_connection
 from usage_ledger.core.errors import ConfigError
@@ -19,7 +18,6 @@ from usage_ledger.http.retry import scale
 PREFIX = "usage_"
 SHARES = 4
 """Dag files `dags/usage_<n>.py`. Airflow parses them side by side, and gives each 30 seconds of its own."""
-RETRIES = int(os.environ.get("USAGE_LEDGER_TASK_RETRIES") or 3)
 
 
 def share_of(connection_id: str) -> int:
@@ -49,7 +47,7 @@ def broken_connections(folder: Path | None = None) -> ConfigError | None:
 
 
 def build_dag(connection: Connection) -> DAG:
-    """extract → transform → validate → load, once a usage date."""
+    """extract → transform → validate → load, once a usage date; → repair when something is left."""
     at = f"{connection.at:%H:%M}"
     provider = connection.declared
     with DAG(
@@ -65,7 +63,7 @@ def build_dag(connection: Connection) -> DAG:
         doc_md=document(connection),
         default_args={
             "owner": "usage-ledger",
-            "retries": RETRIES,
+            "retries": retries(),
             "retry_delay": timedelta(minutes=5) * scale(),
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(hours=1),
@@ -73,16 +71,20 @@ def build_dag(connection: Connection) -> DAG:
             "execution_timeout": timedelta(hours=2),
         },
     ) as dag:
-        # A load that failed in one task must not stop the others of the run: each task takes what was passed on.
+        announces = {"outlets": [AssetAlias(tasks.loaded_alias(connection.id))]}
         steps = [
             task(tasks.extract, task_id="extract", pool=provider.name),
-            task(tasks.transform, task_id="transform", trigger_rule=TriggerRule.ALL_DONE),
-            task(tasks.validate, task_id="validate", trigger_rule=TriggerRule.ALL_DONE),
+            task(tasks.transform, task_id="transform"),
+            task(tasks.validate, task_id="validate"),
+            task(tasks.load, task_id="load", **announces),
+            # Skipped by load when nothing is left, so that an ordinary run costs four tasks.
             task(
-                tasks.load,
-                task_id="load",
-                trigger_rule=TriggerRule.ALL_DONE,
-                outlets=[AssetAlias(tasks.loaded_alias(connection.id))],
+                tasks.repair,
+                task_id="repair",
+                pool=provider.name,
+                trigger_rule=TriggerRule.NONE_FAILED,
+                map_index_template="{{ waiting | default('') }}",
+                **announces,
             ),
         ]
         made = [step(connection.id) for step in steps]
@@ -123,6 +125,8 @@ the look-back again, and fills what the ledger lacks ({filled}).
 | --- | --- | --- |
 {reports}
 
+- **repair** runs only when something is left: the older windows of a long fill, and what the provider did not give. It
+  names the report that waits, and until when; the other reports are loaded meanwhile.
 - **Backfill**: *Trigger → Backfill*; the dates are usage dates, both included.
 - **One range**: *Trigger → Single run* with `from` and `to`; the fewest requests.
 - **A held day** came back empty: the old rows stand until a later fetch confirms it (`ops.event`, `ops.day`).

@@ -1,5 +1,6 @@
 """Which failures Airflow tries again, and when: decided by the error's family."""
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,25 @@ LONGEST_REASON = 500
 """What Airflow stores."""
 
 
+def retries() -> int:
+    """How often a task tries again, from USAGE_LEDGER_TASK_RETRIES."""
+    return int(os.environ.get("USAGE_LEDGER_TASK_RETRIES") or 3)
+
+
+def wait_of(error: TryAgain, tries: int) -> float | None:
+    """Seconds until an error is tried again after so many tries; None when `retries()` are used up."""
+    return None if tries > retries() else delay_of(error, tries).total_seconds()
+
+
+def delay_of(error: TryAgain, tries: int) -> timedelta:
+    """How long to wait after so many tries: what the provider asks, a day at most; else five minutes, doubled each time
+    up to an hour."""
+    delay = min(FIRST_DELAY * 2 ** (tries - 1), LONGEST_DELAY)
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        delay = min(timedelta(seconds=error.retry_after), LONGEST_RETRY_AFTER)
+    return timedelta(seconds=delay.total_seconds() * scale())
+
+
 class UsageLedgerRetryPolicy(ExceptionRetryPolicy):
     """Errors that a person must mend fail at once; a long `Retry-After` becomes the delay and frees the slot."""
 
@@ -27,10 +47,6 @@ class UsageLedgerRetryPolicy(ExceptionRetryPolicy):
         reason = redact(str(exception))[:LONGEST_REASON]
         if isinstance(exception, PersonMustAct | Hold):
             return RetryDecision.fail(reason=reason)
-        if isinstance(exception, RateLimited) and exception.retry_after is not None:
-            asked = min(timedelta(seconds=exception.retry_after), LONGEST_RETRY_AFTER)
-            return RetryDecision.retry(delay=asked * scale(), reason=reason)
         if isinstance(exception, TryAgain):
-            doubled = min(FIRST_DELAY * 2 ** (try_number - 1), LONGEST_DELAY)
-            return RetryDecision.retry(delay=doubled * scale(), reason=reason)
+            return RetryDecision.retry(delay=delay_of(exception, try_number), reason=reason)
         return RetryDecision.default()

@@ -1,30 +1,39 @@
-"""The four tasks of a connection's Dag: the steps of `pipeline`, given what Airflow knows.
+"""The tasks of a connection's Dag: the steps of `pipeline`, given what Airflow knows.
 
-XCom carries load ids alone. A task goes on with the loads that can go on and fails for the others at its end; the
-last task fails for every load of the run that failed on the way, so that the run is red although the rest was loaded.
-Step modules are imported inside the tasks: parsing a Dag file must not pay for pandas.
+Four tasks handle the newest windows of all reports in bulk. A fifth, `repair`, runs only when something is left: it
+loads it window by window, waits for a provider that asks to, and fails with the cause when something stays missing.
+XCom carries load ids and integers only. Step modules are imported inside the tasks: parsing a Dag file must not pay
+for pandas.
 """
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, get_current_context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSkipped
 
+from usage_ledger.airflow.handover import LEFT, LOADS, SINCE, WINDOWS, cause, decode, encode, remaining_of, waiting
+from usage_ledger.airflow.retry_policy import wait_of
 from usage_ledger.connections import Connection, find_connection
-from usage_ledger.core.errors import BadWindow, PersonMustAct, TryAgain, UsageLedgerError
+from usage_ledger.core.errors import BadWindow, TryAgain, UsageLedgerError
 from usage_ledger.core.project import local_folder
+from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.plan import Dates, asked_range
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from usage_ledger.http.client import Client
     from usage_ledger.storage.files import AnyPath
+    from usage_ledger.warehouse.incoming import Outcome
 
-LOADS = "loads"
-"""The XCom key of a task's load ids."""
+log = logging.getLogger(__name__)
+
+TASKS = ("extract", "transform", "validate", "load", "repair")
 
 
 def loaded_alias(connection_id: str) -> str:
@@ -38,9 +47,8 @@ def table_asset(connection_id: str, table: str) -> Asset:
 
 
 def extract(connection_id: str) -> None:
-    """Ask the provider for every window of the run and land the answers."""
-    from usage_ledger.airflow.credentials import provider_credential
-    from usage_ledger.http.client import client_for
+    """Ask the provider for the newest windows of each report and land the answers; `repair` gets the others."""
+    from usage_ledger.pipeline.repair import portion
     from usage_ledger.pipeline.run import extract_all, planned
     from usage_ledger.warehouse.loads import register
     from usage_ledger.warehouse.schema import ensure_schema
@@ -50,23 +58,23 @@ def extract(connection_id: str) -> None:
     connection, engine, root = _surroundings(connection_id)
     now = datetime.now(UTC)
     dates = dates_of_run(connection, run, context["params"], now)
-    credential = provider_credential(connection)
-    ensure_schema(engine)
-    register(engine, connection.id, connection.provider, connection.account, connection.timezone)
-    backfill = run.run_type == "backfill"
-    asked = planned(connection, dates, engine=engine, now=now, backfill=backfill)
-    with client_for(connection, credential) as client:
+    with _client(connection) as client:
+        ensure_schema(engine)
+        register(engine, connection.id, connection.provider, connection.account, connection.timezone)
+        backfill = run.run_type == "backfill"
+        first, later = portion(planned(connection, dates, engine=engine, now=now, backfill=backfill))
         done = extract_all(
             connection,
-            asked,
+            first,
             client=client,
             engine=engine,
             root=root,
             run_id=run.run_id,
             sweeping=not backfill,  # the daily run does
         )
-    context["ti"].xcom_push(key=LOADS, value=done.load_ids)
-    _raise(done.failures, of=len(asked))
+    left = [*later, *remaining_of(done)]
+    handed = {LOADS: done.load_ids, LEFT: len(left), SINCE: int(now.timestamp())}
+    _hand_over(handed | {WINDOWS: encode(connection, left)} if left else handed, done.failures, of=len(first))
 
 
 def transform(connection_id: str) -> None:
@@ -86,33 +94,59 @@ def validate(connection_id: str) -> None:
 
 
 def load(connection_id: str, outlet_events: Any) -> None:
-    """Bring every validated load into the ledger; announce the tables that changed.
+    """Bring every validated load into the ledger; announce the tables that changed. Skip `repair` if nothing is left.
 
     Airflow takes announcements from a try that succeeds alone: a later try announces what an earlier one has written.
     """
-    from usage_ledger.contracts.registry import contract
     from usage_ledger.pipeline.load import load as step
     from usage_ledger.pipeline.run import each
-    from usage_ledger.warehouse.loads import written_in_run
 
     connection, engine, root = _surroundings(connection_id)
-    ids = _ids("validate")
-    _, failures, outcomes = each(ids, lambda load_id: step(connection, load_id, engine=engine, root=root))
-    changed: dict[str, int] = {}
-    for outcome in outcomes:
-        for table, rows in outcome.changed.items():
-            changed[table] = changed.get(table, 0) + rows
-    _raise(failures, of=len(ids))
-    _fail_for_earlier_tasks()
+    handed = _handed("validate")
+    ids = handed[LOADS]
+    passed, failures, outcomes = each(ids, lambda load_id: step(connection, load_id, engine=engine, root=root))
+    if not passed and not handed[LEFT]:
+        _raise_if_final(failures, of=len(ids))
+    again = get_current_context()["ti"].try_number > 1
+    _announce(connection, engine, outcomes, outlet_events, connection.chosen_reports if again else ())
+    if not failures and not handed[LEFT]:
+        raise DownstreamTasksSkipped(tasks=["repair"])
+
+
+def repair(connection_id: str, outlet_events: Any) -> None:
+    """Load, window by window, what the other tasks left: all beyond the first windows, and what had to wait.
+
+    While a report must wait, the task is rescheduled and holds no slot; its map index in the grid names the report and
+    the instant. Each pass begins with what the passes before it have loaded.
+    """
+    from contextlib import ExitStack
+
+    from usage_ledger.pipeline.repair import Repair
+
     context = get_current_context()
-    if context["ti"].try_number > 1:
-        for table in {table for report in connection.chosen_reports for table in report.tables}:
-            rows = written_in_run(engine, contract(table), connection_id, context["dag_run"].run_id)
-            changed[table] = max(changed.get(table, 0), rows)
-    for table, rows in changed.items():
-        if rows:
-            alias = outlet_events[AssetAlias(loaded_alias(connection_id))]
-            alias.add(table_asset(connection_id, table), extra={"changed_rows": rows})
+    connection, engine, root = _surroundings(connection_id)
+    handed = _handed("extract")
+    remaining = decode(connection, handed.get(WINDOWS, []))
+    with ExitStack() as stack:
+        work = Repair(
+            connection,
+            client=cache(lambda: stack.enter_context(_client(connection))),
+            engine=engine,
+            root=root,
+            run_id=context["dag_run"].run_id,
+            wait=wait_of,
+        )
+        done = work.run(remaining, handed[LOADS], since=handed[SINCE])
+    if done.missing:
+        label, until = waiting(done.missing)
+        context["waiting"] = label  # the map index, by the task's template
+        if until is None:
+            raise cause(connection, done.missing) from None
+        log.warning("%s: %s", label, cause(connection, done.missing))
+        raise AirflowRescheduleException(until)
+    names = {one.report.name for one in remaining}
+    reports = [report for report in connection.chosen_reports if report.name in names]
+    _announce(connection, engine, done.outcomes, outlet_events, reports)
 
 
 def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], now: datetime) -> Dates:
@@ -162,39 +196,67 @@ def raw_root() -> "AnyPath":
     return root
 
 
-def _ids(task_id: str) -> list[str]:
-    found = get_current_context()["ti"].xcom_pull(task_ids=task_id, key=LOADS)
-    return list(found or [])
+def _client(connection: Connection) -> "Client":
+    from usage_ledger.airflow.credentials import provider_credential
+    from usage_ledger.http.client import client_for
+
+    return client_for(connection, provider_credential(connection))
+
+
+def _handed(task_id: str) -> dict[str, Any]:
+    """What a task handed over: load ids, how many windows are left, and extract's windows and start."""
+    return dict(get_current_context()["ti"].xcom_pull(task_ids=task_id, key=LOADS) or {LOADS: [], LEFT: 0, SINCE: 0})
 
 
 def _each(upstream: str, step: Callable[[str], object]) -> None:
     from usage_ledger.pipeline.run import each
 
-    ids = _ids(upstream)
-    if not ids:
-        raise AirflowSkipException(f"{upstream} passed on no load")
-    passed, failures, _ = each(ids, step)
-    get_current_context()["ti"].xcom_push(key=LOADS, value=passed)
-    _raise(failures, of=len(ids))
+    handed = _handed(upstream)
+    passed, failures, _ = each(handed[LOADS], step)
+    _hand_over({LOADS: passed, LEFT: handed[LEFT] + len(failures)}, failures, of=len(handed[LOADS]))
 
 
-def _raise(failures: Sequence[UsageLedgerError], *, of: int) -> None:
-    """The failure that decides about a retry: one that may pass by itself, if there is any."""
-    if not failures:
+def _hand_over(handed: dict[str, Any], failures: Sequence[UsageLedgerError], *, of: int) -> None:
+    """Pass on what a task did. With no load to go on with, the tasks up to `repair` are skipped."""
+    context = get_current_context()
+    context["ti"].xcom_push(key=LOADS, value=handed)
+    if handed[LOADS]:
         return
-    chosen = next((failure for failure in failures if isinstance(failure, TryAgain)), failures[0])
-    if len(failures) > 1 or of > 1:
-        chosen.what = f"{len(failures)} of {of} loads failed, one because {chosen.what}"
+    if len(failures) == handed[LEFT]:
+        _raise_if_final(failures, of=of)
+    following = TASKS[TASKS.index(context["ti"].task_id) + 1 :]
+    raise DownstreamTasksSkipped(tasks=list(following if not handed[LEFT] else following[:-1]))
+
+
+def _raise_if_final(failures: Sequence[UsageLedgerError], *, of: int) -> None:
+    """Fail here when no later try can help."""
+    if not failures or any(isinstance(failure, TryAgain) for failure in failures):
+        return
+    chosen = failures[0]
+    if of > 1:
+        chosen.what += f"; {len(failures)} of {of} loads failed"
     raise chosen from None
 
 
-def _fail_for_earlier_tasks() -> None:
-    context = get_current_context()
-    run, ti = context["dag_run"], context["ti"]
-    states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
-    failed = [task for task, state in states.get(run.run_id, {}).items() if state in ("failed", "upstream_failed")]
-    if failed:
-        raise PersonMustAct(
-            f"what could be loaded was loaded, but {', '.join(sorted(failed))} failed for a part of this run",
-            next_step="see the log of that task, or ops.event; clear it to try again",
-        )
+def _announce(
+    connection: Connection,
+    engine: "Engine",
+    outcomes: Sequence["Outcome"],
+    outlet_events: Any,
+    reports: Sequence[Report],
+) -> None:
+    """An asset event for each table that changed, by these outcomes or by earlier tries that wrote these reports."""
+    from usage_ledger.contracts.registry import contract
+    from usage_ledger.warehouse.loads import written_in_run
+
+    changed: dict[str, int] = {}
+    for outcome in outcomes:
+        for table, rows in outcome.changed.items():
+            changed[table] = changed.get(table, 0) + rows
+    for table in {table for report in reports for table in report.tables}:
+        rows = written_in_run(engine, contract(table), connection.id, get_current_context()["dag_run"].run_id)
+        changed[table] = max(changed.get(table, 0), rows)
+    for table, rows in changed.items():
+        if rows:
+            alias = outlet_events[AssetAlias(loaded_alias(connection.id))]
+            alias.add(table_asset(connection.id, table), extra={"changed_rows": rows})

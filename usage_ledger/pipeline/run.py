@@ -29,6 +29,8 @@ class Extracted:
 
     load_ids: list[str] = field(default_factory=list)
     failures: list[UsageLedgerError] = field(default_factory=list)
+    missing: list[tuple[Report, Window, UsageLedgerError]] = field(default_factory=list)
+    """Of each failure, the window that was not landed."""
 
 
 def planned(
@@ -87,6 +89,7 @@ def extract_all(
                 log.warning("%s", error)
                 continue
             done.failures.append(error)
+            done.missing.append((report, window, error))
             log.error("%s", error)
             if isinstance(error, BadKey):
                 break

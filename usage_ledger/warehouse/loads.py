@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -189,6 +189,14 @@ def landed_in_run(
     values = _window_values(connection_id, report, window) | {"declaration": declaration, "run_id": run_id}
     rows = query(engine, "ops/landed_in_run", values)
     return rows[0][0] if rows else None
+
+
+def loads_of_run(
+    engine: Engine, connection_id: str, run_id: str, *, since: int, load_ids: Sequence[str] = ()
+) -> list[Load]:
+    """The attempts of a run that began at `since` (Unix seconds) or later, and those of `load_ids`; newest last."""
+    values = {"connection_id": connection_id, "run_id": run_id, "since": since, "load_ids": list(load_ids)}
+    return [Load(*row) for row in query(engine, "ops/loads_of_run", values)]
 
 
 def written_in_run(engine: Engine, table: Contract, connection_id: str, run_id: str) -> int:
