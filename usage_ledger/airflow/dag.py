@@ -27,13 +27,13 @@ def share_of(connection_id: str) -> int:
 
 def build_dags(folder: Path | None = None, *, share: int | None = None) -> dict[str, DAG]:
     """The Dags of the readable connections, of one share or of all; in a task process, only of the one that runs."""
-    wanted = get_parsing_context().dag_id
-    if wanted and wanted.startswith(PREFIX):
-        found = [find_connection(wanted.removeprefix(PREFIX), folder)]
+    running = get_parsing_context().dag_id
+    if running and running.startswith(PREFIX):
+        connections = [find_connection(running.removeprefix(PREFIX), folder)]
     else:
-        mine = [path for path in connection_files(folder) if share in (None, share_of(path.stem))]
-        found, _ = all_connections(mine)
-    return {f"{PREFIX}{connection.id}": build_dag(connection) for connection in found}
+        paths = [path for path in connection_files(folder) if share in (None, share_of(path.stem))]
+        connections, _ = all_connections(paths)
+    return {f"{PREFIX}{connection.id}": build_dag(connection) for connection in connections}
 
 
 def broken_connections(folder: Path | None = None) -> ConfigError | None:
@@ -87,8 +87,8 @@ def build_dag(connection: Connection) -> DAG:
                 **announces,
             ),
         ]
-        made = [step(connection.id) for step in steps]
-        for before, after in pairwise(made):
+        operators = [step(connection.id) for step in steps]
+        for before, after in pairwise(operators):
             before >> after
     dag.params.update(params())  # not before: each task would copy them; nor set: each Dag would check them again
     return dag

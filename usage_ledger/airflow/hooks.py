@@ -64,4 +64,4 @@ def hook_of(provider: Provider) -> type[ProviderHook]:
     return type(hook_class_name(provider).rpartition(".")[2], (ProviderHook,), about)
 
 
-globals().update({made.__name__: made for made in map(hook_of, PROVIDERS.values())})
+globals().update({hook.__name__: hook for hook in map(hook_of, PROVIDERS.values())})

@@ -32,7 +32,7 @@ class Readable:
 def readable(connection: Connection, client: Client, now: datetime | None = None) -> Readable:
     """Verify account and key, and ask each report for its last complete date. Raises `AccessDenied`, `TryAgain`."""
     verify_account(connection, client)
-    found = Readable()
+    access = Readable()
     for report in connection.chosen_reports:
         day = last_complete_date(now or datetime.now(UTC), connection.day_zone(report))
         try:
@@ -40,10 +40,10 @@ def readable(connection: Connection, client: Client, now: datetime | None = None
         except BadKey:
             raise
         except AccessDenied as error:
-            found.refused[report.name] = error.what
+            access.refused[report.name] = error.what
         else:
-            found.reports.append(report.name)
-    return found
+            access.reports.append(report.name)
+    return access
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Connected:
     readable: Readable
     path: Path
     new: bool
-    """Whether the file was written: one that was there stands as it was."""
+    """Whether the file was written: an existing one is left as it is."""
 
 
 def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str | None, engine: Engine) -> Connected:
@@ -66,22 +66,22 @@ def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str
     path = connections_folder() / f"{connection_id}.yaml"
     new = not path.exists()
     if not new:
-        known = find_connection(connection_id)
-        if (known.provider, known.account) != (connection.provider, connection.account):
+        current = find_connection(connection_id)
+        if (current.provider, current.account) != (connection.provider, connection.account):
             raise ConfigError(
-                f"{path.name} is account {known.account} of {known.provider}",
+                f"{path.name} is account {current.account} of {current.provider}",
                 connection=connection_id,
                 next_step="choose another id",
             )
-        connection = known  # what its file says stands; only the key is replaced
+        connection = current  # its file is the truth; only the key is replaced
     require_encryption(connection_id)
     with client_for(connection, Credential(key, connection.settings, host)) as client:
-        found = readable(connection, client)
+        access = readable(connection, client)
     chosen = [report.name for report in connection.declared.reports if not report.snapshot]
-    refused = [name for name in chosen if name in found.refused]
+    refused = [name for name in chosen if name in access.refused]
     if set(chosen) <= set(refused):
         raise AccessDenied(
-            found.refused[chosen[0]], connection=connection_id, next_step="use a key that may read billing"
+            access.refused[chosen[0]], connection=connection_id, next_step="use a key that may read billing"
         )
     if refused and connection.reports is None and new:
         document = document | {"reports": [name for name in chosen if name not in refused]}
@@ -100,7 +100,7 @@ def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str
                 connection=connection_id,
                 next_step=f"make {path.parent} writable and run the same command again",
             ) from error
-    return Connected(found, path, new)
+    return Connected(access, path, new)
 
 
 def disconnect(connection_id: str, engine: Engine) -> tuple[bool, Path | None]:

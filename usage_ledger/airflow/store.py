@@ -58,9 +58,9 @@ def ensure_pools() -> list[str]:
     from sqlalchemy import select
 
     with metadata() as session:
-        known = set(session.scalars(select(Pool.pool)))
-        made = [provider for name, provider in PROVIDERS.items() if name not in known]
-        for provider in made:
+        existing = set(session.scalars(select(Pool.pool)))
+        missing = [provider for name, provider in PROVIDERS.items() if name not in existing]
+        for provider in missing:
             session.add(
                 Pool(
                     pool=provider.name,
@@ -69,7 +69,7 @@ def ensure_pools() -> list[str]:
                     include_deferred=False,
                 )
             )
-    return [provider.name for provider in made]
+    return [provider.name for provider in missing]
 
 
 def missing_pools() -> list[str]:
@@ -81,8 +81,8 @@ def missing_pools() -> list[str]:
     from sqlalchemy import select
 
     with metadata() as session:
-        known = set(session.scalars(select(Pool.pool)))
-    return sorted(set(PROVIDERS) - known)
+        existing = set(session.scalars(select(Pool.pool)))
+    return sorted(set(PROVIDERS) - existing)
 
 
 def _require_airflow() -> None:
