@@ -45,17 +45,17 @@ def asked_range(first: object, last: object, *, now: datetime, connection: Conne
 
 
 def windows(
-    dates: Dates, connection: Connection, report: Report, known: Mapping[date, bool], *, now: datetime
+    dates: Dates, connection: Connection, report: Report, recorded: Mapping[date, bool], *, now: datetime
 ) -> list[Window]:
     """The fewest windows of a report that cover the dates and are over at `now`.
 
-    `known` are the dates that the ledger can speak of, and whether each is unsettled: a date whose look-back ran out
+    `recorded` are the dates that the ledger can speak of, and whether each is unsettled: a date whose look-back ran out
     while nothing ran still has the figures of an early reading, and is read again. A report of UTC days takes completed
     UTC days alone: east of Greenwich that may leave the newest date to the next run.
     """
     zone = connection.day_zone(report)
     newest = min(dates.last, last_complete_date(now, zone))
-    wanted = set(Window(dates.first, max(newest, dates.first - DAY) + DAY))
+    days = set(Window(dates.first, max(newest, dates.first - DAY) + DAY))
     late: set[date] = set()
     if dates.heal:
         lookback = dates.last - timedelta(days=connection.lookback(report))
@@ -64,18 +64,18 @@ def windows(
         start = max(start, reached) if start else None
         lookback = max(lookback, reached)
         first = max(lookback, start) if start else lookback
-        wanted |= {day for day in Window(min(first, newest), newest + DAY) if day >= first}
+        days |= {day for day in Window(min(first, newest), newest + DAY) if day >= first}
         # Without a start, an outage heals all the same: what lies after the newest date that is held.
-        gaps_from = start or max((day for day in known if day <= newest), default=newest) + DAY
+        gaps_from = start or max((day for day in recorded if day <= newest), default=newest) + DAY
         gaps_from = max(gaps_from, reached)
         if gaps_from <= newest:
-            wanted |= set(Window(gaps_from, newest + DAY)) - known.keys()
+            days |= set(Window(gaps_from, newest + DAY)) - recorded.keys()
         doubted = max(reached, lookback - UNSETTLED_FOR)
-        late = {day for day, unsettled in known.items() if unsettled and doubted <= day <= newest}
-    found = cut(wanted, report.longest, zone)
-    late = {day for day in late if not any(day in window for window in found)}
+        late = {day for day, unsettled in recorded.items() if unsettled and doubted <= day <= newest}
+    windows_of_days = cut(days, report.longest, zone)
+    late = {day for day in late if not any(day in window for window in windows_of_days)}
     # In windows of their own: one that cannot be read any more would keep the new dates from coming.
-    return sorted([*found, *cut(late, report.longest, zone)])
+    return sorted([*windows_of_days, *cut(late, report.longest, zone)])
 
 
 def _day(value: object, name: str) -> date:

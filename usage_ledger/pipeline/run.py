@@ -40,23 +40,23 @@ def planned(
 
     Of the runs of a `backfill` only those take a snapshot that find none of today: each would be the same.
     """
-    found: list[tuple[Report, Window]] = []
+    requests: list[tuple[Report, Window]] = []
     for report in connection.chosen_reports:
         if report.snapshot:
             today = now.astimezone(connection.zone).date()
             window = Window(today, today + DAY)
             if not (backfill and loads.is_loaded(engine, connection.id, report.name, window)):
-                found.append((report, window))
+                requests.append((report, window))
             continue
         span = Window(connection.start_date or EARLIEST, dates.last + DAY)
-        known = loads.known_dates(engine, connection.id, report.name, span) if dates.heal else {}
-        found += [(report, window) for window in windows(dates, connection, report, known, now=now)]
-    return found
+        loaded_dates = loads.known_dates(engine, connection.id, report.name, span) if dates.heal else {}
+        requests += [(report, window) for window in windows(dates, connection, report, loaded_dates, now=now)]
+    return requests
 
 
 def extract_all(
     connection: Connection,
-    asked: Iterable[tuple[Report, Window]],
+    requests: Iterable[tuple[Report, Window]],
     *,
     client: Client,
     engine: Engine,
@@ -74,7 +74,7 @@ def extract_all(
     done = Extracted()
     stopped: set[str] = set()
     landed: set[str] = set()
-    for report, window in asked:
+    for report, window in requests:
         if report.name in stopped:
             continue
         try:
@@ -164,11 +164,11 @@ def run_all(
 
     ensure_schema(engine)
     loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
-    asked = planned(connection, dates, engine=engine, now=now)
-    began(4 * len(asked))
+    requests = planned(connection, dates, engine=engine, now=now)
+    began(4 * len(requests))
     done = extract_all(
         connection,
-        asked,
+        requests,
         client=client,
         engine=engine,
         root=root,
