@@ -62,10 +62,13 @@ class HttpPageSource:
             yield replace(page, labels=labels)
 
     def _values(self, window: Window) -> Values:
-        """The values of a window's placeholders: its ends are the first instants of local dates."""
+        """The values of a request's placeholders: the connection's settings that have one value, and the window's ends,
+        which are the first instants of local dates."""
         zone = self._connection.day_zone(self._report)
         start, end = first_instant(window.first, zone), first_instant(window.end, zone)
+        settings = self._connection.settings.items()
         return {
+            **{name: value for name, value in settings if isinstance(value, str)},
             "start": _rfc3339(start),
             "end": _rfc3339(end),
             "start_epoch": int(start.timestamp()),

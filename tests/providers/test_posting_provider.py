@@ -1,0 +1,150 @@
+"""A provider that is read by POST, once for each region that its connection names: through all four steps."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit.asking import Server, http
+from sqlalchemy import Engine
+
+from usage_ledger import model as m
+from usage_ledger.airflow.credentials import provider_credential
+from usage_ledger.airflow.provider_info import get_provider_info
+from usage_ledger.connections import Connection, connection_from
+from usage_ledger.core import errors
+from usage_ledger.http.client import client_for
+from usage_ledger.pipeline.plan import Dates
+from usage_ledger.pipeline.run import Ran, run_all
+from usage_ledger.providers import PROVIDERS
+from usage_ledger.storage.landing import Manifest, landed_folders, manifest_of
+
+DAY = date(2026, 11, 18)
+NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
+KEY = "cu_9Xq2Lm7ZtPk4"
+QUERY = m.Request(
+    "/v1/{tenant}/usage:query",
+    method="POST",
+    reads_only=True,
+    body='{"from": "{start_epoch}", "to": "{end_epoch}", "region": "{region}", "pageSize": 1}',
+)
+CUMULUS = m.Provider(
+    name="cumulus",
+    title="Cumulus",
+    base_url="https://api.cumulus.example",
+    hosts=("api.cumulus.example",),
+    accounts=m.Listing(m.Request("/v1/account"), "", "id", "account", single=True),
+    account=m.Setting("account", "Account", "The account's id."),
+    settings=(
+        m.Setting("tenant", "Tenant", "The tenant's name.", pattern=r"[a-z]{1,20}", required=True),
+        m.Setting("region", "Regions", "Regions to read.", pattern=r"[a-z0-9-]{1,20}", repeated=True, required=True),
+    ),
+    requests_per_minute=6000,
+    docs="https://docs.cumulus.example",
+    key_help="an API key",
+    reports=(
+        m.Report(
+            name="usage",
+            source=m.HttpPages(QUERY, m.Cursor("next", "token", into="body"), per=m.PerSetting("region")),
+            row_sets=(
+                m.RowSet(
+                    path="rows",
+                    table="usage_daily",
+                    when=m.Bucket("start", "end", clock="epoch"),
+                    constants=(("usage_type", "serverless"),),
+                    dimensions=m.dimensions(model="model", region="@region"),
+                    meters=(m.Meter("input_tokens", "tokens"),),
+                ),
+            ),
+            day="UTC",
+        ),
+    ),
+)
+DOCUMENT: dict[str, Any] = {
+    "provider": "cumulus",
+    "account": "acme",
+    "settings": {"tenant": "blue", "region": ["east", "west"]},
+}
+START = 1_794_960_000
+
+
+@pytest.fixture(autouse=True)
+def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROVIDERS, "cumulus", CUMULUS)
+
+
+def rows(model: str, tokens: int, token: str | None = None) -> bytes:
+    row = {"start": START, "end": START + 86_400, "model": model, "tokens": str(tokens)}
+    return http(json.dumps({"rows": [row], "next": token}))
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine, root: Path, url: str, connection_id: str, **extra: str
+) -> tuple[Connection, Ran]:
+    connection = connection_from(connection_id, DOCUMENT | {"account": connection_id}, "x.yaml")
+    stored = {"conn_type": "cumulus", "password": KEY, "host": url, "extra": {"account": connection_id} | extra}
+    monkeypatch.setenv(f"AIRFLOW_CONN_{connection_id.upper()}", json.dumps(stored))
+    monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", url.removeprefix("http://"))
+    monkeypatch.setenv("USAGE_LEDGER_RETRY_SCALE", "0")
+    with client_for(connection, provider_credential(connection)) as client:
+        return connection, run_all(connection, Dates(DAY, DAY), client=client, engine=engine, root=root, now=NOW)
+
+
+def test_pages_of_a_post_are_landed_with_their_request_and_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+    engine: Engine,
+    query: Callable[..., list[tuple[Any, ...]]],
+    tmp_path: Path,
+    scripted: Server,
+) -> None:
+    server = scripted(rows("a", 1, "t2"), http("{}", "503 Busy"), rows("b", 2), rows("a", 4))
+    connection, ran = run(monkeypatch, engine, tmp_path, server.url, "posting")
+    assert ran.failures == []
+    assert query(
+        "SELECT model, region, input_tokens FROM ledger.usage_daily WHERE connection_id = 'posting' ORDER BY 1, 2"
+    ) == [("a", "east", 1), ("a", "west", 4), ("b", "east", 2)]
+    [manifest] = [manifest_of(folder) for folder in landed_folders(tmp_path, "cumulus", connection.id)]
+    window = {"from": START, "to": START + 86_400, "pageSize": 1}
+    assert [(page.method, page.origin, page.path, json.loads(page.body)) for page in manifest.pages] == [
+        ("POST", server.url, "/v1/blue/usage:query", window | {"region": "east"}),
+        ("POST", server.url, "/v1/blue/usage:query", window | {"region": "east", "token": "t2"}),
+        ("POST", server.url, "/v1/blue/usage:query", window | {"region": "west"}),
+    ]
+    assert KEY not in repr(manifest) and isinstance(manifest, Manifest)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"region": ["east"]}, "settings.tenant` is missing"),
+        ({"tenant": "blue"}, "settings.region` is missing"),
+        ({"tenant": "Blue!", "region": ["east"]}, r"settings.tenant`: 'Blue!' is not allowed; allowed: \[a-z\]"),
+        ({"tenant": "blue", "region": "east"}, "settings.region`: allowed is a list"),
+        ({"tenant": "blue", "region": ["east"], "colour": "x"}, "settings.colour` is not a setting of Cumulus"),
+    ],
+)
+def test_a_malformed_setting_names_itself_its_value_and_what_is_allowed(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(errors.ConfigError, match=message):
+        connection_from("cumulus_acme", DOCUMENT | {"settings": settings}, "cumulus_acme.yaml")
+
+
+def test_airflow_and_the_file_may_not_name_different_values(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine, tmp_path: Path, scripted: Server
+) -> None:
+    server = scripted(rows("a", 1))
+    with pytest.raises(errors.ConfigError, match="says tenant 'red', the YAML says 'blue'"):
+        run(monkeypatch, engine, tmp_path, server.url, "contrary", tenant="red")
+    assert server.requests == []
+    run(monkeypatch, engine, tmp_path, server.url, "agreeing", tenant="blue", region="east, west")
+    assert len(server.requests) == 2
+
+
+def test_airflows_form_has_a_field_for_each_setting() -> None:
+    [form] = [one for one in get_provider_info()["connection-types"] if one["connection-type"] == "cumulus"]
+    assert {name: field["label"] for name, field in form["conn-fields"].items()} == {
+        "account": "Account",
+        "tenant": "Tenant",
+        "region": "Regions",
+    }
