@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from kit.provider_site import COST, DAY, FIRST, LAST, USAGE, Query, Site
+from kit.provider_site import COST, DAY, FIRST, LAST, NOW, USAGE, Query, Site
 from kit.staged_loads import T0, Desk, charged, used
 from sqlalchemy import Engine
 
@@ -110,3 +110,50 @@ def test_a_first_empty_date_and_an_idle_account_are_no_finding(site: Site) -> No
     for day in (FIRST, LAST):
         site.run(first=day, last=day, reports=("usage",))
     assert [event[0] for event in site.events()] == []
+
+
+def fares(site: Site, engine: Engine) -> tuple[Any, ...]:
+    [row] = status.connections(engine, site.name)
+    return row["state"], row["missing_days"], row["failed_days"], row["last_error_message"]
+
+
+def test_a_report_left_out_after_a_403_ends_the_connections_failure(site: Site, engine: Engine) -> None:
+    last = NOW.date() - DAY
+    site.provider.answers[COST] = (403, b'{"message": "no billing right"}')
+    site.run(last=last)
+    state, _, _, message = fares(site, engine)
+    assert state == "failing"
+    assert "leave the report out" in message
+    site.run(last=last, reports=("usage",))
+    assert {report for _, report, *_ in report_days(site)} == {"usage"}
+    assert fares(site, engine)[1:] == (missing(site), 0, None)
+    assert fares(site, engine)[0] != "failing"
+    site.run(last=last)
+    assert fares(site, engine)[0] == "failing"
+    site.provider.answers.clear()
+    site.run(last=last)
+    assert fares(site, engine)[2:] == (0, None)
+
+
+def test_a_report_that_is_no_longer_fetched_does_not_keep_the_connection_behind(
+    site: Site, engine: Engine, query: Query
+) -> None:
+    """Its dates and rows stay as they are."""
+    site.run()
+    before = site.cost()
+    site.run(reports=("usage",), last=NOW.date() - DAY)
+    assert {report for _, report, *_ in report_days(site)} == {"usage"}
+    assert fares(site, engine)[1] == missing(site)
+    assert site.cost() == before
+    assert len(site.days()) > len({day for report, day, _ in site.days() if report == "usage"})
+    site.run(first=LAST, last=LAST)
+    assert {report for _, report, *_ in report_days(site)} == {"usage", "cost"}
+
+
+def report_days(site: Site) -> list[tuple[Any, ...]]:
+    return site.query("SELECT state, report FROM marts.coverage WHERE connection_id = %s", site.name)
+
+
+def missing(site: Site) -> int:
+    """Dates of `usage` after what the test fetched, up to yesterday of the machine's clock."""
+    return sum(state == "missing" for state, report in report_days(site) if report == "usage")

@@ -618,8 +618,14 @@ def test_every_step_repeated_changes_nothing(account: Account, content: Content,
 def register(engine: Engine) -> Iterator[Callable[..., None]]:
     suffix = uuid.uuid4().hex[:8]
 
-    def known(name: str, account: str = "acme", timezone: str = "UTC", provider: str = "fireworks") -> None:
-        loads.register(engine, f"{name}_{suffix}", provider, f"{account}_{suffix}", timezone)
+    def known(
+        name: str,
+        account: str = "acme",
+        timezone: str = "UTC",
+        provider: str = "fireworks",
+        reports: tuple[str, ...] = ("usage",),
+    ) -> None:
+        loads.register(engine, f"{name}_{suffix}", provider, f"{account}_{suffix}", timezone, reports)
 
     known.suffix = suffix  # type: ignore[attr-defined]
     yield known
@@ -674,3 +680,23 @@ def test_a_time_zone_may_change_until_days_are_loaded(engine: Engine, query: Que
     with pytest.raises(ConfigError, match="holds days of Asia/Seoul"):
         register("first", timezone="UTC")
     assert query("SELECT timezone FROM ops.connection WHERE connection_id = %s", name) == [("Asia/Seoul",)]
+
+
+def test_a_report_ends_when_it_is_no_longer_listed_and_goes_on_when_it_is_again(query: Query, register: Any) -> None:
+    def reports() -> list[tuple[Any, ...]]:
+        rows = "SELECT report, since, until, xmin::text FROM ops.connection_report WHERE connection_id = %s ORDER BY 1"
+        return query(rows, f"first_{register.suffix}")
+
+    register("first", reports=("usage", "cost"))
+    both = reports()
+    assert [(report, until) for report, _, until, _ in both] == [("cost", None), ("usage", None)]
+    register("first", reports=("cost", "usage"))
+    assert reports() == both  # nothing is written again
+    register("first", reports=("usage",))
+    (cost, since, until, _), usage = reports()
+    assert (cost, usage) == ("cost", both[1])
+    assert until > since
+    register("first", reports=("usage",))
+    assert reports()[0][2] == until
+    register("first", reports=("usage", "cost"))
+    assert [row[:3] for row in reports()] == [row[:3] for row in both]

@@ -16,6 +16,7 @@ from psycopg2.extras import Json
 from sqlalchemy import Engine
 
 from usage_ledger.contracts.registry import contract
+from usage_ledger.core.project import SQL
 from usage_ledger.warehouse.schema import mart_name, marts
 
 VIEWS = {
@@ -117,6 +118,12 @@ def yesterday(cursor: Cursor, zone: str = "UTC") -> date:
     cursor.execute("SELECT (now() AT TIME ZONE %s)::date - 1", [zone])
     (found,) = cursor.fetchone() or ()
     return found
+
+
+def know_reports(cursor: Cursor) -> None:
+    """Fill `ops.connection_report` from the loads and dates, as the schema step does in a filled warehouse."""
+    cursor.execute("DELETE FROM ops.connection_report")
+    cursor.execute((SQL / "ddl" / "005_connection_reports" / "02_fill.sql").read_text(encoding="utf-8"))
 
 
 def now(cursor: Cursor) -> datetime:
@@ -385,6 +392,7 @@ def test_coverage_is_a_whole_calendar_up_to_yesterday(cursor: Cursor) -> None:
     add_day(cursor, days[2], "held", row_count=2, **confirmed)
     add_day(cursor, days[4], "failed")
     add_day(cursor, days[0], connection_id="gone")
+    know_reports(cursor)
     assert answer(
         cursor,
         "SELECT connection_id, provider, account_id, report, usage_date, day_zone, state, row_count, settled,"
@@ -415,6 +423,7 @@ def test_coverage_ends_yesterday_in_the_reports_own_days(cursor: Cursor, session
     add_connection(cursor)
     for report, zone in zones.items():
         add_day(cursor, first, report=report, day_zone=zone)
+    know_reports(cursor)
     found = answer(
         cursor,
         "SELECT report, min(usage_date), max(usage_date), count(DISTINCT usage_date), count(*), min(day_zone)"
@@ -429,6 +438,7 @@ def test_coverage_ends_yesterday_in_the_reports_own_days(cursor: Cursor, session
 
 
 def state_of(cursor: Cursor, connection_id: str = "acme") -> str:
+    know_reports(cursor)
     cursor.execute("SELECT state FROM marts.connection_status WHERE connection_id = %s", [connection_id])
     ((state,),) = cursor.fetchall()
     return state
@@ -451,6 +461,7 @@ def test_connection_status_tells_all(cursor: Cursor) -> None:
             cursor, "ops.event", connection_id="acme", at=moment - timedelta(ago), kind="k", severity=severity,
             message=f"{ago} days ago", next_step=f"step {ago}",
         )  # fmt: skip
+    know_reports(cursor)
     assert answer(cursor, "SELECT * FROM marts.connection_status") == [
         (
             *("acme", "fireworks", "account", "Asia/Tokyo", NOON, None, "failing"),
@@ -506,6 +517,31 @@ def test_an_error_stands_until_its_report_comes_through(cursor: Cursor) -> None:
     assert state_of(cursor) == "ok"
 
 
+def test_a_report_that_is_no_longer_fetched_counts_no_more(cursor: Cursor) -> None:
+    add_connection(cursor)
+    add_load(cursor, "loaded", now(cursor))
+    add_day(cursor, yesterday(cursor))
+    add_load(cursor, "failed", now(cursor), report="cost", error_class="NoPermission", error_message="403")
+    add_day(cursor, yesterday(cursor) - timedelta(9), "failed", report="cost")
+    assert state_of(cursor) == "failing"
+    cursor.execute("UPDATE ops.connection_report SET last_error_at = NULL WHERE report = 'cost'")
+    behind = "SELECT state, missing_days, failed_days, last_error_report FROM marts.connection_status"
+    assert answer(cursor, behind) == [("behind", 9, 1, None)]
+    cursor.execute("UPDATE ops.connection_report SET until = now(), last_error_at = now() WHERE report = 'cost'")
+    assert answer(cursor, behind) == [("ok", 0, 0, None)]
+    assert answer(cursor, "SELECT DISTINCT report FROM marts.coverage") == [("usage",)]
+
+
+def test_a_date_of_today_is_no_substitute_for_a_missing_one(cursor: Cursor) -> None:
+    add_connection(cursor)
+    add_load(cursor, "loaded", now(cursor))
+    for back in (-1, 3, 4):
+        add_day(cursor, yesterday(cursor) - timedelta(back))
+    assert state_of(cursor) == "behind"
+    counted = "SELECT missing_days, newest_loaded_date FROM marts.connection_status"
+    assert answer(cursor, counted) == [(3, yesterday(cursor) + timedelta(1))]
+
+
 def test_a_retired_connection_says_so_first(cursor: Cursor) -> None:
     add_connection(cursor, retired_at=NOON)
     add_load(cursor, "failed", now(cursor), error_class="BadKey", error_message="401")
@@ -535,7 +571,8 @@ def test_names_that_a_key_may_not_read_do_not_make_a_connection_failing(cursor: 
     add_day(cursor, NOV)
     add_load(cursor, "failed", NOON, report="api_keys", error_class="NoPermission", error_message="no")
     assert state_of(cursor) != "failing"
-    add_load(cursor, "failed", NOON, report="api_keys", error_class="Shape", error_message="no")
+    later = NOON + timedelta(hours=1)
+    add_load(cursor, "failed", later, report="api_keys", error_class="Shape", error_message="no")
     assert state_of(cursor) == "failing"
     cursor.execute("DELETE FROM ops.load WHERE error_class = 'Shape'")
     add_load(cursor, "failed", NOON + timedelta(1), error_class="NoPermission", error_message="no")

@@ -87,7 +87,8 @@ def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str
         document = document | {"reports": [name for name in chosen if name not in refused]}
         connection = connection_from(connection_id, document, path.name)
     ensure_schema(engine)
-    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
+    reports = [report.name for report in connection.chosen_reports]
+    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
     ensure_pools()
     store_connection(connection.id, connection.declared, key=key, account=connection.account, host=host)
     if new:

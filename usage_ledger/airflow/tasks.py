@@ -60,7 +60,8 @@ def extract(connection_id: str) -> None:
     dates = dates_of_run(connection, run, context["params"], now)
     with _client(connection) as client:
         ensure_schema(engine)
-        register(engine, connection.id, connection.provider, connection.account, connection.timezone)
+        reports = [report.name for report in connection.chosen_reports]
+        register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
         backfill = run.run_type == "backfill"
         first, later = portion(planned(connection, dates, engine=engine, now=now, backfill=backfill))
         done = extract_all(

@@ -34,7 +34,8 @@ def rebuild(
     Dates whose pages are gone keep their rows, and are told as a failure. Raises `RawGone` when there is nothing.
     """
     ensure_schema(engine)
-    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
+    reports = [report.name for report in connection.chosen_reports]
+    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
     known = {report.name for report in connection.declared.reports}
     ran = Ran()
     found = sorted(

@@ -163,7 +163,8 @@ def run_all(
     from usage_ledger.pipeline.validate import validate
 
     ensure_schema(engine)
-    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone)
+    reports = [report.name for report in connection.chosen_reports]
+    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
     requests = planned(connection, dates, engine=engine, now=now)
     began(4 * len(requests))
     done = extract_all(

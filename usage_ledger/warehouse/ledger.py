@@ -83,9 +83,9 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
         )
     crash.point("load")  # before the load is recorded
     sums = {name: {"rows": table.rows, **table.sums} for name, table in incoming.staged.tables.items()}
-    cursor.execute(
-        statement("load/finish"), values | {"state": outcome.state, "row_count": outcome.rows, "sums": json.dumps(sums)}
-    )
+    ended = values | {"state": outcome.state, "row_count": outcome.rows, "sums": json.dumps(sums)}
+    cursor.execute(statement("load/finish"), ended)
+    cursor.execute(statement("load/finish_report"), ended)
     crash.point("load")  # before COMMIT
     return outcome
 

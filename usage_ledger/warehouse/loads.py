@@ -129,15 +129,17 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
     """What failed, for the people who ask the warehouse. Loaded days keep their state and rows."""
     final = isinstance(error, PersonMustAct)
     kind = type(error).__name__
+    values = _window_values(load.connection_id, load.report, load.window) | {
+        "load_id": load.load_id,
+        "error_class": kind,
+        "error_message": str(error),
+    }
 
     def work(cursor: Cursor) -> None:
-        cursor.execute(
-            statement("ops/fail"),
-            {"load_id": load.load_id, "final": final, "error_class": kind, "error_message": str(error)},
-        )
+        cursor.execute(statement("ops/fail"), values | {"final": final})
+        cursor.execute(statement("ops/fail_report"), values)
         if day_zone is not None:
-            dates = _window_values(load.connection_id, load.report, load.window)
-            cursor.execute(statement("ops/fail_days"), dates | {"day_zone": day_zone})
+            cursor.execute(statement("ops/fail_days"), values | {"day_zone": day_zone})
         add_event(
             cursor,
             load.connection_id,
@@ -216,13 +218,21 @@ def known_dates(engine: Engine, connection_id: str, report: str, window: Window)
     return dict(query(engine, "ops/days_known", _window_values(connection_id, report, window)))
 
 
-def register(engine: Engine, connection_id: str, provider: str, account_id: str, timezone: str) -> None:
-    """Make the connection known, or check that it is still the same.
+def register(
+    engine: Engine, connection_id: str, provider: str, account_id: str, timezone: str, reports: Sequence[str]
+) -> None:
+    """Make the connection known with the reports that it fetches from now on, or check that it is still the same.
 
     Raises `ConfigError` when another connection has the account, living or with rows that a new one would count again,
     when the account or provider of a known id changed, or when the time zone changed over loaded days.
     """
-    values = {"connection_id": connection_id, "provider": provider, "account_id": account_id, "timezone": timezone}
+    values = {
+        "connection_id": connection_id,
+        "provider": provider,
+        "account_id": account_id,
+        "timezone": timezone,
+        "reports": sorted(reports),
+    }
 
     def work(cursor: Cursor) -> None:
         cursor.execute(statement("ops/connection_of_account"), values)
@@ -244,7 +254,8 @@ def register(engine: Engine, connection_id: str, provider: str, account_id: str,
                     f"connection {connection_id} holds days of {known_zone}, but its file now says {timezone}",
                     next_step=f"restore timezone: {known_zone}",
                 )
-        cursor.execute(statement("ops/register_connection"), values)
+        for name in ("ops/register_connection", "ops/list_reports", "ops/mark_reports"):
+            cursor.execute(statement(name), values)
 
     in_transaction(engine, work)
 

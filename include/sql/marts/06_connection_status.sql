@@ -1,6 +1,6 @@
--- How each connection fares: one row per connection, retired ones too. `state` is the first that is true of
--- (1) retired, (2) failing - an error is open: no load of its report has come through since; a list of names, which has
--- no dates, that the key may not read is no error, (3) held - a date is held,
+-- How each connection fares: one row per connection, retired ones too; of its reports those that it fetches now.
+-- `state` is the first that is true of (1) retired, (2) failing - an error is open: no load of its report has come
+-- through since; a list of names, which has no dates, that the key may not read is no error, (3) held - a date is held,
 -- (4) new - nothing loaded yet, registered within two days, (5) behind - nothing loaded yet, registered earlier, or a
 -- date before yesterday (in the report's days) is missing or failed, (6) ok. Yesterday alone may be missing yet.
 -- connection_id: The connection.
@@ -30,54 +30,81 @@ SELECT
     CASE
         WHEN connection.retired_at IS NOT NULL THEN 'retired'
         WHEN error.at IS NOT NULL THEN 'failing'
-        WHEN calendar.held > 0 THEN 'held'
-        WHEN success.at IS NULL AND connection.since > now() - interval '2 days' THEN 'new'
-        WHEN success.at IS NULL OR calendar.overdue > 0 THEN 'behind'
+        WHEN reports.held > 0 THEN 'held'
+        WHEN reports.success_at IS NULL AND connection.since > now() - interval '2 days' THEN 'new'
+        WHEN reports.success_at IS NULL OR reports.overdue > 0 THEN 'behind'
         ELSE 'ok'
     END AS state,
-    success.at AS last_success_at, days.newest AS newest_loaded_date,
-    CASE WHEN connection.retired_at IS NULL THEN coalesce(calendar.missing, 0) END AS missing_days,
-    CASE WHEN connection.retired_at IS NULL THEN coalesce(calendar.failed, 0) END AS failed_days,
-    CASE WHEN connection.retired_at IS NULL THEN coalesce(calendar.held, 0) END AS held_days,
+    reports.success_at AS last_success_at, reports.newest_loaded AS newest_loaded_date,
+    CASE WHEN connection.retired_at IS NULL THEN coalesce(reports.missing, 0) END AS missing_days,
+    CASE WHEN connection.retired_at IS NULL THEN coalesce(reports.failed, 0) END AS failed_days,
+    CASE WHEN connection.retired_at IS NULL THEN coalesce(reports.held, 0) END AS held_days,
     error.report AS last_error_report, error.error_class AS last_error_class,
     error.error_message AS last_error_message, error.at AS last_error_at,
-    coalesce(events.told, 0) AS open_events, events.message AS newest_event,
+    coalesce(events.number, 0) AS open_events, events.message AS newest_event,
     events.next_step AS newest_event_next_step, events.at AS newest_event_at
 FROM ops.connection AS connection
-LEFT JOIN (
-    SELECT connection_id, max(ended_at) AS at FROM ops.load WHERE state = 'loaded' GROUP BY connection_id
-) AS success USING (connection_id)
-LEFT JOIN (
-    SELECT connection_id, max(usage_date) AS newest
-    FROM ops.day WHERE state IN ('loaded', 'empty') GROUP BY connection_id
-) AS days USING (connection_id)
-LEFT JOIN (
-    SELECT
-        connection_id, count(*) FILTER (WHERE state = 'missing') AS missing,
-        count(*) FILTER (WHERE state = 'failed') AS failed, count(*) FILTER (WHERE state = 'held') AS held,
-        count(*) FILTER (WHERE state IN ('missing', 'failed')
-            AND usage_date < (now() AT TIME ZONE day_zone)::date - 1) AS overdue
-    FROM marts.coverage GROUP BY connection_id
-) AS calendar USING (connection_id)
+-- Dates are counted in the index of each report: a calendar of every date would cost a hundred times as much.
 LEFT JOIN LATERAL (
-    SELECT load.report, load.error_class, load.error_message, coalesce(load.ended_at, load.started_at) AS at
-    FROM ops.load AS load
-    WHERE load.connection_id = connection.connection_id AND load.error_class IS NOT NULL
-        AND NOT EXISTS (
-            SELECT FROM ops.load AS later
-            WHERE later.connection_id = load.connection_id AND later.report = load.report
-                AND later.state IN ('loaded', 'held') AND later.ended_at > coalesce(load.ended_at, load.started_at)
-        )
-        AND (load.error_class <> 'NoPermission' OR EXISTS (
+    SELECT
+        max(fetched.last_success_at) AS success_at, max(confirmed.usage_date) AS newest_loaded,
+        sum(greatest(newest.last - oldest.first + 1, 0) - tried.days)::bigint AS missing,
+        sum(unloaded.failed)::bigint AS failed, sum(unloaded.held)::bigint AS held,
+        sum(greatest(newest.last - oldest.first, 0) - tried.days_before + unloaded.failed_before)::bigint AS overdue
+    FROM ops.connection_report AS fetched
+    LEFT JOIN LATERAL (
+        SELECT usage_date AS first
+        FROM ops.day
+        WHERE connection_id = fetched.connection_id AND report = fetched.report
+        ORDER BY usage_date
+        LIMIT 1
+    ) AS oldest ON true
+    LEFT JOIN LATERAL (
+        SELECT (now() AT TIME ZONE day_zone)::date - 1 AS last
+        FROM ops.day
+        WHERE connection_id = fetched.connection_id AND report = fetched.report
+        ORDER BY usage_date DESC
+        LIMIT 1
+    ) AS newest ON true
+    LEFT JOIN LATERAL (
+        SELECT usage_date
+        FROM ops.day
+        WHERE connection_id = fetched.connection_id AND report = fetched.report AND state IN ('loaded', 'empty')
+        ORDER BY usage_date DESC
+        LIMIT 1
+    ) AS confirmed ON true
+    LEFT JOIN LATERAL (
+        SELECT count(*) AS days, count(*) FILTER (WHERE usage_date < newest.last) AS days_before
+        FROM ops.day
+        WHERE connection_id = fetched.connection_id AND report = fetched.report AND usage_date <= newest.last
+    ) AS tried ON true
+    LEFT JOIN LATERAL (
+        SELECT
+            count(*) FILTER (WHERE state = 'held') AS held, count(*) FILTER (WHERE state = 'failed') AS failed,
+            count(*) FILTER (WHERE state = 'failed' AND usage_date < newest.last) AS failed_before
+        FROM ops.day
+        WHERE connection_id = fetched.connection_id AND report = fetched.report AND usage_date <= newest.last
+            AND state IN ('failed', 'held')
+    ) AS unloaded ON true
+    WHERE fetched.connection_id = connection.connection_id AND fetched.until IS NULL
+) AS reports ON true
+LEFT JOIN LATERAL (
+    SELECT
+        fetched.report, fetched.last_error_class AS error_class, fetched.last_error_message AS error_message,
+        fetched.last_error_at AS at
+    FROM ops.connection_report AS fetched
+    WHERE fetched.connection_id = connection.connection_id AND fetched.until IS NULL
+        AND fetched.last_error_at IS NOT NULL
+        AND (fetched.last_error_class <> 'NoPermission' OR EXISTS (
             SELECT FROM ops.day AS day
-            WHERE day.connection_id = load.connection_id AND day.report = load.report
+            WHERE day.connection_id = fetched.connection_id AND day.report = fetched.report
         ))
     ORDER BY at DESC
     LIMIT 1
 ) AS error ON true
 LEFT JOIN (
     SELECT
-        connection_id, count(*) AS told, max(at) AS at,
+        connection_id, count(*) AS number, max(at) AS at,
         (array_agg(message ORDER BY at DESC))[1] AS message,
         (array_agg(next_step ORDER BY at DESC))[1] AS next_step
     FROM ops.event WHERE at > now() - interval '7 days' AND severity <> 'info' GROUP BY connection_id
