@@ -3,9 +3,12 @@
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-SQL = ROOT / "include" / "sql"
-CONTRACTS = ROOT / "data_contracts"
+PACKAGE = Path(__file__).resolve().parents[1]
+ROOT = PACKAGE.parent
+# A checkout has pyproject.toml beside the package, and its folders are read there; a wheel holds copies inside.
+_FILES = ROOT if (ROOT / "pyproject.toml").is_file() else PACKAGE
+SQL = _FILES / "include" / "sql"
+CONTRACTS = _FILES / "data_contracts"
 
 
 def connections_folder() -> Path:
