@@ -3,6 +3,8 @@
 import base64
 import json
 import logging
+import random
+import re
 import sys
 import urllib.parse
 from collections.abc import Iterator
@@ -11,7 +13,16 @@ from itertools import product
 import pytest
 
 from usage_ledger.core import redaction
-from usage_ledger.core.redaction import MASK, RedactingFilter, mask_adapter, protect, redact, redact_bytes
+from usage_ledger.core.redaction import (
+    MASK,
+    RedactingFilter,
+    mask_adapter,
+    protect,
+    redact,
+    redact_bytes,
+    redacted,
+    shortest_cut,
+)
 
 PLAIN = "fw_4Qz7XkP9mW2vTt8LrY6nBc3D"
 HOSTILE = "fw_+/=%\"' &\\?>~ü4Qz7XkP9mW"
@@ -21,7 +32,7 @@ KEYS = [PLAIN, HOSTILE, "fw_>>>???~~~>>>???~~~"]
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test protects its own keys alone."""
-    monkeypatch.setattr(redaction, "_known", redaction._Known())
+    monkeypatch.setattr(redaction, "_protected", redaction._Protected())
 
 
 def forms(key: str) -> Iterator[tuple[str, str]]:
@@ -133,3 +144,81 @@ def test_log_records_are_blanked_with_arguments_and_traceback() -> None:
     assert PLAIN not in shown
     assert shown.startswith(f"got {MASK} and 7")
     assert f"ValueError: it holds {MASK}" in shown
+
+
+LONG = "sk-ant-admin01-" + "".join(random.Random(5).choices("abcdefghijklmnopqrstuvwxyzABCDEF0123456789-_", k=300))  # noqa: S311
+SECRETS = [*KEYS, LONG, PLAIN + "LONGER", "short7", "correct-horse-battery-staple", "aaaaaaaaaaaaaaaaaaaaab"]
+
+
+def alternation(keys: list[str]) -> str:
+    """Every form and every beginning of the secrets, longest first: slow, and plainly right."""
+    forms: set[str] = set()
+    for key in keys:
+        forms |= redaction._encodings(key) | {key[:cut] for cut in range(shortest_cut(key), len(key))}
+    return "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
+
+
+def texts(keys: list[str], seed: int, pieces: int = 12) -> Iterator[str]:
+    """Texts of forms of the secrets: whole, cut anywhere, broken, in any case, run together or apart."""
+    drawn = random.Random(seed)  # noqa: S311
+    whole = sorted({form for key in keys for form in redaction._encodings(key)})
+    for _ in range(400):
+        parts = []
+        for _ in range(drawn.randrange(1, pieces)):
+            form = drawn.choice([*whole, *keys, *keys])
+            form = form[drawn.choice([0, 0, 0, 1, 3]) : drawn.choice([None, None, drawn.randrange(len(form) + 1)])]
+            parts.append(drawn.choice([form, form, form.swapcase(), form.replace("s", "\u017f"), "plain İ words Σ"]))
+            parts.append(drawn.choice(["", "", " ", '"', "ü", "\u212a"]))
+        yield "".join(parts)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_answers_equal_those_of_an_alternation_of_every_form(seed: int) -> None:
+    for key in SECRETS:
+        protect(key)
+    pattern = alternation(SECRETS)
+    in_text, in_bytes = re.compile(pattern, re.IGNORECASE), re.compile(pattern.encode(), re.IGNORECASE)
+    drawn = random.Random(seed)  # noqa: S311
+    masked = 0
+    for text in texts(SECRETS, seed):
+        assert redact(text) == in_text.sub(MASK, text)
+        body = text.encode()
+        right = in_bytes.sub(MASK.encode(), body)
+        assert redact_bytes(body) == right
+        size = drawn.randrange(1, 400)
+        assert b"".join(redacted(body[at : at + size] for at in range(0, len(body), size))) == right
+        masked += right != body
+    assert masked > 300
+
+
+def test_what_all_keys_begin_with_is_no_secret() -> None:
+    protect(LONG)
+    for text in ("an Admin API key (sk-ant-admin…)", "rotate sk-ant-admin01 in May", "keys begin with sk-ant-admin01-"):
+        assert redact(text) == text
+        assert redact_bytes(text.encode()) == text.encode()
+    assert redact(LONG[:22]) == LONG[:22]
+    assert redact(f"{LONG[:23]}…") == f"{MASK}…"
+
+
+@pytest.mark.parametrize(
+    ("key", "characters"),
+    [
+        ("sk-proj-" + "x7" * 20, 16),
+        ("sk-or-v1-" + "0a" * 32, 17),
+        ("r8_" + "Qz" * 18, 12),
+        ("correct-horse-battery-staple", 12),
+        ("Qz7XkP9mW2vTt8LrY6nBc3D", 12),
+    ],
+)
+def test_a_cut_off_key_is_blanked_from_some_characters_behind_its_public_prefix(key: str, characters: int) -> None:
+    assert shortest_cut(key) == characters
+
+
+def test_what_is_looked_for_does_not_grow_with_a_secret() -> None:
+    def expression(length: int) -> int:
+        protect("sk-" + "".join(random.Random(length).choices("abcdefghij0123456789XYZ", k=length - 3)))  # noqa: S311
+        return len(redaction._protected.in_text.pattern.pattern)  # type: ignore[union-attr]
+
+    short = expression(56)
+    assert expression(4096) <= 2.5 * short
+    assert len(redaction._protected.in_text.whole) <= 40

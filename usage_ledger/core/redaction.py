@@ -11,8 +11,10 @@ import json
 import logging
 import re
 import resource
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -21,30 +23,75 @@ SHORTEST = 5
 WIRE_LEVEL = ("httpx", "httpcore", "hpack", "hpack.hpack", "hpack.table", "h2", "urllib3", "botocore", "aiobotocore")
 """Loggers that show what goes over the wire. HTTP/2's header tables make theirs with the first request."""
 SHORTEST_CUT = 12
-"""A cut-off key is masked down to this many leading characters."""
+"""A cut-off key is masked down to this many leading characters, or a few more: see `SECRET_CHARACTERS`."""
+SECRET_CHARACTERS = 8
+"""A cut-off key is masked where at least this many characters behind its public prefix are left."""
+PUBLIC = re.compile(r"(?:[a-z]{1,8}[0-9]{0,2}[-_]){1,4}")
+"""What all keys of a kind begin with: `sk-ant-admin01-`, `sk-proj-`, `fw_`. No secret, and it is in help texts."""
+LEAST_BEHIND_PUBLIC = 16
+"""A key with fewer characters behind such a beginning may be words alone: then all of it is secret."""
+FOLD = str.maketrans("İıſKΣς", "iiskσσ")
+"""Letters whose lower case is another length, or is not the letter that ignoring case makes of them."""
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Forms:
+    """The forms of all secrets, in lower case, for one kind of text."""
+
+    whole: frozenset[str] = frozenset()
+    """Hidden where all of it is there: a secret and its encodings."""
+    beginnings: frozenset[tuple[str, Sequence[int]]] = frozenset()
+    """A secret, and how many of its leading characters may be there without the rest, ascending."""
+    signs: frozenset[str] = frozenset()
+    """One of these short texts begins every form: they are looked for, and the form is compared from there."""
+    pattern: re.Pattern[str] | None = None
+
+    def add(self, whole: set[str], secret: str, lengths: Sequence[int]) -> "_Forms":
+        """These forms and those of one more secret."""
+        signs = self.signs | {form[: lengths[0]] for form in whole}
+        return _Forms(
+            self.whole | whole,
+            self.beginnings | {(secret, lengths)},
+            signs,
+            re.compile("|".join(map(re.escape, sorted(signs)))),
+        )
+
+    def spans(self, lower: str) -> Iterator[tuple[int, int]]:
+        """Start and end of what is to be hidden in a text in lower case, from left to right, the longest form each."""
+        if self.pattern is None or not any(sign in lower for sign in self.signs):
+            return
+        at = 0
+        while match := self.pattern.search(lower, at):
+            start = match.start()
+            length = self._length(lower, start)
+            if length:
+                yield start, start + length
+            at = start + (length or 1)
+
+    def _length(self, lower: str, start: int) -> int:
+        """Characters of the longest form at this place; 0 when none is there."""
+        lengths = [len(form) for form in self.whole if lower.startswith(form, start)]
+        for secret, allowed in self.beginnings:
+            if lower.startswith(secret[: allowed[0]], start):
+                pairs = zip(secret, lower[start : start + len(secret)], strict=False)
+                differing = (place for place, (one, other) in enumerate(pairs) if one != other)
+                common = next(differing, min(len(secret), len(lower) - start))
+                lengths.append(allowed[bisect_right(allowed, common) - 1])
+        return max(lengths, default=0)
+
+
+@dataclass(frozen=True)
+class _Protected:
     """What is looked for. One object, replaced whole: another thread never sees half of a change."""
 
     secrets: frozenset[str] = frozenset()
-    pattern: re.Pattern[str] | None = None
-    bytes_pattern: re.Pattern[bytes] | None = None
-    signs: frozenset[bytes] = frozenset()
-    """In lower case, one of these stands in any body that holds a form of a secret: cheap to look for."""
+    in_text: _Forms = _Forms()
+    in_bytes: _Forms = _Forms()
     longest: int = 1
     """Bytes of the longest form of a secret."""
 
-    def suspect(self, body: bytes) -> re.Pattern[bytes] | None:
-        """What to blank in the body, if it may hold any of it."""
-        if not self.bytes_pattern:
-            return None
-        lower = body.lower()
-        return self.bytes_pattern if any(sign in lower for sign in self.signs) else None
 
-
-_known = _Known()
+_protected = _Protected()
 
 
 def mask_adapter(secret: str) -> list[str]:
@@ -60,57 +107,89 @@ def mask_adapter(secret: str) -> list[str]:
 
 def protect(secret: str) -> None:
     """From now on `redact` blanks this secret, its encodings, and its beginnings, in this process."""
-    global _known
-    if len(secret) < SHORTEST or secret in _known.secrets:
+    global _protected
+    if len(secret) < SHORTEST or secret in _protected.secrets:
         return
-    secrets = _known.secrets | {secret}
-    forms: set[str] = set()
-    for known in secrets:
-        forms |= _encodings(known)
-        forms |= {known[:cut] for cut in range(SHORTEST_CUT, len(known))}
-    whole = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
-    _known = _Known(
-        secrets,
-        re.compile(whole, re.IGNORECASE),
-        re.compile(whole.encode(), re.IGNORECASE),
-        frozenset(form[:SHORTEST_CUT].encode().lower() for form in forms),
-        max(len(form.encode()) for form in forms),
+    forms = _encodings(secret) | {secret}
+    shortest = min(shortest_cut(secret), len(secret))
+    lengths = range(shortest, len(secret) + 1)
+    _protected = _Protected(
+        _protected.secrets | {secret},
+        _protected.in_text.add({_lower(form) for form in forms}, _lower(secret), lengths),
+        _protected.in_bytes.add(
+            {_lower_bytes(form.encode()) for form in forms},
+            _lower_bytes(secret.encode()),
+            lengths if secret.isascii() else _encoded_lengths(secret)[shortest - 1 :],
+        ),
+        max(_protected.longest, *(len(form.encode()) for form in forms)),
     )
+
+
+def shortest_cut(secret: str) -> int:
+    """How many leading characters of a secret are blanked at least when the rest of it is cut off."""
+    public = PUBLIC.match(secret)
+    if public is None or len(secret) - public.end() < LEAST_BEHIND_PUBLIC:
+        return SHORTEST_CUT
+    return max(SHORTEST_CUT, public.end() + SECRET_CHARACTERS)
 
 
 def redact(text: str) -> str:
     """The text with every protected secret replaced by `***`."""
-    return _known.pattern.sub(MASK, text) if _known.pattern else text
+    parts, end = [], 0
+    for start, stop in _protected.in_text.spans(_lower(text)):
+        parts += [text[end:start], MASK]
+        end = stop
+    return "".join([*parts, text[end:]]) if parts else text
 
 
 def redact_bytes(body: bytes) -> bytes:
     """As `redact`, for a body before it is landed; the same object comes back when it holds no secret."""
-    pattern = _known.suspect(body)
-    return pattern.sub(MASK.encode(), body) if pattern else body
+    masked, end = _masked(body, len(body), _protected.in_bytes)
+    return b"".join([*masked, body[end:]]) if masked else body
 
 
 def redacted(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """As `redact_bytes`, for a body that arrives in pieces: the end of each waits, lest a secret lie across two."""
-    kept = b""
+    tail = b""
     for chunk in chunks:
-        known = _known
-        text = kept + chunk
-        sure = len(text) - known.longest + 1
-        if sure <= 0:
-            kept = text
+        protected = _protected
+        text = tail + chunk
+        complete = len(text) - protected.longest + 1
+        if complete <= 0:
+            tail = text
             continue
-        told = []
-        start = 0
-        if pattern := known.suspect(text):
-            for found in pattern.finditer(text):
-                if found.start() >= sure:
-                    break
-                told += [text[start : found.start()], MASK.encode()]
-                start = found.end()
-        sure = max(sure, start)
-        yield b"".join([*told, text[start:sure]])
-        kept = text[sure:]
-    yield redact_bytes(kept)
+        masked, end = _masked(text, complete, protected.in_bytes)
+        complete = max(complete, end)
+        yield b"".join([*masked, text[end:complete]])
+        tail = text[complete:]
+    yield redact_bytes(tail)
+
+
+def _masked(body: bytes, before: int, forms: _Forms) -> tuple[list[bytes], int]:
+    """The body up to the end of the last secret that begins before this offset, in parts; and that end."""
+    parts: list[bytes] = []
+    end = 0
+    for start, stop in forms.spans(_lower_bytes(body)):
+        if start >= before:
+            break
+        parts += [body[end:start], MASK.encode()]
+        end = stop
+    return parts, end
+
+
+def _encoded_lengths(text: str) -> tuple[int, ...]:
+    """Bytes of each beginning of the text: a cut in the middle of a letter is none."""
+    return tuple(accumulate(len(character.encode()) for character in text))
+
+
+def _lower(text: str) -> str:
+    """The text in lower case, each letter at its place."""
+    return text.translate(FOLD).lower()
+
+
+def _lower_bytes(body: bytes) -> str:
+    """The body with ASCII letters in lower case, a character for each byte."""
+    return body.lower().decode("latin-1")
 
 
 class RedactingFilter(logging.Filter):
