@@ -92,12 +92,13 @@ def test_rows_that_stop_coming_are_told_once_with_the_next_step_where_people_loo
     site.run(reports=("usage",))
     site.provider.answers[USAGE] = (200, b'{"serverlessCosts": []}')
     with caplog.at_level("WARNING", "usage_ledger"):
-        for day in (LAST + DAY, LAST + 2 * DAY, LAST + DAY):
+        for days in (1, 2, 3, 4, 3):
+            day = LAST + days * DAY
             assert site.run(first=day, last=day, reports=("usage",)).failures == []
     told = [event for event in site.events() if event[0] == "rows_stopped"]
     [(_, severity, report, message, next_step)] = told
     assert (severity, report) == ("warning", "usage")
-    assert f"{LAST + DAY} has no rows, though {LAST} had" in message
+    assert f"{LAST + 3 * DAY} has no rows, though {LAST} had" in message
     assert "lost a right" in next_step
     assert message in caplog.text
     [row] = status.connections(engine, site.name)
@@ -110,6 +111,36 @@ def test_a_first_empty_date_and_an_idle_account_are_no_finding(site: Site) -> No
     for day in (FIRST, LAST):
         site.run(first=day, last=day, reports=("usage",))
     assert [event[0] for event in site.events()] == []
+
+
+def test_an_empty_weekday_is_told_where_three_weeks_before_had_rows(engine: Engine, query: Query) -> None:
+    """Weekends without use are none of it; a working day without is."""
+    desk = Desk(engine, "weekdays")
+
+    def told() -> list[tuple[Any, ...]]:
+        rows = "SELECT usage_date FROM ops.event WHERE connection_id = %s AND kind = 'rows_stopped' ORDER BY 1"
+        return query(rows, desk.connection_id)
+
+    for number in range(28):
+        day = D + number * DAY  # a Monday first
+        desk.load([used(day, "m", 5)] if day.weekday() < 5 else [], day, fetched_at=T0 + number * DAY)
+    assert told() == []
+    monday = D + 28 * DAY
+    desk.load([], monday, fetched_at=T0 + 28 * DAY)
+    assert told() == [(monday,)]
+    desk.load([], monday + DAY, fetched_at=T0 + 29 * DAY)
+    assert told() == [(monday,)]
+    desk.load([used(monday + 2 * DAY, "m", 5)], monday + 2 * DAY, fetched_at=T0 + 30 * DAY)
+    desk.load([], monday + 3 * DAY, fetched_at=T0 + 31 * DAY)
+    assert told() == [(monday,), (monday + 3 * DAY,)]
+
+
+def test_use_on_every_second_day_is_no_finding(engine: Engine, query: Query) -> None:
+    desk = Desk(engine, "alternate")
+    for number in range(28):
+        day = D + number * DAY
+        desk.load([used(day, "m", 5)] if number % 2 == 0 else [], day, fetched_at=T0 + number * DAY)
+    assert query("SELECT kind FROM ops.event WHERE connection_id = %s", desk.connection_id) == []
 
 
 def fares(site: Site, engine: Engine) -> tuple[Any, ...]:

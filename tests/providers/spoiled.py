@@ -174,7 +174,7 @@ class Desk:
     def key(self) -> str:
         return FIREWORKS_KEY if self.provider == "fireworks" else OPENS + self.name
 
-    def run(self, *reports: str, key: str = "", **more: Any) -> Ran:
+    def run(self, *reports: str, key: str = "", first: date = FIRST, **more: Any) -> Ran:
         settings = {"timezone": "UTC", **more}
         connection = Connection(
             id=f"{self.provider}_{self.name}",
@@ -195,7 +195,7 @@ class Desk:
             mock.patch.object(run, "planned", chosen if reports else run.planned),
         ):
             return run.run_all(
-                connection, Dates(FIRST, LAST), client=client, engine=self.engine, root=self.root, now=self.now
+                connection, Dates(first, LAST), client=client, engine=self.engine, root=self.root, now=self.now
             )
 
     @property

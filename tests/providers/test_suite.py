@@ -618,3 +618,16 @@ def test_the_declarations_of_a_spoiled_report_are_not_what_is_tested() -> None:
     assert emptied(report)("", document) == {"data": [{"results": []}]}
     assert report.source.paging is not None
     assert more_without_a_way(report.source.paging, {})["has_more"] is True
+
+
+@each_provider
+def test_a_fortnight_of_ordinary_use_warns_of_nothing(desk: Callable[[Provider], Desk], provider: Provider) -> None:
+    """Weekends and rests are ordinary. What a vendor's documentation leaves open is told as news, once."""
+    at_work = desk(provider)
+    assert at_work.run(first=LAST - timedelta(13)).failures == []
+    warnings = at_work.query(
+        "SELECT kind, report, message FROM ops.event WHERE connection_id = %s AND severity <> 'info'",
+        at_work.connection_id,
+    )
+    news = OPEN.get(provider.name, ())
+    assert [warning for warning in warnings if not any(field in warning[2] for field in news)] == []

@@ -162,7 +162,7 @@ def record_days(
 
 
 def _tell_stopped(cursor: Cursor, incoming: Incoming, day: date) -> None:
-    """A first date without rows right after one with rows; once, not for each that follows."""
-    cursor.execute(statement("load/day_before"), incoming.values | {"usage_date": day})
+    """Dates without rows where the weekday or three in a row say that use did not just rest; once until rows come."""
+    cursor.execute(statement("load/stopped"), incoming.values | {"usage_date": day})
     for before, rows in cursor.fetchall():
         tell(cursor, incoming, "rows_stopped", f"{day} has no rows, though {before} had {rows}", STOPPED, day)
