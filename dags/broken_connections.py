@@ -1,4 +1,4 @@
-"""Raises, when Airflow parses this Dag file, what could not be read: it shows under Import Errors in the UI."""
+"""Raises, when Airflow parses this Dag file, what is malformed: it shows under Import Errors in the UI."""
 
 from usage_ledger.airflow.dag import broken_connections
 

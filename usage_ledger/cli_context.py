@@ -7,6 +7,7 @@ from sqlalchemy import URL, Engine
 from usage_ledger.airflow.credentials import WAREHOUSE, provider_credential, warehouse_url
 from usage_ledger.connections import Connection, find_connection
 from usage_ledger.core.project import local_folder
+from usage_ledger.core.settings import require_settings
 from usage_ledger.http.client import Client, client_for
 from usage_ledger.local import postgres
 from usage_ledger.local.settings import adopt_environment, airflow_home, postgres_folder
@@ -16,7 +17,7 @@ from usage_ledger.warehouse.engine import warehouse_engine
 
 def command_warehouse() -> URL:
     """The warehouse for a command; without the connection `usage_warehouse` the embedded PostgreSQL serves."""
-    adopt_environment()
+    _adopt_settings()
     named = bool(os.environ.get(f"AIRFLOW_CONN_{WAREHOUSE.upper()}"))
     if not named and (_speaks_with_local_airflow() or not os.environ.get("AIRFLOW_HOME")):
         postgres.start()
@@ -35,7 +36,7 @@ def command_root() -> AnyPath:
 
 def command_client(connection_id: str) -> tuple[Connection, Client]:
     """A connection and a client for it. Raises `ConfigError`, `NoConnection`, `HostRefused`."""
-    adopt_environment()
+    _adopt_settings()
     connection = find_connection(connection_id)
     require_stack_database()
     credential = provider_credential(connection)
@@ -44,9 +45,15 @@ def command_client(connection_id: str) -> tuple[Connection, Client]:
 
 def require_stack_database() -> None:
     """Where Airflow's metadata are the local stack's, its database must run before Airflow is asked."""
-    adopt_environment()
+    _adopt_settings()
     if _speaks_with_local_airflow() and postgres_folder().is_dir():
         postgres.start()
+
+
+def _adopt_settings() -> None:
+    """Raises `ConfigError` for a malformed setting."""
+    adopt_environment()
+    require_settings()
 
 
 def _speaks_with_local_airflow() -> bool:

@@ -128,6 +128,19 @@ def test_a3_broken_files_are_named_together_and_stop_no_other(tmp_path: Path) ->
     assert broken_connections(tmp_path) is None
 
 
+@pytest.mark.parametrize("name", ["USAGE_LEDGER_TASK_RETRIES", "USAGE_LEDGER_RETRY_SCALE"])
+def test_a_malformed_setting_is_an_import_error_and_takes_no_dag_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "acme.yaml").write_text("provider: fireworks\naccount: acme\n")
+    monkeypatch.delenv("USAGE_LEDGER_TASK_RETRIES", raising=False)
+    monkeypatch.setenv(name, "three")
+    [dag] = build_dags(tmp_path).values()
+    assert dag.default_args["retries"] == 3
+    error = broken_connections(tmp_path)
+    assert f"{name} is 'three'" in str(error)
+
+
 def test_a4_a_deleted_connection_fails_by_name_and_a_new_key_holds_from_the_next_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

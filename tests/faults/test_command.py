@@ -114,6 +114,16 @@ def test_run_loads_a_range_over_a_clock_change_and_says_what_it_did(
     assert [load["changed"] for load in again["loads"]] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("command", [("run", "acme"), ("check", "acme"), ("status",)])
+def test_a_malformed_setting_ends_a_command_with_one_line(person: Person, command: tuple[str, ...]) -> None:
+    done = person.runs(*command, USAGE_LEDGER_RETRY_SCALE="half")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "usage-ledger: USAGE_LEDGER_RETRY_SCALE is 'half': set a number from 0 to 9999, such as 1 or 0.5, "
+        "or leave it empty.\n"
+    )
+
+
 def test_status_tells_coverage_as_data_and_as_a_table(person: Person) -> None:
     person.runs("run", "acme", *RANGE)
     told = json.loads(person.runs("status", "acme", "--json").stdout)

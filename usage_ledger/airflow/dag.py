@@ -13,6 +13,7 @@ from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy, retries
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection, all_connections, connection_files, find_connection
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.settings import malformed_settings
 from usage_ledger.http.retry import scale
 
 PREFIX = "usage_"
@@ -37,13 +38,14 @@ def build_dags(folder: Path | None = None, *, share: int | None = None) -> dict[
 
 
 def broken_connections(folder: Path | None = None) -> ConfigError | None:
-    """One error that names every connection file that cannot be read."""
+    """One error that names every connection file that cannot be read, and every malformed setting."""
     _, broken = all_connections(connection_files(folder))
-    if not broken:
+    settings = malformed_settings()
+    if not broken and not settings:
         return None
-    return ConfigError(
-        " | ".join(str(error) for error in broken), next_step="correct these files; the other connections run"
-    )
+    remedies = ["the defaults count until these settings are correct"] if settings else []
+    remedies += ["correct these files; the other connections run"] if broken else []
+    return ConfigError(" | ".join(str(error) for error in settings + broken), next_step="; ".join(remedies))
 
 
 def build_dag(connection: Connection) -> DAG:

@@ -1,6 +1,5 @@
 """Which failures Airflow tries again, and when: decided by the error's family."""
 
-import os
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +8,7 @@ from airflow.sdk.definitions.retry_policy import RetryDecision
 
 from usage_ledger.core.errors import Hold, PersonMustAct, RateLimited, TryAgain
 from usage_ledger.core.redaction import redact
+from usage_ledger.core.settings import TASK_RETRIES
 from usage_ledger.http.retry import scale
 
 FIRST_DELAY = timedelta(minutes=5)
@@ -19,8 +19,8 @@ LONGEST_REASON = 500
 
 
 def retries() -> int:
-    """How often a task tries again, from USAGE_LEDGER_TASK_RETRIES."""
-    return int(os.environ.get("USAGE_LEDGER_TASK_RETRIES") or 3)
+    """How often a task tries again, from USAGE_LEDGER_TASK_RETRIES; default 3, also where it is malformed."""
+    return int(TASK_RETRIES.text)
 
 
 def wait_of(error: TryAgain, tries: int) -> float | None:

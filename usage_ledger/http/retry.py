@@ -1,7 +1,6 @@
 """How long to wait before the same request again."""
 
 import json
-import os
 import random
 import re
 import threading
@@ -9,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from usage_ledger.core.settings import RETRY_SCALE
 
 LONGEST_RESET = 300
 LONGEST_WAIT = 10**6
@@ -69,11 +70,8 @@ def budget_of(host: str) -> Budget:
 
 
 def scale() -> float:
-    """USAGE_LEDGER_RETRY_SCALE multiplies every wait; default 1."""
-    try:
-        return max(0.0, float(os.environ.get("USAGE_LEDGER_RETRY_SCALE") or 1))
-    except ValueError:
-        return 1.0
+    """USAGE_LEDGER_RETRY_SCALE multiplies every wait; default 1, also where it is malformed."""
+    return float(RETRY_SCALE.text)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
