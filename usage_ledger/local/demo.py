@@ -154,7 +154,7 @@ def _create_backfill(api: stack.AirflowApi, dag_id: str, dates: list[date]) -> N
         "to_date": f"{dates[-1]}T00:00:00Z",
         "run_backwards": False,
         "dag_run_conf": {},
-        "reprocess_behavior": "none",
+        "reprocess_behavior": "failed",
         "max_active_runs": 4,
     }
     deadline = time.monotonic() + timedelta(minutes=2).total_seconds()
