@@ -127,7 +127,7 @@ def test_a_host_that_cannot_be_reached_is_tried_again_later_and_fails_nothing_fo
         (errors.Unreachable, report) for report in ("usage", "cost", "api_keys")
     ]
     assert all(isinstance(error, errors.TryAgain) and "\n" not in str(error) for error in ran.failures)
-    assert {(state, error) for _, state, error in site.loads()} == {("extracting", "Unreachable")}
+    assert {(state, error) for _, state, error in site.loads()} == {("failed", "Unreachable")}
     assert site.days() == failed("usage", "cost")
     assert {event[1] for event in site.events()} == {"warning"}
     assert site.run().failures == []

@@ -143,6 +143,20 @@ def test_use_on_every_second_day_is_no_finding(engine: Engine, query: Query) -> 
     assert query("SELECT kind FROM ops.event WHERE connection_id = %s", desk.connection_id) == []
 
 
+@pytest.mark.parametrize("answer", [(429, b""), (503, b""), (200, b"<html>sign in</html>"), (200, b"")])
+def test_an_attempt_that_brought_nothing_has_an_end(site: Site, answer: tuple[int, bytes]) -> None:
+    """The next try is an attempt of its own."""
+    site.provider.answers[USAGE] = answer
+    site.run(reports=("usage",))
+    [(state, error, ended)] = [
+        row[1:] for row in site.loads("report, state, error_class, ended_at") if row[0] == "usage"
+    ]
+    assert (state, error is None, ended is None) == ("failed", False, False)
+    site.provider.answers.clear()
+    assert site.run(reports=("usage",)).failures == []
+    assert [row[1] for row in site.loads() if row[0] == "usage"] == ["failed", "loaded"]
+
+
 def fares(site: Site, engine: Engine) -> tuple[Any, ...]:
     [row] = status.connections(engine, site.name)
     return row["state"], row["missing_days"], row["failed_days"], row["last_error_message"]

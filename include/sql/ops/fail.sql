@@ -1,5 +1,6 @@
--- A failed attempt. `final` tells a failure that only a person can mend from one that is tried again.
+-- A failed attempt. One that landed nothing is over, for the next try is an attempt of its own; later steps go on with
+-- what was landed, unless only a person can mend it (`final`).
 UPDATE ops.load
-SET state = CASE WHEN %(final)s THEN 'failed' ELSE state END,
+SET state = CASE WHEN %(final)s OR state = 'extracting' THEN 'failed' ELSE state END,
     error_class = %(error_class)s, error_message = %(error_message)s, ended_at = clock_timestamp()
 WHERE load_id = %(load_id)s
