@@ -6,12 +6,12 @@ from sqlalchemy import URL, Engine
 
 from usage_ledger.airflow.credentials import WAREHOUSE, provider_credential, warehouse_url
 from usage_ledger.connections import Connection, find_connection
-from usage_ledger.core.project import local_folder
 from usage_ledger.core.settings import require_settings
 from usage_ledger.http.client import Client, client_for
 from usage_ledger.local import postgres
 from usage_ledger.local.settings import adopt_environment, airflow_home, postgres_folder
-from usage_ledger.storage.files import AnyPath, raw_root
+from usage_ledger.storage.files import AnyPath
+from usage_ledger.storage.root import raw_root
 from usage_ledger.warehouse.engine import warehouse_engine
 
 
@@ -30,8 +30,8 @@ def command_engine() -> Engine:
 
 
 def command_root() -> AnyPath:
-    """Raw storage; a folder of the local stack where no other is named."""
-    return raw_root(local_folder() / "raw")
+    """Raw storage; a folder of the local stack where no other is named. Raises `ConfigError`."""
+    return raw_root()
 
 
 def command_client(connection_id: str) -> tuple[Connection, Client]:

@@ -7,7 +7,6 @@ for pandas.
 """
 
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -20,7 +19,6 @@ from usage_ledger.airflow.handover import LEFT, LOADS, SINCE, WINDOWS, cause, de
 from usage_ledger.airflow.retry_policy import wait_of
 from usage_ledger.connections import Connection, find_connection
 from usage_ledger.core.errors import BadWindow, TryAgain, UsageLedgerError
-from usage_ledger.core.project import local_folder
 from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.plan import Dates, asked_range
 
@@ -181,20 +179,16 @@ def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], no
 
 def _surroundings(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
     """What every step takes: the connection, the warehouse, raw storage. From here on the task's log is redacted."""
+    from airflow.sdk import ObjectStoragePath
+
     from usage_ledger.airflow.credentials import warehouse_url
     from usage_ledger.airflow.task_log import redact_task_log
+    from usage_ledger.storage.root import raw_root
     from usage_ledger.warehouse.engine import warehouse_engine
 
     redact_task_log()
-    return find_connection(connection_id), warehouse_engine(warehouse_url()), raw_root()
-
-
-def raw_root() -> "AnyPath":
-    """Raw storage as Airflow's path object, so that a cloud's credentials may be an Airflow connection."""
-    from airflow.sdk import ObjectStoragePath
-
-    root: AnyPath = ObjectStoragePath(os.environ.get("USAGE_LEDGER_RAW") or f"file://{local_folder() / 'raw'}")
-    return root
+    # Airflow's path object, so that a cloud's credentials may be an Airflow connection.
+    return find_connection(connection_id), warehouse_engine(warehouse_url()), raw_root(ObjectStoragePath)
 
 
 def _client(connection: Connection) -> "Client":

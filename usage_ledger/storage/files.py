@@ -210,18 +210,3 @@ def _write_and_rename(path: Path, data: bytes | IO[bytes]) -> None:
         os.fsync(folder)  # the name is as durable as the bytes
     finally:
         os.close(folder)
-
-
-def raw_root(default: Path) -> AnyPath:
-    """Raw storage for commands: the URI in USAGE_LEDGER_RAW, else a local folder.
-
-    Cloud file systems need the project's extra of that name; their credentials come from the environment.
-    """
-    told = os.environ.get("USAGE_LEDGER_RAW", "")
-    if not told:
-        return cast(AnyPath, default)
-    if "://" not in told or told.startswith("file://"):
-        return cast(AnyPath, Path(told.removeprefix("file://")))
-    from upath import UPath
-
-    return cast(AnyPath, UPath(told))
