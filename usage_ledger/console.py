@@ -113,10 +113,13 @@ def print_run(ran: Any, *, as_json: bool) -> None:
             {
                 "loads": [dict(zip(names, row, strict=True)) for row in rows],
                 "failures": [{"error": type(failure).__name__, "message": str(failure)} for failure in ran.failures],
+                "notes": [redact(note) for note in ran.notes],
             }
         )
     else:
         table("", names, [(*row[:5], ", ".join(row[5])) for row in rows])
+    for note in ran.notes:
+        sys.stderr.write(f"usage-ledger: {redact(note)}\n")
     for failure in ran.failures:
         sys.stderr.write(f"usage-ledger: {redact(str(failure))}\n")
 

@@ -124,3 +124,22 @@ def test_a_released_date_is_emptied_and_stays_so_after_a_rebuild(ledger: Ledger,
     query("DROP SCHEMA ledger, ops CASCADE; SELECT 1")
     ledger.rebuild()
     assert everything(query) == before
+
+
+@pytest.mark.parametrize("newer", ["whole", "part"])
+def test_an_old_load_that_cannot_be_read_is_a_note_where_newer_ones_brought_all_its_dates(
+    ledger: Ledger, query: Rows, newer: str
+) -> None:
+    ledger.run(FULL)
+    [(load_id,)] = query("SELECT load_id::text FROM ops.load WHERE report = 'usage'")
+    ledger.run(FULL, FIRST, LAST if newer == "whole" else FIRST)
+    before = query("SELECT u::text FROM ledger.usage_daily AS u ORDER BY 1")
+    for page in ledger.root.glob(f"**/{load_id}/page-*"):
+        page.write_bytes(b"damaged")
+    ran = ledger.rebuild()
+    told = [str(error) for error in ran.failures] if newer == "part" else ran.notes
+    assert (len(ran.failures), len(ran.notes)) == ((1, 0) if newer == "part" else (0, 1))
+    assert f"report usage, window {FIRST}" in told[0]
+    assert query("SELECT u::text FROM ledger.usage_daily AS u ORDER BY 1") == before
+    if newer == "whole":
+        assert query("SELECT last_error_class FROM ops.connection_report WHERE report = 'usage'") == [(None,)]

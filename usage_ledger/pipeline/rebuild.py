@@ -1,6 +1,7 @@
 """The warehouse from raw storage alone: every landed load again, in the order it was fetched. No network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import Engine
@@ -31,7 +32,8 @@ def rebuild(
     """Load again what was landed for the dates (all of it, without a span), oldest fetch first.
 
     The newest load of a date wins, as when it was fetched; restatements come about again. Loads keep their ids.
-    Dates whose pages are gone keep their rows, and are told as a failure. Raises `RawGone` when there is nothing.
+    Dates whose pages are gone keep their rows, and are told as a failure. A load that cannot be read is one too, unless
+    newer loads brought its dates: then it is a note. Raises `RawGone` when there is nothing.
     """
     ensure_schema(engine)
     reports = [report.name for report in connection.chosen_reports]
@@ -47,12 +49,37 @@ def rebuild(
         raise RawGone(f"raw storage holds nothing of connection {connection.id} for these dates")
     began(len(found))
     run_id = new_run_id().replace("command", "rebuild")
+    unread: list[Unread] = []
     for uri, manifest in found:
         if manifest.report in known:
             loads.restore(engine, manifest, uri, run_id)
-            _load_again(connection, manifest.load_id, ran, engine=engine, root=root)
+            failures = _load_again(connection, manifest.load_id, ran, engine=engine, root=root)
+            dates = {day for day in manifest.window if span is None or span.first <= day < span.end}
+            if failures:
+                unread += [Unread(manifest.report, dates, error) for error in failures]
+            else:
+                _bring(ran.loads[-1][2], manifest, unread)
         progress(f"{manifest.report} {manifest.window}")
+    ran.failures += [one.error for one in unread if one.dates]
+    ran.notes += [f"newer loads brought all its dates: {one.error}" for one in unread if not one.dates]
     return ran
+
+
+@dataclass(slots=True)
+class Unread:
+    """A landed load that could not be loaded again, and those of its dates that no newer load has brought."""
+
+    report: str
+    dates: set[date]
+    error: UsageLedgerError
+
+
+def _bring(outcome: Outcome, manifest: Manifest, unread: Iterable[Unread]) -> None:
+    """Take the dates that a load made what they are off the older loads that could not be read."""
+    dates = set(manifest.window) - {*outcome.held, *outcome.superseded}
+    for one in unread:
+        if one.report == manifest.report:
+            one.dates -= dates
 
 
 def release(connection: Connection, day: date, *, engine: Engine, root: AnyPath) -> Ran:
@@ -70,7 +97,7 @@ def release(connection: Connection, day: date, *, engine: Engine, root: AnyPath)
     for load_id in held:
         attempt = loads.load_by_id(engine, load_id)
         release_dates(load_folder(root, attempt.manifest_uri or ""), [day])
-        _load_again(connection, load_id, ran, engine=engine, root=root)
+        ran.failures += _load_again(connection, load_id, ran, engine=engine, root=root)
     return ran
 
 
@@ -83,7 +110,11 @@ def _landed(connection: Connection, root: AnyPath, ran: Ran) -> Iterator[tuple[s
             ran.failures.append(error.about(connection=connection.id))
 
 
-def _load_again(connection: Connection, load_id: str, ran: Ran, *, engine: Engine, root: AnyPath) -> None:
+def _load_again(
+    connection: Connection, load_id: str, ran: Ran, *, engine: Engine, root: AnyPath
+) -> list[UsageLedgerError]:
+    """Transform, validate and load what was landed; the outcome is added to `ran`, the failure is returned."""
+
     def steps(one: str) -> Outcome:
         transform(connection, one, engine=engine, root=root)
         validate(connection, one, engine=engine, root=root)
@@ -93,7 +124,7 @@ def _load_again(connection: Connection, load_id: str, ran: Ran, *, engine: Engin
         return outcome
 
     _, failures, _ = each([load_id], steps)
-    ran.failures += failures
+    return failures
 
 
 def _gone(connection: Connection, span: Window | None, kept: set[str], engine: Engine) -> list[UsageLedgerError]:

@@ -136,10 +136,12 @@ def new_run_id() -> str:
 
 @dataclass
 class Ran:
-    """What a whole run did: the outcome of each load, and every failure."""
+    """What a whole run did: the outcome of each load, every failure, and notes."""
 
     loads: list[tuple[str, Window, Outcome]] = field(default_factory=list)
     failures: list[UsageLedgerError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What a person may want to know though nothing is missing."""
 
     @property
     def held(self) -> bool:
