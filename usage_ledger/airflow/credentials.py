@@ -9,12 +9,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import URL
 
+from usage_ledger.airflow.metadata import AskAirflow, Stored, read_connection
 from usage_ledger.connections import Connection
 from usage_ledger.core import redaction
 from usage_ledger.core.errors import CannotDecrypt, ConfigError, NoConnection, Unreachable
@@ -25,19 +25,6 @@ from usage_ledger.warehouse.engine import engine_url
 
 WAREHOUSE = "usage_warehouse"
 LOCAL_DATABASE = "ledger"
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A connection as stored; `password` is not shown."""
-
-    conn_type: str
-    host: str | None = None
-    login: str | None = None
-    password: str | None = field(default=None, repr=False)
-    port: int | None = None
-    schema: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def provider_credential(connection: Connection) -> Credential:
@@ -190,6 +177,8 @@ def _from_airflow(connection_id: str) -> Stored | None:
     """From Airflow's secrets backends and its metadata database, which a command may read."""
     if not airflow_is_set_up():
         return None
+    with contextlib.suppress(AskAirflow):  # first without its import, which takes seconds
+        return read_connection(connection_id)
     quiet_airflow()
     from airflow.exceptions import AirflowNotFoundException
     from airflow.models.connection import Connection

@@ -1,6 +1,9 @@
 """Writes to Airflow's metadata database, for commands: connections and pools. Each raises as `metadata`."""
 
+import contextlib
+
 from usage_ledger.airflow.credentials import airflow_is_set_up, metadata, quiet_airflow
+from usage_ledger.airflow.metadata import AskAirflow, read_pools
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.provider import Provider
 from usage_ledger.providers import PROVIDERS
@@ -76,6 +79,8 @@ def missing_pools() -> list[str]:
     """The providers without a pool; none are named where there is no Airflow to ask."""
     if not airflow_is_set_up():
         return []
+    with contextlib.suppress(AskAirflow):
+        return sorted(set(PROVIDERS) - read_pools())
     quiet_airflow()
     from airflow.models.pool import Pool
     from sqlalchemy import select
