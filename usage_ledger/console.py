@@ -3,13 +3,14 @@
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import date, datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
-from usage_ledger.core.errors import BadWindow
+from usage_ledger.core.errors import BadWindow, UsageLedgerError
 from usage_ledger.core.redaction import RedactingFilter, redact
 
 Record = dict[str, Any]
@@ -95,7 +96,7 @@ class Progress:
 
 
 def print_run(ran: Any, *, as_json: bool) -> None:
-    """What `usage-ledger run` did; failures go to standard error, a line each."""
+    """What `usage-ledger run` did; failures go to standard error, a line for each cause."""
     rows = [
         (
             report,
@@ -120,8 +121,23 @@ def print_run(ran: Any, *, as_json: bool) -> None:
         table("", names, [(*row[:5], ", ".join(row[5])) for row in rows])
     for note in ran.notes:
         sys.stderr.write(f"usage-ledger: {redact(note)}\n")
-    for failure in ran.failures:
-        sys.stderr.write(f"usage-ledger: {redact(str(failure))}\n")
+    for cause in causes(ran.failures):
+        sys.stderr.write(f"usage-ledger: {redact(cause)}\n")
+
+
+def causes(failures: Iterable[UsageLedgerError]) -> list[str]:
+    """A sentence for each cause, naming every report and window that failed by it."""
+    groups: dict[tuple[type, str, str, str], list[UsageLedgerError]] = {}
+    for failure in failures:
+        key = (type(failure), failure.what, failure.next_step, failure.connection)
+        groups.setdefault(key, []).append(failure)
+    sentences = []
+    for group in groups.values():
+        error = copy(group[0])
+        error.report = ", ".join(dict.fromkeys(failure.report for failure in group if failure.report))
+        error.window = ", ".join(dict.fromkeys(failure.window for failure in group if failure.window))
+        sentences.append(str(error))
+    return sentences
 
 
 def print_status(found: Sequence[Record], days: Sequence[Record], events: Sequence[Record], *, as_json: bool) -> None:

@@ -1,10 +1,13 @@
 """Every error says in one line what happened, where, and what to do next."""
 
 import inspect
+import json
 import pickle
+from types import SimpleNamespace
 
 import pytest
 
+from usage_ledger.console import causes, print_run
 from usage_ledger.core import errors
 from usage_ledger.core.redaction import MASK, protect
 
@@ -79,3 +82,28 @@ def test_an_error_survives_a_process_boundary() -> None:
     sent = errors.RateLimited("slow down", retry_after=7.5, connection="acme", next_step="wait")
     came = pickle.loads(pickle.dumps(sent))  # noqa: S301  our own bytes
     assert (str(came), came.retry_after) == (str(sent), 7.5)
+
+
+def test_a_cause_that_fails_several_reports_is_one_line_that_names_them() -> None:
+    failures = [
+        errors.BadKey("Fireworks AI answered 401", connection="acme", report="usage", window="2026-11-01"),
+        errors.BadKey("Fireworks AI answered 401", connection="acme", report="cost", window="2026-11-01"),
+        errors.BadKey("Fireworks AI answered 401", connection="acme", report="cost", window="2026-11-02"),
+        errors.BadKey("Fireworks AI answered 401", connection="other", report="usage"),
+        errors.NoPermission("Fireworks AI answered 403", connection="acme", report="usage"),
+    ]
+    lines = causes(failures)
+    assert len(lines) == 3
+    assert lines[0].startswith(
+        "Fireworks AI answered 401 (connection acme, reports usage, cost, windows 2026-11-01, 2026-11-02): "
+    )
+    assert lines[1:] == [str(failures[3]), str(failures[4])]
+
+
+def test_a_run_prints_a_cause_once(capsys: pytest.CaptureFixture[str]) -> None:
+    failures = [errors.BadKey("no", connection="acme", report=name) for name in ("usage", "cost", "api_keys")]
+    print_run(SimpleNamespace(loads=[], failures=failures, notes=[]), as_json=False)
+    [line] = capsys.readouterr().err.splitlines()
+    assert "(connection acme, reports usage, cost, api_keys)" in line
+    print_run(SimpleNamespace(loads=[], failures=failures, notes=[]), as_json=True)
+    assert len(json.loads(capsys.readouterr().out)["failures"]) == 3

@@ -32,7 +32,7 @@ class UsageLedgerError(Exception):
 
     def __str__(self) -> str:
         places = (("connection", self.connection), ("report", self.report), ("window", self.window))
-        where = ", ".join(f"{word} {value}" for word, value in places if value)
+        where = ", ".join(f"{word}{'s' if ', ' in value else ''} {value}" for word, value in places if value)
         text = self.what + (f" ({where})" if where else "")
         return f"{text}: {self.next_step}." if self.next_step else f"{text}."
 
