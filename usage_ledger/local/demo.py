@@ -2,12 +2,11 @@
 
 import time
 from datetime import UTC, date, datetime, timedelta
-
-import httpx
+from typing import Any
 
 from usage_ledger.airflow.credentials import local_url
 from usage_ledger.console import Progress, say, table
-from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.errors import ConfigError, Unreachable, UsageLedgerError
 from usage_ledger.core.project import connections_folder
 from usage_ledger.core.windows import DAY
 from usage_ledger.local import stack
@@ -92,9 +91,14 @@ def load_range(dates: list[date], dag_id: str = f"usage_{OTHER}", *, seconds: fl
     run_id = f"demo_{dates[0]}_{dates[-1]}"
     if api.get(f"/dags/{dag_id}/dagRuns/{run_id}") is None:
         conf = {"from": str(dates[0]), "to": str(dates[-1])}
-        answer = api.post(f"/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf})
-        if not answer.is_success:
-            raise ConfigError(f"Airflow refused the run ({answer.status_code}: {answer.text[:200]})")
+        try:
+            answer = api.post(f"/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf})
+        except Unreachable:
+            if api.get(f"/dags/{dag_id}/dagRuns/{run_id}") is None:
+                raise
+        else:
+            if not answer.is_success:
+                raise ConfigError(f"Airflow refused the run ({answer.status_code}: {answer.text[:200]})")
     deadline = time.monotonic() + seconds
     while (state := api.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]) != "success":
         if state == "failed" or time.monotonic() > deadline:
@@ -157,11 +161,32 @@ def _create_backfill(api: stack.AirflowApi, dag_id: str, dates: list[date]) -> N
         "reprocess_behavior": "failed",
         "max_active_runs": 4,
     }
+    earlier = _backfills(api, dag_id)
     deadline = time.monotonic() + timedelta(minutes=2).total_seconds()
     while True:
-        answer: httpx.Response = api.post("/backfills", document)
-        if answer.is_success:
+        failure = _ask_for_backfill(api, document)
+        if failure is None or _backfills(api, dag_id) - earlier:  # no answer came, and yet it is there
             return
-        if answer.status_code != 409 or time.monotonic() > deadline:
-            raise ConfigError(f"Airflow refused the backfill ({answer.status_code}: {answer.text[:200]})")
+        if time.monotonic() > deadline:
+            raise failure
         time.sleep(2)
+
+
+def _ask_for_backfill(api: stack.AirflowApi, document: dict[str, Any]) -> UsageLedgerError | None:
+    """None when Airflow took it, else why it may take it later. Raises `ConfigError` when it never will."""
+    try:
+        answer = api.post("/backfills", document)
+    except Unreachable as error:
+        return error
+    if answer.is_success:
+        return None
+    refusal = ConfigError(f"Airflow refused the backfill ({answer.status_code}: {answer.text[:200]})")
+    if answer.status_code != 409:
+        raise refusal
+    return refusal
+
+
+def _backfills(api: stack.AirflowApi, dag_id: str) -> set[int]:
+    """The ids of the Dag's backfills."""
+    answer = api.get("/backfills", dag_id=dag_id, limit=100, order_by="-id")
+    return {backfill["id"] for backfill in answer["backfills"]} if answer else set()

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from usage_ledger.core import redaction
-from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.errors import ConfigError, Unreachable
 from usage_ledger.core.project import local_folder
 from usage_ledger.local import airflow_home, postgres, processes, settings
 from usage_ledger.local.settings import AIRFLOW_PORT, LOGIN, SANDBOX_PORT, port, program, remember_environment
@@ -101,23 +101,44 @@ def wait_until_healthy(seconds: float) -> None:
     _wait(healthy, seconds, "api-server")
 
 
+READS = 3
+"""How often a resource is asked for when no answer comes: a loaded machine may need longer than a minute."""
+
+
 class AirflowApi:
-    """Airflow's REST API, as its local login."""
+    """Airflow's REST API, as its local login. Each method raises `Unreachable` when no answer came in time."""
 
     def __init__(self) -> None:
         self._http = httpx.Client(base_url=address(), trust_env=False, timeout=30)
-        answer = self._http.post("/auth/token", json={"username": LOGIN, "password": _password()})
+        answer = self._send("POST", "/auth/token", json={"username": LOGIN, "password": _password()})
         if answer.status_code not in (200, 201):
             raise ConfigError(f"Airflow refused the local login ({answer.status_code})", next_step="see passwords.json")
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def get(self, path: str, **parameters: Any) -> Any:
         """A resource; None when it does not exist."""
-        answer = self._http.get(f"/api/v2{path}", params=parameters)
-        return None if answer.status_code == 404 else answer.raise_for_status().json()
+        for attempt in range(1, READS + 1):
+            try:
+                answer = self._send("GET", f"/api/v2{path}", params=parameters)
+            except Unreachable:
+                if attempt == READS:
+                    raise
+            else:
+                return None if answer.status_code == 404 else answer.raise_for_status().json()
+        raise AssertionError("unreachable")
 
     def post(self, path: str, document: dict[str, Any]) -> httpx.Response:
-        return self._http.post(f"/api/v2{path}", json=document)
+        """The answer. After `Unreachable` Airflow may have done it all the same: look before asking again."""
+        return self._send("POST", f"/api/v2{path}", json=document)
+
+    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **content)
+        except httpx.TransportError as error:
+            raise Unreachable(
+                f"Airflow did not answer {method} {path} ({type(error).__name__})",
+                next_step=f"see {processes.log_file('api-server')}, and run the command again",
+            ) from None
 
 
 def _password() -> str:
