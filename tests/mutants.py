@@ -116,7 +116,7 @@ MUTANTS = (
     ),
     Mutant(
         "no hold for a date that came back empty",
-        (("usage_ledger/warehouse/days.py", "        return Vanished\n", "        return None\n"),),
+        (("usage_ledger/warehouse/days.py", "        return Hold.VANISHED\n", "        return None\n"),),
         "test_t2_",
     ),
     Mutant(
@@ -150,7 +150,7 @@ MUTANTS = (
         (
             (
                 "usage_ledger/warehouse/days.py",
-                "return TotalsMismatch if incoming.staged.mismatch else None",
+                "return Hold.TOTALS_MISMATCH if incoming.staged.mismatch else None",
                 "return None",
             ),
         ),

@@ -114,7 +114,6 @@ def test_the_retry_policy_goes_by_the_family_of_the_error(monkeypatch: pytest.Mo
         return decision.action.value, decision.retry_delay
 
     assert decided(errors.BadKey("no")) == ("fail", None)
-    assert decided(errors.Vanished("gone")) == ("fail", None)
     assert decided(errors.RateLimited("slow", retry_after=1800)) == ("retry", timedelta(minutes=30))
     assert decided(errors.RateLimited("slow", retry_after=10**9)) == ("retry", timedelta(hours=24))
     assert decided(errors.ProviderDown("down")) == ("retry", timedelta(minutes=5))

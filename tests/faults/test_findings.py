@@ -77,11 +77,14 @@ def test_a_total_that_differs_again_an_hour_later_lets_the_rows_in(
 
 def test_a_hold_of_one_kind_does_not_confirm_the_other(engine: Engine, query: Query) -> None:
     desk = Desk(engine, "two_kinds")
+    cause = "SELECT evidence ->> 'held_for' FROM ops.day WHERE connection_id = %s"
     desk.load([used(D, "m", 5)], D)
     assert desk.load([], D, fetched_at=T0 + HOUR).held == [D]
+    assert query(cause, desk.connection_id) == [("Vanished",)]
     incoming = desk.incoming([used(D, "m", 6)], D, fetched_at=T0 + 3 * HOUR)
     differing = replace(incoming, staged=msgspec.structs.replace(incoming.staged, mismatch="6 is not 7"))
     assert enter(engine, differing).held == [D]
+    assert query(cause, desk.connection_id) == [("TotalsMismatch",)]
     rows = query("SELECT input_tokens FROM ledger.usage_daily WHERE connection_id = %s", desk.connection_id)
     assert rows == [(5,)]
 

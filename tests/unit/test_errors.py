@@ -3,15 +3,18 @@
 import inspect
 import json
 import pickle
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import usage_ledger
 from usage_ledger.console import causes, print_run
 from usage_ledger.core import errors
 from usage_ledger.core.redaction import MASK, protect
 
-FAMILIES = (errors.PersonMustAct, errors.TryAgain, errors.Hold)
+FAMILIES = (errors.PersonMustAct, errors.TryAgain)
 ALL = [found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, errors.UsageLedgerError)]
 LEAVES = [found for found in ALL if not found.__subclasses__()]
 
@@ -107,3 +110,9 @@ def test_a_run_prints_a_cause_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert "(connection acme, reports usage, cost, api_keys)" in line
     print_run(SimpleNamespace(loads=[], failures=failures, notes=[]), as_json=True)
     assert len(json.loads(capsys.readouterr().out)["failures"]) == 3
+
+
+def test_every_error_is_made_somewhere() -> None:
+    """What nothing raises is no error: its words belong where they are used."""
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(usage_ledger.__file__).parent.rglob("*.py"))
+    assert [cls.__name__ for cls in LEAVES if not re.search(rf"(?<!class ){cls.__name__}\(", code)] == []

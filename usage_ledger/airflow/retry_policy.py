@@ -6,7 +6,7 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy
 from airflow.sdk.definitions.retry_policy import RetryDecision
 
-from usage_ledger.core.errors import Hold, PersonMustAct, RateLimited, TryAgain
+from usage_ledger.core.errors import PersonMustAct, RateLimited, TryAgain
 from usage_ledger.core.redaction import redact
 from usage_ledger.core.settings import TASK_RETRIES
 from usage_ledger.http.retry import scale
@@ -45,7 +45,7 @@ class UsageLedgerRetryPolicy(ExceptionRetryPolicy):
 
     def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
         reason = redact(str(exception))[:LONGEST_REASON]
-        if isinstance(exception, PersonMustAct | Hold):
+        if isinstance(exception, PersonMustAct):
             return RetryDecision.fail(reason=reason)
         if isinstance(exception, TryAgain):
             return RetryDecision.retry(delay=delay_of(exception, try_number), reason=reason)

@@ -1,8 +1,8 @@
 """Every error of the product, named by what to do about it.
 
-Three families decide what Airflow and the CLI do: `PersonMustAct` never retries, `TryAgain` retries, `Hold`
-keeps what is known and waits for a second look. The text of each is one line: what happened, to which
-connection, report and window, and what to do next. Texts are redacted when they are made.
+Two families decide what Airflow and the CLI do: `PersonMustAct` never retries, `TryAgain` does. The text of each is
+one line: what happened, to which connection, report and window, and what to do next. Texts are redacted when they
+are made.
 """
 
 from typing import Self
@@ -52,10 +52,6 @@ class TryAgain(UsageLedgerError):
 
     most_requests = 4
     """How often the same request is sent within one try of a task, at most."""
-
-
-class Hold(UsageLedgerError):
-    """The provider's answer contradicts what is known; the known data stand until confirmed."""
 
 
 # A person must act: settings
@@ -328,18 +324,3 @@ class OutOfMemory(TryAgain):
     """This process may take no more memory."""
 
     remedy = "give the worker more memory, or ask for fewer days at once; landed pages are kept"
-
-
-# Hold
-
-
-class Vanished(Hold):
-    """A day that held rows came back without any."""
-
-    remedy = "the old rows stand until a second fetch an hour or more later confirms it, or `usage-ledger release` does"
-
-
-class TotalsMismatch(Hold):
-    """The rows do not add up to the provider's own total."""
-
-    remedy = "compare with the provider's console; a second fetch an hour later or `usage-ledger release` lets it in"

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from usage_ledger.core.errors import Hold, TotalsMismatch, Vanished
 from usage_ledger.core.windows import day_bounds
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import add_event
@@ -20,6 +20,26 @@ STOPPED = (
     "see whether the use of the account ended: a key that lost a right, a renamed account or a workload that moved "
     "looks the same; when it did end, nothing is to be done"
 )
+
+
+class Hold(Enum):
+    """Why a date is held: its answer contradicts what is known, which stands until it is confirmed or released.
+
+    The value is `held_for` in the evidence of `ops.day`.
+    """
+
+    VANISHED = "Vanished"
+    """A date that held rows came back without any."""
+    TOTALS_MISMATCH = "TotalsMismatch"
+    """The rows do not add up to the provider's own total."""
+
+
+REMEDIES = {
+    Hold.VANISHED: "the old rows stand until a second fetch an hour or more later confirms it, or "
+    "`usage-ledger release` does",
+    Hold.TOTALS_MISMATCH: "compare with the provider's console; a second fetch an hour later or `usage-ledger release` "
+    "lets it in",
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +86,7 @@ def accepted(
         elif cause and not _confirms(incoming, day, before, cause):
             outcome.held.append(day)
             _hold(cursor, incoming, day, before, cause)
-            if cause is Vanished and not told:
+            if cause is Hold.VANISHED and not told:
                 _tell_vanished(cursor, incoming, day, standing_rows[day])
         else:
             dates.append(day)
@@ -75,29 +95,29 @@ def accepted(
     return dates
 
 
-def _contradiction(incoming: Incoming, staged: int, standing: int) -> type[Hold] | None:
+def _contradiction(incoming: Incoming, staged: int, standing: int) -> Hold | None:
     if standing and not staged:
-        return Vanished
-    return TotalsMismatch if incoming.staged.mismatch else None
+        return Hold.VANISHED
+    return Hold.TOTALS_MISMATCH if incoming.staged.mismatch else None
 
 
-def _held_since(before: Known, cause: type[Hold]) -> datetime | None:
+def _held_since(before: Known, cause: Hold) -> datetime | None:
     """Since when a date is held for this cause."""
-    if before.evidence.get("held_for") != cause.__name__:
+    if before.evidence.get("held_for") != cause.value:
         return None
     return datetime.fromisoformat(before.evidence["held_since"])
 
 
-def _confirms(incoming: Incoming, day: date, before: Known, cause: type[Hold]) -> bool:
+def _confirms(incoming: Incoming, day: date, before: Known, cause: Hold) -> bool:
     if day in incoming.released:
         return True
     since = _held_since(before, cause)
     return since is not None and incoming.fetched_at - since >= CONFIRMED_AFTER
 
 
-def _hold(cursor: Cursor, incoming: Incoming, day: date, before: Known, cause: type[Hold]) -> None:
+def _hold(cursor: Cursor, incoming: Incoming, day: date, before: Known, cause: Hold) -> None:
     since = min(_held_since(before, cause) or incoming.fetched_at, incoming.fetched_at)
-    evidence = {"held_for": cause.__name__, "held_since": since.isoformat()}
+    evidence = {"held_for": cause.value, "held_since": since.isoformat()}
     if not before.held_after(incoming.fetched_at):
         evidence |= {"held_at": incoming.fetched_at.isoformat(), "held_load_id": incoming.load_id}
     values = {"usage_date": day, "day_zone": incoming.day_zone.key, "evidence": json.dumps(evidence)}
@@ -121,12 +141,12 @@ def tell(cursor: Cursor, incoming: Incoming, kind: str, message: str, next_step:
 
 def _tell_vanished(cursor: Cursor, incoming: Incoming, day: date, standing: int) -> None:
     message = f"{day} came back without any row; the {standing} rows that stand are kept"
-    tell(cursor, incoming, "vanished", message, Vanished.remedy, day)
+    tell(cursor, incoming, "vanished", message, REMEDIES[Hold.VANISHED], day)
 
 
 def _tell_mismatch(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
     done = f"{len(outcome.held)} dates are held" if outcome.held else "it was said before, so the rows were taken"
-    tell(cursor, incoming, "totals_mismatch", f"{incoming.staged.mismatch}; {done}", TotalsMismatch.remedy)
+    tell(cursor, incoming, "totals_mismatch", f"{incoming.staged.mismatch}; {done}", REMEDIES[Hold.TOTALS_MISMATCH])
 
 
 def record_days(
