@@ -293,6 +293,7 @@ def test_a8_each_step_goes_on_from_a_load_id_and_from_what_an_older_version_land
         for later in ("server_date", "method", "origin", "body"):
             page.pop(later)
         page["rows"], page["beside"] = page.pop("role") == "rows", False
+        page["asked_at"] = page.pop("requested_at")
     for later in ("tzdata", "seal"):
         manifest.pop(later)
     Path(uri).write_bytes(msgspec.json.encode(manifest))

@@ -105,7 +105,7 @@ class Bench:
                 report,
                 Window(day, day + DAY),
                 load_id,
-                client=FixedClient(answer.body, asked_at=NOW, account=ACCOUNT),
+                client=FixedClient(answer.body, requested_at=NOW, account=ACCOUNT),
                 root=self.root,
             )  # type: ignore[arg-type]
             folder = load_folder(self.root, uri)

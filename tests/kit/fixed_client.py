@@ -11,7 +11,7 @@ from usage_ledger.model import Paging, Request
 from usage_ledger.providers.fireworks import FIREWORKS
 
 BASE = "http://provider"
-ASKED_AT = datetime(2026, 11, 20, tzinfo=UTC)
+REQUESTED_AT = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def list_of_accounts(*names: str) -> dict[str, bytes]:
@@ -28,10 +28,10 @@ class FixedClient:
         self,
         *bodies: bytes,
         lists: Mapping[str, bytes] | None = None,
-        asked_at: datetime = ASKED_AT,
+        requested_at: datetime = REQUESTED_AT,
         account: str = "acme",
     ) -> None:
-        self.bodies, self.asked_at, self.account = bodies, asked_at, account
+        self.bodies, self.requested_at, self.account = bodies, requested_at, account
         self.lists = list_of_accounts(account) if lists is None else lists
         self.calls: Counter[str] = Counter()
 
@@ -41,4 +41,4 @@ class FixedClient:
     def pages(self, call: Call, _paging: Paging | None) -> Iterator[Page]:
         self.calls[call.path] += 1
         for body in [self.lists[call.path]] if call.path in self.lists else self.bodies:
-            yield Page(call, body, 200, self.asked_at)
+            yield Page(call, body, 200, self.requested_at)

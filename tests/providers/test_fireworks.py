@@ -113,7 +113,12 @@ class Transformed:
         declared = FIREWORKS.report(report)
         window = Window(first, first + DAY * days)
         _, uri = land(
-            connection, declared, window, LOAD, client=FixedClient(*bodies, lists=LISTS, asked_at=ASKED), root=self.root
+            connection,
+            declared,
+            window,
+            LOAD,
+            client=FixedClient(*bodies, lists=LISTS, requested_at=ASKED),
+            root=self.root,
         )  # type: ignore[arg-type]
         folder = load_folder(self.root, uri)
         self.staged: Staged = stage(connection, declared, manifest_of(folder), folder, self.root)

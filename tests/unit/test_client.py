@@ -40,7 +40,7 @@ def test_the_request_carries_the_key_as_declared_and_says_who_asks(scripted: Ser
     assert "cookie" not in sent
     assert head.count(KEY) == 1
     assert (answer.status, answer.body, answer.call.path) == (200, b"{}", "/v1/x")
-    assert datetime.now(UTC) - answer.asked_at < timedelta(seconds=10)
+    assert datetime.now(UTC) - answer.requested_at < timedelta(seconds=10)
 
 
 def test_requests_of_one_account_are_spaced_by_its_allowance(scripted: Server) -> None:

@@ -45,7 +45,9 @@ PAGES = [
 
 
 def landed(root: AnyPath, *bodies: bytes, **more: Any) -> tuple[AnyPath, Manifest]:
-    _, uri = land(ACME, USAGE, WINDOW, LOAD, client=FixedClient(*bodies or PAGES, asked_at=ASKED, **more), root=root)  # type: ignore[arg-type]
+    _, uri = land(
+        ACME, USAGE, WINDOW, LOAD, client=FixedClient(*bodies or PAGES, requested_at=ASKED, **more), root=root
+    )  # type: ignore[arg-type]
     folder = load_folder(root, uri)
     return folder, manifest_of(folder)
 

@@ -1,4 +1,4 @@
-"""Where a provider may be called."""
+"""Decides which addresses may be called."""
 
 import os
 import re
@@ -10,20 +10,20 @@ from usage_ledger.core.errors import HostRefused
 from usage_ledger.model.provider import Provider
 
 TRANSLATED = ip_network("64:ff9b::/96")
-"""Where a network of version six alone reaches version four: the last four bytes are the address meant."""
+"""NAT64 (RFC 6052): the last four bytes are an IPv4 address."""
 METADATA = frozenset(
     map(
         ip_address, ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16")
     )
 )
-"""Where clouds serve credentials beside the link-local addresses: Amazon, Google, Alibaba, Oracle, Azure."""
+"""Addresses where clouds serve credentials, in addition to link-local ones: Amazon, Google, Alibaba, Oracle, Azure."""
 
 
 def base_url(provider: Provider, host: str | None) -> str:
-    """The address to call: the provider's own, or the connection's full URL if it is allowed.
+    """The base URL to call: the provider's own, or the connection's full URL if it is allowed.
 
     Allowed are the provider's hosts over https, and `host:port` pairs of USAGE_LEDGER_ALLOWED_HOSTS; plain http
-    for loopback alone. Raises `HostRefused`.
+    only for loopback. Raises `HostRefused`.
     """
     if not host:
         return provider.base_url
@@ -45,28 +45,30 @@ def base_url(provider: Provider, host: str | None) -> str:
     if f"{name}:{port}" not in allowed_hosts() and f"[{name}]:{port}" not in allowed_hosts():
         raise HostRefused(f"{shown}:{port} is not an allowed host for {provider.title}")
     if url.scheme == "http" and not is_loopback(name):
-        raise HostRefused(f"{shown}:{port} is plain http", next_step="use https; http is for loopback alone")
+        raise HostRefused(
+            f"{shown}:{port} is plain http", next_step="use https; plain http is allowed only for loopback"
+        )
     return host.strip().rstrip("/")
 
 
 def name_pattern(name: str) -> Callable[[str], bool]:
-    """Whether a declared host is this name; `{label}` in it stands for one label of a name."""
+    """A test whether a declared host matches this name; `{label}` matches one label."""
     return lambda host: bool(re.fullmatch(re.sub(r"\\{\w+\\}", "[a-z0-9-]{1,63}", re.escape(host)), name))
 
 
 def allowed_hosts() -> frozenset[str]:
-    """The deployment's own opt-in: `host:port`, comma-separated, in USAGE_LEDGER_ALLOWED_HOSTS."""
+    """The `host:port` pairs that the deployment allows, comma-separated, in USAGE_LEDGER_ALLOWED_HOSTS."""
     listed = os.environ.get("USAGE_LEDGER_ALLOWED_HOSTS", "")
     return frozenset(entry.strip().lower() for entry in listed.split(",") if entry.strip())
 
 
 def permitted(name: str, port: int, address: str) -> bool:
-    """Whether a host may be spoken to at this address of its.
+    """Whether a host may be called at this IP address.
 
-    A provider's own host is on the public internet; what the deployment opted in may be on a private network as well,
-    but never be where clouds serve their credentials. Loopback is for names that say so.
+    A provider's own host must be public. A host that the deployment allows may be on a private network, but never at an
+    address where clouds serve credentials. Loopback addresses are only for loopback names.
     """
-    ip = _meant(address)
+    ip = _target(address)
     if is_loopback(name) or ip.is_loopback:
         return is_loopback(name) and ip.is_loopback
     if ip.is_unspecified or ip.is_multicast or ip.is_link_local or ip.is_reserved or ip in METADATA:
@@ -75,8 +77,8 @@ def permitted(name: str, port: int, address: str) -> bool:
     return public or bool({f"{name}:{port}", f"[{name}]:{port}"} & allowed_hosts())
 
 
-def _meant(address: str) -> IPv4Address | IPv6Address:
-    """The address that a packet would come to: of version four when one is written inside of one of version six."""
+def _target(address: str) -> IPv4Address | IPv6Address:
+    """The address that a packet would reach: the IPv4 address when one is embedded in an IPv6 address."""
     ip = ip_address(address.split("%")[0])
     if not isinstance(ip, IPv6Address):
         return ip

@@ -13,18 +13,18 @@ from usage_ledger.model.provider import HeaderKey, Provider
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What proves who asks: the key, and the settings that the provider declares. Its text form shows none of it."""
+    """A key, and the settings that the provider declares. `repr` shows neither."""
 
     key: str = field(repr=False)
     settings: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict, repr=False)
     host: str | None = None
-    """A base URL of the deployment's choice instead of the provider's own."""
+    """A base URL that replaces the provider's own."""
 
 
 def auth_of(provider: Provider, credential: Credential) -> httpx.Auth:
-    """What signs each request, retries too. Every secret in the credential is protected from now on.
+    """The authentication of each request and retry. From now on every secret of the credential is redacted.
 
-    Raises `BadKey` for a key that cannot be sent, or is of another kind.
+    Raises `BadKey` for a key that cannot be sent, or is of the wrong kind.
     """
     key = credential.key
     if not key or not re.fullmatch(r"[\x21-\x7e]+", key):

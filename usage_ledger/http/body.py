@@ -1,4 +1,4 @@
-"""Reads an answer's body within its limits, and knows whether it came whole."""
+"""Reads an answer's body within its limits, and checks that it is complete."""
 
 import time
 import zlib
@@ -39,7 +39,7 @@ def read_body(response: httpx.Response, limits: Limits, deadline: float) -> Iter
     """
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "", "gzip"):
-        raise TooLarge(f"the answer is encoded as {coding[:40]!r}, which was not asked for")
+        raise TooLarge(f"the answer is encoded as {coding[:40]!r}; only gzip was requested")
     announced = response.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced) > limits.encoded_bytes:
         raise TooLarge(f"the answer announces {announced[:30]} bytes; the limit is {limits.encoded_bytes}")
@@ -48,10 +48,10 @@ def read_body(response: httpx.Response, limits: Limits, deadline: float) -> Iter
 
 
 def _raw(response: httpx.Response, limits: Limits, deadline: float) -> Iterator[bytes]:
-    seen = 0
+    size = 0
     for chunk in response.iter_raw():
-        seen += len(chunk)
-        if seen > limits.encoded_bytes:
+        size += len(chunk)
+        if size > limits.encoded_bytes:
             raise TooLarge(f"the answer is larger than {limits.encoded_bytes} bytes")
         if time.monotonic() > deadline:
             raise Unreachable(f"the answer was not complete after {limits.total_seconds:g} seconds")
@@ -60,10 +60,10 @@ def _raw(response: httpx.Response, limits: Limits, deadline: float) -> Iterator[
 
 
 def _plain(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
-    seen = 0
+    size = 0
     for chunk in chunks:
-        seen += len(chunk)
-        if seen > limits.decoded_bytes:
+        size += len(chunk)
+        if size > limits.decoded_bytes:
             raise TooLarge(f"the answer is larger than {limits.decoded_bytes} bytes")
         yield chunk
 
@@ -91,7 +91,7 @@ def _gunzip(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
 def received(chunks: Iterator[bytes], inspect: Callable[[Iterator[bytes]], object], *, check: bool) -> bytes | Packed:
     """The body, redacted: as bytes when it is small; packed, and inspected as it arrives, when it is large.
 
-    Without `check` (an answer that is no success) it is read and not inspected.
+    Without `check` (an answer without success) it is read and not inspected.
     """
     arriving = redaction.redacted(chunks)
     held: list[bytes] = []

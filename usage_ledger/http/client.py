@@ -1,4 +1,4 @@
-"""Asks a provider. Every answer is whole, is JSON, and comes from the host that was asked."""
+"""Sends requests to a provider. Every answer is complete, is JSON, and comes from the host of the request."""
 
 import contextlib
 import re
@@ -33,7 +33,7 @@ MAX_ERROR_BODY = 64 * 1024
 RPC_STATUS = {3: 400, 5: 404, 7: 403, 8: 429, 9: 400, 11: 400, 13: 500, 14: 503, 16: 401}
 """google.rpc.Code to HTTP status, as gRPC-JSON gateways map them."""
 MALFORMED = re.compile(r"illegal|too long|conflicting|invalid", re.IGNORECASE)
-"""What h11 says of bytes that are no HTTP; of an answer that merely broke off it speaks of the peer or the server."""
+"""h11's words for bytes that are not HTTP. For an interrupted answer it names the peer or the server instead."""
 MOST_HEADERS = 500
 LONGEST_WAIT = 366 * 86400
 
@@ -43,7 +43,7 @@ _next_turn: dict[tuple[str, str], float] = {}
 
 
 class Client:
-    """Calls one provider with one credential, for one account. Only calls that read, so that every retry is safe."""
+    """Calls one provider with one credential, for one account. Every call only reads, so every retry is safe."""
 
     def __init__(
         self,
@@ -88,8 +88,8 @@ class Client:
     def pages(self, first: Call, paging: Paging | None) -> Iterator[Page]:
         """Each page of an answer, first to last.
 
-        Raises `ContractBroken` when a page is asked for again, `TooLarge` beyond the page limit, and what `ask` and
-        `next_call` raise.
+        Raises `ContractBroken` when a page would be requested twice, `TooLarge` beyond the page limit, and what
+        `ask` and `next_call` raise.
         """
         call = first
         called, size = {call}, 0
@@ -114,7 +114,7 @@ class Client:
         raise errors.TooLarge(f"the answer has more than {self.limits.pages} pages")
 
     def ask(self, call: Call, *, count: str = "") -> Page:
-        """One page, retried as the policy says; `count` names a list whose items are counted.
+        """Request one page, and retry by the policy; `count` names a list whose items are counted.
 
         Raises the errors of the *provider's side* and *try again* families.
         """
@@ -150,7 +150,7 @@ class Client:
 
     def _once(self, call: Call, count: str) -> Page:
         self._await_turn()
-        asked_at = datetime.now(UTC)
+        requested_at = datetime.now(UTC)
         self._deadline.at = time.monotonic() + self.limits.total_seconds
         origin = call.origin or self.base_url
         crash.point("ask")
@@ -165,7 +165,7 @@ class Client:
         except httpx.TransportError as error:
             failure = _broken_off(f"{urlsplit(origin).hostname}", error)
         except httpx.InvalidURL:
-            failure = errors.Shape("what the answer names for the next page is not an address")
+            failure = errors.Shape("the answer's link to the next page is not a valid URL")
         if failure is not None:
             raise failure  # outside of the handler: what httpx raised holds the request, and with it the key
         if status != 200 and not (200 < status < 300 and not body):
@@ -175,10 +175,10 @@ class Client:
             fields = checked_document(body, headers)
             if len(body) <= MAX_ERROR_BODY and (code := _status_of_error(body, self.provider.error_messages)):
                 raise self._error_for_status(code, headers, body)
-        return Page(call, body, status, asked_at, date_of(headers), fields, parts.counts)
+        return Page(call, body, status, requested_at, date_of(headers), fields, parts.counts)
 
     def _await_turn(self) -> None:
-        """Space requests to the account's allowance, across the clients of this process."""
+        """Wait so that requests stay within the account's rate limit, across the clients of this process."""
         account = (self.base_url, self.account)
         with _turn:
             now = time.monotonic()
@@ -229,7 +229,7 @@ def client_for(
 
 
 def _broken_off(host: str, error: httpx.TransportError) -> errors.UsageLedgerError:
-    """What it means that no whole answer came."""
+    """The error for an answer that did not arrive completely."""
     kind = type(error).__name__
     if isinstance(error, httpx.TimeoutException):
         return errors.Unreachable(f"{host} did not answer in time ({kind})")
@@ -264,7 +264,7 @@ def _require_object(page: Page) -> None:
 
 
 def _status_of_error(body: bytes, paths: tuple[str, ...]) -> int:
-    """The HTTP status that an error object in a 200 answer stands for; 0 when the answer is none."""
+    """The HTTP status of an error object in a 200 answer; 0 when the answer is not an error."""
     if not _message(body, paths):
         return 0
     document = msgspec.json.decode(plain(body))
@@ -276,7 +276,7 @@ def _status_of_error(body: bytes, paths: tuple[str, ...]) -> int:
 
 
 def _message(body: bytes, paths: tuple[str, ...]) -> str:
-    """The provider's own words, at most 500 characters."""
+    """The provider's own error message, at most 500 characters; '' for none."""
     document: object = None
     with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         document = msgspec.json.decode(plain(body))

@@ -1,4 +1,4 @@
-"""Placeholders of a declared request become values."""
+"""Fills the placeholders of a declared request."""
 
 import json
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def _value(value: str, values: Values) -> str:
 
 
 def _placeholder(value: str, values: Values) -> str | int:
-    """A text that is one placeholder becomes its value; another stays as it is."""
+    """The value of a text that is exactly one placeholder; any other text unchanged."""
     return values.get(value[1:-1], value) if value.startswith("{") and value.endswith("}") else value
 
 

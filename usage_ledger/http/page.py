@@ -34,15 +34,15 @@ class Page:
 
     call: Call
     body: bytes | Packed
-    """A large one is packed."""
+    """Packed when it is large."""
     status: int
-    asked_at: datetime
+    requested_at: datetime
     server_date: datetime | None = None
     """The provider's clock: the answer's `Date`."""
     fields: Mapping[str, msgspec.Raw] = field(default_factory=dict)
-    """The body's outermost fields, undecoded; of a large body those that are no lists. Empty when it is no object."""
+    """The body's outermost fields, undecoded, without a large body's lists. Empty for a body that is not an object."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """How many items each outermost list of a large body has."""
     role: Role = "rows"
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Of what the request was repeated for."""
+    """Names and values that the request was repeated for."""

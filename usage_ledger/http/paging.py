@@ -1,4 +1,4 @@
-"""Which call brings the next page."""
+"""Finds the call for the next page."""
 
 import json
 from dataclasses import replace
@@ -12,9 +12,9 @@ from usage_ledger.model.request import Cursor, Link, Offset, Paging
 
 
 def next_call(paging: Paging, page: Page, first: Call, hosts: tuple[str, ...]) -> Call | None:
-    """The call after a page; None at the end. `first` is the call that brought the first page.
+    """The call after a page; None at the end. `first` is the call for the first page.
 
-    Raises `Shape` for a page mark of another type, and when there are more pages and nothing says which;
+    Raises `Shape` for a page token of another type, and when there are more pages but no token;
     `HostRefused` for a link to another host than `hosts`.
     """
     match paging:
@@ -35,7 +35,7 @@ def _by_cursor(paging: Cursor, page: Page, first: Call) -> Call | None:
         if not isinstance(more, bool):
             raise errors.Shape(f"`{paging.more}` is not true or false")
         if more and not token:
-            raise errors.Shape(f"`{paging.more}` is true, but `{paging.field}` names no page")
+            raise errors.Shape(f"`{paging.more}` is true, but `{paging.field}` has no page token")
         token = token if more else ""
     if not token:
         return None
@@ -45,7 +45,7 @@ def _by_cursor(paging: Cursor, page: Page, first: Call) -> Call | None:
 
 
 def _by_link(paging: Link, page: Page, first: Call, hosts: tuple[str, ...]) -> Call | None:
-    """A link's path and query alone: it may name another scheme, and may lack parameters of the first call."""
+    """Use only a link's path and query: it may have another scheme, and may lack parameters of the first call."""
     link = _field(page, paging.field)
     if link is None or link == "":
         return None
@@ -54,7 +54,7 @@ def _by_link(paging: Link, page: Page, first: Call, hosts: tuple[str, ...]) -> C
     try:
         url = urlsplit(link)
     except ValueError:
-        raise errors.HostRefused(f"`{paging.field}` is not an address") from None
+        raise errors.HostRefused(f"`{paging.field}` is not a valid URL") from None
     if url.hostname not in hosts or url.username or url.path != first.path:
         raise errors.HostRefused(f"`{paging.field}` leads to {url.hostname}{url.path}, not to the next page")
     named = parse_qsl(url.query, keep_blank_values=True)
@@ -63,7 +63,7 @@ def _by_link(paging: Link, page: Page, first: Call, hosts: tuple[str, ...]) -> C
 
 
 def _by_offset(paging: Offset, page: Page, first: Call) -> Call | None:
-    """Until the total is reached; where none is sent, until a page is empty: a short page proves nothing."""
+    """Continue to the total; without a total, until a page is empty: a short page may have successors."""
     count = page.counts.get(paging.items)
     if count is None:
         items = _field(page, paging.items)

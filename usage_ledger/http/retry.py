@@ -1,4 +1,4 @@
-"""How long to wait before the same request again."""
+"""Computes how long to wait before a retry."""
 
 import json
 import random
@@ -27,7 +27,7 @@ class Retries:
     throttled_base: float = 5
     cap: float = 60
     longest_retry_after: float = 300
-    """A provider that asks for more gets it, but not in this process: the task gives its slot back."""
+    """For a longer wait the task gives its slot back."""
 
     def wait(self, attempt: int, *, throttled: bool) -> float:
         """Seconds to wait after failed attempt number `attempt`, counted from 1."""
@@ -36,7 +36,7 @@ class Retries:
 
 
 class Budget:
-    """What may be spent on retries to one host: in an outage, further requests only add to the load.
+    """Limits retries to one host: in an outage, more requests only add to the load.
 
     500 tokens; a retry costs 14, after a refusal for too many requests 5; a success gives its last cost back.
     """
@@ -47,7 +47,7 @@ class Budget:
         self._left, self._lock = self.TOKENS, threading.Lock()
 
     def spend(self, *, throttled: bool) -> int:
-        """The cost of a retry, taken; 0 when too little is left."""
+        """Take the cost of a retry and return it; 0 when too little is left."""
         cost = self.THROTTLED if throttled else self.TRANSIENT
         with self._lock:
             if self._left < cost:
@@ -56,7 +56,7 @@ class Budget:
         return cost
 
     def give_back(self, cost: int) -> None:
-        """A request came through."""
+        """Return tokens after a success."""
         with self._lock:
             self._left = min(self.TOKENS, self._left + max(cost, 1))
 
@@ -70,14 +70,14 @@ def budget_of(host: str) -> Budget:
 
 
 def scale() -> float:
-    """USAGE_LEDGER_RETRY_SCALE multiplies every wait; default 1, also where it is malformed."""
+    """USAGE_LEDGER_RETRY_SCALE multiplies every wait; 1 when it is absent or malformed."""
     return float(RETRY_SCALE.text)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds that the answer asks to wait: `Retry-After` as seconds or as an HTTP date; None when not sane.
+    """Seconds that the answer asks to wait: `Retry-After` as seconds or as an HTTP date; None when invalid.
 
-    A date counts from the answer's own `Date`, so that clocks need not agree. Of several values the largest holds.
+    A date counts from the answer's own `Date`, so that clocks need not agree. The largest of several values counts.
     """
     waits = [_seconds(value.strip(), headers, now) for value in headers.get("retry-after", "").split(", ")]
     if not any(waits) and headers.get("retry-after"):
@@ -88,7 +88,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 def reset_after(headers: Mapping[str, str], now: datetime | None = None) -> float:
     """Seconds until the allowance is renewed, by any `x-ratelimit-reset…` header: seconds, `1m30s`, or an instant as
-    seconds since 1970; 0 when there is none or it is not sane (over five minutes)."""
+    seconds since 1970; 0 when there is none or it is over five minutes."""
     at = (date_of(headers) or now or datetime.now(UTC)).timestamp()
     waits = [_reset(value.strip().lower(), at) for name, value in headers.items() if _RESET.match(name)]
     return max((wait for wait in waits if 0 < wait <= LONGEST_RESET), default=0)
@@ -105,7 +105,7 @@ def _reset(value: str, at: float) -> float:
 
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:
-    """The answer's own `Date`; None when it has none that can be read."""
+    """The answer's `Date` header; None when it is absent or invalid."""
     try:
         return _date(headers.get("date", ""))
     except (ValueError, TypeError, OverflowError):
@@ -113,7 +113,7 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _date(text: str) -> datetime:
-    """An HTTP date, which is of UTC also where it does not say so."""
+    """Parse an HTTP date; without a zone it is UTC."""
     date = parsedate_to_datetime(text)
     return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 
@@ -129,7 +129,7 @@ def _seconds(value: str, headers: Mapping[str, str], now: datetime | None) -> fl
 
 
 def wait_in_body(body: bytes) -> float | None:
-    """Seconds that a refusal's text asks to wait, where no header does: `retry_after`, or "in ~30s" in its `detail`."""
+    """Seconds to wait by an error's body: `retry_after`, or "in ~30s" in its `detail`."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

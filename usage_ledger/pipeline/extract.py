@@ -69,7 +69,7 @@ def land(
     small: list[bytes] | None = []
     fetched_at: datetime | None = None
     for page in source_of(connection, report, client).pages(window):
-        fetched_at = fetched_at or page.asked_at
+        fetched_at = fetched_at or page.requested_at
         crash.point("extract")  # an answer that is nowhere yet
         body = scrub(page.body, report.cut, hidden)
         landing.land(replace(page, body=body), client.base_url)

@@ -105,7 +105,7 @@ def _read_pages(
 ) -> None:
     for page, parts in landed_parts(folder, manifest) if report.row_sets else ():
         if page.server_date is not None and page.server_date.tzinfo:
-            gathered.skew = max(gathered.skew, abs(page.server_date - page.asked_at))
+            gathered.skew = max(gathered.skew, abs(page.server_date - page.requested_at))
         read: dict[str, int] = defaultdict(int)
         for number, body in enumerate(reshape(report.reshape, parts)):
             document, unknown = decode(report, body)

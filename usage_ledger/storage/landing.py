@@ -40,7 +40,7 @@ class LandedPage(msgspec.Struct, frozen=True):
     path: str
     parameters: list[tuple[str, str | list[str]]]
     status: int
-    asked_at: datetime
+    requested_at: datetime
     method: Literal["GET", "POST"] = "GET"
     origin: str = ""
     body: str = ""
@@ -114,7 +114,7 @@ class Landing:
                 path=call.path,
                 parameters=[(key, value if isinstance(value, str) else list(value)) for key, value in call.query],
                 status=page.status,
-                asked_at=page.asked_at,
+                requested_at=page.requested_at,
                 method=call.method,
                 origin=call.origin or base_url,
                 body=call.body,
@@ -147,9 +147,11 @@ def manifest_of(folder: AnyPath) -> Manifest:
 
 
 def _renamed(document: Any) -> Any:
-    """A manifest as it is written today: earlier ones name a page's role and the provider's clock otherwise."""
+    """A manifest in today's format: earlier ones name a page's role and its two times otherwise."""
     pages = document.get("pages") if isinstance(document, dict) else None
     for page in pages if isinstance(pages, list) else ():
+        if isinstance(page, dict) and "asked_at" in page:
+            page["requested_at"] = page.pop("asked_at")
         if isinstance(page, dict) and "rows" in page:
             page["role"] = "lookup" if page.pop("beside", False) else "rows" if page["rows"] else "listing"
             page["server_date"] = page.pop("told_at", None)
