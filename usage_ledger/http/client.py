@@ -233,6 +233,8 @@ def _broken_off(host: str, error: httpx.TransportError) -> errors.UsageLedgerErr
     kind = type(error).__name__
     if isinstance(error, httpx.TimeoutException):
         return errors.Unreachable(f"{host} did not answer in time ({kind})")
+    if isinstance(error, httpx.ProxyError):
+        return errors.Unreachable(f"the proxy of USAGE_LEDGER_PROXY does not connect to {host} ({error})")
     if not isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
         return errors.Unreachable(f"{host} cannot be reached ({kind})")
     if MALFORMED.search(str(error)):

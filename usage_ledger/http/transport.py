@@ -18,7 +18,8 @@ import httpcore
 import httpx
 
 from usage_ledger.core.errors import ConfigError, HostRefused
-from usage_ledger.http.address import permitted
+from usage_ledger.http.address import is_loopback, permitted
+from usage_ledger.http.proxy import outbound_proxy
 
 CA_FILE = "USAGE_LEDGER_CA_FILE"
 
@@ -125,9 +126,44 @@ def _trusting(certificates: str | None) -> ssl.SSLContext:
     return context
 
 
-def transport(deadline: Deadline) -> httpx.HTTPTransport:
-    """httpx's own transport over sockets that keep the deadline and go to checked addresses alone."""
-    made = httpx.HTTPTransport(verify=trusted(), http2=True, trust_env=False)
+class _ProxyBackend(_Backend):
+    """Speaks with the deployment's proxy alone, wherever it is; the proxy looks up the provider's name."""
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *options: Any, **more: Any) -> Any:
+        left = self._deadline.left(timeout)
+        return _Stream(self._sockets.connect_tcp(host, port, left, *options, **more), self._deadline)
+
+
+class _ThroughProxy(httpx.BaseTransport):
+    """Through the proxy, but to loopback directly. The proxy gets ciphertext alone."""
+
+    def __init__(self, direct: httpx.HTTPTransport, proxied: httpx.HTTPTransport) -> None:
+        self._direct, self._proxied = direct, proxied
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if is_loopback(request.url.host):
+            return self._direct.handle_request(request)
+        if request.url.scheme != "https":
+            raise HostRefused(f"{request.url.host} is plain http", next_step="use https; http is for loopback alone")
+        return self._proxied.handle_request(request)
+
+    def close(self) -> None:
+        self._direct.close()
+        self._proxied.close()
+
+
+def transport(deadline: Deadline) -> httpx.BaseTransport:
+    """httpx's own transport over sockets that keep the deadline and go to checked addresses, or to the proxy, alone.
+
+    Raises `ConfigError` for a malformed proxy or certificate file.
+    """
+    direct = _over(_Backend(deadline))
+    proxy = outbound_proxy()
+    return _ThroughProxy(direct, _over(_ProxyBackend(deadline), proxy)) if proxy else direct
+
+
+def _over(backend: _Backend, proxy: httpx.Proxy | None = None) -> httpx.HTTPTransport:
+    made = httpx.HTTPTransport(verify=trusted(), http2=True, trust_env=False, proxy=proxy)
     # httpx names no argument for it; httpcore does.
-    made._pool._network_backend = _Backend(deadline)
+    made._pool._network_backend = backend
     return made
