@@ -1,4 +1,4 @@
-"""The registry of connections: one YAML file each, its stem the connection's id. Secrets never stand there."""
+"""The registry of connections: one YAML file each, named after the connection's id. The files hold no secrets."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ ID_PATTERN = r"[a-z0-9][a-z0-9_]{0,62}"
 
 
 class Connection(BaseModel):
-    """What a connection's YAML says."""
+    """A connection's settings, from its YAML file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
@@ -40,14 +40,14 @@ class Connection(BaseModel):
 
     @field_validator("provider")
     @classmethod
-    def _known_provider(cls, name: str) -> str:
+    def _check_provider(cls, name: str) -> str:
         if name not in PROVIDERS:
             raise ValueError(f"there is no provider {name!r}; allowed: {', '.join(sorted(PROVIDERS))}")
         return name
 
     @field_validator("timezone")
     @classmethod
-    def _known_zone(cls, name: str) -> str:
+    def _check_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
         except (ValueError, OSError, KeyError) as error:
@@ -58,7 +58,7 @@ class Connection(BaseModel):
     @classmethod
     def _clock_time(cls, value: Any) -> time:
         if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-            raise ValueError(f'{value!r} is no local time; allowed: a quoted "HH:MM", such as "03:00"')
+            raise ValueError(f'{value!r} is not a local time; allowed: a quoted "HH:MM", such as "03:00"')
         return time.fromisoformat(value)
 
     @model_validator(mode="after")
@@ -82,7 +82,7 @@ class Connection(BaseModel):
         return provider_named(self.provider)
 
     def setting_values(self, name: str) -> tuple[str, ...]:
-        """The values of a setting that the file gives; none where it gives none."""
+        """The values of a setting; empty when the file does not have it."""
         value = self.settings.get(name, ())
         return (value,) if isinstance(value, str) else value
 
@@ -91,20 +91,20 @@ class Connection(BaseModel):
         return ZoneInfo(self.timezone)
 
     def day_zone(self, report: Report) -> ZoneInfo:
-        """The zone whose dates a report's days are."""
+        """The time zone of a report's days."""
         return ZoneInfo("UTC") if report.day == "UTC" else self.zone
 
     def days_of(self, report: Report) -> str | None:
-        """The name of the zone of a report's days; None for a snapshot, which has none."""
+        """The name of the time zone of a report's days; None for a snapshot, which has no days."""
         return None if report.snapshot else self.day_zone(report).key
 
     def lookback(self, report: Report) -> int:
-        """How many days before the usage date are read again: the YAML's, else the report's."""
+        """How many days before the usage date are requested again: the YAML's value, else the report's."""
         return report.settle_days if self.lookback_days is None else self.lookback_days
 
     @property
     def chosen_reports(self) -> tuple[Report, ...]:
-        """The reports to fetch; snapshots always come along."""
+        """The reports to fetch; snapshots are always among them."""
         return tuple(
             report
             for report in self.declared.reports
@@ -113,7 +113,7 @@ class Connection(BaseModel):
 
 
 def _check_settings(provider: Provider, settings: Mapping[str, str | tuple[str, ...]]) -> None:
-    """Raises `ValueError` naming the setting, its value and what is allowed. A secret one is never in a file."""
+    """Raises `ValueError` naming the setting, its value and what is allowed; secret settings are refused."""
     declared = {setting.name: setting for setting in provider.settings}
     allowed = ", ".join(name for name, setting in declared.items() if not setting.secret) or "none"
     for name, value in settings.items():
@@ -131,7 +131,7 @@ def _check_settings(provider: Provider, settings: Mapping[str, str | tuple[str, 
 
 
 def checked_id(connection_id: str) -> str:
-    """The id, if it may be one. Raises `ConfigError`."""
+    """The id, when it is valid. Raises `ConfigError`."""
     if not re.fullmatch(ID_PATTERN, connection_id):
         raise ConfigError(
             f"{one_line(connection_id, 80)!r} cannot be a connection id",
@@ -141,7 +141,7 @@ def checked_id(connection_id: str) -> str:
 
 
 def read_connection(path: Path) -> Connection:
-    """The connection of one YAML file, read once until it changes.
+    """The connection of one YAML file, cached until the file changes.
 
     Raises `ConfigError` naming file, key and what is allowed.
     """
@@ -150,7 +150,7 @@ def read_connection(path: Path) -> Connection:
         stamp = path.stat()
         return _read(path, stamp.st_ino, stamp.st_size, stamp.st_mtime_ns)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path.name} is no readable YAML: {error}", connection=connection_id) from error
+        raise ConfigError(f"{path.name} is not valid YAML: {error}", connection=connection_id) from error
     except OSError as error:
         raise ConfigError(f"{path.name} cannot be read: {error.strerror}", connection=connection_id) from error
 
@@ -161,10 +161,10 @@ def _read(path: Path, *_stamp: int) -> Connection:
 
 
 def connection_from(connection_id: str, document: Any, source: str) -> Connection:
-    """The connection that a mapping describes. Raises `ConfigError`."""
+    """Build a connection from a mapping. Raises `ConfigError`."""
     checked_id(connection_id)
     if not isinstance(document, dict):
-        raise ConfigError(f"{source} holds no mapping of settings", connection=connection_id)
+        raise ConfigError(f"{source} is not a mapping of settings", connection=connection_id)
     if "id" in document:
         raise ConfigError(f"{source}: key `id` is not allowed; the file's name is the id", connection=connection_id)
     try:
@@ -178,8 +178,8 @@ def find_connection(connection_id: str, folder: Path | None = None) -> Connectio
     where = folder or connections_folder()
     path = where / f"{checked_id(connection_id)}.yaml"
     if not path.is_file():
-        known = sorted(found.stem for found in where.glob("*.yaml"))
-        hint = f"the folder knows: {', '.join(known[:10])}" if known else "make one with `usage-ledger connect`"
+        ids = sorted(path.stem for path in where.glob("*.yaml"))
+        hint = f"the folder has: {', '.join(ids[:10])}" if ids else "create one with `usage-ledger connect`"
         raise ConfigError(f"there is no connection {connection_id!r} in {where}", next_step=hint)
     return read_connection(path)
 
@@ -190,15 +190,15 @@ def connection_files(folder: Path | None = None) -> list[Path]:
 
 
 def all_connections(files: Iterable[Path]) -> tuple[list[Connection], list[ConfigError]]:
-    """Every readable connection, and an error for each file that is not one."""
-    found: list[Connection] = []
+    """Every readable connection, and an error for each other file."""
+    readable: list[Connection] = []
     broken: list[ConfigError] = []
     for path in files:
         try:
-            found.append(read_connection(path))
+            readable.append(read_connection(path))
         except ConfigError as error:
             broken.append(error)
-    return found, broken
+    return readable, broken
 
 
 def _explained(error: ValidationError) -> str:

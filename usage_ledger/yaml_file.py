@@ -7,6 +7,6 @@ import yaml
 
 
 def read_yaml(path: Path) -> Any:
-    """The document of a YAML file, by the C parser where there is one. Raises `OSError`, `yaml.YAMLError`."""
+    """The document of a YAML file, with the C parser when it is available. Raises `OSError`, `yaml.YAMLError`."""
     with path.open(encoding="utf-8") as file:
         return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  safe either way

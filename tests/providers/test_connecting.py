@@ -85,7 +85,7 @@ def test_another_account_is_told_from_ours_where_the_provider_says_whose_the_key
         ("openai", "sk-proj-of-one-project", "a project's key"),
         ("openai", "sk-svcacct-of-a-service", "a service account's key"),
         ("anthropic", "sk-ant-api03-of-one-workspace", "a workspace's key"),
-        ("openrouter", "sk-or-v1-plain-that-calls-models", "of another kind"),
+        ("openrouter", "sk-or-v1-plain-that-calls-models", "of the wrong kind"),
     ],
 )
 def test_a_key_of_another_kind_is_refused_with_the_kind_that_is_needed(

@@ -157,7 +157,7 @@ def test_an_unknown_connection_names_those_that_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="usage-ledger connect"):
         find_connection("acme", tmp_path)
     written(tmp_path, yaml_of())
-    with pytest.raises(ConfigError, match="the folder knows: acme"):
+    with pytest.raises(ConfigError, match="the folder has: acme"):
         find_connection("other", tmp_path)
     assert find_connection("acme", tmp_path).id == "acme"
 

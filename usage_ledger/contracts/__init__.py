@@ -1,1 +1,1 @@
-"""The data contracts: the one source of the tables' columns, and what Arrow makes of them."""
+"""The data contracts: the one source of the tables' columns and their Arrow types."""

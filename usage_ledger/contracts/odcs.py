@@ -10,7 +10,7 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `type` is PostgreSQL's name of it."""
+    """One column. `type` is a PostgreSQL type."""
 
     name: str
     type: str
@@ -56,7 +56,7 @@ class Contract:
 def from_odcs(document: Mapping[str, Any]) -> Contract:
     """A contract from an Open Data Contract Standard 3 document with one schema object.
 
-    Rules beyond the standard's library metrics stand as `custom` quality of engine `usage-ledger`.
+    Rules beyond the standard's library metrics are `custom` quality rules of engine `usage-ledger`.
     """
     table = document["schema"][0]
     properties = table["properties"]
@@ -85,7 +85,7 @@ def _words(listed: str) -> list[str]:
 def _column(declared: Mapping[str, Any]) -> Column:
     more = {entry["property"]: entry["value"] for entry in declared.get("customProperties", ())}
     if more["role"] not in get_args(Role):
-        raise ValueError(f"column {declared['name']}: role {more['role']!r} is none of {get_args(Role)}")
+        raise ValueError(f"column {declared['name']}: role {more['role']!r} is not one of {get_args(Role)}")
     values = [rule for rule in declared.get("quality", ()) if rule.get("metric") == "invalidValues"]
     return Column(
         name=declared["name"],

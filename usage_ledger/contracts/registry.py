@@ -1,4 +1,4 @@
-"""Reads the data contracts and says what PostgreSQL and Arrow make of their columns."""
+"""Reads the data contracts and maps their columns to Arrow types."""
 
 from functools import cache
 
@@ -28,7 +28,7 @@ def contract(table: str) -> Contract:
 
 
 def arrow_type(column: Column) -> pa.DataType:
-    """The Arrow type that holds a column exactly; a uuid is its 32 hexadecimal digits."""
+    """The Arrow type that holds a column exactly; a uuid becomes a string of 32 hexadecimal digits."""
     if column.type.startswith("numeric("):
         return pa.decimal128(*column.precision_and_scale)
     return _ARROW[column.type]

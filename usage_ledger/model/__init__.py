@@ -1,7 +1,7 @@
-"""The words in which a provider is declared. A provider is data: these classes, filled in, and nothing else.
+"""The classes that declare a provider. A provider is data: instances of these classes and nothing else.
 
-`request` says how to ask, `rows` what an answer means, `provider` who the vendor is. Alternatives are types, so that
-what cannot go together cannot be written together.
+`request` declares requests, `rows` the meaning of answers, `provider` the vendor. Alternatives are types, so that an
+invalid combination cannot be written.
 """
 
 from usage_ledger.model.provider import Auth, HeaderKey, Provider, Report, Setting

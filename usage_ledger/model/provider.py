@@ -11,7 +11,7 @@ from usage_ledger.model.request import Listing, Source
 from usage_ledger.model.rows import Reshape, RowSet, Total
 
 PLANNING = frozenset({"ignored", "longest", "reach", "settle_days", "paging", "accept", "allow_extra_fields"})
-"""Fields that decide when to ask, or what is reported as new, and no row: a declaration's hash leaves them out."""
+"""Fields that change requests or warnings but no row: a declaration's hash leaves them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class Report:
     day: Literal["zone", "UTC"] = "zone"
     longest: timedelta = timedelta(days=31)
     reach: timedelta | None = None
-    """How far back the vendor answers; a run asks for older dates only when a person names them."""
+    """How far back the vendor answers; a run requests older dates only when a person names them."""
     date_labels: bool = False
     """Buckets of a zone may also come as the local date at 00:00 UTC; accepted, and reported."""
     settle_days: int = 3
     snapshot: bool = False
-    """Without days: landed daily, because yesterday's cannot be fetched tomorrow."""
+    """A report without days, landed daily because the vendor serves no history."""
     cut: tuple[str, ...] = ()
     """Paths (`items/*/field`) dropped before anything is stored."""
     pseudonyms: tuple[str, ...] = ()
-    """Paths of what names a person: replaced by a keyed hash before anything is stored."""
+    """Paths of values that identify a person: replaced by a keyed hash before anything is stored."""
     reshape: Reshape | None = None
     """How landed bytes become the shape that `row_sets` read."""
     ignored: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Report:
     def declaration(self) -> str:
         """A hash of what decides how an answer becomes rows: by name, without what has its default.
 
-        A word that is added to the model and not used changes no hash.
+        A field that is added to the model and has its default changes no hash.
         """
         return hashlib.sha256(json.dumps(_deciding(self), sort_keys=True).encode()).hexdigest()[:16]
 
@@ -74,18 +74,18 @@ class HeaderKey:
     header: str = "Authorization"
     scheme: str = "Bearer"
     other_keys: tuple[tuple[str, str], ...] = ()
-    """What keys of another kind begin with, and what they are: refused before anything is asked."""
+    """Prefixes of keys of other kinds, and what they are: refused before any request."""
 
 
 Auth = HeaderKey
-"""How a request proves who asks; data only. `usage_ledger/http/auth.py` makes an `httpx.Auth` of it."""
+"""How a request authenticates; data only. `usage_ledger/http/auth.py` makes an `httpx.Auth` of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a connection says beyond account and key: a field of Airflow's form, a key of the YAML's `settings`.
+    """A connection's value beyond account and key: a field of Airflow's form, a key of the YAML's `settings`.
 
-    A secret one is never in the YAML: it is stored in Airflow's connection alone.
+    A secret setting is never in the YAML: it is stored only in Airflow's connection.
     """
 
     name: str
@@ -107,11 +107,11 @@ class Provider:
     title: str
     base_url: str
     hosts: tuple[str, ...]
-    """Host names that may be called; `{label}` stands for one label of a name."""
+    """Host names that may be called; `{label}` matches one label of a name."""
     accounts: Listing
-    """Lists the accounts a key can see: the check of key and account id. Without ids, of the key alone."""
+    """Lists the accounts that a key has access to: verifies key and account id. Without ids, only the key."""
     account: Setting
-    """What the account is called at this vendor, and the form of its id."""
+    """The vendor's word for an account, and the form of its id."""
     reports: tuple[Report, ...]
     requests_per_minute: int
     docs: str
@@ -123,11 +123,11 @@ class Provider:
     key_flags: tuple[str, ...] = ()
     """Fields of the items of `accounts` of which one must be true for a key of the right kind."""
     forbidden: str = ""
-    """What a refusal says, with whatever status, of a key that is right and lacks a permission."""
+    """Text in an error, of any status, about a valid key that lacks a permission."""
     pool_slots: int = 4
     """Extracts at a time, over all of the provider's connections."""
     error_messages: tuple[str, ...] = ("message", "error/message")
-    """Paths at which an error body carries its text."""
+    """Paths of an error body's message."""
 
     def report(self, name: str) -> Report:
         """The report of that name; KeyError when there is none."""

@@ -1,4 +1,4 @@
-"""How to ask: one request, the pages that follow it, and what it is repeated for."""
+"""Declares requests: one request, its next pages, and what it is repeated for."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The next page has a token, which the answer names."""
+    """The answer has a token for the next page."""
 
     field: str
     parameter: str
@@ -24,7 +24,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The answer names the next page's address, of which path and query alone are used."""
+    """The answer names the next page's address, of which only path and query are used."""
 
     field: str
 
@@ -61,7 +61,7 @@ class Request:
     body: str = ""
     """A JSON template, sent by POST."""
     reads_only: bool = False
-    """True where the vendor says that this POST changes nothing; without that word no POST is sent."""
+    """True where the vendor's documentation says that this POST changes nothing; no other POST is sent."""
     base: str = ""
     """Instead of the provider's own base URL, such as `https://monitoring.{region}.example.com`."""
     accept: str = "application/json"
@@ -69,7 +69,7 @@ class Request:
     def __post_init__(self) -> None:
         if self.method == "POST" and not self.reads_only:
             raise ConfigError(
-                f"the declaration of {self.path} sends a POST and does not say that the vendor only reads",
+                f"the declaration of {self.path} sends a POST and does not declare that it only reads",
                 next_step="declare `reads_only=True` where the vendor's documentation says so",
             )
         if self.method == "GET" and (self.body or self.reads_only):
@@ -83,7 +83,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A paged list of things with ids. A report may be asked once for each, and a check asks for the accounts."""
+    """A paged list of things with ids. A report may be requested once for each, and a check requests the accounts."""
 
     request: Request
     items: str
@@ -95,9 +95,9 @@ class Listing:
     form: Literal["last_segment", "whole"] = "last_segment"
     """Of an id: what follows its last `/`, or all of it."""
     single: bool = False
-    """The answer is one thing, an object, and no list."""
+    """The answer is one object, not a list."""
     per: "Listing | None" = None
-    """The list is asked once for each thing of another list, whose label the request holds."""
+    """The list is requested once for each thing of another list, whose label the request holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class PerSetting:
 
 @dataclass(frozen=True, slots=True)
 class HttpPages:
-    """Pages of a request, asked once, or once for each thing of a listing or value of a setting."""
+    """Pages of a request, sent once, or once for each thing of a listing or value of a setting."""
 
     request: Request
     paging: Paging | None = None

@@ -12,12 +12,12 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """What is grouped: one column. The first path that has a value wins; null and '' both mean "not sent"."""
+    """A grouping: one column. The first path that has a value wins; null and '' both mean "not sent"."""
 
     column: str
     paths: tuple[str, ...]
     missing: Literal["blank", "error", "required"] = "blank"
-    """What it means when no path is present: '' or a broken answer; `required` refuses a blank value as well."""
+    """When no path is present: '' or an error; `required` refuses a blank value as well."""
     form: Literal["text", "last_segment", "upper", "flag"] = "text"
     """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name; `upper`
     is for codes that come in lower case; `flag` is a JSON boolean: `true`, `false`."""
@@ -37,7 +37,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A column whose value a lookup list gives for an id in the row: resolved by us, so no part of a row's identity."""
+    """A column whose value a lookup list gives for an id in the row; it is not part of the row's identity."""
 
     column: str
     path: str
@@ -65,17 +65,17 @@ Absent = Literal["zero", "null", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What is counted: one column and where its number is read. Exact."""
+    """A number: one column and its path. Exact."""
 
     column: str
     path: str
     form: Literal["integer", "decimal"] = "integer"
     plus: tuple[str, ...] = ()
-    """Further paths whose values are added. With `absent="null"` those that are there."""
+    """Further paths whose values are added. With `absent="null"` absent ones are skipped."""
     scale: Decimal = Decimal(1)
-    """What one of the vendor's units is in the column's: cents of dollars are 0.01."""
+    """The vendor's unit in the column's unit: 0.01 for cents in a column of dollars."""
     elapsed: tuple[str, str] | None = None
-    """Where the path is absent: the seconds between the instants at these two paths, where both are there."""
+    """When the path is absent: the seconds between the instants at these two paths, if both are present."""
     absent: Absent = "error"
     exact: bool = True
     """False for a source that is a binary float by declaration: rounded half-even to the column's places."""
@@ -131,7 +131,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Rows belong to a UTC date at this path, which may have a midnight behind it."""
+    """Rows belong to a UTC date at this path, with or without the time 00:00."""
 
     path: str
 
@@ -140,14 +140,14 @@ class Day:
 class Moment:
     """Rows are events, at the instant at this path (RFC 3339).
 
-    Those that are alike in their dimensions are added up to one a day; those of other days are left out.
+    Events of a day with the same dimensions are added up to one row; events of other days are left out.
     """
 
     path: str
     event_id: str
-    """The path of an event's id; of several answers that hold one event the first counts."""
+    """The path of an event's id; when several answers hold an event, the first counts."""
     unfinished: tuple[str, tuple[str, ...]] = ("", ())
-    """A path and its values in events that are not over: a day with such events is not settled."""
+    """A path and its values in unfinished events: a day with such events is not settled."""
 
 
 When = Bucket | Day | Moment
@@ -164,14 +164,14 @@ class RowSet:
     label: str = ""
     """Distinguishes row sets of one array."""
     breakdown: str = ""
-    """'' is the record, which adds up once; anything else is another cut of the same traffic."""
+    """'' is the record, which may be summed; anything else is another cut of the same traffic."""
     constants: tuple[tuple[str, str], ...] = ()
     dimensions: tuple[Dimension | Pairs | Lookup, ...] = ()
     meters: tuple[Meter | Money | Count, ...] = ()
     balances: tuple[Balance, ...] = ()
     names: tuple[NameOf, ...] = ()
     ignored: tuple[str, ...] = ()
-    """Paths that are known and not read; any other field that is not declared is reported as new."""
+    """Paths that are declared and not read; any other field that is not declared is reported as new."""
     allow_extra_fields: bool = False
     """A row is read in part on purpose: further fields are not reported."""
     sum_over: tuple[str, ...] = ()
@@ -179,7 +179,7 @@ class RowSet:
     repeats: bool = False
     """The vendor repeats rows within a page: those are added up. A bucket that comes twice is an error."""
     skip_when_missing: str = ""
-    """A row without a value at this path says nothing for the table: it is skipped, and that is reported."""
+    """A row without a value at this path is skipped, and that is reported."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,8 @@
 """Anthropic: messages by key and by person, billed cost, Claude Code, and the names of workspaces and keys.
 
-Measures: tokens and web searches (`usage_report/messages`, asked twice: five groupings a call are the most), money
-(`cost_report`), sessions, lines, commits, tool calls and estimated cost of Claude Code (`usage_report/claude_code`).
+Measures: tokens and web searches (`usage_report/messages`, requested twice: a call takes five groupings at most),
+money (`cost_report`), sessions, lines, commits, tool calls and estimated cost of Claude Code
+(`usage_report/claude_code`).
 Grain: a UTC day x the groupings. Record: model, key, workspace, service tier, context window. Breakdown `user`: the
 same traffic by account, service account, geography, model and workspace. Breakdown `actor`: Claude Code, which the
 messages count as well.

@@ -5,8 +5,8 @@ Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, tr
 Grain: usage, one row per local day x every grouping that exists; cost, one row per UTC day x line item.
 Units: int64 as text, seconds as numbers, money as google.type.Money, before credits, discounts and tax.
 Limits: 31 x 24 h a call; 10 or 6,000 requests a minute an account. Lag: not published, so three days are read again.
-Not given: the form of annotation keys in `group` and of bucket times in a zone (all known forms are accepted);
-`costNanoUsd`, seen as 0 next to large counts, is landed and never read.
+Not given: the form of annotation keys in `group` and of bucket times in a zone (all documented forms are accepted);
+`costNanoUsd`, which was 0 next to large counts, is landed and never read.
 Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billing-summary). Last checked: 2026-11-20.
 """
 

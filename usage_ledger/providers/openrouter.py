@@ -1,7 +1,7 @@
 """OpenRouter: activity by model and endpoint, in tokens and dollars, per workspace and per key; credits and prices.
 
 Measures: requests, input, output and reasoning tokens, and money (`/activity`): dollars charged to credits are the
-record; what was paid to other providers with own keys is the breakdown `byok`, an estimate. Asked once more per key,
+record; what was paid to other providers with own keys is the breakdown `byok`, an estimate. Requested again per key,
 the same activity is the breakdown `api_key`: deleted keys are not listed, so its sum may be below the record's.
 Grain: a UTC day x permanent model name x endpoint x workspace.
 Units: tokens as integers; dollars as JSON numbers, rounded to 18 places.

@@ -6,7 +6,7 @@ record, and official models are priced otherwise; so no money is given.
 Grain: a local day of `created_at` x model, version, deployment, status and source. Hardware is that of the
 deployment's current release; without a deployment it is not given.
 Units: seconds as decimals; tokens, of language models alone, as integers, input and output apart.
-Limits: 100 records a page, newest first: a day is asked for at a time; addresses of next pages are followed on this
+Limits: 100 records a page, newest first: a request covers one day; addresses of next pages are followed on this
 host alone, over TLS.
 Lag: none, but predictions change until they end, and one that is deleted by hand vanishes: whole days are replaced,
 three days are read again, and a day with predictions that have not ended is not settled. Trainings are not read.

@@ -1,4 +1,4 @@
-"""Whether a credential is of the right kind and sees the connection's account."""
+"""Whether a credential is of the right kind and has access to the connection's account."""
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import BadKey, WrongAccount
@@ -7,10 +7,10 @@ from usage_ledger.sources.listing import items_of, list_things
 
 
 def verify_account(connection: Connection, client: Client) -> bool:
-    """True when the key is of the right kind and sees the account; a wrong one may answer 200 with nothing elsewhere.
+    """True when the key is of the right kind and has access to the account: a wrong id may answer 200 elsewhere.
 
     Where the provider lists no account ids, the key alone is verified. Raises `WrongAccount`, naming the accounts that
-    the key does see, `BadKey`, and the errors of `Client.ask`.
+    the key has access to, `BadKey`, and the errors of `Client.ask`.
     """
     provider = connection.declared
     accounts: list[str] = []
@@ -19,7 +19,9 @@ def verify_account(connection: Connection, client: Client) -> bool:
         flags = [item.get(flag) for item in items_of(page, provider.accounts) for flag in provider.key_flags]
         if flags and True not in flags:
             raise BadKey(
-                "the key is valid, but of another kind", connection=connection.id, next_step=f"use {provider.key_help}"
+                "the key is valid, but of the wrong kind",
+                connection=connection.id,
+                next_step=f"use {provider.key_help}",
             )
         if not provider.accounts.id:
             return True

@@ -1,4 +1,4 @@
-"""Pages of a request over HTTP, asked once or for each thing of a listing or value of a setting."""
+"""Pages of a request over HTTP, sent once or for each thing of a listing or value of a setting."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ class HttpPageSource:
         self._declared: HttpPages = report.source
 
     def pages(self, window: Window) -> Iterator[Page]:
-        """Lookup pages first, then for each thing its rows; the pages of a listing come before the things on them."""
+        """Lookup pages first, then the rows of each thing; a listing's page comes before the rows of its things."""
         if self._declared.lookup:
             for page, _ in list_things(self._client, self._declared.lookup):
                 yield replace(page, role="lookup")
@@ -42,7 +42,7 @@ class HttpPageSource:
                 yield from self._rows(values, {})
 
     def verify(self, day: date) -> None:
-        """The first request of a window of one day."""
+        """Send the first request of a window of one day."""
         values = self._values(Window(day, day + DAY))
         match self._declared.per:
             case Listing() as listing:

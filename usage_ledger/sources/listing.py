@@ -1,4 +1,4 @@
-"""Things with ids, from a provider's lists."""
+"""Reads things with ids from a provider's lists."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from usage_ledger.model.request import Listing
 def list_things(
     client: Client, listing: Listing, labels: Mapping[str, str] | None = None
 ) -> Iterator[tuple[Page, list[dict[str, str]]]]:
-    """Each page of a listing, with the labels of each thing on it: its id, and those of the list it is asked per.
+    """Each page of a listing, with the labels of each thing on it: its id, and the labels of the outer list.
 
     Raises `Shape`, and what `Client.pages` does.
     """

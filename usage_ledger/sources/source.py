@@ -1,4 +1,4 @@
-"""What every kind of source can do, and the source of a report."""
+"""The protocol of every source, and the source of a report."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -16,10 +16,13 @@ class PageSource(Protocol):
     """Pages of one report of one connection."""
 
     def pages(self, window: Window) -> Iterator[Page]:
-        """Every page of a window, in the order in which they are landed; those that say what to ask for come along."""
+        """Every page of a window, listings and lookups included, in the order in which they are landed."""
 
     def verify(self, day: date) -> None:
-        """Ask for the least that shows whether the credential may read the report. Raises what `Client.ask` does."""
+        """Send the smallest request that shows whether the credential may read the report.
+
+        Raises what `Client.ask` does.
+        """
 
 
 def source_of(connection: Connection, report: Report, client: Client) -> PageSource:
