@@ -122,6 +122,7 @@ def run(
 ) -> None:
     """Extract, transform, validate and load in this process; without dates, the last complete usage date."""
     end_when_asked()
+    _require_dates(first, last)
     from usage_ledger.cli_context import command_client, command_engine, command_root
     from usage_ledger.console import Progress
     from usage_ledger.pipeline.plan import asked_range
@@ -154,6 +155,7 @@ def rebuild(
 ) -> None:
     """Load again what is in raw storage, without the network; without dates, all of it."""
     end_when_asked()
+    _require_dates(first, last)
     from usage_ledger.cli_context import command_engine, command_root
     from usage_ledger.connections import find_connection
     from usage_ledger.console import Progress
@@ -177,14 +179,16 @@ def release(
     json: Json = False,
 ) -> None:
     """Accept a held date: what came for it replaces what stands."""
+    from usage_ledger.console import day_option
+
+    day = day_option(date, "--date")
     from usage_ledger.cli_context import command_engine, command_root
     from usage_ledger.connections import find_connection
-    from usage_ledger.console import day_option
     from usage_ledger.pipeline.rebuild import release as accept
 
     engine = command_engine()
     connection = find_connection(_checked(connection_id))
-    _end(accept(connection, day_option(date, "--date"), engine=engine, root=command_root()), as_json=json)
+    _end(accept(connection, day, engine=engine, root=command_root()), as_json=json)
 
 
 @app.command()
@@ -298,6 +302,16 @@ def _fail(error: UsageLedgerError, code: int, debug: bool) -> None:
         raise error
     typer.echo(f"usage-ledger: {redact(str(error))}", err=True)
     sys.exit(code)
+
+
+def _require_dates(first: str | None, last: str | None) -> None:
+    """Refuse what no connection can make right, before anything large is imported. Raises `BadWindow`."""
+    from usage_ledger.console import day_option
+
+    if (first is None) != (last is None):
+        raise BadWindow("only one of --from and --to is given", next_step="give both, or neither")
+    if first is not None and last is not None and day_option(first, "--from") > day_option(last, "--to"):
+        raise BadWindow(f"--from {first} is after --to {last}", next_step="swap them")
 
 
 def _as_usage(work: Any) -> Any:

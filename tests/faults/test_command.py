@@ -114,6 +114,36 @@ def test_run_loads_a_range_over_a_clock_change_and_says_what_it_did(
     assert [load["changed"] for load in again["loads"]] == [0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "acme", "--from", "2026-13-01", "--to", "2026-10-02"),
+        ("run", "acme", "--from", "2026-10-01", "--to", "yesterday"),
+        ("run", "acme", "--from", "2026-10-01"),
+        ("rebuild", "acme", "--from", "2026-10-02", "--to", "2026-10-01"),
+        ("release", "acme", "--date", "2026-02-30"),
+    ],
+)
+def test_a_wrong_date_fails_before_anything_large_is_imported(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Without a warehouse, a connection or Airflow; half a second of processor is what a person notices."""
+    program = (
+        "import resource, sys\n"
+        "from usage_ledger.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as ended:\n"
+        "    large = {'airflow', 'sqlalchemy', 'pyarrow', 'httpx', 'pandas', 'pydantic'} & set(sys.modules)\n"
+        "    print(ended.code, sorted(large), resource.getrusage(resource.RUSAGE_SELF).ru_utime)\n"
+    )
+    command = [sys.executable, "-c", program, *arguments]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "USAGE_LEDGER_LOCAL": str(tmp_path / "local")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("usage-ledger: ")
+    code, large, seconds = done.stdout.replace("[]", "none").split()
+    assert (code, large) == ("2", "none")
+    assert float(seconds) <= 0.5
+
+
 @pytest.mark.parametrize("command", [("run", "acme"), ("check", "acme"), ("status",)])
 def test_a_malformed_setting_ends_a_command_with_one_line(person: Person, command: tuple[str, ...]) -> None:
     done = person.runs(*command, USAGE_LEDGER_RETRY_SCALE="half")
