@@ -16,8 +16,10 @@ from usage_ledger.core import errors
 from usage_ledger.http import transport
 from usage_ledger.http.address import base_url, permitted
 from usage_ledger.http.auth import Credential
-from usage_ledger.http.client import Client, fill
+from usage_ledger.http.client import Client
+from usage_ledger.http.fill import fill_path
 from usage_ledger.http.page import Call
+from usage_ledger.model import HeaderKey
 from usage_ledger.providers.fireworks import FIREWORKS
 
 
@@ -30,7 +32,7 @@ def no_opt_in(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("account", ["../../other", "a?b#c", "a/b", "a b", "é", "%2e%2e", "{user}", "a;b", "a&b"])
 def test_x4_an_id_is_one_encoded_segment_of_the_path(scripted: Server, account: str) -> None:
     asking = Asking(scripted(http()))
-    asking.ask(fill("/v1/accounts/{account}/x", {"account": account}))
+    asking.ask(fill_path("/v1/accounts/{account}/x", {"account": account}))
     target = asking.server.requests[0].split(b" ")[1].decode()
     assert target.count("/") == 4
     assert unquote(target) == f"/v1/accounts/{account}/x"
@@ -44,14 +46,14 @@ def test_x5_line_ends_and_controls_never_leave(scripted: Server, hostile: str) -
     with pytest.raises(errors.BadKey) as caught:
         Client(PROVIDER, base_url=server.url, credential=Credential(hostile), account="acme")
     assert not hostile.strip() or hostile.strip() not in str(caught.value)
-    path = fill("/v1/accounts/{account}/x", {"account": hostile or "x"})
+    path = fill_path("/v1/accounts/{account}/x", {"account": hostile or "x"})
     Asking(server).ask(path)
     head = server.requests[0]
     assert b"X-Evil: 1\r\n" not in head
     assert head.count(b"\r\n\r\n") == 1
     for climbing in (".", ".."):
         with pytest.raises(errors.ConfigError):
-            fill("/v1/accounts/{account}/x", {"account": climbing})
+            fill_path("/v1/accounts/{account}/x", {"account": climbing})
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -61,7 +63,7 @@ def test_x13_no_header_leaves_for_the_target_of_a_redirect(scripted: Server, sta
     place = target.format(other=f"127.0.0.1:{other.port}", port=other.port)
     for header in ("Authorization", "x-api-key", "api-key"):
         server = scripted(http("{}", f"{status} Moved", f"Location: {place}"))
-        provider = replace(PROVIDER, header=header, scheme="")
+        provider = replace(PROVIDER, auth=HeaderKey(header, scheme=""))
         with (
             Client(provider, base_url=server.url, credential=Credential(KEY), account="acme") as client,
             pytest.raises(errors.RedirectRefused),
