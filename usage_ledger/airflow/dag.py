@@ -73,13 +73,7 @@ def build_dag(connection: Connection) -> DAG:
             "execution_timeout": timedelta(hours=2),
         },
     ) as dag:
-        # Named here, so that the Dag processor creates them: of two runs that announce a new asset at once, Airflow's
-        # API server would fail one whose rows are loaded.
-        tables = sorted({table for report in connection.chosen_reports for table in report.tables})
-        announces = {
-            "inlets": [tasks.table_asset(connection.id, table) for table in tables],
-            "outlets": [AssetAlias(tasks.loaded_alias(connection.id))],
-        }
+        announces = {"outlets": [AssetAlias(tasks.loaded_alias(connection.id))]}
         steps = [
             task(tasks.extract, task_id="extract", pool=provider.name),
             task(tasks.transform, task_id="transform"),
