@@ -588,7 +588,7 @@ def test_r8_parquet_and_manifests_of_an_older_version_are_never_guessed_but_rebu
     pq.write_table(older, folder / "usage_daily.parquet")
     note = json.loads((folder / "staged.json").read_text())
     (folder / "staged.json").write_text(json.dumps({name: note[name] for name in ("load_id", "tables")}))
-    with pytest.raises(StagedUnusable, match="has not the columns and types of the contract"):
+    with pytest.raises(StagedUnusable, match="does not have the columns and types of the contract"):
         account.load(load_id)
     assert content("ops.day", "ops.restatement") == before
     uri = Path(loads.load_by_id(account.engine, load_id).manifest_uri or "")

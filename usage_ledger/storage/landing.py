@@ -1,11 +1,11 @@
-"""Lands what a provider sent: pages byte for byte, zstd, and last the manifest that makes them count.
+"""Lands a provider's answer: its pages unchanged, compressed with zstd, and last the manifest that commits them.
 
     <raw>/<provider>/<connection key>/<report>/<from>_<to>/<load_id>/page-00000.json.zst …  manifest.json
 
-`to` is exclusive. Without its manifest a folder does not count. Staged Parquet of the load lies under
-`<raw>/_staged/<load_id>/`, and counts once `staged.json` is there.
+`to` is exclusive. A folder without a manifest is not committed. Staged Parquet of the load is under
+`<raw>/_staged/<load_id>/`, and is complete once `staged.json` exists.
 
-No two writers share a file: every attempt has a load id of its own.
+No two writers share a file: every attempt has its own load id.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ UNSEALED = "0" * 64
 
 
 class LandedPage(msgspec.Struct, frozen=True):
-    """One landed page: its file, the hash and size of its bytes, and the request that brought it."""
+    """One landed page: its file, the hash and size of its bytes, and its request."""
 
     file: str
     sha256: str
@@ -46,13 +46,13 @@ class LandedPage(msgspec.Struct, frozen=True):
     body: str = ""
     """The request's JSON body."""
     server_date: datetime | None = None
-    """By the provider's clock, when it answered."""
+    """When it answered, by the provider's clock."""
     labels: dict[str, str] = {}
     role: Role = "rows"
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What was asked for, when, and what came. Written last."""
+    """What was requested, when, and which pages came. Written last."""
 
     load_id: str
     connection_id: str
@@ -66,13 +66,13 @@ class Manifest(msgspec.Struct, frozen=True):
     fetched_at: datetime
     pages: list[LandedPage]
     tzdata: str = ""
-    """The version of the time zones that said where the days begin."""
+    """The version of the time zone data that the days were computed with."""
     cut: list[str] = []
     """Paths that were dropped before anything was stored."""
     pseudonyms: list[str] = []
     """Paths whose values were replaced by a keyed hash; all else is as sent."""
     account_listed: bool | None = None
-    """Whether the provider listed the account; asked only when the answer holds no row."""
+    """Whether the provider listed the account; requested only when the answer has no rows."""
     seal: str = ""
     """SHA-256 of this file with zeros in its place. Manifests of the first version have none."""
 
@@ -89,7 +89,7 @@ def connection_key(connection_id: str) -> str:
 
 @dataclass
 class Landing:
-    """Writes one load's pages; nothing counts until `commit`."""
+    """Writes one load's pages; nothing is committed before `commit`."""
 
     folder: AnyPath
     pages: list[LandedPage] = field(default_factory=list)
@@ -101,7 +101,7 @@ class Landing:
         return cls(below(root, provider, connection_key(connection_id), report, span, load_id))
 
     def land(self, page: Page, base_url: str) -> None:
-        """Land one page; `base_url` is the origin of a call that names none. Raises `StorageRefused`."""
+        """Land one page; `base_url` is the origin of a call without one. Raises `StorageRefused`."""
         name = f"page-{len(self.pages):05d}.json.zst"
         call, body = page.call, page.body
         large = body if isinstance(body, Packed) else None
@@ -125,7 +125,7 @@ class Landing:
         )
 
     def commit(self, manifest: Manifest) -> str:
-        """Write the manifest, the commit mark; returns its address."""
+        """Write the manifest, which commits the load; returns its URI."""
         path = self.folder / MANIFEST
         unsealed = msgspec.structs.replace(manifest, seal=UNSEALED)
         text = msgspec.json.format(msgspec.json.encode(unsealed), indent=1)
@@ -159,7 +159,7 @@ def _renamed(document: Any) -> Any:
 
 
 def load_folder(root: AnyPath, manifest_uri: str) -> AnyPath:
-    """The folder of a load, from its manifest's address, which must lie under the root."""
+    """The folder of a load, from its manifest's URI, which must be under the root."""
     base = str(local_as_path(root)).rstrip("/")
     segments = manifest_uri.removeprefix(base + "/").split("/")
     if not manifest_uri.startswith(base + "/"):
@@ -181,9 +181,9 @@ def landed_folders(root: AnyPath, provider: str, connection_id: str) -> Iterator
 
 
 def release_dates(folder: AnyPath, dates: Iterable[date]) -> None:
-    """Note beside a load's pages that somebody accepted it for these dates, though they came back empty.
+    """Record with a load's pages that a person accepted it for these dates, though they came back empty.
 
-    Raises `RawGone` when the pages are no more.
+    Raises `RawGone` when the load's folder no longer exists.
     """
     manifest_of(folder)
     write_whole(folder / RELEASED, msgspec.json.encode(sorted({*released_dates(folder), *dates})))
@@ -197,7 +197,7 @@ def released_dates(folder: AnyPath) -> list[date]:
 
 
 def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[LandedPage, Iterator[bytes]]]:
-    """Each page with rows, as one document or, when it is large, as several of the same shape (see `json_parts`).
+    """Each page with rows, as one document or, when it is large, as several of the same shape (see `parts`).
 
     Raises `RawCorrupt`, before the first part, when the page is not what was landed.
     """

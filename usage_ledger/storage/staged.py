@@ -1,4 +1,4 @@
-"""Parquet between transform and load, one file a table, and the note that says it is complete."""
+"""Parquet between transform and load, one file per table, and the note that commits it."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from usage_ledger.storage.files import AnyPath, below, open_seekable, read_whole
 
 FOLDER, NOTE = "_staged", "staged.json"
 ROW_GROUP = 50_000
-"""Rows, about, that are in memory at a time."""
+"""Approximate number of rows in memory at a time."""
 HELD = 16 * 2**20
-"""Bytes of Parquet that are kept in memory before they become a file without a name."""
+"""Bytes of Parquet in memory before they spill to a temporary file."""
 
 
 class StagedTable(msgspec.Struct, frozen=True):
-    """Rows of one table and the exact sum of every meter, as text; sums of money stand per currency."""
+    """Rows of one table and the exact sum of every meter, as text; money is summed per currency."""
 
     rows: int
     raw_rows: int
@@ -30,7 +30,7 @@ class StagedTable(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Something a person should know of an answer that was accepted all the same."""
+    """A warning to a person about an answer that was accepted."""
 
     kind: str
     message: str
@@ -38,31 +38,31 @@ class Note(msgspec.Struct, frozen=True):
 
 
 class Staged(msgspec.Struct, frozen=True):
-    """What transform made of a load."""
+    """The result of transforming a load."""
 
     load_id: str
     tables: dict[str, StagedTable]
     notes: list[Note] = []
     evidence: dict[str, Any] = {}
     mismatch: str = ""
-    """How the rows differ from the provider's own total, where they do."""
+    """How the rows differ from the provider's own total; '' when they do not."""
     open: dict[date, int] = {}
-    """Rows of events that are not over, by date."""
+    """Number of unfinished events, by date."""
 
 
 def staged_folder(root: AnyPath, load_id: str) -> AnyPath:
-    """Where a load's Parquet lies."""
+    """The folder of a load's Parquet."""
     return below(root, FOLDER, load_id)
 
 
 class TableWriter:
-    """One table's Parquet, a row group at a time; nothing is staged before `commit`. To be closed."""
+    """Writes one table's Parquet, a row group at a time; nothing is staged before `commit`. Close it after use."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self.schema = schema
         self._file = tempfile.SpooledTemporaryFile(max_size=HELD)  # noqa: SIM115  closed by `close`
         repeating = [field.name for field in schema if field.type == pa.string() and field.name != "row_key"]
-        # Read once, by the steps that follow, so compressed for speed.
+        # Read only by the next steps, so compressed for speed.
         self._writer = pq.ParquetWriter(
             self._file, schema, compression="lz4", use_dictionary=repeating, store_schema=True, write_page_checksum=True
         )
@@ -70,27 +70,27 @@ class TableWriter:
         self.rows = 0
 
     def add(self, rows: pa.Table) -> None:
-        """More rows."""
+        """Append rows."""
         self._waiting.append(rows)
         self.rows += rows.num_rows
         if sum(table.num_rows for table in self._waiting) >= ROW_GROUP:
             self._flush()
 
     def written(self) -> "StagedRows":
-        """All rows that were added; none can be from now on."""
+        """All rows that were added; no more can be added."""
         if self._writer.is_open:
             self._flush()
             self._writer.close()
         return StagedRows(pq.ParquetFile(self._file), "what is being staged")
 
     def commit(self, root: AnyPath, load_id: str, table: str) -> None:
-        """Stage it, whole or not at all."""
+        """Stage the table atomically."""
         self.written()
         self._file.seek(0)
         write_whole(staged_folder(root, load_id) / f"{table}.parquet", cast(IO[bytes], self._file))
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release memory and the temporary file."""
         self._writer.close()
         self._file.close()
 
@@ -109,18 +109,18 @@ class StagedRows:
         self.num_rows: int = file.metadata.num_rows
 
     def whole(self) -> pa.Table:
-        """All of them. Raises `StagedUnusable`."""
+        """All rows. Raises `StagedUnusable`."""
         return pa.concat_tables([self.schema.empty_table(), *self.tables()])
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        """Each row group, of these columns or of all. Raises `StagedUnusable`."""
+        """Each row group, with these columns or all. Raises `StagedUnusable`."""
         for number in range(self._file.num_row_groups):
             with _readable(self._what):
                 rows = self._file.read_row_group(number, columns, use_threads=False)
             yield rows
 
     def slice(self, first: int, count: int) -> pa.Table:
-        """Some of them, of one row group. Raises `StagedUnusable`."""
+        """At most `count` rows from row `first`, of one row group. Raises `StagedUnusable`."""
         group = 0
         while (rows := self._file.metadata.row_group(group).num_rows) <= first:
             group, first = group + 1, first - rows
@@ -129,7 +129,7 @@ class StagedRows:
 
     @cached_property
     def constants(self) -> dict[str, Any]:
-        """The columns that have one value in all rows, and it, as Parquet's statistics tell; None for no value."""
+        """The columns with one value in all rows, and that value, by Parquet's statistics; None for null."""
         metadata = self._file.metadata
         constants: dict[str, Any] = {}
         for number, name in enumerate(self.schema.names):
@@ -157,13 +157,13 @@ def _readable(what: str) -> Iterator[None]:
     try:
         yield
     except MemoryError:
-        raise  # one of Arrow's own too, and nothing is wrong with the file
+        raise  # ArrowMemoryError is one too; the file is not damaged
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise StagedUnusable(f"{what} is damaged") from error
 
 
 def write_table(root: AnyPath, load_id: str, table: str, rows: pa.Table) -> None:
-    """One table's Parquet at once."""
+    """Stage one table's Parquet."""
     writer = TableWriter(rows.schema)
     with closing(writer):
         writer.add(rows)
@@ -171,7 +171,7 @@ def write_table(root: AnyPath, load_id: str, table: str, rows: pa.Table) -> None
 
 
 def open_table(root: AnyPath, load_id: str, table: str) -> StagedRows:
-    """One table's rows, to be read. Raises `StagedUnusable`, `StorageRefused`, `StorageDown`."""
+    """Open one table's rows for reading. Raises `StagedUnusable`, `StorageRefused`, `StorageDown`."""
     what = f"the staged {table} of load {load_id}"
     try:
         file = open_seekable(staged_folder(root, load_id) / f"{table}.parquet")
@@ -182,23 +182,23 @@ def open_table(root: AnyPath, load_id: str, table: str) -> StagedRows:
 
 
 def read_staged(root: AnyPath, staged: Staged, table: str, schema: pa.Schema) -> StagedRows:
-    """One table's rows, as many as were noted and of exactly this schema. Raises as `open_table`."""
+    """One table's rows, checked against the note's row count and this schema. Raises as `open_table`."""
     rows = open_table(root, staged.load_id, table)
     what = f"the staged {table} of load {staged.load_id}"
     if not rows.schema.equals(schema):
-        raise StagedUnusable(f"{what} has not the columns and types of the contract")
+        raise StagedUnusable(f"{what} does not have the columns and types of the contract")
     if table not in staged.tables or rows.num_rows != staged.tables[table].rows:
-        raise StagedUnusable(f"{what} has {rows.num_rows} rows, which is not what its note says")
+        raise StagedUnusable(f"{what} has {rows.num_rows} rows, not the number in its note")
     return rows
 
 
 def write_note(root: AnyPath, staged: Staged) -> None:
-    """The mark that the load's Parquet is complete."""
+    """Write the note that commits the load's Parquet."""
     write_whole(staged_folder(root, staged.load_id) / NOTE, msgspec.json.encode(staged))
 
 
 def read_note(root: AnyPath, load_id: str) -> Staged:
-    """What was staged for a load. Raises `StagedUnusable` when transform has not ended, and as `open_table`."""
+    """The note of a staged load. Raises `StagedUnusable` when transform has not ended, and as `open_table`."""
     data = _read(root, load_id, NOTE)
     try:
         return msgspec.json.decode(data, type=Staged)

@@ -1,4 +1,4 @@
-"""Removes what killed processes left in raw storage, and staged Parquet that no step will read again."""
+"""Removes the leftovers of killed processes from raw storage, and staged Parquet that no step will read again."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -17,14 +17,14 @@ from usage_ledger.storage.landing import MANIFEST, connection_key
 from usage_ledger.storage.staged import FOLDER, NOTE
 
 MIN_AGE = timedelta(days=7)
-"""How long a file is left alone: far longer than any load takes."""
+"""The age from which a file may be removed: far longer than any load takes."""
 
 
 def sweep(root: AnyPath, provider: str, connection_id: str, report: str, *, now: datetime) -> int:
-    """Remove pages that never got a manifest, and staged Parquet, of the report's loads; how many folders went.
+    """Remove uncommitted pages and staged Parquet of a report's loads; returns the number of folders removed.
 
-    A folder goes only when every file in it is older than `MIN_AGE`; one with a manifest never. Staged Parquet is made
-    anew by whoever needs it. Raises `StorageRefused`, `StorageDown`.
+    A folder is removed only when every file in it is older than `MIN_AGE`, and never when it has a manifest. A step
+    that needs staged Parquet writes it again. Raises `StorageRefused`, `StorageDown`.
     """
     forget_listings(root)
     loads: dict[str, list[AnyPath]] = {}
@@ -38,7 +38,7 @@ def sweep(root: AnyPath, provider: str, connection_id: str, report: str, *, now:
 
 
 def _remove_old(files: Iterable[AnyPath], now: datetime) -> bool:
-    """Whether the folder's files were old enough to go. The note goes first: without it the rest does not count."""
+    """Remove the files if all are old enough; returns whether. The note is removed first: it commits the others."""
     ordered = sorted(files, key=lambda path: path.name != NOTE)
     if not ordered or not all(now - written_at(path) > MIN_AGE for path in ordered):
         return False
