@@ -1,4 +1,4 @@
-"""The sandbox's server: Fireworks' control plane, and stand-ins of other providers beside it in one application."""
+"""The sandbox's server: Fireworks' control plane, and stand-ins of other providers, in one application."""
 
 import socket
 import threading

@@ -23,7 +23,7 @@ _Pages = Mapping[str, tuple[timedelta, int, int]]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-# Per bucket width: how many buckets a page holds when not told, and at most.
+# Per bucket width: how many buckets a page holds by default, and at most.
 _COST_PAGES = {"1d": (timedelta(days=1), 7, 31)}
 _USAGE_PAGES = {"1m": (timedelta(minutes=1), 60, 1440), "1h": (timedelta(hours=1), 24, 168), **_COST_PAGES}
 _DIMENSIONS = ("account_id", "api_key_id", "workspace_id", "service_account_id", "model")
@@ -92,7 +92,7 @@ def _read_cursor(params: QueryParams, count: int) -> list[int]:
     if token is None:
         return []
     numbers = [int(part) for part in parts_of_token(token) if part.isdigit()]
-    # Only what was given out may come back.
+    # Only a token that was issued is valid.
     if len(numbers) != count or page_token(*numbers) != token:
         raise _invalid("page: Invalid page token")
     return numbers
@@ -139,14 +139,14 @@ def _messages(call: _Call) -> Json:
         raise _invalid("speeds[]: not available without the beta header")
     allowed_values = {name: _many(params, text, _ENUMS.get(name, ())) for text, name in _FILTERS.items()}
 
-    def asked(use: Use) -> bool:
-        # The filter knows the default workspace by its id, which the rows do not tell.
+    def matches(use: Use) -> bool:
+        # The filter knows the default workspace by its id, which the rows do not have.
         available = {**use.dims, "workspace_id": use.workspace.workspace_id}
         return "model" in use.dims and all(
             available[name] in values for name, values in allowed_values.items() if values
         )
 
-    uses = [use for use in truth.all_uses if asked(use)]
+    uses = [use for use in truth.all_uses if matches(use)]
 
     def results(low: int, high: int) -> Iterable[Json]:
         rows: dict[tuple[str | None, ...], Counter[str]] = {}
@@ -174,7 +174,7 @@ def _line(use: Use, name: str) -> dict[str, str | None]:
         kind = name.removesuffix("_requests")
         words = kind.removesuffix("_usage").replace("_", " ").title()
         return {"description": f"{words} Usage", "cost_type": kind}
-    # Every field that can differ is told in words too, so that one description is one line.
+    # The description has every field that can differ, so that one description is one line.
     odd = [value for value in use.dims.values() if value in ("batch", "200k-1M", "us")]
     words = name.removeprefix("uncached_").replace("_", " ").title()
     text = f"{use.label} Usage - {', '.join([words, *odd])}"
@@ -209,7 +209,7 @@ def _cost(call: _Call) -> Json:
 def _claude_code(call: _Call) -> Json:
     truth, params, now = call.truth, call.params, call.now
     limit, day = _limit(params, 20, 1000), _instant(params, "starting_at", "T00:00:00Z")
-    # What is old enough on the first page stays so on the others, however late they are asked for.
+    # What is old enough on the first page stays so on the others, however late they are requested.
     slot_limit, offset = _read_cursor(params, 2) or (slot_of(now - CODE_DELAY), 0)
     low, high = min(slot_of(day), slot_limit), min(slot_of(day) + DAY_SLOTS, slot_limit)
     shared: Json = {"date": rfc3339(day), "organization_id": truth.account}

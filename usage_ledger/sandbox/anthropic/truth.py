@@ -297,7 +297,7 @@ class AnthropicTruth:
         """Totals of `report` per (date in [first, end), breakdown, value of `by`), by ledger column, in dollars.
 
         Given `now`, only slots count that are over by then, or were an hour ago in `claude_code`. What has no value
-        stands under ''; an actor's `user_id` is its email address, or the name of its key.
+        is under ''; an actor's `user_id` is its email address, or the name of its key.
         """
         breakdown, columns, dimensions = _REPORTS[report]
         if zone != "UTC" or by not in ("", *dimensions):

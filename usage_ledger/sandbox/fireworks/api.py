@@ -27,7 +27,7 @@ class Gateway(NamedTuple):
     now: Callable[[], datetime]
 
 
-# The answers to the last few questions are kept, so that a client's clock measures the client.
+# The last few answers are cached, so that a client's clock measures the client.
 @lru_cache(maxsize=16)
 def _usage_body(truth: FireworksTruth, query: UsageQuery, slot_limit: int) -> bytes:
     return encode(truth.usage(*query, now=instant_of(slot_limit)))

@@ -53,7 +53,7 @@ def user_resources(truth: FireworksTruth) -> list[Json]:
 
 
 def api_key_resources(truth: FireworksTruth, user: str, now: datetime) -> list[Json]:
-    """All entries of `GET …/users/{user}/apiKeys` at `now`; `-` stands for every user."""
+    """All entries of `GET …/users/{user}/apiKeys` at `now`; `-` means every user."""
     return [
         _api_key(truth, key, now) for key in truth.all_keys if user in (key.owner, EVERY_USER) and key.created_at <= now
     ]

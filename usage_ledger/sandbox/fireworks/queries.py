@@ -63,7 +63,7 @@ def _first_date(instant: datetime, zone: ZoneInfo) -> date:
 
 
 class UsageQuery(NamedTuple):
-    """`billingUsage`: the local dates `[start, end)` whose first instant lies in the asked window."""
+    """`billingUsage`: the local dates `[start, end)` whose first instant is in the requested window."""
 
     start: date
     end: date
@@ -86,7 +86,7 @@ class UsageQuery(NamedTuple):
 
 
 class SummaryQuery(NamedTuple):
-    """`billing/summary`: the UTC dates `[start, end)`; the times of the asked window do not matter."""
+    """`billing/summary`: the UTC dates `[start, end)`; the times of the requested window do not matter."""
 
     start: date
     end: date

@@ -35,7 +35,7 @@ def _between(streams: Iterable[Stream], first: int, last: int) -> int:
 class FireworksTruth:
     """One account, wholly determined by these values. Usage is zero before `since`, 00:00 UTC.
 
-    Wherever `now` may be given, only quarters of an hour that are over by then count; without it, all do.
+    Wherever `now` is an argument, only quarters of an hour that are over by then count; without it, all do.
     """
 
     seed: int = 1

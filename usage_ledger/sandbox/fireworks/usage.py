@@ -1,4 +1,4 @@
-"""The body of `billingUsage`: metered rows per local day, grouped as asked."""
+"""The body of `billingUsage`: metered rows per local day, grouped as requested."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(slots=True)
 class Row:
-    """The sums of all sources that share a day and every value that was asked for."""
+    """The sums of all sources that share a day and every requested grouping."""
 
     start: str
     end: str
@@ -174,7 +174,7 @@ def _training(row: Row) -> Json:
 class Shape(NamedTuple):
     """How the rows of one usage type are grouped and written.
 
-    The first `by_default` of `valid` group when none of them is asked for; `fixed` always keep rows apart.
+    The first `by_default` of `valid` group when none of them is requested; `fixed` always separate rows.
     """
 
     array: str
@@ -198,8 +198,8 @@ def usage_answer(
     """The whole body. `sources` are keyed by usage type; a type that is missing stays an empty array."""
     answer: Json = {}
     for shape in _SHAPES:
-        asked = [name for name in dict.fromkeys(group_by) if name in shape.valid]
-        dimensions = asked or shape.valid[: shape.by_default]
+        requested = [name for name in dict.fromkeys(group_by) if name in shape.valid]
+        dimensions = requested or shape.valid[: shape.by_default]
         rows = grouped_rows(sources.get(shape.usage_type, ()), dimensions, shape.fixed, days, limit)
         answer[shape.array] = [shape.build(row) for row in rows]
     return answer

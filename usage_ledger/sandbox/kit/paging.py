@@ -21,7 +21,7 @@ def parts_of_token(token: str) -> list[str]:
 
 
 class IdPage(NamedTuple):
-    """A page of a list: its items, the ids of its ends, and whether the list goes on in the direction asked for."""
+    """A page of a list: its items, the ids of its ends, and whether the list goes on in the requested direction."""
 
     items: Sequence[Json]
     first_id: object

@@ -55,8 +55,8 @@ def bearer_key(request: Request) -> str:
 
 def account_of(accounts: Mapping[str, Truth], key: str) -> Truth | None:
     """The account that a key opens, compared in constant time."""
-    for known_key, truth in accounts.items():
-        if hmac.compare_digest(key.encode(), known_key.encode()):
+    for account_key, truth in accounts.items():
+        if hmac.compare_digest(key.encode(), account_key.encode()):
             return truth
     return None
 

@@ -41,7 +41,7 @@ BURSTS = (_cycle(8 if 1 <= day < 4 else 0 for day in range(14) for _ in range(DA
 class Stream:
     """One meter of one thing: a running total in whole units that never falls.
 
-    It stands still before slot `born` and for ever when `scale` is 0.
+    It is constant before slot `born` and for ever when `scale` is 0.
     """
 
     name: str

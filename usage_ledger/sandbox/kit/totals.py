@@ -1,4 +1,4 @@
-"""The truth's sums: what is expected per date, breakdown and value of a dimension, found without the answers' code."""
+"""The truth's sums: the expected values per date, breakdown and dimension, computed without the answers' code."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, tzinfo
@@ -24,7 +24,7 @@ def limit_of(now: datetime | None) -> int:
 
 
 def slots_of_dates(first: date, end: date, limit: int = FOREVER, zone: tzinfo = UTC) -> dict[date, tuple[int, int]]:
-    """The slots `[low, high)` of each local date of `[first, end)`, found by asking every slot for its date.
+    """The slots `[low, high)` of each local date of `[first, end)`, by computing the date of every slot.
 
     Slots from `limit` on are not over yet and are left out.
     """

@@ -138,12 +138,12 @@ class BucketQuery(NamedTuple):
             raise _refusal(400, "Invalid 'end_time': must be after 'start_time'.", "end_time", "invalid_value")
         width, default, most = widths[_chosen("bucket_width", params.get("bucket_width", "1d"), widths)]
         limit = _integer(params, "limit", default, 1, most)
-        asked = dict.fromkeys(_chosen("group_by", name, report.dimensions) for name in params.getlist("group_by"))
+        group_by = dict.fromkeys(_chosen("group_by", name, report.dimensions) for name in params.getlist("group_by"))
         same = sorted(f"{name}={value}" for name, value in params.multi_items() if name != "page")
         mark = stable(truth.seed, truth.account, request.url.path, *same)
         first = _first_of(params["page"], mark) if "page" in params else start // 60 * 60
         filters = _filters(params, report.dimensions)
-        return cls(first, min(end, moment), width, limit, tuple(asked), filters, mark)
+        return cls(first, min(end, moment), width, limit, tuple(group_by), filters, mark)
 
     def buckets(self) -> list[tuple[int, int]]:
         """The buckets of this page. The first and the last may be partial."""
@@ -161,7 +161,7 @@ def _cursor(first: int, mark: int) -> str:
 
 
 def _first_of(page: str, mark: int) -> int:
-    """Where a page begins. A cursor holds for the parameters that it was given for."""
+    """Where a page begins. A cursor is valid only with the parameters that it was issued for."""
     first, *_ = parts_of_token(page) or ["0"]
     if not first.isdigit() or page != _cursor(int(first), mark):
         raise _refusal(400, "Invalid 'page': the cursor is not valid for this request.", "page", "invalid_value")

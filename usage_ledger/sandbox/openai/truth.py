@@ -26,7 +26,7 @@ RENAMED_AT = datetime(2026, 11, 18, 11, 30, tzinfo=UTC)
 _WEEKDAYS = (tuple(accumulate((int(n // 96 not in (2, 3) and n % 4 == 3) for n in range(7 * 96)), initial=0)),)
 _MIDWEEK = (tuple(accumulate((int(n // 96 in (5, 6)) for n in range(7 * 96)), initial=0)),)
 
-# Picodollars per unit of a meter; the unit that is told, if any; how many of the meter's units are one of it.
+# Picodollars per unit of a meter; the unit that is sent, if any; how many of the meter's units are one of it.
 Price = tuple[int, str | None, int | None]
 Values = Mapping[str, str | bool | None]
 Scales = dict[str, int]
@@ -34,7 +34,7 @@ Cycles = tuple[tuple[int, ...], ...]
 
 
 class Meter(NamedTuple):
-    """A stream that stands still for ever from slot `last` on."""
+    """A stream that is constant from slot `last` on."""
 
     stream: Stream
     last: int = FOREVER

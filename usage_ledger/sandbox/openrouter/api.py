@@ -85,15 +85,15 @@ def _costs(pairs: Iterable[Pair], first: int, last: int) -> tuple[int, int]:
 
 
 def _activity(truth: OpenRouterTruth, params: QueryParams, now: datetime) -> Json:
-    """Rows per day, model and endpoint (and workspace, if asked), the newest day first; all in one answer."""
+    """Rows per day, model and endpoint (and workspace, if requested), the newest day first; all in one answer."""
     if params.get("group_by", "workspace") != "workspace":
         raise _refusal(400, "group_by must be workspace")
     key, workspace = _id(params, "api_key_hash", _HASH), _id(params, "workspace_id", _UUID)
     user, days = params.get("user_id", ""), _days(params, now.date())
     rows: dict[tuple[date, str, str], tuple[Pair, list[int]]] = {}
     for pair in truth.all_pairs:
-        asked = ((key, pair.key.key_hash), (workspace, pair.key.workspace_id), (user, pair.key.creator))
-        if any(want and want != have for want, have in asked):
+        filters = ((key, pair.key.key_hash), (workspace, pair.key.workspace_id), (user, pair.key.creator))
+        if any(want and want != have for want, have in filters):
             continue
         for day in days:
             amounts = _amounts(pair, slot_of(midnight(day)), slot_of(midnight(day)) + DAY_SLOTS)
@@ -231,12 +231,12 @@ def _credits(truth: OpenRouterTruth, _params: QueryParams, now: datetime) -> Jso
 
 
 def _models(truth: OpenRouterTruth, params: QueryParams, _now: datetime) -> Json:
-    """The catalogue of today, text models alone unless asked; one answer, or pages with a relative link."""
-    asked = params.get("output_modalities", "text").split(",")
-    if unknown := [name for name in asked if name not in (*MODALITIES, "all")]:
+    """The catalogue of today, only text models by default; one answer, or pages with a relative link."""
+    modalities = params.get("output_modalities", "text").split(",")
+    if unknown := [name for name in modalities if name not in (*MODALITIES, "all")]:
         raise _refusal(400, f"unknown output modality: {unknown[0]!r}")
     listed = [model for model in truth.all_models if model.listed]
-    entries = [one for one in (*listed, _ROUTER) if "all" in asked or set(asked) & set(one.outputs)]
+    entries = [one for one in (*listed, _ROUTER) if "all" in modalities or set(modalities) & set(one.outputs)]
     first, size, link = 0, len(entries), None
     if "offset" in params or "limit" in params:
         first, size = _whole(params, "offset", 0, 0, 10**9), _whole(params, "limit", 500, 1, 1000)

@@ -1,6 +1,6 @@
 """Replicate's HTTP API, as far as usage is read from it, served from invented accounts.
 
-Records hold what a customer would not want kept: the texts, logs and addresses all contain `PROMPT-CANARY`.
+Records hold what a customer would not want stored: the texts, logs and addresses all contain `PROMPT-CANARY`.
 """
 
 import binascii
@@ -27,7 +27,7 @@ CANARY = "PROMPT-CANARY"
 _API = "https://api.replicate.com/v1"
 _MICROSECOND = timedelta(microseconds=1)
 _WEB_HISTORY = timedelta(days=14)
-_KEPT_AFTER_END = timedelta(hours=1)
+_RETENTION = timedelta(hours=1)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _RATE_HEADERS = {"ratelimit-remaining": "2999", "ratelimit-reset": "1"}
 
@@ -160,7 +160,7 @@ def _record(prediction: Prediction, now: datetime) -> Json:
     digits, tail = prediction.run_digits, prediction.run_tail
     started = prediction.started_at if status != "starting" else None
     # Only what came by API is removed; the website keeps its runs.
-    removed = ended and prediction.source == "api" and now - prediction.completed_at >= _KEPT_AFTER_END
+    removed = ended and prediction.source == "api" and now - prediction.completed_at >= _RETENTION
     record: Json = {"id": identity, "model": prediction.model.name, "version": prediction.version}
     if prediction.deployment:
         record["deployment"] = prediction.deployment
@@ -172,7 +172,7 @@ def _record(prediction: Prediction, now: datetime) -> Json:
         "completed_at": _written(prediction.completed_at, digits, tail) if ended else None,
     }
     metrics = _metrics(prediction) if ended else {}
-    # Nothing to tell is told in three ways; for an aborted one always as an empty object.
+    # Absent values are sent in three ways; for an aborted prediction always as an empty object.
     shape = lot % 3 if not metrics and status != "aborted" else 0
     if shape != 2:
         record["metrics"] = None if shape == 1 else metrics

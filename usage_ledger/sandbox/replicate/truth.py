@@ -117,7 +117,7 @@ class Prediction:
 
     @property
     def completed_at(self) -> datetime:
-        """When it ended; one that never started is given up after a minute."""
+        """When it ended; one that never started is aborted after a minute."""
         return (self.started_at or self.created_at) + self.run * _MICROSECOND
 
     def status_at(self, now: datetime | None) -> str:
@@ -146,7 +146,7 @@ def _models(seed: int, account: str, count: int) -> tuple[Model, ...]:
 
 
 def _tokens(model: Model, status: str, lot: int) -> tuple[int | None, int | None]:
-    """Both counts, as far as they are told."""
+    """Both counts, as far as they are sent."""
     if not model.tokens or status != "succeeded" or lot % 7 == 0:
         return None, None
     return lot // 7 % 4000, None if lot % 7 == 1 else lot // 28_000 % 900
