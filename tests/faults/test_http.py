@@ -19,8 +19,7 @@ import pytest
 from kit.asking import GZIP, JSON, KEY, ONCE, PACKED, PROVIDER, TIGHT, WHOLE, Asking, Server, bare, chunked, drip, http
 from kit.provider_site import COST, DAY, FIRST, LAST, USAGE, Site
 
-from usage_ledger.airflow.dag import RETRIES
-from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
+from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy, retries
 from usage_ledger.connections import Connection
 from usage_ledger.core import errors
 from usage_ledger.core.windows import Window
@@ -163,7 +162,7 @@ def test_h9_in_an_outage_retries_add_at_most_a_tenth_and_the_next_run_recovers(s
         assert set(asked) == set(windows)
         assert max(asked.values()) <= 16
         assert 400 < asked.total() <= 440
-        assert Retries().attempts * (1 + RETRIES) == 16
+        assert Retries().attempts * (1 + retries()) == 16
         down.replies = [http('{"a": 1}')]
         assert [client.ask(Call(path)).body for path, client in zip(windows, clients, strict=True)] == [
             b'{"a": 1}'
