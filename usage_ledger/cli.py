@@ -38,7 +38,6 @@ def options(
 ) -> None:
     from usage_ledger.console import log_to_stderr
 
-    no_memory_dump()
     log_to_stderr(debug=debug)
     context.obj = debug
 
@@ -281,6 +280,7 @@ def sandbox(
 def main() -> None:
     """Run the command; an error of ours is one line on standard error and an exit code, never a traceback."""
     debug = "--debug" in sys.argv
+    no_memory_dump()  # before a key is read
     try:
         app()
     except BadWindow as error:

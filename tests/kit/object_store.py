@@ -13,7 +13,7 @@ import pytest
 
 from usage_ledger.core.project import ROOT
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 ERROR = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message></Error>'
 FAULTS = {
     "/slow/raw/fireworks/": (503, "SlowDown", "Please reduce your request rate."),

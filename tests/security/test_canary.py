@@ -104,7 +104,9 @@ class Watch:
         self.stack, self.looks, self._done = stack, 0, threading.Event()
         self.seen: list[bytes] = []
         self.may_dump: set[bytes] = set()
-        """Of the stack's processes those that leave their memory on disk when they crash."""
+        """Of the stack's processes those that leave their memory on disk when they crash: at two looks, because a
+        process may be seen before its first line runs."""
+        self._dumping: set[Path] = set()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> "Watch":
@@ -129,7 +131,9 @@ class Watch:
                 if hits(line, self.stack.key) or (ours and hits(environment, self.stack.key)):
                     self.seen.append(line)
                 if ours and not re.search(r"Max core file size +0 +0 ", limits):
-                    self.may_dump.add(line)
+                    if process in self._dumping:
+                        self.may_dump.add(line)
+                    self._dumping.add(process)
             self._done.wait(0.5)
 
 

@@ -4,7 +4,7 @@ import socket
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote
 
 import pytest
@@ -19,7 +19,7 @@ from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.http.fill import fill_path
 from usage_ledger.http.page import Call
-from usage_ledger.model import HeaderKey
+from usage_ledger.model import HeaderKey, Request
 from usage_ledger.providers.fireworks import FIREWORKS
 
 
@@ -258,11 +258,17 @@ def test_the_next_address_of_a_host_is_tried_when_one_cannot_be_reached(
     assert len(server.requests) == 1
 
 
-def test_x20_the_client_knows_no_verb_but_get(scripted: Server) -> None:
+def test_x20_the_client_sends_what_a_declaration_says_reads_only(scripted: Server) -> None:
+    """GET, and a POST that the vendor says only reads; no other verb can be written down, and none can be called."""
     asking = Asking(scripted(http()))
     asking.ask()
     assert asking.server.requests[0].startswith(b"GET ")
     verbs = {"post", "put", "patch", "delete", "request", "send", "stream"}
     assert verbs & {name.lower() for name in dir(Client) if not name.startswith("_")} == set()
     source = (Path(transport.__file__).parent / "client.py").read_text()
-    assert source.count("self._http.") == source.count("self._http.close()") + source.count('self._http.stream("GET"')
+    sends = source.count("self._http.stream(call.method,")
+    assert source.count("self._http.") == source.count("self._http.close()") + sends
+    assert sends == 1
+    assert get_args(Call.__dataclass_fields__["method"].type) == ("GET", "POST")
+    with pytest.raises(errors.ConfigError, match="only reads"):
+        Request("/v1/x", method="POST", body="{}")

@@ -59,7 +59,7 @@ def test_a_page_is_landed_byte_for_byte_and_loaded_row_for_row(site: Site, query
     found = query("SELECT model, input_tokens FROM ledger.usage_daily WHERE connection_id = %s", site.name)
     assert sorted(found) == sorted((f"m{number}", number) for number in range(60))
     assert [event[3] for event in site.events() if event[0] == "unknown_field"] == [
-        "the answer holds `newField`, which is not declared; it is kept in raw"
+        "the answer holds `newField`, which is not declared; raw storage has it"
     ]
 
 
