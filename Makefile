@@ -3,10 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/usage-ledger
 STAMP := .venv/.installed
+# One worker a core; a file's tests share databases, so one worker takes the whole file.
+PYTEST := $(BIN)/python -m pytest -n logical --dist loadgroup
 BENCH_STAMP := .venv-bench/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test check bench bench-airflow chaos answers mutants fix lock docs new-provider clean
+.PHONY: help environment demo up down test test-quick soak check bench bench-airflow chaos answers mutants fix lock docs new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -32,8 +34,15 @@ up: $(STAMP) ## Start the local stack: PostgreSQL and Airflow
 down: ## Stop what `make demo` or `make up` started
 	@test -x $(RUN) && $(RUN) stack down || echo "nothing was installed, so nothing runs"
 
-test: $(STAMP) ## Run every test
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## Run every test, on every core
+	@$(PYTEST)
+
+test-quick: $(STAMP) ## Run the tests of units, contracts, architecture and declarations
+	@$(PYTEST) -q tests/unit tests/contracts tests/architecture tests/providers/test_declarations.py --ignore tests/architecture/test_new_provider.py
+
+soak: $(STAMP) ## Run the faults with long numbers: 20,000 answers, 200 rounds, every kill; then the mutants
+	@ANSWERS=$(or $(ANSWERS),20000) ROUNDS=$(or $(ROUNDS),200) KILLS=all $(PYTEST) tests/faults tests/security
+	@$(BIN)/python tests/mutants.py
 
 check: $(STAMP) ## Lint, types, data contracts
 	@$(BIN)/ruff check .

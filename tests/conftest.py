@@ -36,7 +36,15 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Catalogue())
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Catalogue())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker takes a whole file, whose tests share databases; and all tests of the stack, which starts once."""
+    for item in items:
+        group = "stack" if item.get_closest_marker("stack") else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ROUNDS = int(os.environ.get("ROUNDS") or 40)
+"""`make soak` makes 200."""
 
 
 def test_after_random_kills_restarts_and_bad_answers_the_ledger_equals_the_truth() -> None:
     """As a person runs it. The seed differs each time; what fails is tried again with the seed that it tells."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "chaos.py"), "--rounds", "200"],
+        [sys.executable, str(ROOT / "tests" / "chaos.py"), "--rounds", str(ROUNDS)],
         env={name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "USAGE_", "CRASH"))}
         | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -20,12 +22,12 @@ def test_after_random_kills_restarts_and_bad_answers_the_ledger_equals_the_truth
         timeout=900,
         check=False,
     )
-    told = re.fullmatch(
-        r"seed \d+, rounds 200, kills (\d+), restarts (\d+), faults (\d+): ledger equals the truth\n", done.stdout
+    summary = re.fullmatch(
+        rf"seed \d+, rounds {ROUNDS}, kills (\d+), restarts (\d+), faults (\d+): ledger equals the truth\n", done.stdout
     )
-    assert told, (done.stdout, done.stderr)
+    assert summary, (done.stdout, done.stderr)
     assert done.returncode == 0
-    kills, restarts, faults = map(int, told.groups())
-    assert kills > 60
-    assert restarts > 0
-    assert faults > 30
+    kills, restarts, faults = map(int, summary.groups())
+    assert kills > ROUNDS * 0.3
+    assert restarts > 0 or ROUNDS < 100
+    assert faults > ROUNDS * 0.15

@@ -1,6 +1,7 @@
 """Generated and spoiled answers: the ledger equals the sums of each, or a named error says why not. Nothing between.
 
-`ANSWERS` says how many (20,000 else), `SEED` repeats a run; `make answers ANSWERS=1000000` takes the time for more.
+`ANSWERS` says how many (1,000 else, and 20,000 in `make soak`), `SEED` repeats a run; `make answers ANSWERS=1000000`
+takes the time for more.
 """
 
 import json
@@ -36,7 +37,7 @@ from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.ledger import enter
 
-ANSWERS = int(os.environ.get("ANSWERS") or 20_000)
+ANSWERS = int(os.environ.get("ANSWERS") or 1_000)
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
 FIRST = date(2016, 1, 1)
 BATCH = 60

@@ -25,23 +25,16 @@ def numbers() -> list[str]:
 
 def case_of(node_id: str) -> str | None:
     """The case that a test is named by."""
-    found = _case.search(node_id) if node_id.startswith(FOLDERS) else None
-    number = f"{found[1].upper()}{found[2]}" if found else ""
+    match = _case.search(node_id) if node_id.startswith(FOLDERS) else None
+    number = f"{match[1].upper()}{match[2]}" if match else ""
     return number if number in numbers() else None
 
 
 class Catalogue:
-    """Watches a run of the tests."""
+    """Watches a run of the tests. With several workers the process that starts them hears of every test."""
 
     def __init__(self) -> None:
-        self.tests: dict[str, set[str]] = {}
         self.reports: dict[str, list[pytest.TestReport]] = {}
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            case = case_of(item.nodeid)
-            if case:
-                self.tests.setdefault(case, set()).add(item.nodeid.split("[")[0])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         case = case_of(report.nodeid)
@@ -49,12 +42,16 @@ class Catalogue:
             self.reports.setdefault(case, []).append(report)
 
     def pytest_sessionfinish(self) -> None:
-        if set(self.tests) == set(numbers()) == set(self.reports):
+        if set(self.reports) == set(numbers()):
             RECORD.write_text(json.dumps(self.record(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def record(self) -> dict[str, dict[str, Any]]:
         """Each case with its test and its state; a skipped one with the reason."""
-        return {number: {"test": min(self.tests[number])} | self._state(number) for number in numbers()}
+        return {number: {"test": self._test(number)} | self._state(number) for number in numbers()}
+
+    def _test(self, number: str) -> str:
+        """The test of a case, without its parameters and the group that a worker took it with."""
+        return min(re.split(r"[\[@]", report.nodeid)[0] for report in self.reports[number])
 
     def _state(self, number: str) -> dict[str, str]:
         reports = self.reports[number]
@@ -65,5 +62,5 @@ class Catalogue:
 
 
 def _reason(report: pytest.TestReport) -> str:
-    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    return told.removeprefix("Skipped: ")
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return reason.removeprefix("Skipped: ")
