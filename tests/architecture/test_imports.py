@@ -184,6 +184,16 @@ def test_files_stay_within_their_budget(pattern: str) -> None:
     assert {name: count for name, count in lengths.items() if count > LINES[pattern]} == {}
 
 
+def test_a_function_has_at_most_forty_lines() -> None:
+    lengths = {
+        f"{path.relative_to(ROOT)}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in sources()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 40} == {}
+
+
 def test_a_provider_file_has_at_most_two_functions_and_no_class() -> None:
     for path in (ROOT / PACKAGE / "providers").glob("*.py"):
         kinds = [type(node) for node in ast.walk(tree_of(path))]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task
@@ -63,15 +64,7 @@ def build_dag(connection: Connection) -> DAG:
         max_active_runs=4,
         tags={"usage-ledger", provider.name},
         doc_md=document(connection),
-        default_args={
-            "owner": "usage-ledger",
-            "retries": retries(),
-            "retry_delay": timedelta(minutes=5) * scale(),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(hours=1),
-            "retry_policy": UsageLedgerRetryPolicy(),
-            "execution_timeout": timedelta(hours=2),
-        },
+        default_args=task_defaults(),
     ) as dag:
         announces = {"outlets": [AssetAlias(tasks.loaded_alias(connection.id))]}
         steps = [
@@ -94,6 +87,19 @@ def build_dag(connection: Connection) -> DAG:
             before >> after
     dag.params.update(params())  # not before: each task would copy them; nor set: each Dag would check them again
     return dag
+
+
+def task_defaults() -> dict[str, Any]:
+    """What every task has; waits follow USAGE_LEDGER_RETRY_SCALE."""
+    return {
+        "owner": "usage-ledger",
+        "retries": retries(),
+        "retry_delay": timedelta(minutes=5) * scale(),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(hours=1),
+        "retry_policy": UsageLedgerRetryPolicy(),
+        "execution_timeout": timedelta(hours=2),
+    }
 
 
 @cache

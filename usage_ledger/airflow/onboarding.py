@@ -15,6 +15,7 @@ from usage_ledger.core.project import connections_folder
 from usage_ledger.core.windows import last_complete_date
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client, client_for
+from usage_ledger.pipeline.run import prepare_warehouse
 from usage_ledger.sources.account import verify_account
 from usage_ledger.sources.source import source_of
 from usage_ledger.warehouse import loads
@@ -86,22 +87,24 @@ def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str
     if refused and connection.reports is None and new:
         document = document | {"reports": [name for name in chosen if name not in refused]}
         connection = connection_from(connection_id, document, path.name)
-    ensure_schema(engine)
-    reports = [report.name for report in connection.chosen_reports]
-    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
+    prepare_warehouse(connection, engine)
     ensure_pools()
     store_connection(connection.id, connection.declared, key=key, account=connection.account, host=host)
     if new:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(
-                f"the key is stored, but {path.name} cannot be written: {error.strerror}",
-                connection=connection_id,
-                next_step=f"make {path.parent} writable and run the same command again",
-            ) from error
+        _write(path, document)
     return Connected(access, path, new)
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"the key is stored, but {path.name} cannot be written: {error.strerror}",
+            connection=path.stem,
+            next_step=f"make {path.parent} writable and run the same command again",
+        ) from error
 
 
 def disconnect(connection_id: str, engine: Engine) -> tuple[bool, Path | None]:

@@ -47,9 +47,7 @@ def table_asset(connection_id: str, table: str) -> Asset:
 def extract(connection_id: str) -> None:
     """Ask the provider for the newest windows of each report and land the answers; `repair` gets the others."""
     from usage_ledger.pipeline.repair import portion
-    from usage_ledger.pipeline.run import extract_all, planned
-    from usage_ledger.warehouse.loads import register
-    from usage_ledger.warehouse.schema import ensure_schema
+    from usage_ledger.pipeline.run import extract_all, planned, prepare_warehouse
 
     context = get_current_context()
     run = context["dag_run"]
@@ -57,9 +55,7 @@ def extract(connection_id: str) -> None:
     now = datetime.now(UTC)
     dates = dates_of_run(connection, run, context["params"], now)
     with _client(connection) as client:
-        ensure_schema(engine)
-        reports = [report.name for report in connection.chosen_reports]
-        register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
+        prepare_warehouse(connection, engine)
         backfill = run.run_type == "backfill"
         first, later = portion(planned(connection, dates, engine=engine, now=now, backfill=backfill))
         done = extract_all(

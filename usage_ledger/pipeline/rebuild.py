@@ -10,7 +10,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.core.errors import ConfigError, RawCorrupt, RawGone, UsageLedgerError
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline.load import load
-from usage_ledger.pipeline.run import Ran, each, new_run_id
+from usage_ledger.pipeline.run import Ran, each, new_run_id, prepare_warehouse
 from usage_ledger.pipeline.transform import transform
 from usage_ledger.pipeline.validate import validate
 from usage_ledger.storage.files import AnyPath
@@ -32,26 +32,22 @@ def rebuild(
     """Load again what was landed for the dates (all of it, without a span), oldest fetch first.
 
     The newest load of a date wins, as when it was fetched; restatements come about again. Loads keep their ids.
-    Dates whose pages are gone keep their rows, and are told as a failure. A load that cannot be read is one too, unless
-    newer loads brought its dates: then it is a note. Raises `RawGone` when there is nothing.
+    Dates whose pages are gone keep their rows; that is a failure, and so is a load that cannot be read, unless newer
+    loads brought its dates: then it is a note. Raises `RawGone` when there is nothing.
     """
-    ensure_schema(engine)
-    reports = [report.name for report in connection.chosen_reports]
-    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
-    known = {report.name for report in connection.declared.reports}
+    prepare_warehouse(connection, engine)
+    declared = {report.name for report in connection.declared.reports}
     ran = Ran()
-    found = sorted(
-        (one for one in _landed(connection, root, ran) if span is None or _meets(one[1].window, span)),
-        key=lambda landed_load: landed_load[1].fetched_at,
-    )
-    ran.failures += _gone(connection, span, {manifest.load_id for _, manifest in found}, engine)
-    if not found and not ran.failures:
+    landed = [one for one in _landed(connection, root, ran) if span is None or _meets(one[1].window, span)]
+    landed.sort(key=lambda uri_and_manifest: uri_and_manifest[1].fetched_at)
+    ran.failures += _gone(connection, span, {manifest.load_id for _, manifest in landed}, engine)
+    if not landed and not ran.failures:
         raise RawGone(f"raw storage holds nothing of connection {connection.id} for these dates")
-    began(len(found))
+    began(len(landed))
     run_id = new_run_id().replace("command", "rebuild")
     unread: list[Unread] = []
-    for uri, manifest in found:
-        if manifest.report in known:
+    for uri, manifest in landed:
+        if manifest.report in declared:
             loads.restore(engine, manifest, uri, run_id)
             failures = _load_again(connection, manifest.load_id, ran, engine=engine, root=root)
             dates = {day for day in manifest.window if span is None or span.first <= day < span.end}

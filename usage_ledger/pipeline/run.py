@@ -72,11 +72,11 @@ def extract_all(
     storage, so that many runs at a time had better leave it to another one.
     """
     done = Extracted()
-    stopped: set[str] = set()
+    refused: set[str] = set()
     landed: set[str] = set()
     for report, window in requests:
-        if report.name in stopped:
-            continue
+        if report.name in refused:
+            continue  # the next window would be refused as well
         try:
             done.load_ids.append(
                 extract(connection, report, window, client=client, engine=engine, root=root, run_id=run_id)
@@ -84,13 +84,8 @@ def extract_all(
             landed.add(report.name)
         except UsageLedgerError as error:
             if isinstance(error, AccessDenied):
-                stopped.add(report.name)  # the next window would be refused as well
-            if report.snapshot and isinstance(error, AccessDenied) and not isinstance(error, BadKey):
-                log.warning("%s", error)
-                continue
-            done.failures.append(error)
-            done.missing.append((report, window, error))
-            log.error("%s", error)
+                refused.add(report.name)
+            _note_failure(done, report, window, error)
             if isinstance(error, BadKey):
                 break
         finally:
@@ -98,6 +93,15 @@ def extract_all(
     for name in sorted(landed) if sweeping else ():
         _sweep(connection, name, root)
     return done
+
+
+def _note_failure(done: Extracted, report: Report, window: Window, error: UsageLedgerError) -> None:
+    if report.snapshot and isinstance(error, AccessDenied) and not isinstance(error, BadKey):
+        log.warning("%s", error)
+        return
+    done.failures.append(error)
+    done.missing.append((report, window, error))
+    log.error("%s", error)
 
 
 def _sweep(connection: Connection, report: str, root: AnyPath) -> None:
@@ -148,6 +152,16 @@ class Ran:
         return any(outcome.held for _, _, outcome in self.loads)
 
 
+def prepare_warehouse(connection: Connection, engine: Engine) -> None:
+    """Bring the schema up to date, and make the connection and its reports of now known.
+
+    Raises `ConfigError` where the warehouse knows the id or the account otherwise, `WarehouseDown`, `WarehouseRefused`.
+    """
+    ensure_schema(engine)
+    reports = [report.name for report in connection.chosen_reports]
+    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
+
+
 def run_all(
     connection: Connection,
     dates: Dates,
@@ -160,13 +174,7 @@ def run_all(
     progress: Callable[[str], None] = lambda _step: None,
 ) -> Ran:
     """Extract, transform, validate and load, one process, no scheduler. `began` gets the number of steps."""
-    from usage_ledger.pipeline.load import load
-    from usage_ledger.pipeline.transform import transform
-    from usage_ledger.pipeline.validate import validate
-
-    ensure_schema(engine)
-    reports = [report.name for report in connection.chosen_reports]
-    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
+    prepare_warehouse(connection, engine)
     requests = planned(connection, dates, engine=engine, now=now)
     began(4 * len(requests))
     done = extract_all(
@@ -181,12 +189,7 @@ def run_all(
     ran = Ran(failures=list(done.failures))
 
     def steps(load_id: str) -> Outcome:
-        transform(connection, load_id, engine=engine, root=root)
-        progress("transformed")
-        validate(connection, load_id, engine=engine, root=root)
-        progress("validated")
-        outcome = load(connection, load_id, engine=engine, root=root)
-        progress("loaded")
+        outcome = _bring_in(connection, load_id, engine=engine, root=root, progress=progress)
         attempt = loads.load_by_id(engine, load_id)
         ran.loads.append((attempt.report, attempt.window, outcome))
         return outcome
@@ -194,3 +197,20 @@ def run_all(
     _, failures, _ = each(done.load_ids, steps)
     ran.failures += failures
     return ran
+
+
+def _bring_in(
+    connection: Connection, load_id: str, *, engine: Engine, root: AnyPath, progress: Callable[[str], None]
+) -> Outcome:
+    """The steps of a landed load. Imported here: a task that only extracts does not pay for pandas."""
+    from usage_ledger.pipeline.load import load
+    from usage_ledger.pipeline.transform import transform
+    from usage_ledger.pipeline.validate import validate
+
+    transform(connection, load_id, engine=engine, root=root)
+    progress("transformed")
+    validate(connection, load_id, engine=engine, root=root)
+    progress("validated")
+    outcome = load(connection, load_id, engine=engine, root=root)
+    progress("loaded")
+    return outcome

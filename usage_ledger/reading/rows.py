@@ -160,17 +160,22 @@ def _table(
         },
         **{name: counted.values for name, counted in meters.items()},
     }
-    schema = arrow_schema(row_set.table)
-    roles = {column.name: column.role for column in contract(row_set.table).columns}
+    return with_splits(_complete(row_set.table, len(rows), arrays, constants), rows)
+
+
+def _complete(table: str, count: int, arrays: dict[str, pa.Array], constants: dict[str, str]) -> pa.Table:
+    """All columns of the contract: a meter without values is null, a dimension is its constant or ''."""
+    schema = arrow_schema(table)
+    meters = set(contract(table).names("meter"))
     columns = []
     for column in schema:
         if column.name in arrays:
             columns.append(arrays[column.name].cast(column.type))
-        elif roles[column.name] == "meter":
-            columns.append(pa.nulls(len(rows), column.type))
+        elif column.name in meters:
+            columns.append(pa.nulls(count, column.type))
         else:
-            columns.append(pa.repeat(pa.scalar(constants.get(column.name, ""), column.type), len(rows)))
-    return with_splits(pa.table(columns, schema=schema), rows)
+            columns.append(pa.repeat(pa.scalar(constants.get(column.name, ""), column.type), count))
+    return pa.table(columns, schema=schema)
 
 
 def _identity(row_set: RowSet, sent: dict[str, pa.Array]) -> dict[str, pa.Array]:
