@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/usage-ledger
 STAMP := .venv/.installed
-# One worker a core; a file's tests share databases, so one worker takes the whole file.
-PYTEST := $(BIN)/python -m pytest -n logical --dist loadgroup
+# One worker a core; tests/kit/groups.py says which tests stay together.
+PYTEST := $(BIN)/python -m pytest -n logical
 BENCH_STAMP := .venv-bench/.installed
 
 .DEFAULT_GOAL := help

@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 from fastapi import FastAPI
 from kit.catalogue import Catalogue
+from kit.groups import GroupScheduling, start_order
 from kit.provider_site import KEY, NOW, TRUTHS, Overruled, Site
 from kit.scripted_server import Reply, Scripted
 from kit.stack import Stack, local_stack
@@ -41,10 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker takes a whole file, whose tests share databases; and all tests of the stack, which starts once."""
-    for item in items:
-        group = "stack" if item.get_closest_marker("stack") else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: start_order(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    config.option.loadscopereorder = False  # the order of collection, with the slowest groups first
+    return GroupScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -50,8 +50,8 @@ class Catalogue:
         return {number: {"test": self._test(number)} | self._state(number) for number in numbers()}
 
     def _test(self, number: str) -> str:
-        """The test of a case, without its parameters and the group that a worker took it with."""
-        return min(re.split(r"[\[@]", report.nodeid)[0] for report in self.reports[number])
+        """The test of a case, without its parameters."""
+        return min(report.nodeid.split("[")[0] for report in self.reports[number])
 
     def _state(self, number: str) -> dict[str, str]:
         reports = self.reports[number]

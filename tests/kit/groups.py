@@ -1,0 +1,41 @@
+"""Which tests one worker runs, one after the other: those of a file, and those of all files that use the local stack.
+
+`--dist loadgroup` of pytest-xdist 3.8 writes a group into `Item._nodeid`, which pytest 9.2 no longer reads: it deals
+the tests out one by one and says nothing. This scheduler needs only the node id.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from xdist.scheduler import LoadScopeScheduling
+
+from usage_ledger.core.project import ROOT
+
+STACK = "stack"
+SLOWEST = (STACK, "tests/faults/test_kill.py")
+"""These start first, so that no worker is left alone with one of them at the end."""
+
+
+@cache
+def group_of_file(name: str) -> str:
+    path = Path(ROOT, name)
+    uses_stack = path.is_file() and "pytest.mark.stack" in path.read_text(encoding="utf-8")
+    return STACK if uses_stack else name
+
+
+def group_of(node_id: str) -> str:
+    """The group of a test: its file, or `stack`."""
+    return group_of_file(node_id.split("::")[0])
+
+
+def start_order(node_id: str) -> int:
+    """A key to sort tests by; equal for all but the slowest groups."""
+    group = group_of(node_id)
+    return SLOWEST.index(group) if group in SLOWEST else len(SLOWEST)
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """Gives a whole group to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
