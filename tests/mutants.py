@@ -195,13 +195,24 @@ def tested(project: Path, tests: str) -> tuple[int, str]:
     return done.returncode, failed[1] if failed else ""
 
 
+def text_of(mutant: Mutant, project: Path, name: str, text: str) -> str:
+    """The content of a file that holds `text`; raises `SystemExit` with what to repair when it does not."""
+    path = project / name
+    content = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if text in content:
+        return content
+    state = "does not contain this text" if path.is_file() else "does not exist"
+    raise SystemExit(
+        f"Mutant {mutant.name!r} cannot be made: {name} {state}. The code was renamed or moved: "
+        f"repair this mutant's edit in tests/mutants.py.\n{text}"
+    )
+
+
 def judged(mutant: Mutant, folder: Path) -> str:
     """The test that noticed the break; '' when none did. Raises `SystemExit` when a break cannot be made or judged."""
     project = copied(folder)
     for name, text, other in mutant.edits:
-        content = (project / name).read_text(encoding="utf-8")
-        if text not in content:
-            raise SystemExit(f"{mutant.name}: {name} no longer holds {text!r}")
+        content = text_of(mutant, project, name, text)
         (project / name).write_text(content.replace(text, other), encoding="utf-8")
     code, failed = tested(project, mutant.tests)
     if code not in (0, 1):
