@@ -129,7 +129,7 @@ MUTANTS = (
         (
             (
                 "usage_ledger/warehouse/proof.py",
-                '        _equal(f"{name}: raw and ledger", _raw(incoming, name), _added(standing.values()))\n',
+                '        _equal(f"{name}: raw and ledger", _raw(incoming, name), _added(current.values()))\n',
                 "",
             ),
         ),

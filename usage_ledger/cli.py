@@ -14,7 +14,7 @@ from usage_ledger import __version__
 from usage_ledger.core.errors import BadWindow, ConfigError, NoPermission, UsageLedgerError
 from usage_ledger.core.redaction import no_memory_dump, redact
 from usage_ledger.local.commands import stack_app
-from usage_ledger.local.stopping import end_when_asked
+from usage_ledger.local.stopping import end_on_sigterm
 
 DONE, FAILED, WRONG_USAGE, HELD = 0, 1, 2, 3
 
@@ -69,7 +69,7 @@ def connect(
         document["start_date"] = day_option(start_date, "--start-date")
     _as_usage(lambda: connection_from(connection_id, document, "the command"))
     engine = command_engine()
-    key = _asked_key(provider)
+    key = _read_key(provider)
     done = add(connection_id, document, key=key, host=host, engine=engine)
     say(f"connected {connection_id}: account {account} can read {', '.join(done.readable.reports)}")
     for name, why in done.readable.refused.items():
@@ -91,24 +91,24 @@ def check(connection_id: ConnectionId, json: Json = False) -> None:
 
     connection, client = command_client(_checked(connection_id))
     with client:
-        found = readable(connection, client)
+        access = readable(connection, client)
     pools = missing_pools()
     if json:
         print_json(
-            {"connection_id": connection_id, "reads": found.reports, "refused": found.refused, "missing_pools": pools}
+            {"connection_id": connection_id, "reads": access.reports, "refused": access.refused, "missing_pools": pools}
         )
     else:
         say(f"{connection_id}: the key is valid and sees account {connection.account}")
-        say(f"it can read {', '.join(found.reports)}")
-        for name, why in found.refused.items():
+        say(f"it can read {', '.join(access.reports)}")
+        for name, why in access.refused.items():
             say(f"it cannot read {name}: {why}")
     if connection.provider in pools:
         raise ConfigError(
             f"Airflow has no pool {connection.provider}; its tasks would wait for ever",
             next_step="run `usage-ledger pools`",
         )
-    wanted = [report.name for report in connection.chosen_reports if not report.snapshot]
-    if refused := [name for name in wanted if name in found.refused]:
+    chosen = [report.name for report in connection.chosen_reports if not report.snapshot]
+    if refused := [name for name in chosen if name in access.refused]:
         raise NoPermission(f"the key may not read {', '.join(refused)}", connection=connection_id)
 
 
@@ -120,16 +120,16 @@ def run(
     json: Json = False,
 ) -> None:
     """Extract, transform, validate and load in this process; without dates, the last complete usage date."""
-    end_when_asked()
+    end_on_sigterm()
     _require_dates(first, last)
     from usage_ledger.cli_context import command_client, command_engine, command_root
     from usage_ledger.console import Progress
-    from usage_ledger.pipeline.plan import asked_range
+    from usage_ledger.pipeline.plan import requested_dates
     from usage_ledger.pipeline.run import run_all
 
     connection, client = command_client(_checked(connection_id))
     now = datetime.now(UTC)
-    dates = asked_range(first, last, now=now, connection=connection)
+    dates = requested_dates(first, last, now=now, connection=connection)
     engine = command_engine()
     with client, Progress(connection_id) as bar:
         ran = run_all(
@@ -153,18 +153,18 @@ def rebuild(
     json: Json = False,
 ) -> None:
     """Load again what is in raw storage, without the network; without dates, all of it."""
-    end_when_asked()
+    end_on_sigterm()
     _require_dates(first, last)
     from usage_ledger.cli_context import command_engine, command_root
     from usage_ledger.connections import find_connection
     from usage_ledger.console import Progress
-    from usage_ledger.pipeline.plan import asked_range
+    from usage_ledger.pipeline.plan import requested_dates
     from usage_ledger.pipeline.rebuild import rebuild as again
     from usage_ledger.pipeline.rebuild import span_of
 
     engine = command_engine()
     connection = find_connection(_checked(connection_id))
-    dates = asked_range(first, last, now=datetime.now(UTC), connection=connection)
+    dates = requested_dates(first, last, now=datetime.now(UTC), connection=connection)
     span = span_of(dates.first, dates.last) if first else None
     with Progress(connection_id) as bar:
         ran = again(connection, span, engine=engine, root=command_root(), began=bar.begin, progress=bar.advance)
@@ -198,19 +198,19 @@ def status(
     """Coverage by day, last sync, open events."""
     from usage_ledger.cli_context import command_engine
     from usage_ledger.console import print_status
-    from usage_ledger.warehouse import status as asked
+    from usage_ledger.warehouse import status as states
     from usage_ledger.warehouse.schema import ensure_schema
 
     engine = command_engine()
     ensure_schema(engine)
-    found = asked.connections(engine, connection_id)
-    if connection_id and not found:
+    connections = states.connections(engine, connection_id)
+    if connection_id and not connections:
         raise ConfigError(
             f"the warehouse knows no connection {connection_id!r}",
             next_step="see `usage-ledger status` for those it knows",
         )
-    details = (asked.days(engine, connection_id), asked.events(engine, connection_id)) if connection_id else ([], [])
-    print_status(found, *details, as_json=json)
+    details = (states.days(engine, connection_id), states.events(engine, connection_id)) if connection_id else ([], [])
+    print_status(connections, *details, as_json=json)
 
 
 @app.command()
@@ -236,8 +236,8 @@ def pools() -> None:
     from usage_ledger.console import say
 
     require_stack_database()
-    made = ensure_pools()
-    say(f"made the pools {', '.join(made)}" if made else "every pool exists")
+    created = ensure_pools()
+    say(f"created the pools {', '.join(created)}" if created else "every pool exists")
 
 
 @app.command()
@@ -266,7 +266,7 @@ def sandbox(
     from usage_ledger.sandbox.app import create_app, serve
     from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
-    key = key_file.read_text(encoding="utf-8").strip() if key_file else _asked_key("the sandbox")
+    key = key_file.read_text(encoding="utf-8").strip() if key_file else _read_key("the sandbox")
     truths = [
         FireworksTruth(
             seed=seed, account=name, keys=keys, models=models, deployments=deployments, training_jobs=training_jobs
@@ -338,7 +338,7 @@ def _checked(connection_id: str) -> str:
     return str(_as_usage(lambda: checked_id(connection_id)))
 
 
-def _asked_key(provider: str) -> str:
+def _read_key(provider: str) -> str:
     """The key, without echo from a terminal, else the first line of standard input."""
     import getpass
 

@@ -54,13 +54,13 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     from rich.console import Console
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for number, name in enumerate(columns):
         right = bool(rows) and all(isinstance(row[number], int | Decimal | None) for row in rows)
-        made.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
+        grid.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
     for row in rows:
-        made.add_row(*(redact(_shown(value)) for value in row))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(made)
+        grid.add_row(*(redact(_shown(value)) for value in row))
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(grid)
 
 
 class Progress:
@@ -140,18 +140,20 @@ def causes(failures: Iterable[UsageLedgerError]) -> list[str]:
     return sentences
 
 
-def print_status(found: Sequence[Record], days: Sequence[Record], events: Sequence[Record], *, as_json: bool) -> None:
+def print_status(
+    connections: Sequence[Record], days: Sequence[Record], events: Sequence[Record], *, as_json: bool
+) -> None:
     """What `usage-ledger status` found."""
     if as_json:
-        print_json({"connections": found, "days": days, "events": events})
+        print_json({"connections": connections, "days": days, "events": events})
         return
     shown = ("connection_id", "provider", "state", "newest_loaded_date", "missing_days", "failed_days", "held_days")
     table(
         "Connections",
         (*shown, "last_success_at"),
-        [[row[name] for name in (*shown, "last_success_at")] for row in found],
+        [[row[name] for name in (*shown, "last_success_at")] for row in connections],
     )
-    for row in found:
+    for row in connections:
         if row["last_error_message"]:
             say(f"{row['connection_id']}: {row['last_error_message']}")
         if row["newest_event"] and not events:

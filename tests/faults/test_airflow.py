@@ -38,7 +38,7 @@ from usage_ledger.pipeline.validate import validate
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.engine import warehouse_engine
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 
 HOUR = timedelta(hours=1)
 D = date(2026, 6, 1)
@@ -335,7 +335,7 @@ def test_k5_of_two_attempts_that_are_alive_at_once_the_newer_stands(
     old = desk.incoming([used(D, "m", 1), used(D, "gone", 1)], D, fetched_at=T0)
     new = desk.incoming([used(D, "m", 2)], D, fetched_at=T0 + HOUR)
     order = [old, new] if first_enters == "first" else [new, old]
-    states = [enter(engine, incoming).state for incoming in order]
+    states = [apply_load(engine, incoming).state for incoming in order]
     assert states == (["loaded", "loaded"] if first_enters == "first" else ["loaded", "superseded"])
     rows = "SELECT model, input_tokens FROM ledger.usage_daily WHERE connection_id = %s"
     assert query(rows, desk.connection_id) == [("m", 2)]
@@ -351,7 +351,7 @@ def test_one_load_that_two_attempts_enter_at_once_is_loaded_once(engine: Engine,
         barrier.wait()
         own = warehouse_engine(engine.url)
         try:
-            return sum(enter(own, incoming).changed.values())
+            return sum(apply_load(own, incoming).changed.values())
         finally:
             own.dispose()
 

@@ -16,7 +16,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.pipeline.rebuild import release
 from usage_ledger.warehouse import status
 from usage_ledger.warehouse.incoming import Outcome
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 
 HOUR = timedelta(hours=1)
 D = date(2026, 6, 1)
@@ -67,7 +67,9 @@ def test_a_total_that_differs_again_an_hour_later_lets_the_rows_in(
 
     def differing(fetched_at: Any) -> Outcome:
         incoming = desk.incoming([], D, cost=[charged(D, "a", Decimal(5))], fetched_at=fetched_at)
-        return enter(engine, replace(incoming, staged=msgspec.structs.replace(incoming.staged, mismatch="6 is not 5")))
+        return apply_load(
+            engine, replace(incoming, staged=msgspec.structs.replace(incoming.staged, mismatch="6 is not 5"))
+        )
 
     assert differing(T0).held == [D]
     assert (differing(T0 + later).held == [D]) is held
@@ -83,7 +85,7 @@ def test_a_hold_of_one_kind_does_not_confirm_the_other(engine: Engine, query: Qu
     assert query(cause, desk.connection_id) == [("Vanished",)]
     incoming = desk.incoming([used(D, "m", 6)], D, fetched_at=T0 + 3 * HOUR)
     differing = replace(incoming, staged=msgspec.structs.replace(incoming.staged, mismatch="6 is not 7"))
-    assert enter(engine, differing).held == [D]
+    assert apply_load(engine, differing).held == [D]
     assert query(cause, desk.connection_id) == [("TotalsMismatch",)]
     rows = query("SELECT input_tokens FROM ledger.usage_daily WHERE connection_id = %s", desk.connection_id)
     assert rows == [(5,)]

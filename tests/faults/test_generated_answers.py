@@ -35,7 +35,7 @@ from usage_ledger.storage.landing import load_folder, manifest_of
 from usage_ledger.storage.staged import Staged, StagedTable, open_table
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Incoming
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 
 ANSWERS = int(os.environ.get("ANSWERS") or 1_000)
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
@@ -151,7 +151,7 @@ class Bench:
             staged=Staged(load_id, {table: _added(batch, table) for table in declared.tables}),
         )
         loads.begin(self.engine, load_id, name, report, incoming.window, "d", "generated")
-        assert enter(self.engine, incoming).held == []
+        assert apply_load(self.engine, incoming).held == []
         ledger = self._ledger(name)
         for day, expected, *_ in batch:
             told = {key: value for key, value in expected.items() if value}

@@ -24,11 +24,11 @@ from usage_ledger.core import errors
 from usage_ledger.core.windows import Window, cut, day_bounds
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
-from usage_ledger.pipeline.plan import Dates, asked_range, windows
+from usage_ledger.pipeline.plan import Dates, requested_dates, windows
 from usage_ledger.pipeline.run import run_all
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.warehouse.incoming import Outcome
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 
 HOUR = timedelta(hours=1)
 MONTH = timedelta(days=31)
@@ -108,7 +108,7 @@ def test_t2_a_date_that_comes_back_empty_is_held_until_it_is_confirmed(
     assert fetched(desk, DAY + HOUR / 2).held == [D]  # too early to confirm
     if confirmed_by == "a person":
         incoming = replace(desk.incoming([], D, fetched_at=T0 + DAY + HOUR / 2), released=frozenset({D}))
-        assert enter(desk.engine, incoming).held == []
+        assert apply_load(desk.engine, incoming).held == []
     else:
         assert fetched(desk, DAY + HOUR).held == []
     assert (said("days"), said("tokens")) == ([(D, "empty")], [])
@@ -269,7 +269,7 @@ def test_t15_a_leap_day_loads_and_one_that_does_not_exist_is_refused(site: Site,
     assert isinstance(failure, errors.BadBucket)
     assert "2027-02-29" in str(failure)
     with pytest.raises(errors.BadWindow, match="2027-02-29"):
-        asked_range(
+        requested_dates(
             "2027-02-29", "2027-03-01", now=NOW, connection=Connection(id="a", provider="fireworks", account="a")
         )
 
@@ -315,7 +315,7 @@ def test_t17_an_impossible_range_is_refused_before_anything_is_asked(
     are asked for, and are empty."""
     connection = Connection(id=site.name, provider="fireworks", account=site.name)
     with pytest.raises(errors.BadWindow, match=says):
-        asked_range(first, last, now=NOW, connection=connection)
+        requested_dates(first, last, now=NOW, connection=connection)
     assert site.provider.requests == []
     assert run(site, first=date(2015, 1, 1), last=date(2015, 1, 1)) is None
     assert site.days() == {("usage", date(2015, 1, 1), "empty")}

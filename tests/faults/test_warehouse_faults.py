@@ -35,7 +35,7 @@ from usage_ledger.local.postgres import program
 from usage_ledger.warehouse import engine as engines
 from usage_ledger.warehouse.engine import in_transaction, transaction, warehouse_engine
 from usage_ledger.warehouse.incoming import Outcome
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 from usage_ledger.warehouse.schema import ensure_schema
 from usage_ledger.warehouse.sql import statement
 
@@ -139,7 +139,7 @@ def test_c1_two_loads_of_one_day_at_once_queue_and_the_newest_answer_stands(
         with ThreadPoolExecutor(2) as pool:
             with locked(engine, desk.connection_id):
                 for number, incoming in enumerate(queue, 1):
-                    told.append(pool.submit(enter, desk.engine, incoming))
+                    told.append(pool.submit(apply_load, desk.engine, incoming))
                     eventually(lambda number=number: waiting(engine, number))
                 assert not any(future.done() for future in told)
             states = [future.result(20).state for future in told]
@@ -324,7 +324,7 @@ def test_c5_a_load_that_a_deadlock_ended_goes_in_whole_at_the_next_try(
         cursor = other.cursor()
         cursor.execute("SET deadlock_timeout = '60s'")  # the load's session, not this one, finds the deadlock
         cursor.execute("SELECT FROM ledger.usage_daily WHERE connection_id = %s FOR UPDATE", (desk.connection_id,))
-        entering = pool.submit(enter, desk.engine, incoming)
+        entering = pool.submit(apply_load, desk.engine, incoming)
         eventually(lambda: waiting(engine, 1))
         values = {"connection_id": desk.connection_id, "report": "usage"}
         asking = pool.submit(cursor.execute, statement("load/lock"), values)
@@ -377,10 +377,10 @@ def test_c6_what_lost_a_race_is_tried_again_whole_five_times_and_a_doubled_key_o
     ask(engine, FAILING.format(code=code, times=times))
     try:
         if error is None:
-            assert enter(engine, incoming).changed == {"usage_daily": 1}
+            assert apply_load(engine, incoming).changed == {"usage_daily": 1}
         else:
             with pytest.raises(error) as raised:
-                enter(engine, incoming)
+                apply_load(engine, incoming)
             assert type(raised.value) is error
             assert ("it is a defect" in str(raised.value)) is (code == "23505")
             assert content(engine) == before
@@ -392,7 +392,7 @@ def test_c6_what_lost_a_race_is_tried_again_whole_five_times_and_a_doubled_key_o
     assert naps == sorted(naps)
     assert len(naps) == retries
     assert sum(naps) < 10
-    enter(engine, incoming)
+    apply_load(engine, incoming)
     assert tokens(desk) == {(D1, "a"): 2}
 
 
@@ -413,7 +413,7 @@ def test_c7_a_lock_that_is_not_to_be_had_is_left_after_a_minute_and_a_dead_clien
     with locked(engine, desk.connection_id):
         began = time.monotonic()
         with pytest.raises(WarehouseDown, match="lock timeout") as raised:
-            enter(engine, incoming)
+            apply_load(engine, incoming)
         assert 0.2 < time.monotonic() - began < 10
     assert isinstance(raised.value, TryAgain)
     assert content(engine) == before
@@ -423,7 +423,7 @@ def test_c7_a_lock_that_is_not_to_be_had_is_left_after_a_minute_and_a_dead_clien
     forsaken = transaction(warehouse_engine(engine.url))
     with ThreadPoolExecutor(1) as pool, pytest.raises(WarehouseDown), forsaken as dead:
         dead.execute(statement("load/lock"), {"connection_id": desk.connection_id, "report": "usage"})
-        entering = pool.submit(enter, engine, incoming)
+        entering = pool.submit(apply_load, engine, incoming)
         assert entering.result(20).changed == {"usage_daily": 1}
         dead.execute("SELECT 1")
     assert tokens(desk) == {(D1, "a"): 2}
@@ -482,12 +482,12 @@ def test_c8_a_full_disk_rolls_the_load_back_and_the_same_load_goes_in_once_there
             while True:
                 ask(cramped, "INSERT INTO filler SELECT generate_series(1, %s)", rows_at_once)
     with pytest.raises(WarehouseFull, match=r"disk is full .*No space left") as raised:
-        enter(cramped, incoming)
+        apply_load(cramped, incoming)
     assert not isinstance(raised.value, TryAgain)
     assert "free space" in str(raised.value)
     assert content(cramped) == before
     ask(cramped, "DROP TABLE filler")
-    assert enter(cramped, incoming).changed == {"usage_daily": 1950}
+    assert apply_load(cramped, incoming).changed == {"usage_daily": 1950}
     assert len(tokens(desk)) == 2000
 
 
@@ -718,14 +718,14 @@ def test_c11_a_fact_table_altered_by_hand_is_refused_before_anything_is_written(
         before = content(altered)
         incoming = desk.incoming([used(D1, "a", 2)], D1, fetched_at=T0 + HOUR, names=[called(D2, "k", "second")])
         if told is None:
-            assert enter(altered, incoming).changed["usage_daily"] == 1
+            assert apply_load(altered, incoming).changed["usage_daily"] == 1
         else:
             with pytest.raises(WarehouseDrift, match=told):
-                enter(altered, incoming)
+                apply_load(altered, incoming)
             assert content(altered) == before
     finally:
         ask(altered, undone)
-    enter(altered, incoming)
+    apply_load(altered, incoming)
     assert tokens(desk) == {(D1, "a"): 2}
 
 

@@ -271,9 +271,9 @@ def _run(errand: Errand) -> tuple[int, dict[str, Any]]:
 
     _let_be_traced()
     if errand.polite:
-        from usage_ledger.local.stopping import end_when_asked
+        from usage_ledger.local.stopping import end_on_sigterm
 
-        end_when_asked()
+        end_on_sigterm()
     while errand.gate and not Path(errand.gate).exists():
         time.sleep(0.002)
     if errand.crash_at:

@@ -16,7 +16,7 @@ from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.storage.staged import Staged, StagedTable
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Incoming, Outcome
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 
 Row = dict[str, Any]
 DAY = timedelta(days=1)
@@ -114,7 +114,7 @@ class Desk:
 
     def load(self, rows: Sequence[Row], first: date, last: date | None = None, **more: Any) -> Outcome:
         """Stage and enter."""
-        return enter(self.engine, self.incoming(rows, first, last, **more))
+        return apply_load(self.engine, self.incoming(rows, first, last, **more))
 
 
 def counted(table: str, rows: Sequence[Row]) -> StagedTable:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core.errors import BadWindow
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.pipeline.plan import EARLIEST, Dates, asked_range, windows
+from usage_ledger.pipeline.plan import EARLIEST, Dates, requested_dates, windows
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.providers.openrouter import OPENROUTER
 
@@ -167,7 +167,7 @@ def test_a_scheduled_run_wants_exactly_its_date_the_look_back_and_the_gaps(
     ],
 )
 def test_a_manual_run_takes_the_range_or_the_last_complete_date(first: object, last: object, dates: Dates) -> None:
-    assert asked_range(first, last, now=NOON, connection=connection()) == dates
+    assert requested_dates(first, last, now=NOON, connection=connection()) == dates
 
 
 @pytest.mark.parametrize(
@@ -188,14 +188,14 @@ def test_a_manual_run_takes_the_range_or_the_last_complete_date(first: object, l
 )
 def test_a_range_that_is_unfinished_reversed_or_future_is_refused(first: object, last: object, says: str) -> None:
     with pytest.raises(BadWindow) as caught:
-        asked_range(first, last, now=NOON, connection=connection())
+        requested_dates(first, last, now=NOON, connection=connection())
     assert says in str(caught.value)
 
 
 def test_instants_given_as_dates_are_taken_or_refused_but_break_nothing() -> None:
     instant = datetime(2026, 9, 1, tzinfo=UTC)
     try:
-        found = asked_range(instant, instant, now=NOON, connection=connection())
+        found = requested_dates(instant, instant, now=NOON, connection=connection())
     except BadWindow:
         return
     assert type(found.first) is type(found.last) is date
@@ -203,8 +203,8 @@ def test_instants_given_as_dates_are_taken_or_refused_but_break_nothing() -> Non
 
 def test_the_newest_date_is_that_of_the_connections_zone() -> None:
     now = datetime(2026, 9, 15, 3, tzinfo=UTC)
-    assert asked_range(None, None, now=now, connection=connection()).last == date(2026, 9, 14)
+    assert requested_dates(None, None, now=now, connection=connection()).last == date(2026, 9, 14)
     west = connection(timezone="America/Los_Angeles")
-    assert asked_range(None, None, now=now, connection=west).last == date(2026, 9, 13)
+    assert requested_dates(None, None, now=now, connection=west).last == date(2026, 9, 13)
     with pytest.raises(BadWindow, match="America/Los_Angeles"):
-        asked_range("2026-09-14", "2026-09-14", now=now, connection=west)
+        requested_dates("2026-09-14", "2026-09-14", now=now, connection=west)

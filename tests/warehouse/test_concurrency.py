@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 
 WRITERS = 8
 FIRST = date(2026, 5, 31)
@@ -44,7 +44,7 @@ def test_writers_of_overlapping_windows_and_new_months_never_deadlock(
             report = f"r{writer % 4 // 2}"
             rows = [used(first + n * DAY, "a", writer, usage_type=report) for n in range(12)]
             incoming = desk.incoming(rows, first, first + 11 * DAY, report=report)
-            enter(engines[writer], incoming)
+            apply_load(engines[writer], incoming)
 
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(write, range(WRITERS)))
@@ -89,8 +89,8 @@ def test_a_writer_waits_for_the_one_before_it_and_another_report_does_not(
     with ThreadPoolExecutor(1) as pool:
         with transaction(engines[0]) as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('queue/usage', 7423))")
-            assert enter(engines[1], other).state == "loaded"
-            waiting = pool.submit(enter, engines[2], mine)
+            assert apply_load(engines[1], other).state == "loaded"
+            waiting = pool.submit(apply_load, engines[2], mine)
             time.sleep(0.3)
             assert not waiting.done()
         assert waiting.result(20).state == "loaded"

@@ -28,7 +28,7 @@ from usage_ledger.core.errors import (
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.staged import Note, open_table, write_table
 from usage_ledger.warehouse import loads
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 
 D1 = date(2026, 6, 1)
 D2, D3 = D1 + DAY, D1 + 2 * DAY
@@ -108,7 +108,7 @@ def test_a_load_makes_its_dates_equal_to_the_staged_rows_and_touches_no_equal_ro
     incoming = desk.incoming(
         [used(D1, "equal", 1), used(D1, "changed", 20), used(D1, "new", 30)], D1, fetched_at=T0 + HOUR
     )
-    assert enter(desk.engine, incoming).changed == {"usage_daily": 3}
+    assert apply_load(desk.engine, incoming).changed == {"usage_daily": 3}
     after = versions()
     assert standing() == {(D1, "equal"): 1, (D1, "changed"): 20, (D1, "new"): 30, (D2, "later"): 4}
     assert after["equal"] == before["equal"]
@@ -187,7 +187,7 @@ def test_rows_in_chunks_some_of_them_empty_are_all_copied(desk: Desk, standing: 
     incoming = desk.incoming(rows, D1)
     whole = incoming.tables["usage_daily"]
     parts = [whole.slice(0, 0), whole.slice(0, 60), whole.slice(60, 0), whole.slice(60, 60), whole.slice(0, 0)]
-    enter(desk.engine, replace(incoming, tables={"usage_daily": pa.concat_tables(parts)}))
+    apply_load(desk.engine, replace(incoming, tables={"usage_daily": pa.concat_tables(parts)}))
     assert standing() == {(D1, f"m{number}"): number for number in range(120)}
 
 
@@ -219,7 +219,7 @@ def test_an_emptied_date_is_held_alone_and_a_person_is_told(
 ) -> None:
     desk.load([used(D1, "a", 1), used(D2, "a", 2)], D1, D2)
     emptied = desk.incoming([used(D2, "a", 22)], D1, D2, fetched_at=T0 + HOUR)
-    outcome = enter(desk.engine, emptied)
+    outcome = apply_load(desk.engine, emptied)
     assert (outcome.state, outcome.held, outcome.superseded) == ("held", [D1], [])
     assert standing() == {(D1, "a"): 1, (D2, "a"): 22}
     assert days("state, row_count") == {D1: ("held", 1), D2: ("loaded", 1)}
@@ -278,11 +278,11 @@ def test_an_empty_answer_older_than_the_ledger_neither_holds_nor_empties(
 
 def test_every_later_change_of_a_loaded_date_is_recorded_by_meter(desk: Desk, query: Query, restated: Any) -> None:
     first = desk.incoming([used(D1, "equal", 1), used(D1, "changed", 2, output_tokens=9), used(D1, "vanished", 3)], D1)
-    enter(desk.engine, first)
+    apply_load(desk.engine, first)
     assert restated() == set()
     rows = [used(D1, "equal", 1), used(D1, "changed", 20, output_tokens=9, cached_input_tokens=0), used(D1, "new", 4)]
     second = desk.incoming(rows, D1, fetched_at=T0 + HOUR)
-    enter(desk.engine, second)
+    apply_load(desk.engine, second)
     assert restated() == {
         (D1, "changed", "input_tokens", 2, 20, "provider"),
         (D1, "changed", "cached_input_tokens", None, 0, "provider"),
@@ -352,11 +352,11 @@ def test_a_date_whose_last_reading_was_too_early_is_known_as_unsettled_until_a_l
     desk = Desk(engine, f"acme{next(_numbers)}", lookback=timedelta(days=2))
     desk.load([used(D1, "a", 1), used(D2, "a", 1)], D1, D2, fetched_at=T0.replace(day=4))
     span = Window(D1 - DAY, D3 + DAY)
-    assert loads.known_dates(engine, desk.connection_id, "usage", span) == {D1: False, D2: True}
+    assert loads.dates_in_ledger(engine, desk.connection_id, "usage", span) == {D1: False, D2: True}
     desk.load([], D2, fetched_at=T0.replace(day=4) + HOUR)  # held: a person was told, and decides
-    assert loads.known_dates(engine, desk.connection_id, "usage", span) == {D1: False, D2: False}
+    assert loads.dates_in_ledger(engine, desk.connection_id, "usage", span) == {D1: False, D2: False}
     desk.load([used(D2, "a", 2)], D2, fetched_at=T0.replace(day=5))
-    assert loads.known_dates(engine, desk.connection_id, "usage", span) == {D1: False, D2: False}
+    assert loads.dates_in_ledger(engine, desk.connection_id, "usage", span) == {D1: False, D2: False}
 
 
 def test_a_date_that_the_zone_skipped_has_no_state(engine: Engine, query: Query) -> None:
@@ -371,7 +371,7 @@ def test_a_date_that_the_zone_skipped_has_no_state(engine: Engine, query: Query)
 
 def test_ops_load_tells_what_a_load_brought(desk: Desk, query: Query) -> None:
     incoming = desk.incoming([used(D1, "a", 1), used(D2, "a", 41)], D1, D2, cost=[charged(D1, "x", Decimal("1.5"))])
-    enter(desk.engine, incoming)
+    apply_load(desk.engine, incoming)
     [row] = query(
         "SELECT connection_id, report, window_from, window_to, state, fetched_at, row_count, sums, declaration, run_id,"
         " error_class, error_message, ended_at >= started_at FROM ops.load WHERE load_id = %s",
@@ -385,13 +385,13 @@ def test_ops_load_tells_what_a_load_brought(desk: Desk, query: Query) -> None:
 
 def test_a_load_repeated_after_its_commit_changes_nothing(desk: Desk, content: Content) -> None:
     incoming = desk.incoming([used(D1, "a", 1)], D1, names=[called(D1, "k", "first")])
-    enter(desk.engine, incoming)
+    apply_load(desk.engine, incoming)
     before = content("ops.day", "ops.restatement", "ops.event", "ops.name_observation")
-    assert enter(desk.engine, incoming).changed == {"usage_daily": 0, "name": 0}
+    assert apply_load(desk.engine, incoming).changed == {"usage_daily": 0, "name": 0}
     assert content("ops.day", "ops.restatement", "ops.event", "ops.name_observation") == before
     desk.load([used(D1, "a", 2)], D1, fetched_at=T0 + HOUR)
     before = content("ops.day", "ops.restatement")
-    assert enter(desk.engine, incoming).superseded == [D1]
+    assert apply_load(desk.engine, incoming).superseded == [D1]
     assert content("ops.day", "ops.restatement") == before
 
 
@@ -399,9 +399,9 @@ def test_a_held_or_noted_load_repeated_after_its_commit_tells_a_person_once(desk
     desk.load([used(D1, "a", 1)], D1)
     incoming = desk.incoming([], D1, D2, fetched_at=T0 + HOUR)
     incoming = replace(incoming, staged=replace_notes(incoming.staged, [Note("rounded", "one value was rounded")]))
-    enter(desk.engine, incoming)
+    apply_load(desk.engine, incoming)
     before = content("ops.day", "ops.event")
-    enter(desk.engine, incoming)
+    apply_load(desk.engine, incoming)
     assert content("ops.day", "ops.event") == before
 
 
@@ -456,7 +456,7 @@ def test_what_a_run_has_written_is_known_after_a_try_that_changes_nothing_more(e
 
     incoming = desk.incoming([used(D1, "a", 5), used(D2, "b", 6)], D1, D2, cost=[])
     for rows in (2, 0):
-        assert enter(engine, incoming).changed == {"usage_daily": rows, "cost_daily": 0}
+        assert apply_load(engine, incoming).changed == {"usage_daily": rows, "cost_daily": 0}
         assert (written(), written("cost_daily"), written(run_id="another")) == (2, 0, 0)
 
 
@@ -464,8 +464,8 @@ def test_a_first_answer_that_is_held_restates_nothing_when_it_is_confirmed(engin
     desk = Desk(engine, "held_at_first")
     incoming = desk.incoming([used(D1, "a", 5)], D1)
     contradicting = replace(incoming, staged=msgspec.structs.replace(incoming.staged, mismatch="told 6"))
-    assert enter(engine, contradicting).held == [D1]
-    assert enter(engine, replace(contradicting, released=frozenset({D1}))).held == []
+    assert apply_load(engine, contradicting).held == [D1]
+    assert apply_load(engine, replace(contradicting, released=frozenset({D1}))).held == []
     assert query("SELECT state, row_count FROM ops.day WHERE connection_id = %s", desk.connection_id) == [("loaded", 1)]
     assert query("SELECT count(*) FROM ops.restatement WHERE connection_id = %s", desk.connection_id) == [(0,)]
 
@@ -571,7 +571,7 @@ def test_a_broken_first_answer_makes_its_dates_failed_and_a_good_one_heals_them(
     with pytest.raises(ContractBroken):
         account.transform(load_id)
     assert states() == [(D1, "failed"), (D2, "failed")]
-    known = loads.known_dates(account.engine, account.connection.id, "usage", Window(D1, D3))
+    known = loads.dates_in_ledger(account.engine, account.connection.id, "usage", Window(D1, D3))
     assert known == {}
     with pytest.raises(PersonMustAct):
         account.load(load_id)

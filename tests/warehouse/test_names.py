@@ -12,7 +12,7 @@ from kit.staged_loads import DAY, T0, Desk, Row, called, used
 from sqlalchemy import Engine
 
 from usage_ledger.storage.staged import Staged
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 
 D1 = date(2026, 6, 1)
 D2, D3, D4 = (D1 + n * DAY for n in (1, 2, 3))
@@ -38,7 +38,7 @@ def names(desk: Desk, query: Query) -> Callable[..., list[tuple[Any, ...]]]:
 def see(desk: Desk, *seen: Row, hours: float = 0) -> Any:
     """A load that saw these names, and nothing else."""
     incoming = desk.incoming([], D1, names=seen, report="api_keys", has_days=False, fetched_at=T0 + hours * HOUR)
-    return enter(desk.engine, incoming).changed
+    return apply_load(desk.engine, incoming).changed
 
 
 def test_a_rename_ends_one_interval_where_the_next_begins(desk: Desk, names: Any) -> None:
@@ -133,7 +133,7 @@ def test_two_reports_that_see_one_id_at_once_leave_intervals_that_do_not_overlap
     notes = LingeringNotes(threading.Event())
     first = replace(first, staged=Staged(first.load_id, first.staged.tables, notes))
     second = threading.Thread(target=see, args=(desk, called(D2, "k", "bot", owner_id="dana")))
-    lingering = threading.Thread(target=enter, args=(engine, first))
+    lingering = threading.Thread(target=apply_load, args=(engine, first))
     lingering.start()
     try:
         assert notes.reached.wait(20)

@@ -93,18 +93,18 @@ def local_url(database: str) -> URL:
 def find(connection_id: str) -> Stored | None:
     """A connection from the environment or from Airflow; None when neither has it."""
     setting = f"AIRFLOW_CONN_{connection_id.upper()}"
-    told = os.environ.get(setting)
-    if told:
-        return parse(told, setting)
+    text = os.environ.get(setting)
+    if text:
+        return parse(text, setting)
     if in_task():
         return _from_task(connection_id)
     return _from_airflow(connection_id)
 
 
-def parse(told: str, setting: str = "the connection") -> Stored:
+def parse(text: str, setting: str = "the connection") -> Stored:
     """A connection from Airflow's URI or JSON form. Raises `ConfigError`, which repeats nothing of it."""
     try:
-        return _parsed(told)
+        return _parsed(text)
     except (ValueError, TypeError, AttributeError):
         raise ConfigError(
             f"{setting} is no connection URI or JSON",
@@ -112,9 +112,9 @@ def parse(told: str, setting: str = "the connection") -> Stored:
         ) from None
 
 
-def _parsed(told: str) -> Stored:
-    if told.lstrip().startswith("{"):
-        document = json.loads(told)
+def _parsed(text: str) -> Stored:
+    if text.lstrip().startswith("{"):
+        document = json.loads(text)
         extra = document.get("extra") or {}
         return Stored(
             document.get("conn_type", ""),
@@ -125,7 +125,7 @@ def _parsed(told: str) -> Stored:
             document.get("schema"),
             json.loads(extra) if isinstance(extra, str) else extra,
         )
-    parts = urlsplit(told)
+    parts = urlsplit(text)
     options = dict(parse_qsl(parts.query))
     extra = json.loads(options["__extra__"]) if "__extra__" in options else options
     host = unquote(parts.hostname or "") or None
@@ -197,8 +197,8 @@ def _is_in_metadata(connection_id: str) -> bool:
     from sqlalchemy import select
 
     with metadata() as session:
-        found = session.scalar(select(Connection.id).where(Connection.conn_id == connection_id))
-    return found is not None
+        row = session.scalar(select(Connection.id).where(Connection.conn_id == connection_id))
+    return row is not None
 
 
 @contextlib.contextmanager
@@ -217,10 +217,8 @@ def metadata() -> Iterator[Any]:
         ) from None
 
 
-def _stored(found: Any) -> Stored:
-    return Stored(
-        found.conn_type, found.host, found.login, found.password, found.port, found.schema, dict(found.extra_dejson)
-    )
+def _stored(row: Any) -> Stored:
+    return Stored(row.conn_type, row.host, row.login, row.password, row.port, row.schema, dict(row.extra_dejson))
 
 
 def airflow_is_set_up() -> bool:

@@ -20,7 +20,7 @@ from usage_ledger.airflow.retry_policy import wait_of
 from usage_ledger.connections import Connection, find_connection
 from usage_ledger.core.errors import BadWindow, TryAgain, UsageLedgerError
 from usage_ledger.model.provider import Report
-from usage_ledger.pipeline.plan import Dates, asked_range
+from usage_ledger.pipeline.plan import Dates, requested_dates
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -51,7 +51,7 @@ def extract(connection_id: str) -> None:
 
     context = get_current_context()
     run = context["dag_run"]
-    connection, engine, root = _surroundings(connection_id)
+    connection, engine, root = _resources(connection_id)
     now = datetime.now(UTC)
     dates = dates_of_run(connection, run, context["params"], now)
     with _client(connection) as client:
@@ -76,7 +76,7 @@ def transform(connection_id: str) -> None:
     """Stage every landed load as Parquet."""
     from usage_ledger.pipeline.transform import transform as step
 
-    connection, engine, root = _surroundings(connection_id)
+    connection, engine, root = _resources(connection_id)
     _each("extract", lambda load_id: step(connection, load_id, engine=engine, root=root))
 
 
@@ -84,7 +84,7 @@ def validate(connection_id: str) -> None:
     """Check every staged load against its data contract."""
     from usage_ledger.pipeline.validate import validate as step
 
-    connection, engine, root = _surroundings(connection_id)
+    connection, engine, root = _resources(connection_id)
     _each("transform", lambda load_id: step(connection, load_id, engine=engine, root=root))
 
 
@@ -96,7 +96,7 @@ def load(connection_id: str, outlet_events: Any) -> None:
     from usage_ledger.pipeline.load import load as step
     from usage_ledger.pipeline.run import each
 
-    connection, engine, root = _surroundings(connection_id)
+    connection, engine, root = _resources(connection_id)
     handed = _handed("validate")
     ids = handed[LOADS]
     passed, failures, outcomes = each(ids, lambda load_id: step(connection, load_id, engine=engine, root=root))
@@ -119,7 +119,7 @@ def repair(connection_id: str, outlet_events: Any) -> None:
     from usage_ledger.pipeline.repair import Repair
 
     context = get_current_context()
-    connection, engine, root = _surroundings(connection_id)
+    connection, engine, root = _resources(connection_id)
     handed = _handed("extract")
     remaining = decode(connection, handed.get(WINDOWS, []))
     with ExitStack() as stack:
@@ -155,9 +155,9 @@ def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], no
         raise BadWindow(
             f"unknown params: {', '.join(unknown)}", connection=connection.id, next_step="use `from` and `to`"
         )
-    given = {name: params.get(name) for name in ("from", "to")}
+    dates = {name: params.get(name) for name in ("from", "to")}
     if run.run_type in ("scheduled", "backfill"):
-        if any(given.values()):
+        if any(dates.values()):
             raise BadWindow(
                 f"a {run.run_type} run takes no `from` and `to`",
                 connection=connection.id,
@@ -166,14 +166,14 @@ def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], no
         day = run.data_interval_start.astimezone(UTC).date()
         return Dates(day, day, heal=run.run_type == "scheduled")
     try:
-        return asked_range(
-            given["from"], given["to"], now=now if any(given.values()) else run.run_after, connection=connection
+        return requested_dates(
+            dates["from"], dates["to"], now=now if any(dates.values()) else run.run_after, connection=connection
         )
     except UsageLedgerError as error:
         raise error.about(connection=connection.id) from None
 
 
-def _surroundings(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
+def _resources(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
     """What every step takes: the connection, the warehouse, raw storage. From here on the task's log is redacted."""
     from airflow.sdk import ObjectStoragePath
 

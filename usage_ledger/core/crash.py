@@ -21,9 +21,9 @@ _passed: dict[str, int] = {}
 
 def point(step: str) -> None:
     """A place where the process may be told to die. Raises `ConfigError` for a CRASH_AT that means nothing."""
-    told = os.environ.get(VARIABLE)
-    if told is not None:
-        _pass(step, told)
+    setting = os.environ.get(VARIABLE)
+    if setting is not None:
+        _pass(step, setting)
 
 
 def within(step: str, file: IO[bytes]) -> Any:
@@ -40,13 +40,13 @@ class _Parts:
         return self._file.read(size)
 
 
-def _pass(step: str, told: str) -> None:
-    found = _form.fullmatch(told)
-    if not found or found[1] not in STEPS:
+def _pass(step: str, setting: str) -> None:
+    match = _form.fullmatch(setting)
+    if not match or match[1] not in STEPS:
         raise ConfigError(
-            f"{VARIABLE} is {told[:40]!r}, which is no point of a step",
+            f"{VARIABLE} is {setting[:40]!r}, which is no point of a step",
             next_step=f"leave it unset, or say <step>:<n> with one of {', '.join(STEPS)} and n from 1",
         )
     _passed[step] = _passed.get(step, 0) + 1
-    if step == found[1] and _passed[step] == int(found[2]):
+    if step == match[1] and _passed[step] == int(match[2]):
         os.kill(os.getpid(), signal.SIGKILL)

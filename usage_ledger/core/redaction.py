@@ -204,8 +204,8 @@ class RedactingFilter(logging.Filter):
 
 def quiet_libraries() -> None:
     """Keep wire-level loggers above DEBUG, where they print headers, also when a level is set later."""
-    known = [name for name in list(logging.root.manager.loggerDict) if name.partition(".")[0] in WIRE_LEVEL]
-    for name in {*WIRE_LEVEL, *known}:
+    loggers = [name for name in list(logging.root.manager.loggerDict) if name.partition(".")[0] in WIRE_LEVEL]
+    for name in {*WIRE_LEVEL, *loggers}:
         logger = logging.getLogger(name)
         if "." not in name and logger.level < logging.WARNING:
             logger.setLevel(logging.WARNING)

@@ -77,7 +77,7 @@ class _Backend(httpcore.NetworkBackend):
             try:
                 return self._connected(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue  # a host may be told with an address of a family that this machine has no way to
+                continue  # a host may have an address of a family that this machine has no route to
         return self._connected(last, port, timeout, local_address, socket_options)
 
     def _connected(self, address: str, port: int, timeout: float | None, *options: Any) -> httpcore.NetworkStream:
@@ -88,10 +88,10 @@ class _Backend(httpcore.NetworkBackend):
 def checked_addresses(host: str, port: int) -> list[str]:
     """The addresses of a host. Raises `HostRefused` for one that is not to be spoken to, `httpcore.ConnectError`."""
     try:
-        told = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(f"the name {host!r} cannot be resolved") from error
-    addresses = list(dict.fromkeys(str(found[4][0]) for found in told))
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in resolved))
     refused = [address for address in addresses if not permitted(host, port, address)]
     if refused:
         raise HostRefused(
@@ -106,9 +106,9 @@ def trusted() -> ssl.SSLContext:
 
     Raises `ConfigError` when that file holds none.
     """
-    told = os.environ.get(CA_FILE, "")
+    setting = os.environ.get(CA_FILE, "")
     try:
-        return _trusting(Path(told).read_text(encoding="ascii") if told else None)
+        return _trusting(Path(setting).read_text(encoding="ascii") if setting else None)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"{CA_FILE} names no readable file of certificates ({type(error).__name__})",
@@ -163,7 +163,7 @@ def transport(deadline: Deadline) -> httpx.BaseTransport:
 
 
 def _over(backend: _Backend, proxy: httpx.Proxy | None = None) -> httpx.HTTPTransport:
-    made = httpx.HTTPTransport(verify=trusted(), http2=True, trust_env=False, proxy=proxy)
+    plain_transport = httpx.HTTPTransport(verify=trusted(), http2=True, trust_env=False, proxy=proxy)
     # httpx names no argument for it; httpcore does.
-    made._pool._network_backend = backend
-    return made
+    plain_transport._pool._network_backend = backend
+    return plain_transport

@@ -39,12 +39,12 @@ def write() -> Path:
     (home / "config").mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
     path = home / "airflow.cfg"
-    known = configparser.ConfigParser(interpolation=None)
-    known.read(path, encoding="utf-8")
-    wanted = configparser.ConfigParser(interpolation=None)
-    wanted.read_dict(_settings(home, known))
-    if known != wanted:
-        _write_private(path, wanted)
+    current = configparser.ConfigParser(interpolation=None)
+    current.read(path, encoding="utf-8")
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read_dict(_settings(home, current))
+    if current != settings:
+        _write_private(path, settings)
     passwords = home / "passwords.json"
     if not passwords.exists():
         _private(passwords, json.dumps({LOGIN: LOGIN}))
@@ -73,9 +73,9 @@ def migrate() -> bool:
     return True
 
 
-def _settings(home: Path, known: configparser.ConfigParser) -> dict[str, dict[str, str]]:
-    def kept(section: str, option: str, fresh: str) -> str:
-        return known.get(section, option, fallback="") or fresh
+def _settings(home: Path, current: configparser.ConfigParser) -> dict[str, dict[str, str]]:
+    def keep(section: str, option: str, fresh: str) -> str:
+        return current.get(section, option, fallback="") or fresh
 
     address = f"http://127.0.0.1:{port(AIRFLOW_PORT)}"
     socket = quote(str(postgres_folder()), safe="/").replace("%", "%%")  # Airflow interpolates its configuration
@@ -86,7 +86,7 @@ def _settings(home: Path, known: configparser.ConfigParser) -> dict[str, dict[st
             "executor": "LocalExecutor",
             "load_examples": "False",
             "parallelism": "6",
-            "fernet_key": kept("core", "fernet_key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
+            "fernet_key": keep("core", "fernet_key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
             "test_connection": "Enabled",
             "execution_api_server_url": f"{address}/execution/",
             "simple_auth_manager_users": f"{LOGIN}:admin",
@@ -98,9 +98,9 @@ def _settings(home: Path, known: configparser.ConfigParser) -> dict[str, dict[st
             "port": str(port(AIRFLOW_PORT)),
             "base_url": address,
             "workers": "1",
-            "secret_key": kept("api", "secret_key", secrets.token_urlsafe(48)),
+            "secret_key": keep("api", "secret_key", secrets.token_urlsafe(48)),
         },
-        "api_auth": {"jwt_secret": kept("api_auth", "jwt_secret", secrets.token_urlsafe(64))},
+        "api_auth": {"jwt_secret": keep("api_auth", "jwt_secret", secrets.token_urlsafe(64))},
         # After a task ends its slot waits for this heartbeat.
         "workers": {"min_heartbeat_interval": "1"},
         "scheduler": {"scheduler_idle_sleep_time": "0.5"},

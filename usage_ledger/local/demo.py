@@ -60,22 +60,22 @@ def backfill(dates: list[date], dag_id: str = DAG, *, seconds: float = 300) -> N
     """Let Airflow backfill the usage dates that have no run yet, and wait until every date's run succeeded."""
     api = stack.AirflowApi()
     _wait_for_dag(api, dag_id)
-    wanted = {day.isoformat() for day in dates}
+    usage_dates = {day.isoformat() for day in dates}
     with Progress("backfill") as bar:
-        bar.begin(len(wanted))
-        if wanted - _states(api, dag_id, dates).keys():
+        bar.begin(len(usage_dates))
+        if usage_dates - _states(api, dag_id, dates).keys():
             _create_backfill(api, dag_id, dates)
         deadline = time.monotonic() + seconds
         while True:
             states = _states(api, dag_id, dates)
-            done = {day for day, state in states.items() if state == "success"} & wanted
-            bar.reach(len(done), f"{len(done)} of {len(wanted)} usage dates")
-            failed = sorted(day for day, state in states.items() if state == "failed" and day in wanted)
+            done = {day for day, state in states.items() if state == "success"} & usage_dates
+            bar.reach(len(done), f"{len(done)} of {len(usage_dates)} usage dates")
+            failed = sorted(day for day, state in states.items() if state == "failed" and day in usage_dates)
             if failed:
                 raise ConfigError(
                     f"the run of {failed[0]} failed", next_step=f"see its tasks at {stack.address()}/dags/{dag_id}"
                 )
-            if done == wanted:
+            if done == usage_dates:
                 return
             if time.monotonic() > deadline:
                 raise ConfigError(
@@ -140,13 +140,13 @@ def _wait_for_dag(api: stack.AirflowApi, dag_id: str, seconds: float = 90) -> No
 def _states(api: stack.AirflowApi, dag_id: str, dates: list[date]) -> dict[str, str]:
     """The state of each usage date's run. A logical date is its usage date at 00:00 UTC."""
     midnight = "T00:00:00Z"
-    found = api.get(
+    answer = api.get(
         f"/dags/{dag_id}/dagRuns",
         logical_date_gte=f"{dates[0]}{midnight}",
         logical_date_lte=f"{dates[-1]}{midnight}",
         limit=100,
     )
-    runs = found["dag_runs"] if found else []
+    runs = answer["dag_runs"] if answer else []
     return {run["logical_date"][:10]: run["state"] for run in runs if run["run_type"] in ("backfill", "scheduled")}
 
 

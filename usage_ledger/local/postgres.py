@@ -40,9 +40,9 @@ def start() -> bool:
     connection.autocommit = True
     with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute("SELECT datname FROM pg_database")
-        known = {name for (name,) in cursor.fetchall()}
+        databases = {name for (name,) in cursor.fetchall()}
         for name in (METADATA, LEDGER):
-            if name not in known:
+            if name not in databases:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return True
 

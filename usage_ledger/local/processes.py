@@ -34,10 +34,10 @@ class Process:
 
 def start(name: str, command: list[str]) -> bool:
     """Start a process in a session of its own, its output in `.local/logs/<name>.log`; False when it runs already."""
-    known = recorded(name)
-    if known is not None and known.alive():
+    process_before = recorded(name)
+    if process_before is not None and process_before.alive():
         return False
-    if known is not None:
+    if process_before is not None:
         stop([name], seconds=5)  # what a killed one left behind
     log = log_file(name)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -60,21 +60,21 @@ def start(name: str, command: list[str]) -> bool:
 
 def stop(names: list[str], seconds: float = 60) -> list[str]:
     """Ask the processes to end, then their descendants, then end what is left; the names of those stopped."""
-    found = {name: _members(process) for name in names if (process := recorded(name))}
-    for name, members in found.items():
+    members_of = {name: _members(process) for name in names if (process := recorded(name))}
+    for name, members in members_of.items():
         process = recorded(name)
         leader = process.alive() if process else None
         for one in [leader] if leader else members:  # of a killed process the children are left
             with contextlib.suppress(psutil.NoSuchProcess):
                 (one.terminate if leader else one.kill)()
-    _, left = psutil.wait_procs([one for members in found.values() for one in members], timeout=seconds)
+    _, left = psutil.wait_procs([one for members in members_of.values() for one in members], timeout=seconds)
     for one in left:
         if one.is_running():
             one.kill()
     psutil.wait_procs(left, timeout=5)
     for name in names:
         _record(name).unlink(missing_ok=True)
-    return [name for name, members in found.items() if members]
+    return [name for name, members in members_of.items() if members]
 
 
 def recorded(name: str) -> Process | None:
@@ -82,8 +82,8 @@ def recorded(name: str) -> Process | None:
     path = _record(name)
     if not path.is_file():
         return None
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return Process(name, told["pid"], told["created"])
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return Process(name, record["pid"], record["created"])
 
 
 def log_file(name: str) -> Path:

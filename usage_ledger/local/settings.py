@@ -17,10 +17,10 @@ LOGIN = "admin"
 def port(setting: tuple[str, int]) -> int:
     """A port from its environment variable, else as the stack last had it, else its default. Raises `ConfigError`."""
     name, default = setting
-    told = os.environ.get(name) or _remembered().get(name) or str(default)
-    if not told.isascii() or not told.isdigit() or not 0 < int(told) < 65536:
-        raise ConfigError(f"{name} is {told!r}, which is no port", next_step=f"set it to a number, such as {default}")
-    return int(told)
+    value = os.environ.get(name) or _remembered().get(name) or str(default)
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
+        raise ConfigError(f"{name} is {value!r}, which is no port", next_step=f"set it to a number, such as {default}")
+    return int(value)
 
 
 def airflow_home() -> Path:

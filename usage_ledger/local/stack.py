@@ -25,22 +25,22 @@ AIRFLOW = {
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
-def up(told: Callable[[str], None], *, sandbox: bool = False, seconds: float = 120) -> None:
+def up(report: Callable[[str], None], *, sandbox: bool = False, seconds: float = 120) -> None:
     """Start what does not run, and wait until all of it is healthy. Raises `ConfigError`."""
     redaction.no_memory_dump()  # keys pass through all of it
     _require_ports(sandbox)
     folder = local_folder()
     folder.mkdir(parents=True, exist_ok=True)
     remember_environment()
-    told("PostgreSQL")
+    report("PostgreSQL")
     postgres.start()
     airflow_home.write()
-    told("Airflow's metadata")
+    report("Airflow's metadata")
     if airflow_home.migrate():
-        told("Airflow's metadata migrated")
+        report("Airflow's metadata migrated")
     if sandbox:
         start_sandbox()
-    told("Airflow")
+    report("Airflow")
     for name, arguments in AIRFLOW.items():
         processes.start(name, [program("airflow"), *arguments])
     wait_until_healthy(seconds)
@@ -147,8 +147,8 @@ def _password() -> str:
 
 
 def _require_ports(sandbox: bool) -> None:
-    wanted = [("api-server", AIRFLOW_PORT)] + ([("sandbox", SANDBOX_PORT)] if sandbox else [])
-    for name, setting in wanted:
+    ports = [("api-server", AIRFLOW_PORT)] + ([("sandbox", SANDBOX_PORT)] if sandbox else [])
+    for name, setting in ports:
         process = processes.recorded(name)
         if process is None or not process.alive():
             processes.require_free(port(setting), setting[0])

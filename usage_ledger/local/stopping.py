@@ -10,11 +10,11 @@ from typing import NoReturn
 
 GRACE = 2.0
 """Seconds in which a command that was asked to end may still tidy up."""
-TOLD = "usage-ledger: stopped by SIGTERM; what was not committed is rolled back: run it again.\n"
+MESSAGE = "usage-ledger: stopped by SIGTERM; what was not committed is rolled back: run it again.\n"
 _said = threading.Event()
 
 
-def end_when_asked() -> None:
+def end_on_sigterm() -> None:
     """From now on SIGTERM ends this process with code 143, as it would have, but tidied up and with a word.
 
     Python calls a handler between instructions of its own, not while a driver waits for the warehouse. Then a thread,
@@ -43,4 +43,4 @@ def _watch(reading: int) -> None:
 def _say() -> None:
     if not _said.is_set():
         _said.set()
-        os.write(sys.stderr.fileno(), TOLD.encode())
+        os.write(sys.stderr.fileno(), MESSAGE.encode())

@@ -13,7 +13,7 @@ from usage_ledger.storage.landing import load_folder, released_dates
 from usage_ledger.storage.staged import Staged, StagedRows, read_note, read_staged
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Incoming, Outcome
-from usage_ledger.warehouse.ledger import enter
+from usage_ledger.warehouse.ledger import apply_load
 
 VALIDATED = ("validated", "loaded", "held", "superseded")
 
@@ -30,7 +30,7 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
         if attempt.state not in VALIDATED or attempt.fetched_at is None:
             raise PersonMustAct(f"load {load_id} was not validated", next_step="run its transform and validate again")
         staged = read_note(root, load_id)
-        return enter(
+        return apply_load(
             engine,
             Incoming(
                 load_id=load_id,

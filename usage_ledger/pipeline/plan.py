@@ -24,7 +24,7 @@ class Dates:
     heal: bool = False
 
 
-def asked_range(first: object, last: object, *, now: datetime, connection: Connection) -> Dates:
+def requested_dates(first: object, last: object, *, now: datetime, connection: Connection) -> Dates:
     """The range of a manual run or of `usage-ledger run`, both ends included. Raises `BadWindow`."""
     if (first is None) != (last is None):
         raise BadWindow("only one of `from` and `to` is given", next_step="give both, or neither")

@@ -123,11 +123,11 @@ def _load_again(
     return failures
 
 
-def _gone(connection: Connection, span: Window | None, kept: set[str], engine: Engine) -> list[UsageLedgerError]:
+def _gone(connection: Connection, span: Window | None, landed_ids: set[str], engine: Engine) -> list[UsageLedgerError]:
     """Dates of the ledger that stand on loads which raw storage no longer holds, as one failure a report."""
     dates: dict[str, list[date]] = {}
-    for report, day, load_id in loads.standing_on(engine, connection.id):
-        if load_id not in kept and (span is None or span.first <= day < span.end):
+    for report, day, load_id in loads.loads_by_date(engine, connection.id):
+        if load_id not in landed_ids and (span is None or span.first <= day < span.end):
             dates.setdefault(report, []).append(day)
     return [
         RawGone(

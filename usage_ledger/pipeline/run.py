@@ -49,7 +49,7 @@ def planned(
                 requests.append((report, window))
             continue
         span = Window(connection.start_date or EARLIEST, dates.last + DAY)
-        loaded_dates = loads.known_dates(engine, connection.id, report.name, span) if dates.heal else {}
+        loaded_dates = loads.dates_in_ledger(engine, connection.id, report.name, span) if dates.heal else {}
         requests += [(report, window) for window in windows(dates, connection, report, loaded_dates, now=now)]
     return requests
 

@@ -61,10 +61,10 @@ class Node:
     def struct(self, strict: bool = False) -> type[msgspec.Struct]:
         """The msgspec type of this object, once it is complete. Attributes are `f0`, `f1`, …"""
         if strict not in self._structs:
-            self._structs[strict] = self._made(strict)
+            self._structs[strict] = self._define(strict)
         return self._structs[strict]
 
-    def _made(self, strict: bool) -> type[msgspec.Struct]:
+    def _define(self, strict: bool) -> type[msgspec.Struct]:
         fields: list[Any] = []
         for number, (json_name, kind) in enumerate(self._children(strict)):
             blank: Any = Raw() if kind is Raw else None if kind in _NULLABLE else UNSET

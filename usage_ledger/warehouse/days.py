@@ -43,7 +43,7 @@ REMEDIES = {
 
 
 @dataclass(frozen=True)
-class Known:
+class DayState:
     """What `ops.day` says of a date."""
 
     state: str = ""
@@ -52,70 +52,70 @@ class Known:
 
     def held_after(self, fetched_at: datetime) -> bool:
         """Whether the date is held for an answer that was fetched later."""
-        told = self.evidence.get("held_at", self.evidence.get("held_since")) if self.state == "held" else None
-        return told is not None and datetime.fromisoformat(told) > fetched_at
+        held_at = self.evidence.get("held_at", self.evidence.get("held_since")) if self.state == "held" else None
+        return held_at is not None and datetime.fromisoformat(held_at) > fetched_at
 
 
-def known_days(cursor: Cursor, incoming: Incoming) -> dict[date, Known]:
+def day_states(cursor: Cursor, incoming: Incoming) -> dict[date, DayState]:
     """What is known of the load's dates; nothing for a date never tried."""
     cursor.execute(statement("load/known_days"), incoming.values)
-    return {day: Known(state, fetched_at, evidence) for day, state, fetched_at, evidence in cursor.fetchall()}
+    return {day: DayState(state, fetched_at, evidence) for day, state, fetched_at, evidence in cursor.fetchall()}
 
 
 def accepted(
     cursor: Cursor,
     incoming: Incoming,
-    known: Mapping[date, Known],
+    states: Mapping[date, DayState],
     staged_rows: Mapping[date, int],
-    standing_rows: Mapping[date, int],
+    current_rows: Mapping[date, int],
     outcome: Outcome,
     *,
-    told: bool,
+    already_committed: bool,
 ) -> list[date]:
     """The dates to replace: not those that newer data stand for, nor those that contradict what is known.
 
-    Such a date is held until a later answer says the same again, or somebody releases it. `told`: this load was
-    committed before, and a person knows.
+    Such a date is held until a later answer says the same again, or somebody releases it. `already_committed`: a replay
+    of this load, whose events are written.
     """
     dates = []
     for day in incoming.window:
-        before = known.get(day, Known())
-        cause = _contradiction(incoming, staged_rows[day], standing_rows[day])
+        before = states.get(day, DayState())
+        cause = _contradiction(incoming, staged_rows[day], current_rows[day])
         if before.fetched_at is not None and before.fetched_at > incoming.fetched_at:
             outcome.superseded.append(day)
         elif cause and not _confirms(incoming, day, before, cause):
             outcome.held.append(day)
             _hold(cursor, incoming, day, before, cause)
-            if cause is Hold.VANISHED and not told:
-                _tell_vanished(cursor, incoming, day, standing_rows[day])
+            if cause is Hold.VANISHED and not already_committed:
+                _tell_vanished(cursor, incoming, day, current_rows[day])
         else:
             dates.append(day)
-    if incoming.staged.mismatch and not told:
+    if incoming.staged.mismatch and not already_committed:
         _tell_mismatch(cursor, incoming, outcome)
     return dates
 
 
-def _contradiction(incoming: Incoming, staged: int, standing: int) -> Hold | None:
-    if standing and not staged:
+def _contradiction(incoming: Incoming, staged: int, current: int) -> Hold | None:
+    if current and not staged:
         return Hold.VANISHED
     return Hold.TOTALS_MISMATCH if incoming.staged.mismatch else None
 
 
-def _held_since(before: Known, cause: Hold) -> datetime | None:
+def _held_since(before: DayState, cause: Hold) -> datetime | None:
     """Since when a date is held for this cause."""
     if before.evidence.get("held_for") != cause.value:
         return None
     return datetime.fromisoformat(before.evidence["held_since"])
 
 
-def _confirms(incoming: Incoming, day: date, before: Known, cause: Hold) -> bool:
+def _confirms(incoming: Incoming, day: date, before: DayState, cause: Hold) -> bool:
     if day in incoming.released:
         return True
     since = _held_since(before, cause)
     return since is not None and incoming.fetched_at - since >= CONFIRMED_AFTER
 
 
-def _hold(cursor: Cursor, incoming: Incoming, day: date, before: Known, cause: Hold) -> None:
+def _hold(cursor: Cursor, incoming: Incoming, day: date, before: DayState, cause: Hold) -> None:
     since = min(_held_since(before, cause) or incoming.fetched_at, incoming.fetched_at)
     evidence = {"held_for": cause.value, "held_since": since.isoformat()}
     if not before.held_after(incoming.fetched_at):
@@ -139,8 +139,8 @@ def tell(cursor: Cursor, incoming: Incoming, kind: str, message: str, next_step:
     )
 
 
-def _tell_vanished(cursor: Cursor, incoming: Incoming, day: date, standing: int) -> None:
-    message = f"{day} came back without any row; the {standing} rows that stand are kept"
+def _tell_vanished(cursor: Cursor, incoming: Incoming, day: date, current: int) -> None:
+    message = f"{day} came back without any row; the {current} rows that stand are kept"
     tell(cursor, incoming, "vanished", message, REMEDIES[Hold.VANISHED], day)
 
 
@@ -153,7 +153,7 @@ def record_days(
     cursor: Cursor,
     incoming: Incoming,
     dates: Iterable[date],
-    known: Mapping[date, Known],
+    states: Mapping[date, DayState],
     staged_rows: Mapping[date, int],
 ) -> None:
     """Say of each replaced date what the ledger holds now, and tell a person where rows stopped coming."""
@@ -161,7 +161,7 @@ def record_days(
         begins, ends = day_bounds(day, incoming.day_zone)
         if begins == ends:
             continue  # a date that the zone skipped
-        before = known.get(day, Known())
+        before = states.get(day, DayState())
         state = "loaded" if staged_rows[day] else "empty"
         still_open = incoming.staged.open.get(day, 0)
         evidence = incoming.staged.evidence | ({"open": still_open} if still_open else {})

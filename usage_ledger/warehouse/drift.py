@@ -14,16 +14,16 @@ def refuse_drift(cursor: Cursor, tables: Iterable[Contract]) -> None:
 
     Columns beyond the contract are let be: a newer version may have added them. Raises `WarehouseDrift`.
     """
-    wanted = {f"{table.schema}.{table.table}": table for table in tables}
-    cursor.execute(statement("load/objects"), {"tables": list(wanted)})
+    contracts = {f"{table.schema}.{table.table}": table for table in tables}
+    cursor.execute(statement("load/objects"), {"tables": list(contracts)})
     types: dict[tuple[str, str], str] = {}
     for name, column, kind, trigger in cursor.fetchall():
         if trigger is not None:
             raise WarehouseDrift(f"{name} has the trigger {trigger}, which is none of ours")
         types[name, column] = kind.replace("timestamp with time zone", "timestamptz")
-    for name, table in wanted.items():
+    for name, table in contracts.items():
         for column in table.columns:
-            found = types.get((name, column.name))
-            if found != column.type:
-                has = f"is {found}" if found else "is missing"
+            actual = types.get((name, column.name))
+            if actual != column.type:
+                has = f"is {actual}" if actual else "is missing"
                 raise WarehouseDrift(f"column {column.name} of {name} {has}, and should be {column.type}")

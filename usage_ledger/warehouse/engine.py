@@ -70,7 +70,7 @@ def transaction(engine: Engine) -> Iterator[Cursor]:
     try:
         connection = engine.raw_connection()
     except (DBAPIError, psycopg2.Error) as error:
-        raise _told(error) from error
+        raise _translate_db_error(error) from error
     try:
         cursor = connection.driver_connection.cursor()  # type: ignore[union-attr]
         cursor.execute(statement("load/session"), WAITS)
@@ -80,7 +80,7 @@ def transaction(engine: Engine) -> Iterator[Cursor]:
         connection.invalidate()
         if isinstance(error, psycopg2.ProgrammingError) and not error.pgcode:
             raise  # not the database's word but a misuse of its driver
-        raise _told(error) from error
+        raise _translate_db_error(error) from error
     except BaseException:
         connection.rollback()
         raise
@@ -102,7 +102,7 @@ def in_transaction(engine: Engine, work: Callable[[Cursor], Result]) -> Result:
         time.sleep(random.uniform(0, 0.05 * 2**lost))  # noqa: S311  jitter is no secret
 
 
-def _told(error: Exception) -> UsageLedgerError:
+def _translate_db_error(error: Exception) -> UsageLedgerError:
     original: Any = getattr(error, "orig", None) or error
     code = getattr(original, "pgcode", None) or ""
     said = (str(original).strip().splitlines() or [type(original).__name__])[0]

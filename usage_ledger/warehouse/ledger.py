@@ -24,12 +24,12 @@ from usage_ledger.contracts.odcs import Contract
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core import crash
 from usage_ledger.storage.staged import StagedRows
-from usage_ledger.warehouse.days import Known, accepted, known_days, record_days, tell
+from usage_ledger.warehouse.days import DayState, accepted, day_states, record_days, tell
 from usage_ledger.warehouse.drift import refuse_drift
 from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import add_event, execute
-from usage_ledger.warehouse.proof import fallen, prove, prove_filled
+from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
 from usage_ledger.warehouse.sql import copy_of, defaults, statement
 
 FELL = "the new figures are loaded and the old ones kept in ops.restatement; ask the provider if it is no correction"
@@ -38,7 +38,7 @@ BATCH = 4096
 """Rows of CSV at a time: few, so that the server reads one batch while the next is written."""
 
 
-def enter(engine: Engine, incoming: Incoming) -> Outcome:
+def apply_load(engine: Engine, incoming: Incoming) -> Outcome:
     """Bring a staged load into the ledger, whole. Raises `ConservationBroken`, `WarehouseDown`, `WarehouseRefused`."""
     crash.point("load")
     months = {day.replace(day=1) for day in incoming.window}
@@ -59,17 +59,17 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     named = [] if incoming.names is None else ["name_observation"]
     refuse_drift(cursor, map(contract, (*incoming.tables, *named)))
     cursor.execute(statement("load/state"), values)
-    told = cursor.fetchone() in [("loaded",), ("held",), ("superseded",)]  # committed before; a person knows
+    already_committed = cursor.fetchone() in [("loaded",), ("held",), ("superseded",)]  # its events are written
     outcome = Outcome("loaded")
     if incoming.has_days:
-        known = known_days(cursor, incoming)
-        if known or incoming.staged.mismatch or _stands(cursor, incoming):
-            _replace_days(cursor, incoming, known, outcome, told=told)
+        states = day_states(cursor, incoming)
+        if states or incoming.staged.mismatch or _has_rows(cursor, incoming):
+            _replace_days(cursor, incoming, states, outcome, already_committed=already_committed)
         else:
             _fill_days(cursor, incoming, outcome)
     if incoming.names is not None:
         outcome.changed["name"] = _names(cursor, incoming, incoming.names)
-    for note in () if told else incoming.staged.notes:
+    for note in () if already_committed else incoming.staged.notes:
         add_event(
             cursor,
             incoming.connection_id,
@@ -90,7 +90,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     return outcome
 
 
-def _stands(cursor: Cursor, incoming: Incoming) -> bool:
+def _has_rows(cursor: Cursor, incoming: Incoming) -> bool:
     """Whether the ledger has any row of the window."""
     for name in incoming.tables:
         cursor.execute(statement("load/stands", contract(name)), incoming.values)
@@ -118,25 +118,25 @@ def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
 
 
 def _replace_days(
-    cursor: Cursor, incoming: Incoming, known: Mapping[date, Known], outcome: Outcome, *, told: bool
+    cursor: Cursor, incoming: Incoming, states: Mapping[date, DayState], outcome: Outcome, *, already_committed: bool
 ) -> None:
     """Stage the rows beside the ledger, and make each accepted date equal to them."""
     staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
-    standing_rows = dict(staged_rows)
+    current_rows = dict(staged_rows)
     for name, table in incoming.tables.items():
         _stage(cursor, contract(name), table)
         cursor.execute(statement("load/rows_by_date", contract(name)), incoming.values)
-        for day, staged, standing in cursor.fetchall():
+        for day, staged, current in cursor.fetchall():
             staged_rows[day] += staged
-            standing_rows[day] += standing
+            current_rows[day] += current
     outcome.rows = sum(staged_rows.values())
-    dates = accepted(cursor, incoming, known, staged_rows, standing_rows, outcome, told=told)
+    dates = accepted(cursor, incoming, states, staged_rows, current_rows, outcome, already_committed=already_committed)
     metered: dict[str, Contract] = {}
     for name, rows in incoming.tables.items():
-        metered[name] = _metered(contract(name), _told_meters(cursor, contract(name), rows, incoming))
+        metered[name] = _metered(contract(name), _populated_meters(cursor, contract(name), rows, incoming))
         outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates)
     crash.point("load")
-    record_days(cursor, incoming, dates, known, staged_rows)
+    record_days(cursor, incoming, dates, states, staged_rows)
     crash.point("load")  # before the proof
     prove(cursor, incoming, metered, dates)
     crash.point("load")
@@ -189,16 +189,18 @@ class Csv:
     def __init__(self, rows: pa.Table | StagedRows, columns: list[str], making: Executor) -> None:
         tables = [rows.select(columns)] if isinstance(rows, pa.Table) else rows.tables(columns)
         # Arrow writes what happens to lie in memory for a batch without rows.
-        self._batches = (batch for table in tables for batch in _told_times(table).to_batches(BATCH) if batch.num_rows)
+        self._batches = (
+            batch for table in tables for batch in _timestamps_as_text(table).to_batches(BATCH) if batch.num_rows
+        )
         self._making = making
-        self._next = making.submit(self._made)
+        self._next = making.submit(self._encode_next)
         self._text = io.BytesIO()
         self.failure: Exception | None = None
         """What kept the batches from being read; the driver tells of it in words only."""
 
     def read(self, size: int) -> bytes:
         """The next bytes, at most so many; nothing at the end."""
-        while not (found := self._text.read(size)):
+        while not (chunk := self._text.read(size)):
             try:
                 text = self._next.result()
             except Exception as error:
@@ -206,10 +208,10 @@ class Csv:
                 raise
             if text is None:
                 return b""
-            self._text, self._next = text, self._making.submit(self._made)
-        return found
+            self._text, self._next = text, self._making.submit(self._encode_next)
+        return chunk
 
-    def _made(self) -> io.BytesIO | None:
+    def _encode_next(self) -> io.BytesIO | None:
         """The text of the next batch; None after the last."""
         batch = next(self._batches, None)
         if batch is None:
@@ -220,12 +222,12 @@ class Csv:
         return text
 
 
-def _told_times(table: pa.Table) -> pa.Table:
+def _timestamps_as_text(table: pa.Table) -> pa.Table:
     """The table with its instants as text, each distinct one made once: a load has few, and they are slow to write."""
     for number, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type):
-            found = table.column(number).combine_chunks().dictionary_encode()
-            text = pa.DictionaryArray.from_arrays(found.indices, found.dictionary.cast(pa.string()))
+            encoded = table.column(number).combine_chunks().dictionary_encode()
+            text = pa.DictionaryArray.from_arrays(encoded.indices, encoded.dictionary.cast(pa.string()))
             table = table.set_column(number, field.name, text.cast(pa.string()))
     return table
 
@@ -235,12 +237,12 @@ def _metered(table: Contract, meters: set[str]) -> Contract:
     return replace(table, columns=tuple(one for one in table.columns if one.role != "meter" or one.name in meters))
 
 
-def _told_meters(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, incoming: Incoming) -> set[str]:
+def _populated_meters(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, incoming: Incoming) -> set[str]:
     """The meters that staged or standing rows of the window have."""
     meters = table.names("meter")
     cursor.execute(statement("load/metered", table), incoming.values)
-    standing = zip(meters, cursor.fetchone() or (), strict=True)
-    return rows_have(rows, meters) | {name for name, count in standing if count}
+    current = zip(meters, cursor.fetchone() or (), strict=True)
+    return rows_have(rows, meters) | {name for name, count in current if count}
 
 
 def rows_have(rows: pa.Table | StagedRows, names: Iterable[str]) -> set[str]:
@@ -259,7 +261,7 @@ def _replace(cursor: Cursor, table: Contract, metered: Contract, incoming: Incom
         cursor.execute(statement("load/restatements", metered), values)
         restated = cursor.rowcount
     if restated:
-        for day, what in fallen(cursor, metered, incoming, dates).items():
+        for day, what in detect_drops(cursor, metered, incoming, dates).items():
             tell(cursor, incoming, "fallen", f"{day} fell: {what}", FELL, day)
     changed = 0
     for name in ("load/delete", "load/update", "load/insert"):

@@ -89,7 +89,7 @@ def held_loads(engine: Engine, connection_id: str, day: date) -> list[str]:
     return [load_id for (load_id,) in rows]
 
 
-def standing_on(engine: Engine, connection_id: str) -> list[tuple[str, date, str]]:
+def loads_by_date(engine: Engine, connection_id: str) -> list[tuple[str, date, str]]:
     """Report, date and load id of every date that a load made what it is."""
     rows = query(engine, "ops/standing_on", {"connection_id": connection_id})
     return [(report, day, load_id) for report, day, load_id in rows]
@@ -109,9 +109,9 @@ def recorded(engine: Engine, load: Load, *, step: str, day_zone: str | None) -> 
     try:
         yield
     except MemoryError as error:
-        told = OutOfMemory(f"{step} got no more memory")
-        _try_to_record(engine, load, told, step=step, day_zone=day_zone)
-        raise told from error
+        out_of_memory = OutOfMemory(f"{step} got no more memory")
+        _try_to_record(engine, load, out_of_memory, step=step, day_zone=day_zone)
+        raise out_of_memory from error
     except UsageLedgerError as error:
         _try_to_record(engine, load, error, step=step, day_zone=day_zone)
         raise
@@ -209,11 +209,11 @@ def written_in_run(engine: Engine, table: Contract, connection_id: str, run_id: 
 
 def is_loaded(engine: Engine, connection_id: str, report: str, window: Window) -> bool:
     """Whether any load of exactly this window is in the ledger."""
-    [(found,)] = query(engine, "ops/is_loaded", _window_values(connection_id, report, window))
-    return bool(found)
+    [(loaded,)] = query(engine, "ops/is_loaded", _window_values(connection_id, report, window))
+    return bool(loaded)
 
 
-def known_dates(engine: Engine, connection_id: str, report: str, window: Window) -> dict[date, bool]:
+def dates_in_ledger(engine: Engine, connection_id: str, report: str, window: Window) -> dict[date, bool]:
     """The dates of a window that the ledger can speak of (loaded, empty or held), and whether each is unsettled."""
     return dict(query(engine, "ops/days_known", _window_values(connection_id, report, window)))
 
@@ -243,16 +243,16 @@ def register(
                 next_step=f"connect it as {other} again: the ledger holds its rows" if retired else f"use {other}",
             )
         cursor.execute(statement("ops/connection_by_id"), values)
-        for known_provider, known_account, known_zone, has_rows in cursor.fetchall():
-            if (known_provider, known_account) != (provider, account_id):
+        for provider_before, account_before, zone_before, has_rows in cursor.fetchall():
+            if (provider_before, account_before) != (provider, account_id):
                 raise ConfigError(
-                    f"connection {connection_id} holds account {known_account} of {known_provider}",
+                    f"connection {connection_id} holds account {account_before} of {provider_before}",
                     next_step="give the other account an id of its own",
                 )
-            if known_zone != timezone and has_rows:
+            if zone_before != timezone and has_rows:
                 raise ConfigError(
-                    f"connection {connection_id} holds days of {known_zone}, but its file now says {timezone}",
-                    next_step=f"restore timezone: {known_zone}",
+                    f"connection {connection_id} holds days of {zone_before}, but its file now says {timezone}",
+                    next_step=f"restore timezone: {zone_before}",
                 )
         for name in ("ops/register_connection", "ops/list_reports", "ops/mark_reports"):
             cursor.execute(statement(name), values)

@@ -14,7 +14,7 @@ from usage_ledger.warehouse.sql import statement
 
 Sums = dict[str, Decimal]
 """Rows and each meter's sum; of money one sum per currency, as `amount USD`."""
-FALLEN = Decimal("0.8")
+DROP_SHARE = Decimal("0.8")
 """A person is told when a day's sum becomes less than this share of what it was."""
 
 
@@ -29,9 +29,9 @@ def prove(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract], d
         _counted_once(cursor, incoming, table, dates)
         staged = sums_by_date(cursor, "load/sums_staged", table, incoming, list(incoming.window))
         _equal(f"{name}: raw and staged rows", _raw(incoming, name), _added(staged.values()))
-        standing = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
+        current = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
         for day in dates:
-            _equal(f"{name} of {day}: staged rows and ledger", staged.get(day, {}), standing.get(day, {}))
+            _equal(f"{name} of {day}: staged rows and ledger", staged.get(day, {}), current.get(day, {}))
 
 
 def prove_filled(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract]) -> dict[date, int]:
@@ -43,9 +43,9 @@ def prove_filled(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contr
     rows = dict.fromkeys(dates, 0)
     for name, table in metered.items():
         _counted_once(cursor, incoming, table, dates)
-        standing = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
-        _equal(f"{name}: raw and ledger", _raw(incoming, name), _added(standing.values()))
-        for day, sums in standing.items():
+        current = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
+        _equal(f"{name}: raw and ledger", _raw(incoming, name), _added(current.values()))
+        for day, sums in current.items():
             rows[day] += int(sums["rows"])
     return rows
 
@@ -63,15 +63,15 @@ def _counted_once(cursor: Cursor, incoming: Incoming, table: Contract, dates: li
     filled: dict[tuple[str, str], str] = {}
     for own in (False, True):  # the others first: mostly there are none, and nothing is to be compared
         cursor.execute(statement("load/records", table), incoming.values | {"dates": dates, "own": own})
-        found = [
+        filled_meters = [
             ((usage_type, meter), report)
             for usage_type, report, *counts in cursor.fetchall()
             for meter, count in zip(meters, counts, strict=True)
             if count
         ]
-        if not found:
+        if not filled_meters:
             return
-        for (usage_type, meter), report in found:
+        for (usage_type, meter), report in filled_meters:
             other = filled.setdefault((usage_type, meter), report)
             if own and other != report:
                 raise ConservationBroken(
@@ -79,30 +79,30 @@ def _counted_once(cursor: Cursor, incoming: Incoming, table: Contract, dates: li
                 )
 
 
-def fallen(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[date]) -> dict[date, str]:
+def detect_drops(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[date]) -> dict[date, str]:
     """Before anything is replaced: the dates with fewer units than before by more than a fifth, and which."""
     before = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
     after = sums_by_date(cursor, "load/sums_staged", table, incoming, dates)
-    found: dict[date, list[str]] = {}
+    drops: dict[date, list[str]] = {}
     for day in before.keys() & after.keys():
         for key, old in before[day].items():
             new = after[day].get(key, Decimal(0))
-            if old > 0 and new < old * FALLEN:
-                found.setdefault(day, []).append(f"{key} from {old:f} to {new:f}")
-    return {day: "; ".join(told) for day, told in sorted(found.items())}
+            if old > 0 and new < old * DROP_SHARE:
+                drops.setdefault(day, []).append(f"{key} from {old:f} to {new:f}")
+    return {day: "; ".join(texts) for day, texts in sorted(drops.items())}
 
 
 def sums_by_date(cursor: Cursor, name: str, table: Contract, incoming: Incoming, dates: list[date]) -> dict[date, Sums]:
     """The sums of a statement (`load/sums_staged` or `load/sums_ledger`) for each date that has rows."""
     cursor.execute(statement(name, table), incoming.values | {"dates": dates})
-    found: dict[date, Sums] = {}
+    sums_of: dict[date, Sums] = {}
     for day, currency, rows, *sums in cursor.fetchall():
-        of_day = found.setdefault(day, {"rows": Decimal(0)})
+        of_day = sums_of.setdefault(day, {"rows": Decimal(0)})
         of_day["rows"] += rows
         for meter, total in zip(table.names("meter"), sums, strict=True):
             if total is not None:
                 of_day[f"{meter} {currency}".strip()] = total
-    return found
+    return sums_of
 
 
 def _added(parts: Iterable[Sums]) -> Sums:
@@ -116,5 +116,5 @@ def _added(parts: Iterable[Sums]) -> Sums:
 def _equal(what: str, one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> None:
     differing = [key for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)]
     if differing:
-        told = "; ".join(f"{key} {one.get(key)} and {other.get(key)}" for key in differing[:5])
-        raise ConservationBroken(f"sums differ between {what} ({told})")
+        pairs = "; ".join(f"{key} {one.get(key)} and {other.get(key)}" for key in differing[:5])
+        raise ConservationBroken(f"sums differ between {what} ({pairs})")

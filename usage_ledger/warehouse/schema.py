@@ -31,11 +31,11 @@ def ensure_schema(engine: Engine, *, ddl: Path = SQL / "ddl") -> bool:
 
     Raises `WarehouseRefused` when an applied step's text has changed since, `WarehouseDown`.
     """
-    wanted = {step.name: _hash(step) for step in steps(ddl)} | {MARTS: _hash(SQL / "marts")}
+    current = {step.name: _hash(step) for step in steps(ddl)} | {MARTS: _hash(SQL / "marts")}
     applied, reader = _applied(engine)
-    if applied == wanted | {READER: reader}:
+    if applied == current | {READER: reader}:
         return False
-    return in_transaction(engine, lambda cursor: _apply(cursor, wanted, ddl))
+    return in_transaction(engine, lambda cursor: _apply(cursor, current, ddl))
 
 
 def mart_comments(path: Path) -> tuple[str, dict[str, str]]:
@@ -73,8 +73,8 @@ def _applied(engine: Engine) -> tuple[dict[str, str], str]:
     """The parts as recorded, and the state of the reader role as it is."""
     with transaction(engine) as cursor:
         cursor.execute("SELECT to_regclass('ops.schema_part') IS NOT NULL")
-        found = cursor.fetchone()
-        return (_parts(cursor) if found and found[0] else {}), _reader(cursor)
+        row = cursor.fetchone()
+        return (_parts(cursor) if row and row[0] else {}), _reader(cursor)
 
 
 def _reader(cursor: Cursor) -> str:
@@ -87,7 +87,7 @@ def _parts(cursor: Cursor) -> dict[str, str]:
     return dict(cursor.fetchall())
 
 
-def _apply(cursor: Cursor, wanted: dict[str, str], ddl: Path) -> bool:
+def _apply(cursor: Cursor, current: dict[str, str], ddl: Path) -> bool:
     cursor.execute(statement("schema/lock"))
     cursor.execute(statement("schema/ops"))
     cursor.execute(statement("schema/version_table"))
@@ -96,16 +96,16 @@ def _apply(cursor: Cursor, wanted: dict[str, str], ddl: Path) -> bool:
         if step.name not in applied:
             for path in sorted(step.glob("*.sql")):
                 cursor.execute(path.read_text(encoding="utf-8"))
-            cursor.execute(statement("schema/record"), {"part": step.name, "content": wanted[step.name]})
-        elif applied[step.name] != wanted[step.name]:
+            cursor.execute(statement("schema/record"), {"part": step.name, "content": current[step.name]})
+        elif applied[step.name] != current[step.name]:
             raise WarehouseRefused(
                 f"the schema step {step.name} differs from the one this warehouse was made with",
                 next_step="restore its files, and put the change into a new step",
             )
-    remade = applied.get(MARTS) != wanted[MARTS]
+    remade = applied.get(MARTS) != current[MARTS]
     if remade:
         _make_marts(cursor)
-        cursor.execute(statement("schema/record"), {"part": MARTS, "content": wanted[MARTS]})
+        cursor.execute(statement("schema/record"), {"part": MARTS, "content": current[MARTS]})
     reader = _reader(cursor)
     if reader == "granted" and (remade or applied.get(READER) != reader):
         cursor.execute(statement("schema/grant_marts"))
@@ -114,7 +114,7 @@ def _apply(cursor: Cursor, wanted: dict[str, str], ddl: Path) -> bool:
             "the role bi_reader is missing and this role may not make it: ask for CREATE ROLE bi_reader NOLOGIN"
         )
     cursor.execute(statement("schema/record"), {"part": READER, "content": reader})
-    return applied != wanted | {READER: reader}
+    return applied != current | {READER: reader}
 
 
 def _make_marts(cursor: Cursor) -> None:
@@ -126,6 +126,6 @@ def _make_marts(cursor: Cursor) -> None:
         view = sql.Identifier(MARTS, mart_name(path))
         comment = sql.SQL(text("schema/comment_view"))
         cursor.execute(comment.format(view=view, text=sql.Literal(about)))
-        for name, told in columns.items():
+        for name, comment_text in columns.items():
             comment = sql.SQL(text("schema/comment_column"))
-            cursor.execute(comment.format(view=view, column=sql.Identifier(name), text=sql.Literal(told)))
+            cursor.execute(comment.format(view=view, column=sql.Identifier(name), text=sql.Literal(comment_text)))

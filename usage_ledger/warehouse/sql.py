@@ -35,8 +35,8 @@ def copy_of(contract: Contract, names: Iterable[str], *, into: Literal["stage", 
 
 def defaults(contract: Contract, names: Iterable[str]) -> sql.Composable:
     """What the staged table's columns hold where nothing is sent: one bind parameter for each, of its name."""
-    told = (sql.SQL("ALTER COLUMN {} SET DEFAULT {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in names)
-    return sql.SQL("ALTER TABLE {stage} ").format(**_parts(contract)) + sql.SQL(", ").join(told)
+    clauses = (sql.SQL("ALTER COLUMN {} SET DEFAULT {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in names)
+    return sql.SQL("ALTER TABLE {stage} ").format(**_parts(contract)) + sql.SQL(", ").join(clauses)
 
 
 @cache
@@ -50,7 +50,7 @@ def _parts(contract: Contract) -> dict[str, sql.Composable]:
         )
         for meter in meters
     ]
-    told = [
+    dimensions = [
         sql.SQL("{}, coalesce(staged.{}, standing.{})").format(
             sql.Literal(name), sql.Identifier(name), sql.Identifier(name)
         )
@@ -68,7 +68,7 @@ def _parts(contract: Contract) -> dict[str, sql.Composable]:
         "standing_content": comma.join(sql.Identifier("standing", name) for name in content),
         "staged_content": comma.join(sql.Identifier("staged", name) for name in content),
         "meters": comma.join(pairs),
-        "dimensions": comma.join(told),
+        "dimensions": comma.join(dimensions),
         "sums": sql.SQL("").join(sql.SQL(", sum({}::numeric)").format(sql.Identifier(meter)) for meter in meters),
         "counts": comma.join(sql.SQL("count({})").format(sql.Identifier(meter)) for meter in meters),
         "currency": sql.Identifier("summed", "currency") if "currency" in names else sql.Literal(""),
