@@ -103,7 +103,8 @@ def _settings(home: Path, current: configparser.ConfigParser) -> dict[str, dict[
         "api_auth": {"jwt_secret": keep("api_auth", "jwt_secret", secrets.token_urlsafe(64))},
         # After a task ends its slot waits for this heartbeat.
         "workers": {"min_heartbeat_interval": "1"},
-        "scheduler": {"scheduler_idle_sleep_time": "0.5"},
+        # What a killed scheduler left running goes on within two minutes of the next one's start, not within six.
+        "scheduler": {"scheduler_idle_sleep_time": "0.5", "orphaned_tasks_check_interval": "60"},
         # A new connection's Dag shows within seconds.
         "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "5"},
         "logging": {
