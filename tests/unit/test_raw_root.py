@@ -21,7 +21,7 @@ def roots(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def resolve(value: str) -> tuple[Any, Any]:
         monkeypatch.setenv("USAGE_LEDGER_RAW", value)
-        return command_root(), tasks._surroundings("acme")[2]
+        return command_root(), tasks._resources("acme")[2]
 
     return resolve
 
