@@ -17,8 +17,9 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import CONTRACTS, SQL
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline import validate
-from usage_ledger.pipeline.rules import of_all_rows, suite_of
-from usage_ledger.pipeline.validate import SAMPLES, Finding, check
+from usage_ledger.pipeline.findings import SAMPLES, Finding
+from usage_ledger.pipeline.rules import rules_of_rows, rules_of_table
+from usage_ledger.pipeline.validate import check
 
 TABLES = sorted(path.stem for path in CONTRACTS.glob("*.yaml"))
 WAREHOUSE_ADDS = {"ops.name_observation": ["fetched_at"]}
@@ -170,7 +171,7 @@ def test_parquet_has_the_contracts_columns_without_a_float(table: str) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_the_suite_holds_every_rule_of_the_contract(table: str) -> None:
     rules = contract(table)
-    suite = [*of_all_rows(rules, 7), *suite_of(rules, WINDOW, {DAY_SECONDS})]
+    suite = [one.expect() for one in (*rules_of_table(rules, 7), *rules_of_rows(rules, WINDOW, {DAY_SECONDS}))]
 
     def of(kind: type[gxe.Expectation], name: str = "column") -> list[Any]:
         return [getattr(one, name) for one in suite if type(one) is kind]

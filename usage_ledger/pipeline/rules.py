@@ -1,9 +1,11 @@
-"""The rules of a data contract in Great Expectations' words, and the frame that they look at."""
+"""The rules of a data contract: each one in Arrow, which decides quickly, and as an expectation, which reports."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,100 +16,151 @@ from usage_ledger.core.windows import Window
 from usage_ledger.reading.identity import distinct_rows
 
 BUCKET_SECONDS = "bucket_seconds"
-"""A column of the checked frame alone: how long each bucket is."""
+"""A column of the checked columns alone: the length of each bucket."""
 BROKEN = "rules_broken"
-"""The column that is looked at first: how many rules a row breaks."""
+"""The column that is checked first: how many rules a row breaks."""
+Columns = Mapping[str, pa.ChunkedArray]
 
 
-def of_all_rows(table: Contract, rows: int) -> Iterator[gxe.Expectation]:
-    """What only all rows of a load can show."""
-    yield gxe.ExpectTableRowCountToEqual(value=rows)
-    yield gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.primary_key))
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One rule in both of its forms. Neither has a default, so a rule cannot exist in one form alone."""
+
+    expectation: type[gxe.Expectation]
+    arguments: Mapping[str, Any]
+    breaks: Callable[[Columns], pa.ChunkedArray | bool]
+    """Arrow's form: which rows break the rule (null is no), or whether the table as a whole breaks it."""
+    needs_values: tuple[str, ...] = ()
+    """Columns without which the rule does not apply: a column of nulls has no smallest value."""
+
+    @property
+    def name(self) -> str:
+        """As findings name the rule: the expectation's type and its columns."""
+        keys = ("column", "column_list", "column_A", "column_B")
+        columns = ", ".join(str(self.arguments[key]) for key in keys if key in self.arguments)
+        return f"{self.expectation.expectation_type}({columns})"
+
+    def applies(self, columns: Columns) -> bool:
+        """Whether each column that the rule needs holds a value."""
+        return not any(_is_empty(columns[name]) for name in self.needs_values)
+
+    def expect(self) -> gxe.Expectation:
+        """Great Expectations' form; its results carry the rule's name as `meta`."""
+        return self.expectation(**self.arguments, meta={"rule": self.name})
 
 
-def nothing_broken() -> gxe.Expectation:
-    """Whether any rule is broken, though not which: the one rule about `broken`."""
-    return gxe.ExpectColumnDistinctValuesToBeInSet(column=BROKEN, value_set=[0])
-
-
-def suite_of(
-    table: Contract, window: Window | None, bucket_seconds: set[int], *, empty: Collection[str] = ()
-) -> Iterator[gxe.Expectation]:
-    """The contract's rules, and what the load's window says. An `empty` column has no smallest value."""
+def rules_of_rows(table: Contract, window: Window | None, bucket_seconds: Collection[int]) -> Iterator[Rule]:
+    """The contract's rules about rows, and what the load's window adds to them."""
     for column in table.columns:
         if column.role == "key":
-            yield gxe.ExpectColumnValuesToNotBeNull(column=column.name)
+            yield _not_null(column.name)
         if column.valid_values:
-            yield gxe.ExpectColumnValuesToBeInSet(
-                column=column.name, value_set=list(column.valid_values), severity=_severity(column)
-            )
-    for name in (meter for meter in table.non_negative if meter not in empty):
-        yield gxe.ExpectColumnMinToBeBetween(column=name, min_value=0)
-    for part, whole in (pair for pair in table.at_most if not {*pair} & {*empty}):
-        yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-            column_A=whole, column_B=part, or_equal=True, ignore_row_if="either_value_is_missing"
-        )
+            yield _in_set(column.name, column.valid_values, severity=_severity(column))
+    for name in table.non_negative:
+        yield _not_negative(name)
+    for part, whole in table.at_most:
+        yield _at_most(part, whole)
     if window is not None:
-        days = [day.isoformat() for day in window]
-        yield gxe.ExpectColumnValuesToBeInSet(column="usage_date", value_set=days)
-        yield gxe.ExpectColumnValuesToBeInSet(column=BUCKET_SECONDS, value_set=sorted(bucket_seconds))
+        yield _in_set("usage_date", [day.isoformat() for day in window])
+        yield _in_set(BUCKET_SECONDS, sorted(bucket_seconds))
 
 
-def empty_columns(rows: pa.Table) -> list[str]:
-    return [name for name in rows.column_names if rows.column(name).null_count == rows.num_rows]
+def rules_of_table(table: Contract, rows: int) -> Iterator[Rule]:
+    """The rules that only all rows of a load can show: their number, and that keys are unique."""
+    yield _row_count(table.primary_key[0], rows)
+    yield _unique(table.primary_key)
+
+
+def _not_null(name: str) -> Rule:
+    def breaks(columns: Columns) -> pa.ChunkedArray | bool:
+        return columns[name].is_null() if columns[name].null_count else False
+
+    return Rule(gxe.ExpectColumnValuesToNotBeNull, {"column": name}, breaks)
+
+
+def _in_set(name: str, values: Collection[Any], **severity: str) -> Rule:
+    def breaks(columns: Columns) -> pa.ChunkedArray | bool:
+        column = columns[name]
+        if _is_empty(column):
+            return False
+        return pc.and_not(column.is_valid(), pc.is_in(column, value_set=pa.array([*values], column.type)))
+
+    arguments = {"column": name, "value_set": [*values], **severity}
+    return Rule(gxe.ExpectColumnValuesToBeInSet, arguments, breaks)
+
+
+def _not_negative(name: str) -> Rule:
+    def breaks(columns: Columns) -> pa.ChunkedArray:
+        return pc.less(columns[name], pa.scalar(0).cast(columns[name].type))
+
+    return Rule(gxe.ExpectColumnMinToBeBetween, {"column": name, "min_value": 0}, breaks, needs_values=(name,))
+
+
+def _at_most(part: str, whole: str) -> Rule:
+    def breaks(columns: Columns) -> pa.ChunkedArray:
+        return pc.greater(columns[part], columns[whole])
+
+    pair = {"column_A": whole, "column_B": part, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
+    return Rule(gxe.ExpectColumnPairValuesAToBeGreaterThanB, pair, breaks, needs_values=(part, whole))
+
+
+def _row_count(any_column: str, rows: int) -> Rule:
+    def breaks(columns: Columns) -> bool:
+        return len(columns[any_column]) != rows
+
+    return Rule(gxe.ExpectTableRowCountToEqual, {"value": rows}, breaks)
+
+
+def _unique(names: tuple[str, ...]) -> Rule:
+    def breaks(columns: Columns) -> bool:
+        keys = pa.table({name: columns[name] for name in names})
+        if all(column.null_count for column in keys.columns):  # a key of nulls alone breaks other rules
+            keys = keys.filter(reduce(pc.or_, (column.is_valid() for column in keys.columns)))
+        first_occurrences, _ = distinct_rows(keys)
+        return len(first_occurrences) < int(keys.num_rows)
+
+    return Rule(gxe.ExpectCompoundColumnsToBeUnique, {"column_list": [*names]}, breaks)
 
 
 def _severity(column: Column) -> str:
     return "critical" if column.valid_values_severity == "error" else "warning"
 
 
-def broken(
-    table: Contract,
-    rows: pa.Table,
-    window: Window | None = None,
-    bucket_seconds: Collection[int] = (),
-    *,
-    all_rows: bool = False,
-) -> pd.DataFrame:
-    """For each row how many rules of `suite_of` it breaks and, of `all_rows` of a load, that a key is there twice."""
-    columns, count = _columns(rows), rows.num_rows
-    present = {name: column for name, column in columns.items() if column.null_count < count}
-    found = [columns[name].is_null() for name in table.primary_key if columns[name].null_count]
-    meters = [present[name] for name in table.non_negative if name in present]
-    found += [pc.less(meter, pa.scalar(0).cast(meter.type)) for meter in meters]
-    for part, whole in table.at_most:
-        if {part, whole} <= present.keys():
-            found.append(pc.greater(present[part], present[whole]))
-    allowed: dict[str, Collection[Any]] = {one.name: one.valid_values for one in table.columns if one.valid_values}
-    if window is not None:
-        allowed |= {"usage_date": [day.isoformat() for day in window], BUCKET_SECONDS: bucket_seconds}
-    for name in allowed.keys() & present.keys():
-        values = pa.array([*allowed[name]], present[name].type)
-        found.append(pc.and_not(present[name].is_valid(), pc.is_in(present[name], value_set=values)))
-    if all_rows and len(distinct_rows(rows.select(table.primary_key))[0]) < count:
-        found.append(pa.chunked_array([pa.repeat(True, count)]))
-    counts = [one.fill_null(False).cast(pa.int8()) for one in found]
-    total = reduce(pc.add, counts, pa.chunked_array([pa.repeat(pa.scalar(0, pa.int8()), count)]))
-    return pd.DataFrame({BROKEN: total.to_pandas()})
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    return bool(column.null_count == len(column))
 
 
-def frame(rows: pa.Table) -> pd.DataFrame:
-    """A pandas frame of the rows, whole numbers whole: nullable integers, decimals as objects, ISO dates.
+def nothing_broken() -> gxe.Expectation:
+    """Whether no rule is broken at all, of the frame of `count_broken`."""
+    return gxe.ExpectColumnDistinctValuesToBeInSet(column=BROKEN, value_set=[0])
 
-    Texts are categories: Great Expectations copies the frame for every rule, and codes are cheap to copy. The
-    row key, which is all different, becomes its number among the distinct ones: null and repeats stay what they are.
+
+def count_broken(rules: Collection[Rule], columns: Columns, rows: int) -> pd.DataFrame:
+    """How many rules each row breaks and, as one more row at the end, how many the table as a whole breaks."""
+    broken = [rule.breaks(columns) for rule in rules if rule.applies(columns)]
+    counts = [one.fill_null(False).cast(pa.int8()) for one in broken if not isinstance(one, bool)]
+    total = reduce(pc.add, counts, pa.chunked_array([pa.repeat(pa.scalar(0, pa.int8()), rows)]))
+    of_table = sum(one for one in broken if isinstance(one, bool))
+    return pd.DataFrame({BROKEN: np.append(total.to_numpy(), np.int8(of_table))})
+
+
+def frame(columns: Columns) -> pd.DataFrame:
+    """A pandas frame of checked columns: integers nullable, decimals as objects, dates as ISO strings.
+
+    Strings are categories: Great Expectations copies the frame for every rule, and codes are cheap to copy. The
+    row key, which is different in most rows, becomes its number among the distinct ones: nulls and repeats remain.
     """
-    columns = _columns(rows)
+    columns = dict(columns)
     if "row_key" in columns:
         encoded = columns["row_key"].dictionary_encode()  # one dictionary for all chunks
         columns["row_key"] = pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32())
     nullable = {pa.int64(): pd.Int64Dtype()}
-    found: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=nullable.get, strings_to_categorical=True)
-    return found
+    rows: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=nullable.get, strings_to_categorical=True)
+    return rows
 
 
-def _columns(rows: pa.Table) -> dict[str, pa.ChunkedArray]:
-    """What the rules look at: dates as ISO texts, of a bucket how long it is."""
+def checked_columns(rows: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """The columns that rules read: dates as ISO strings, and the length of each bucket instead of its bounds."""
     columns = {name: rows.column(name) for name in rows.column_names if not name.startswith("bucket_")}
     for field in rows.schema:
         if pa.types.is_date(field.type):

@@ -1,0 +1,118 @@
+"""What Great Expectations reports about a table: the rules that are broken, how many rows break them, and some rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+import great_expectations as gx
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from great_expectations import expectations as gxe
+from tqdm import tqdm
+
+from usage_ledger.core.errors import one_line
+from usage_ledger.pipeline.rules import Columns, Rule, count_broken, frame, nothing_broken
+from usage_ledger.storage.staged import StagedRows
+
+SAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An expectation that was not met: its name, how many rows break it, some of them."""
+
+    expectation: str
+    count: int
+    samples: tuple[str, ...]
+    critical: bool
+
+    def __str__(self) -> str:
+        shown = f", such as {' | '.join(self.samples)}" if self.samples else ""
+        return f"{self.expectation}: {self.count} rows{shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a staged table, in the columns that the rules read."""
+
+    rows: pa.Table
+    first: int
+    """The number of the first row in the table."""
+    staged: StagedRows | pa.Table
+
+    def row(self, index: Any) -> str:
+        """A whole row as [name, value] pairs: Airflow masks values whose keys have names such as input_tokens."""
+        number = int(index if isinstance(index, int) else index["index"])
+        row = self.staged.slice(self.first + number, 1).to_pylist()[0]
+        pairs = [[name, _plain(value)] for name, value in row.items() if value not in (None, "") and name != "load_id"]
+        return one_line(str(pairs), 600)
+
+
+def all_met(rules: list[Rule], columns: Columns, rows: int) -> bool:
+    """Whether no rule is broken. One expectation: each one costs Great Expectations 10 ms, even for few rows."""
+    counts = count_broken(rules, columns, rows)
+    return bool(_result(counts, [nothing_broken()], {"result_format": "BOOLEAN_ONLY"}).success)
+
+
+def unmet(rules: list[Rule], columns: Columns, part: Part) -> list[Finding]:
+    """A finding for each rule that is broken."""
+    by_name = {rule.name: rule for rule in rules}
+    return [
+        _finding(result, by_name[result.expectation_config.meta["rule"]], columns, part)
+        for result in results(rules, columns)
+        if not result.success
+    ]
+
+
+def results(rules: Iterable[Rule], columns: Columns) -> list[Any]:
+    """Great Expectations' result for each rule that applies; `expectation_config.meta["rule"]` names the rule."""
+    expectations = [rule.expect() for rule in rules if rule.applies(columns)]
+    complete = {"result_format": "COMPLETE", "partial_unexpected_count": SAMPLES}
+    return list(_result(frame(columns), expectations, complete).results)
+
+
+def _result(checked: pd.DataFrame, expectations: list[gxe.Expectation], result_format: dict[str, Any]) -> Any:
+    batch = _batches().get_batch(batch_parameters={"dataframe": checked})
+    return batch.validate(gx.ExpectationSuite(name="contract", expectations=expectations), result_format=result_format)
+
+
+@cache
+def _batches() -> Any:
+    """Great Expectations' batch definition for frames. Cached, because to create it costs as much as several rules."""
+    tqdm.monitor_interval = 0  # no thread: the process that forks tasks must have none
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    return (
+        context.data_sources.add_pandas("staged")
+        .add_dataframe_asset("rows")
+        .add_batch_definition_whole_dataframe("load")
+    )
+
+
+def _finding(result: Any, rule: Rule, columns: Columns, part: Part) -> Finding:
+    if message := result.exception_info.get("exception_message"):
+        return Finding(result.expectation_config.type, part.rows.num_rows, (one_line(message, 300),), True)
+    detail = result.result
+    indices = detail.get("unexpected_index_list") or _rows_that_break(rule, columns)
+    samples = tuple(map(part.row, indices[:SAMPLES]))
+    if not samples and "observed_value" in detail:
+        samples = (f"observed {detail['observed_value']}",)
+    return Finding(
+        rule.name,
+        detail.get("unexpected_count", len(indices) or part.rows.num_rows),
+        samples,
+        critical=result.expectation_config.severity != "warning",
+    )
+
+
+def _rows_that_break(rule: Rule, columns: Columns) -> list[int]:
+    """By Arrow's form: an expectation about a column as a whole, such as its smallest value, names no rows."""
+    mask = rule.breaks(columns)
+    return [] if isinstance(mask, bool) else [int(n) for n in pc.indices_nonzero(mask.fill_null(False)).to_pylist()]
+
+
+def _plain(value: Any) -> str | int:
+    return value if isinstance(value, int) else value.isoformat() if isinstance(value, date) else str(value)
