@@ -19,7 +19,19 @@ CLEAN = (
     *(
         f"usage_ledger/{name}"
         for name in (
-            *("airflow", "contracts", "core", "http", "json", "local", "model", "providers", "reading", "sandbox"),
+            *(
+                "airflow",
+                "contracts",
+                "core",
+                "http",
+                "json",
+                "local",
+                "model",
+                "pipeline",
+                "providers",
+                "reading",
+                "sandbox",
+            ),
             *("sources", "storage", "warehouse"),
             *("cli.py", "cli_context.py", "connections.py", "console.py", "yaml_file.py"),
         )

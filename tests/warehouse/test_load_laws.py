@@ -421,7 +421,7 @@ def test_pages_of_another_zones_days_are_refused(account: Account, query: Query)
     """The connection's zone may change while nothing is loaded: what was landed before has other days."""
     load_id = account.landed([sent(D1, "a", "5")], D1, D1)
     account.connection = account.connection.model_copy(update={"timezone": "America/Los_Angeles"})
-    with pytest.raises(ConfigError, match=r"landed in days of UTC, but .* are of America/Los_Angeles"):
+    with pytest.raises(ConfigError, match=r"landed in days of UTC, but .* uses America/Los_Angeles"):
         account.transform(load_id)
     assert query("SELECT state FROM ops.load WHERE load_id = %s", load_id) == [("failed",)]
 

@@ -1,4 +1,4 @@
-"""Load: bring validated Parquet into the ledger."""
+"""Load: merge validated Parquet into the ledger."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ VALIDATED = ("validated", "loaded", "held", "superseded")
 
 
 def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> Outcome:
-    """One transaction for one load; again, it changes nothing.
+    """Merge one load in one transaction; a repeated call changes nothing.
 
     Raises `PersonMustAct` for a load that was not validated, `StagedUnusable`, `ConservationBroken`, `WarehouseDown`.
     """

@@ -1,4 +1,4 @@
-"""Transform: landed pages into Parquet of the contract's schema, nothing else read, nothing rounded unseen."""
+"""Transform: stage landed pages, and nothing else, as Parquet in the contract's schema; roundings are noted."""
 
 import gc
 import re
@@ -40,22 +40,25 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
     report = connection.declared.report(load.report)
     with loads.recorded(engine, load, step="transform", day_zone=connection.days_of(report)):
         if not load.manifest_uri:
-            raise errors.StorageRefused(f"load {load_id} has landed nothing", next_step="run the extract again")
+            raise errors.StorageRefused(f"load {load_id} has no landed pages", next_step="run the extract again")
         crash.point("transform")
         folder = load_folder(root, load.manifest_uri)
         staged = stage(connection, report, manifest_of(folder), folder, root)
-        crash.point("transform")  # staged, and the warehouse does not know
+        crash.point("transform")  # staged, not yet in the load's state
         loads.advance(engine, load_id, "transformed", row_count=sum(table.rows for table in staged.tables.values()))
         crash.point("transform")
         return staged
 
 
 def stage(connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath) -> Staged:
-    """Parquet and its note from landed pages alone. Raises `ConfigError` when they are of another zone's days."""
+    """Stage Parquet and its note from landed pages alone.
+
+    Raises `ConfigError` when the pages hold days of another time zone, `Shape` when they hold no row that is declared.
+    """
     zone = connection.day_zone(report).key
     if manifest.day_zone != zone and not report.snapshot:
         raise errors.ConfigError(
-            f"load {manifest.load_id} was landed in days of {manifest.day_zone}, but {connection.id}'s are of {zone}",
+            f"load {manifest.load_id} was landed in days of {manifest.day_zone}, but {connection.id} uses {zone}",
             next_step=f"restore timezone: {manifest.day_zone}, or run these dates again",
         )
     gathered = Gathered(
@@ -66,7 +69,7 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
     if not gathered.read and not report.snapshot:
         _refuse_unknown(report, manifest, folder)
     if not gathered.read and not report.snapshot and not manifest.account_listed:
-        raise errors.Shape("the answer holds no row that the declaration knows", next_step=errors.ContractBroken.remedy)
+        raise errors.Shape("the answer holds no row of a declared row set", next_step=errors.ContractBroken.remedy)
     staged = Staged(
         manifest.load_id,
         dict(_write_facts(gathered, manifest, root)),
@@ -80,7 +83,7 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
 
 
 def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:
-    """An answer without rows must be empty: one whose arrays have other names is no day without usage."""
+    """Refuse an answer whose arrays have undeclared names: only an empty one means no usage. Raises `Shape`."""
     for _, parts in landed_parts(folder, manifest):
         for body in reshape(report.reshape, parts):
             unknown = unknown_content(report, body)
@@ -90,7 +93,7 @@ def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """No cycle collection meanwhile: decoded rows hold no cycles, and each pass would walk all of them."""
+    """Pause the cycle collector: decoded rows hold no cycles, and each collection would visit all of them."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -160,8 +163,8 @@ def _notes(gathered: Gathered) -> list[Note]:
     ]
     notes += [
         Note("not_grouped", f"no row of {name} has any dimension, though the request groups by them", UNGROUPED)
-        for name, any_value in sorted(gathered.grouped.items())
-        if not any_value
+        for name, has_dimension in sorted(gathered.grouped.items())
+        if not has_dimension
     ]
     if gathered.skew > CLOCKS_AGREE:
         notes.append(Note("clock_skew", "the provider's clock and this machine's differ by minutes", CLOCK))
@@ -175,7 +178,7 @@ def _notes(gathered: Gathered) -> list[Note]:
 
 
 def _mismatch(report: Report, gathered: Gathered) -> str:
-    """How the rows differ from the provider's own total: more than each amount's rounding to a nano could explain."""
+    """How the rows differ from the provider's own total, by more than rounding to 9 decimals explains; else ''."""
     for total in report.totals:
         sent = _of_column(gathered.totals, total.column)
         summed = _of_column(gathered.sums[total.table], total.column)
@@ -188,13 +191,13 @@ def _mismatch(report: Report, gathered: Gathered) -> str:
 
 
 def _of_column(sums: Mapping[str, int | Decimal], column: str) -> dict[str, Decimal]:
-    """The sums of a column, by currency; a currency may be an empty text."""
+    """The sums of a column by currency; the currency may be ''."""
     amounts = ((*key.partition(" "), value) for key, value in sums.items())
     return {currency: Decimal(value) for name, _, currency, value in amounts if name == column}
 
 
 def _evidence(gathered: Gathered) -> dict[str, dict[str, str]]:
-    """The vendor's own totals over the window, exact, by currency."""
+    """The provider's own totals over the window by currency, exact decimals as strings."""
     columns = {key.split(" ")[0] for key in gathered.totals}
     return {
         f"provider_total_{column}": {key: f"{value:f}" for key, value in _of_column(gathered.totals, column).items()}

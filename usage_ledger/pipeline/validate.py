@@ -1,4 +1,4 @@
-"""Validate: a Great Expectations suite, built from the contract, gates the load."""
+"""Validate: check a staged load against its data contracts with Great Expectations, before it may be loaded."""
 
 import gc
 import logging
@@ -27,7 +27,7 @@ from usage_ledger.warehouse.engine import in_transaction
 log = logging.getLogger(__name__)
 
 AT_ONCE, PART = 250_000, 50_000
-"""Rows: so many are checked as one frame; more are checked in frames of about so many."""
+"""Rows. A table of up to `AT_ONCE` is checked as one frame, a larger one in frames of about `PART`."""
 
 
 def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> list[Finding]:
@@ -65,8 +65,10 @@ def check(
     window: Window | None,
     bucket_seconds: Iterable[int] = (),
 ) -> list[Finding]:
-    """What Great Expectations finds in one staged table: of all its rows at once whether they are as many as noted and
-    each key is there once, of everything else part by part, so that a large table need not be in memory.
+    """The findings in one staged table, of which the load's note says that it has `rows` rows.
+
+    The row count and unique keys are checked over all rows, everything else part by part: a large table need not fit
+    into memory. Wrong types and nulls in required columns are returned alone, because rules need columns without them.
     """
     if unfit := _type_findings(table, staged) or _null_findings(table, staged):
         return unfit
@@ -98,7 +100,7 @@ def _findings(rules: list[Rule], part: Part) -> list[Finding]:
 
 
 def _keys(table: Contract, part: pa.Table) -> pa.Table:
-    """The primary key of a part's rows; of texts that repeat, each once."""
+    """The primary key of a part's rows; strings that repeat are dictionaries."""
     columns = {name: part.column(name) for name in table.primary_key}
     return pa.table(
         {
@@ -109,42 +111,42 @@ def _keys(table: Contract, part: pa.Table) -> pa.Table:
 
 
 def _parts(table: Contract, staged: StagedRows | pa.Table) -> Iterator[Part]:
-    """All rows if they are few, else about `PART` at a time; one part without rows where there are none."""
-    looked_at = {*table.primary_key, *table.non_negative, *(name for pair in table.at_most for name in pair)}
-    looked_at |= {column.name for column in table.columns if column.valid_values} | {"bucket_start", "bucket_end"}
-    columns = [name for name in staged.schema.names if name in looked_at]
+    """All rows at once up to `AT_ONCE`, else about `PART` at a time; an empty table is one part without rows."""
+    checked = {*table.primary_key, *table.non_negative, *(name for pair in table.at_most for name in pair)}
+    checked |= {column.name for column in table.columns if column.valid_values} | {"bucket_start", "bucket_end"}
+    columns = [name for name in staged.schema.names if name in checked]
     most = AT_ONCE if staged.num_rows <= AT_ONCE else PART
     waiting: list[pa.Table] = []
-    held = first = 0
+    count = first = 0
     for rows in [staged.select(columns)] if isinstance(staged, pa.Table) else staged.tables(columns):
-        if held and held + rows.num_rows > most:
+        if count and count + rows.num_rows > most:
             yield Part(pa.concat_tables(waiting), first, staged)
-            first, waiting, held = first + held, [], 0
+            first, waiting, count = first + count, [], 0
         waiting.append(rows)
-        held += rows.num_rows
+        count += rows.num_rows
     empty = pa.schema([staged.schema.field(name) for name in columns]).empty_table()
     yield Part(pa.concat_tables([empty, *waiting]), first, staged)
 
 
 def _type_findings(table: Contract, staged: StagedRows | pa.Table) -> list[Finding]:
-    """Types are checked where they live, in Parquet's schema; a frame would have lost them."""
-    wanted = arrow_schema(table.table)
-    if staged.schema.equals(wanted):
+    """Types, from the Parquet schema: a pandas frame has other ones."""
+    expected = arrow_schema(table.table)
+    if staged.schema.equals(expected):
         return []
-    found = {field.name: field.type for field in staged.schema}
+    actual = {field.name: field.type for field in staged.schema}
     differing = [
-        f"{field.name} is {found.get(field.name, 'absent')}, not {field.type}"
-        for field in wanted
-        if found.get(field.name) != field.type
+        f"{field.name} is {actual.get(field.name, 'absent')}, not {field.type}"
+        for field in expected
+        if actual.get(field.name) != field.type
     ]
-    extra = [f"{name} is not in the contract" for name in found if name not in wanted.names]
+    extra = [f"{name} is not in the contract" for name in actual if name not in expected.names]
     return [Finding("types_of_the_contract", staged.num_rows, tuple((differing + extra)[:SAMPLES]), critical=True)]
 
 
 def _null_findings(table: Contract, staged: StagedRows | pa.Table) -> list[Finding]:
-    """Required columns beside the key, whose nulls are counted already: a rule each would take its time.
+    """Nulls in required columns outside of the key. Arrow has counted them, so no expectation is needed.
 
-    A Parquet column that its schema says is required has no place for a null.
+    A Parquet column whose schema says that it is required cannot hold a null.
     """
     if isinstance(staged, StagedRows):
         return []
@@ -167,7 +169,7 @@ def _note_warnings(engine: Engine, load: loads.Load, findings: list[Finding]) ->
                 kind="contract_warning",
                 severity="warning",
                 message=str(finding),
-                next_step="see whether the provider's declaration or the contract needs a new word",
+                next_step="add the value to the data contract if it is right, or correct the provider's declaration",
                 report=load.report,
                 load_id=load.load_id,
             )

@@ -15,19 +15,19 @@ from usage_ledger.model.rows import Bucket, Day, Moment, RowSet
 from usage_ledger.reading.nested import Rows
 
 YEARS = range(1970, 9000)
-"""Of instants: the calendar's ends have no day before or after them."""
+"""Years that an instant may have: the first and last day of the calendar have no neighbour."""
 LAST_SECOND = int(datetime(YEARS.stop, 1, 1, tzinfo=UTC).timestamp()) - 1
-"""Of those years, since 1970."""
+"""Seconds since 1970 of the last instant in `YEARS`."""
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T]00:00:00(?:\.0+)?(?:Z|\+00:00)?)?", re.ASCII)
-"""A date, as such or as its midnight in UTC."""
+"""A date, alone or as its midnight in UTC."""
 
 
 @dataclass(frozen=True)
 class Buckets:
-    """The day of each row and its bounds; `labelled` when they came as local dates at 00:00 UTC."""
+    """The day of each row and its bounds; `labelled` when the provider sent local dates at 00:00 UTC."""
 
     days: list[date]
-    """The distinct days; `which` says for each row which of them is its own."""
+    """The distinct days; `which` holds for each row its index among them."""
     which: pa.Array
     dates: pa.Array
     starts: pa.Array
@@ -47,7 +47,7 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
             values = rows.column(path)
             dates = {value: (_date_in(rows, path, value, zone, window), False) for value in dict.fromkeys(values)}
         case None:
-            raise errors.ConfigError(f"row set {rows.row_set.name} does not say which day its rows are of")
+            raise errors.ConfigError(f"row set {rows.row_set.name} declares no bucket, day or moment for its rows")
     forms = {labelled for _, labelled in dates.values()}
     if len(forms) > 1 and not _same_either_way(dates, zone):
         raise errors.BadBucket(f"{rows.row_set.name} mixes instants and date labels")
@@ -67,8 +67,10 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
 
 
 def new_events(rows: Rows, when: Moment, zone: ZoneInfo, window: Window, event_ids: set[str]) -> Rows:
-    """The events of a window whose ids are not in `event_ids` yet: an answer may reach beyond the window, and pages
-    may overlap."""
+    """The events of a window whose ids are not in `event_ids`, to which they are added.
+
+    An answer may reach beyond the window, and pages may overlap. Raises `MissingField`, `BadBucket`.
+    """
     numbers = []
     for number, (moment, event_id) in enumerate(zip(rows.column(when.path), rows.column(when.event_id), strict=True)):
         if not event_id:
@@ -102,7 +104,7 @@ def _date_in(rows: Rows, path: str, value: Any, zone: ZoneInfo, window: Window) 
 
 def _inside(where: str, day: date, window: Window) -> date:
     if day not in window:
-        raise errors.OutOfWindow(f"{where} is of {day}, outside of the window {window}")
+        raise errors.OutOfWindow(f"{where} is on {day}, outside of the window {window}")
     return day
 
 
@@ -127,14 +129,14 @@ def _bucket(
 
 
 def _same_either_way(dates: dict[Any, tuple[date, bool]], zone: ZoneInfo) -> bool:
-    """In a zone that is at UTC for part of the window, labels and instants look alike there."""
+    """Whether all instants equal date labels: so it is in a zone that is at UTC for part of the window."""
     instants = compress((day for day, _ in dates.values()), (not labelled for _, labelled in dates.values()))
     midnight = time.min
     return all(day_bounds(day, zone)[0] == datetime.combine(day, midnight, UTC) for day in instants)
 
 
 def instant(where: str, value: Any) -> datetime:
-    """An instant, in UTC, from RFC 3339 or from seconds since 1970. Raises `MissingField`, `BadBucket`."""
+    """An instant in UTC from an RFC 3339 string or from seconds since 1970. Raises `MissingField`, `BadBucket`."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND:
         return datetime.fromtimestamp(value, UTC)
     if not isinstance(value, str):
@@ -146,7 +148,7 @@ def instant(where: str, value: Any) -> datetime:
     except (ValueError, OverflowError):
         raise errors.BadBucket(f"{where} is {value[:40]!r}, which is not an RFC 3339 time") from None
     if parsed.tzinfo is None:
-        raise errors.BadBucket(f"{where} is {value[:40]!r}, without a zone")
+        raise errors.BadBucket(f"{where} is {value[:40]!r}, which has no time zone")
     if parsed.year not in YEARS:
         raise errors.BadBucket(f"{where} is {value[:40]!r}, outside of the years {YEARS[0]} to {YEARS[-1]}")
     return parsed

@@ -1,4 +1,4 @@
-"""Dimensions as Arrow columns of text: as the vendor sent them, '' where it sent none."""
+"""Dimensions as Arrow string columns: values as the provider sent them, '' where it sent none."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ AnyDimension = Dimension | Pairs | Lookup
 
 
 def text_column(rows: Rows, dimension: AnyDimension) -> pa.Array:
-    """A dimension as the vendor sent it, of a lookup its id; '' where it sent none.
+    """A dimension's values as the provider sent them, for a lookup the ids; '' where it sent none.
 
     Raises `MissingGroupKey`, `MissingField`, `BadId`.
     """
@@ -45,7 +45,7 @@ def _first_value(rows: Rows, paths: Sequence[str]) -> pa.Array:
 
 
 def _checked_values(rows: Rows, dimension: Dimension) -> list[str]:
-    """The values of a dimension whose absence is an error, or whose form has to be changed."""
+    """The values of a dimension that must be present, or whose form changes."""
     values: list[Any] = rows.column(dimension.paths[0])
     for path in dimension.paths[1:]:
         others = rows.column(path)
@@ -74,7 +74,7 @@ def _refuse_blank(rows: Rows, dimension: Dimension, values: list[Any]) -> None:
 
 
 def resolve(column: pa.Array, dimension: AnyDimension, lookup: Mapping[str, str]) -> pa.Array:
-    """The column as the ledger holds it: the vendor's words in ours; an id's value from the lookup, or ''."""
+    """The column as the ledger holds it: the provider's values mapped to ours, ids to the lookup's values or ''."""
     match dimension:
         case Lookup():
             return pa.array([lookup.get(value, "") for value in column.to_pylist()], pa.string())

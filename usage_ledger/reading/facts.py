@@ -1,4 +1,4 @@
-"""The rows of one fact table as they come: into Parquet, part by part, while their keys alone stay in memory."""
+"""The rows of one fact table: written to Parquet part by part, while only their keys stay in memory."""
 
 from collections import defaultdict
 from contextlib import closing
@@ -16,13 +16,13 @@ from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import TableWriter
 
 DAYS = 2**24
-"""More than there are dates in a 32-bit count of days that anybody writes."""
+"""Factor of a key's number in key * DAYS + day: more days than dates from 1970 to 9999 have."""
 Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 class Keys:
-    """The key of each row of one row set, as a number, and what the row is split by, as another."""
+    """The key of each row of one row set as a number, and the values that the row is split by as another."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -34,7 +34,7 @@ class Keys:
         return sum(map(len, self._keys))
 
     def add(self, table: pa.Table) -> None:
-        """The keys of more rows."""
+        """Add the keys of rows."""
         encoded = table.column("row_key").combine_chunks().dictionary_encode()
         numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in encoded.dictionary.to_pylist()]
         keys = np.array(numbers, dtype=np.int64)[encoded.indices.to_numpy()]
@@ -49,13 +49,13 @@ class Keys:
             self._split.append(np.array(codes, dtype=np.int64)[which.to_numpy()])
 
     def repeated(self) -> Mask:
-        """For each row whether another one has its key."""
+        """For each row whether another row has the same key."""
         _, which, counts = np.unique(np.concatenate(self._keys), return_inverse=True, return_counts=True)
         repeated: Mask = counts[which] > 1
         return repeated
 
     def repeat(self, among: Numbers) -> tuple[int, int] | None:
-        """The first row that has key and split of one before it, and that one."""
+        """The numbers of the first two rows that have the same key and split; None when there are none."""
         splits = np.concatenate(self._split) if self._split else None
         keys = np.concatenate(self._keys)
         first_rows: dict[tuple[int, int], int] = {}
@@ -77,10 +77,10 @@ class Facts:
     _writer: TableWriter | None = None
 
     row_count: int = 0
-    """Rows that came, before any are added up."""
+    """Rows received, before any are summed."""
 
     def add(self, row_set: RowSet, rows: pa.Table) -> None:
-        """Rows in the contract's columns, and what they are split by; events are added up at once."""
+        """Add rows in the contract's columns and those that they are split by; events are summed at once."""
         self.row_count += rows.num_rows
         if isinstance(row_set.when, Moment):
             rows = sum_rows(rows, self.table)
@@ -89,7 +89,7 @@ class Facts:
         self._open_writer().add(rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)]))
 
     def commit(self, root: AnyPath, load_id: str) -> int:
-        """Stage them, one row a key: split rows added up, any other repeat refused; how many there are then.
+        """Stage the rows, one for each key, and return their number: split rows are summed, other repeats refused.
 
         Raises `DuplicateRow`, `ConflictingRows`, `OutOfRange`, `StorageRefused`, `StorageDown`.
         """
@@ -100,7 +100,7 @@ class Facts:
                 if row_set.repeats or isinstance(row_set.when, Moment) or not mask.any():
                     continue
                 if repeat := self.keys[row_set].repeat(np.flatnonzero(mask)):
-                    raise self._refused(row_set, repeat)
+                    raise self._repeat_error(row_set, repeat)
             crash.point("transform")
             if not any(mask.any() for mask in repeated.values()):
                 writer.commit(root, load_id, self.table)
@@ -118,31 +118,31 @@ class Facts:
 
     def _in_order(self, of_rows: dict[RowSet, Mask]) -> Mask:
         """The masks of all row sets as one, in the order in which the rows were written."""
-        taken: dict[RowSet, int] = defaultdict(int)
+        starts: dict[RowSet, int] = defaultdict(int)
         masks = []
         for row_set, rows in self._segments:
-            masks.append(of_rows[row_set][taken[row_set] : taken[row_set] + rows])
-            taken[row_set] += rows
+            masks.append(of_rows[row_set][starts[row_set] : starts[row_set] + rows])
+            starts[row_set] += rows
         return np.concatenate(masks)
 
     def _add_single(self, single: TableWriter, repeated: Mask) -> None:
-        taken, split = 0, []
+        start, split = 0, []
         for rows in self._open_writer().written().tables():
-            mask = pa.array(repeated[taken : taken + rows.num_rows])
-            taken += rows.num_rows
+            mask = pa.array(repeated[start : start + rows.num_rows])
+            start += rows.num_rows
             split.append(rows.filter(mask))
             single.add(rows.filter(pc.invert(mask)))
         single.add(sum_rows(pa.concat_tables(split), self.table))
 
-    def _refused(self, row_set: RowSet, repeat: tuple[int, int]) -> errors.ContractBroken:
+    def _repeat_error(self, row_set: RowSet, repeat: tuple[int, int]) -> errors.ContractBroken:
         first, number = repeat
         where = f"{row_set.name}[{number}] repeats [{first}]"
         mine = {one: np.zeros(len(keys), dtype=bool) for one, keys in self.keys.items()}
         mine[row_set][[first, number]] = True
-        mask, taken, pair = self._in_order(mine), 0, []
+        mask, start, pair = self._in_order(mine), 0, []
         for rows in self._open_writer().written().tables():
-            pair.append(rows.filter(pa.array(mask[taken : taken + rows.num_rows])))
-            taken += rows.num_rows
+            pair.append(rows.filter(pa.array(mask[start : start + rows.num_rows])))
+            start += rows.num_rows
         one, other = pa.concat_tables(pair).select(contract(self.table).names("meter")).to_pylist()
         if one == other:
             return errors.DuplicateRow(where)

@@ -1,4 +1,4 @@
-"""What makes a row that row: its key, and how rows that the vendor splits are added up."""
+"""A row's identity: its key, and the sum of rows that the provider splits."""
 
 import hashlib
 
@@ -13,7 +13,7 @@ from usage_ledger.reading.nested import Rows
 
 KEY = ["usage_date", "row_key"]
 OVER = "sum_over_"
-"""Prefix of the columns that a row set is split by; they go when its rows are added up."""
+"""Prefix of the columns that a row set is split by; they are dropped when its rows are summed."""
 MANY_KEYS = 200_000
 """Size of the cache of row keys; a larger one costs more memory than it saves time."""
 
@@ -46,7 +46,7 @@ def _identities(row_set: RowSet, sent: dict[str, pa.Array]) -> list[str]:
 
 
 def distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
-    """The number of each distinct row's first occurrence, and for each row which distinct one it is.
+    """The index of each distinct row's first occurrence, and for each row the index of its distinct row.
 
     A key leaves out the date, so a window holds each key about once a day: hashing the distinct ones is enough.
     """
@@ -64,7 +64,7 @@ def distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
 
 
 def with_splits(table: pa.Table, rows: Rows) -> pa.Table:
-    """The rows with the columns that the vendor splits them by."""
+    """The rows with the columns that the provider splits them by."""
     for number, path in enumerate(rows.row_set.sum_over):
         values = pa.array(rows.column(path), pa.string()).fill_null("")
         table = table.append_column(f"{OVER}{number}", values)
@@ -72,10 +72,10 @@ def with_splits(table: pa.Table, rows: Rows) -> pa.Table:
 
 
 def sum_rows(table: pa.Table, name: str) -> pa.Table:
-    """The rows of a table, one a key, their meters added up. Raises `OutOfRange`."""
+    """The rows of a table, one for each key, with their meters summed. Raises `OutOfRange`."""
     meters = contract(name).names("meter")
     others = [name for name in table.column_names if name not in (*KEY, *meters)]
-    for meter in meters:  # wide enough to add in: Arrow's sums wrap around in silence
+    for meter in meters:  # wide enough to add in: Arrow's sums overflow silently
         kind = table.schema.field(meter).type
         wide = pa.decimal128(38, 0) if pa.types.is_integer(kind) else pa.decimal256(76, kind.scale)
         table = table.set_column(table.column_names.index(meter), meter, table.column(meter).cast(wide))
@@ -88,4 +88,4 @@ def sum_rows(table: pa.Table, name: str) -> pa.Table:
     try:
         return sums.select(schema.names).cast(schema)
     except pa.ArrowInvalid as error:
-        raise errors.OutOfRange(f"{name}: rows of one key add up to more than a column holds") from error
+        raise errors.OutOfRange(f"{name}: rows of one key add up to more than a column can hold") from error

@@ -1,7 +1,7 @@
 """The shape of a report's answers: which fields are read, and of which JSON type.
 
-The declarations become msgspec types, so that a page is decoded into exactly the fields that are wanted, each of
-exactly one JSON type; numbers stay text or integers until they are known to be exact.
+The declarations become msgspec types, so that a page is decoded into exactly the declared fields, each of exactly
+one JSON type; numbers stay strings or integers until they are checked to be exact.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,12 +18,10 @@ from usage_ledger.json.document import document_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Cursor, Link, Offset
-from usage_ledger.model.rows import Bucket, Count, Day, Dimension, Lookup, Meter, Moment, Money, Pairs, RowSet
+from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 
 Text = str | None | UnsetType
 Whole = int | str | None | UnsetType
-MONEY_PARTS = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
-"""The parts of google.type.Money."""
 _LEAF: dict[str, Any] = {
     "text": str | None,
     "required_text": Text,
@@ -39,7 +37,7 @@ _NULLABLE = [_LEAF[kind] for kind in ("text", "flag", "epoch")]
 
 @dataclass
 class Node:
-    """An object of the answer: its wanted fields, each a leaf, an object or a list of objects."""
+    """An object of the answer: its declared fields, each a leaf, an object or a list of objects."""
 
     leaves: dict[str, str] = field(default_factory=dict)
     objects: dict[str, "Node"] = field(default_factory=dict)
@@ -47,11 +45,11 @@ class Node:
     maps: dict[str, "Node"] = field(default_factory=dict)
     """Objects whose keys are the vendor's: each entry is a row."""
     open: bool = False
-    """Read in part on purpose: what else it holds is no news."""
+    """Only a part is declared: other fields are not reported as unknown."""
     _structs: dict[bool, type[msgspec.Struct]] = field(default_factory=dict)
 
     def want(self, segments: Sequence[str], kind: str) -> None:
-        """Ask for the leaf at a path below this object."""
+        """Declare the leaf at a path below this object."""
         head, *rest = segments
         if rest:
             self.objects.setdefault(head, Node()).want(rest, kind)
@@ -90,75 +88,12 @@ class Node:
             yield name, dict[str, entry] | None | UnsetType
 
 
-def paths_of(row_set: RowSet) -> dict[str, str]:
-    """Every path that a row set reads, and the kind of its value."""
-    kinds = dict.fromkeys(row_set.sum_over, "text") | _paths_of_day(row_set)
-    for dimension in row_set.dimensions:
-        kinds |= _paths_of_dimension(dimension)
-    for name in row_set.names:
-        kinds = dict.fromkeys([name.id, name.name, name.owner, name.parent], "text") | kinds
-        kinds[name.tags] = "json"
-    for balance in row_set.balances:
-        kinds |= dict.fromkeys([balance.total, *balance.parts], "integer")
-    for meter in row_set.meters:
-        kinds |= _paths_of_meter(meter)
-        if isinstance(meter, Meter):
-            kinds = dict.fromkeys(meter.elapsed or (), "text") | kinds
-    kinds = dict.fromkeys([row_set.skip_when_missing, *row_set.ignored], "json") | kinds
-    return {path: kind for path, kind in kinds.items() if path and path != "*" and not path.startswith("@")}
-
-
-def _paths_of_day(row_set: RowSet) -> dict[str, str]:
-    match row_set.when:
-        case Bucket(start, end, clock):
-            return dict.fromkeys((start, end), "epoch" if clock == "epoch" else "text")
-        case Day(path):
-            return {path: "text"}
-        case Moment(path, event_id, (unfinished, _)):
-            return dict.fromkeys((event_id, unfinished, path), "text")
-        case None:
-            return {}
-
-
-def _paths_of_dimension(dimension: Dimension | Pairs | Lookup) -> dict[str, str]:
-    match dimension:
-        case Pairs():
-            return dict.fromkeys([path for pair in dimension.pairs for path in pair], "text")
-        case Lookup():
-            return {dimension.path: "text"}
-        case Dimension():
-            optional = dimension.missing == "blank"
-            kind = "flag" if dimension.form == "flag" else "text" if optional else "required_text"
-            return dict.fromkeys(dimension.paths, kind)
-
-
-def _paths_of_meter(meter: Meter | Money | Count) -> dict[str, str]:
-    match meter:
-        case Money():
-            return {f"{meter.path}/{part}": kind for part, kind in MONEY_PARTS.items()}
-        case Meter():
-            return dict.fromkeys([meter.path, *meter.plus], meter.form)
-        case Count():
-            return {}
-
-
-def levels_up(path: str) -> int:
-    """How many levels above the row a path begins: one for each `^`."""
-    return len(path) - len(path.lstrip("^"))
-
-
-def segments_of(path: str) -> list[tuple[str, bool]]:
-    """The fields on the way to a row set's rows: lists, and maps, which a `*` follows."""
-    parts = path.split("/")
-    return [(name, parts[n + 1 : n + 2] == ["*"]) for n, name in enumerate(parts) if name != "*"]
-
-
 @dataclass(frozen=True)
 class Layout:
     """A report's decoders, and for each row set the chain of objects from the answer down to a row."""
 
     strict: Any
-    """Refuses a field that is not declared: the fast way to know that there is none."""
+    """Refuses undeclared fields: the fast way to learn that there are none."""
     tolerant: Any
     root: Node
     chains: dict[str, list[Node]]
@@ -178,7 +113,8 @@ def layout(report: Report) -> Layout:
         chain[-1].open |= row_set.allow_extra_fields
         chains[row_set.path] = chain
     kinds = [(row_set.path, *one) for row_set in report.row_sets for one in paths_of(row_set).items()]
-    for row_path, path, kind in sorted(kinds, key=lambda one: one[2] != "json"):  # what one ignores another may read
+    # Ignored paths first, because what one row set ignores another may read.
+    for row_path, path, kind in sorted(kinds, key=lambda one: one[2] != "json"):
         chains[row_path][-1 - levels_up(path)].want(path.lstrip("^").split("/"), kind)
     for total in report.totals:
         element = root.lists.setdefault(total.path, Node(open=True))
@@ -217,7 +153,7 @@ def _paging_fields(report: Report) -> tuple[str, ...]:
 
 
 def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:
-    """A page as the report's types, and the fields that it holds beyond the declared ones.
+    """A page as the report's types, and the paths of its undeclared fields.
 
     Raises `Shape` naming the JSON path of a value of another type.
     """
@@ -238,7 +174,7 @@ def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:
 def _unknown(node: Node, value: Any, where: str, *, filled: bool = False) -> set[str]:
     """The paths of undeclared fields below a value, each once however many rows have it.
 
-    `filled`: of those alone that hold a list or an object with something in it.
+    `filled`: only those that hold a list or an object that is not empty.
     """
     if isinstance(value, list):
         return {path for item in value for path in _unknown(node, item, where, filled=filled)}
@@ -261,5 +197,5 @@ def _unknown(node: Node, value: Any, where: str, *, filled: bool = False) -> set
 
 
 def unknown_content(report: Report, body: bytes) -> list[str]:
-    """Filled arrays and objects of a page that the declaration does not name: what a renamed array looks like."""
+    """Undeclared arrays and objects of a page that are not empty, as a renamed array would be."""
     return sorted(_unknown(layout(report).root, document_of(plain(body), "the answer"), "", filled=True))

@@ -1,4 +1,4 @@
-"""Meters as Arrow columns of numbers, exactly, or which row and field cannot be."""
+"""Meters as exact Arrow number columns; an error names the row and the field that cannot be read."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from usage_ledger.reading.nested import Rows
 class Counted:
     """A meter's column, its exact sum (per currency, '' where there is none), and how many cells were rounded.
 
-    The sum is made of the raw values in Python, apart from Arrow: what conservation is proved against.
+    Python sums the raw values, independently of Arrow: the proof of conservation compares the ledger with this sum.
     """
 
     values: pa.Array
@@ -87,7 +87,7 @@ def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
 
 
 def _elapsed(rows: Rows, meter: Meter, start: Any, end: Any) -> Decimal | None:
-    """Seconds between two instants, exact to the microsecond; nothing where one is missing."""
+    """Seconds between two instants, exact to the microsecond; None where one is missing."""
     if start is None or end is None:
         return None
     where = f"{rows.row_set.name}.{meter.path.replace('/', '.')}"
@@ -116,7 +116,7 @@ def _whole_numbers(rows: Rows, path: str) -> pa.Array:
         column = texts.cast(pa.int64())
     except pa.ArrowInvalid:
         raise first_bad(rows, path, values) from None
-    # Only a canonical text comes back as it was; a sign alone would slip through.
+    # Only canonical text survives the round trip; the comparison with 0 refuses a sign.
     same = pc.equal(column.cast(pa.string()), texts)
     if not pc.all(pc.and_(same, pc.greater_equal(column, 0)), skip_nulls=True, min_count=0).as_py():
         raise first_bad(rows, path, values)
@@ -143,12 +143,12 @@ def _count(rows: Rows, meter: Meter, path: str) -> tuple[pa.Array, list[int]]:
 
 
 def _add(rows: Rows, meter: Meter, one: pa.Array, other: pa.Array) -> pa.Array:
-    """The sum where both are there, else the one that is."""
+    """The sum where both have a value, else the one value."""
     try:
         return pc.coalesce(pc.add_checked(one, other), one, other)
     except pa.ArrowInvalid:
         paths = " + ".join((meter.path, *meter.plus)).replace("/", ".")
-        raise errors.OutOfRange(f"{rows.row_set.name}: {paths} is more than a column holds") from None
+        raise errors.OutOfRange(f"{rows.row_set.name}: {paths} is more than a column can hold") from None
 
 
 def _decimals(rows: Rows, meter: Meter, path: str) -> list[Decimal | None]:
@@ -198,7 +198,10 @@ def signed(value: Any) -> int:
 
 
 def _present(rows: Rows, meter: Meter | Money, values: list[Any], first: int = 0, *, path: str = "") -> list[Any]:
-    """Absent and null values as the declaration says what they mean."""
+    """The values, absent and null ones replaced as the meter's `absent` declares.
+
+    Raises `MissingField`, `NullRequired`.
+    """
     if UNSET not in values and None not in values:
         return values
     if meter.absent == "error":
@@ -210,14 +213,14 @@ def _present(rows: Rows, meter: Meter | Money, values: list[Any], first: int = 0
 
 
 def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedgerError:
-    """Which value of a column is not a canonical count, and why."""
+    """The error for the first value of a column that is not a canonical count."""
     for number, value in enumerate(values):
         try:
             if value is not None:
                 numbers.integer(str(value))
         except errors.ContractBroken as error:
             return _placed(error, rows, path, number)
-    raise AssertionError("a column was refused in which every value is good")
+    raise AssertionError("every value of the column is a canonical count")
 
 
 def _placed(

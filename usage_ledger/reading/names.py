@@ -1,4 +1,4 @@
-"""The readable names that rows carry for ids, day by day: they go to `ledger.name`, never on a fact."""
+"""Readable names of ids by day: they go to `ledger.name`, never onto a fact."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -20,20 +20,20 @@ NAMES = "name_observation"
 LONGEST = 4096
 """Bytes of a name."""
 ALTERED = {
-    "replaced_characters": "a name holds characters that no text may hold; the warehouse shows U+FFFD instead",
+    "replaced_characters": "a name holds NUL characters; the warehouse cannot store them and shows U+FFFD instead",
     "long_name": f"a name is longer than {LONGEST} bytes; the warehouse holds its beginning and a hash",
 }
 
 
 @dataclass
 class Names:
-    """The name of each id on each day, and what had to be done to names."""
+    """The name of each id on each day, and the kinds of changes to names."""
 
     names: dict[tuple[str, str, date], tuple[str, str | None, str | None, str | None]] = field(default_factory=dict)
     altered: set[str] = field(default_factory=set)
 
     def gather(self, rows: Rows, days: list[date], which: list[int]) -> None:
-        """Take the names of some rows; of several on one day the last in order of text. Raises `BadId`."""
+        """Add the names in rows; of several names of an id on one day the greatest string stays. Raises `BadId`."""
         for name_of in rows.row_set.names:
             columns = (_values(rows, path) for path in _paths(name_of))
             for number, id_, name, parent, owner, tags in dict.fromkeys(zip(which, *columns, strict=True)):
@@ -46,7 +46,7 @@ class Names:
                     self.names[key] = (text, parent or None, owner or None, tags or None)
 
     def table(self, manifest: Manifest) -> pa.Table:
-        """All of them, in the contract's columns."""
+        """All names in the contract's columns."""
         rows = [
             (manifest.connection_id, kind, id_, day, *attributes, manifest.load_id.replace("-", ""))
             for (kind, id_, day), attributes in sorted(self.names.items())
@@ -58,11 +58,11 @@ class Names:
         )
 
     def notes(self) -> list[Note]:
-        """What a person should know of names that are not as sent."""
+        """A note for each kind of change to names."""
         return [Note(kind, ALTERED[kind], "raw holds it as sent") for kind in sorted(self.altered)]
 
     def _storable(self, name: str) -> str:
-        """A name that the warehouse can hold: no NUL; a long one keeps its beginning and a hash of all of it."""
+        """A name that the warehouse can store: without NUL; a long one as its beginning and a hash of the whole."""
         encoded = name.encode()
         if "\0" in name:
             self.altered.add("replaced_characters")

@@ -9,7 +9,8 @@ import msgspec
 
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import RowSet, Total
-from usage_ledger.reading.layout import MONEY_PARTS, Node, decode, layout, levels_up, segments_of
+from usage_ledger.reading.layout import Node, decode, layout
+from usage_ledger.reading.paths import MONEY_PARTS, levels_up, segments_of
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Rows:
     before: int = 0
     """How many rows of the row set came before these on the page."""
     keys: list[str] | None = None
-    """The keys of a map's entries, when the rows are such."""
+    """The keys of a map's entries, when the rows are map entries."""
 
     def only(self, numbers: Sequence[int]) -> "Rows":
         """Some of the rows; messages then count these alone."""
@@ -36,14 +37,14 @@ class Rows:
         return Rows(self.row_set, levels, self.labels, before=self.before, keys=keys)
 
     def place(self, number: int) -> str:
-        """How one of these rows is called in a message."""
+        """The row's path for messages: row set and number."""
         return f"{self.row_set.name}[{self.before + number}]"
 
     def __len__(self) -> int:
         return len(self.levels[-1][1])
 
     def column(self, path: str) -> list[Any]:
-        """The values at a path, one per row; UNSET (or an empty Raw) where the field is absent. Not to be changed."""
+        """The values at a path, one per row; UNSET (or an empty Raw) where the field is absent. Read-only."""
         if path not in self._columns:
             self._columns[path] = self._read(path)
         return self._columns[path]

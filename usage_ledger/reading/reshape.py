@@ -1,4 +1,4 @@
-"""Landed bytes in the shape that a report's row sets read; literals stay as they were sent."""
+"""Reshape landed bytes into the shape that a report's row sets read; literals stay as sent."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]
 
 
 def _joined(parts: Iterator[bytes]) -> dict[str, Raw]:
-    """The outermost fields; a list that came in parts is whole again."""
+    """The outermost fields; a list that is split over parts is joined."""
     fields: dict[str, Raw] = {}
     for part in parts:
         for name, value in msgspec.json.decode(encoded(plain(part)), type=dict[str, Raw]).items():

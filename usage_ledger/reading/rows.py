@@ -1,4 +1,4 @@
-"""Rows of one page into a table of the contract's columns, checked on the way."""
+"""Check the rows of one page, and turn them into a table of the contract's columns."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ from usage_ledger.reading.days import Buckets, bucket_columns, bucket_start, new
 from usage_ledger.reading.dimensions import resolve, text_column
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.identity import row_keys, with_splits
-from usage_ledger.reading.layout import levels_up
 from usage_ledger.reading.meters import Counted, meter_column, whole_numbers
 from usage_ledger.reading.names import Names
 from usage_ledger.reading.nested import Rows
+from usage_ledger.reading.paths import levels_up
 from usage_ledger.storage.landing import Manifest
 
 Sums = dict[str, int | Decimal]
@@ -30,46 +30,46 @@ Sums = dict[str, int | Decimal]
 
 @dataclass
 class Gathered:
-    """What the pages of a load have given so far."""
+    """The result of reading the pages of a load, added to page by page."""
 
     facts: dict[str, Facts] = field(default_factory=dict)
     sums: dict[str, Sums] = field(default_factory=lambda: defaultdict(dict))
     names: Names = field(default_factory=Names)
     totals: dict[str, Decimal] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
-    """Row keys made so far, by what they are made of."""
+    """Cache of row keys, by the identity that they are a hash of."""
     lookup: dict[str, str] = field(default_factory=dict)
-    """Id to value, of the report's lookup."""
+    """Id to value of the report's lookup."""
     event_ids: set[str] = field(default_factory=set)
-    """Ids of the events so far."""
+    """Ids of the events on pages read before."""
     pages: dict[tuple[str, date], str] = field(default_factory=dict)
-    """Where each bucket of the row sets whose rows may repeat came: the page, or its part."""
+    """The page, or part of one, of each bucket, for row sets whose rows may repeat."""
     unfinished: dict[date, int] = field(default_factory=lambda: defaultdict(int))
-    """Events that are not over, by date."""
+    """Number of unfinished events by date."""
     read: int = 0
-    """Rows of facts on the pages, those of other windows too."""
+    """Fact rows on the pages, with those outside of the window."""
     rounded: int = 0
     labelled: bool = False
     unknown: set[str] = field(default_factory=set)
     differing: set[str] = field(default_factory=set)
-    """Totals that their parts do not make up, though the vendor does not promise it."""
+    """Messages about totals that differ from the sum of their parts, where the provider promises no balance."""
     skipped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Rows that say nothing for their table, by the path that they lack."""
+    """Number of skipped rows by the path that they lack."""
     grouped: dict[str, bool] = field(default_factory=dict)
     """For each row set whether any of its rows has any dimension."""
     skew: timedelta = timedelta()
-    """How far the provider's clock and ours are apart, at most."""
+    """Largest difference between the provider's clock and ours."""
 
     @property
     def rows(self) -> int:
-        """How many rows came, of all tables."""
+        """Rows received for all tables."""
         return sum(facts.row_count for facts in self.facts.values())
 
 
 def gather(
     connection: Connection, report: Report, rows: Rows, manifest: Manifest, gathered: Gathered, *, page: str
 ) -> None:
-    """Take the rows of one row set on a page, or a part of one. Raises the errors of `ContractBroken`."""
+    """Add the rows of one row set on a page, or a part of one. Raises the errors of `ContractBroken`."""
     row_set = rows.row_set
     if not row_set.table:
         gathered.names.gather(rows, [manifest.window_from], [0] * len(rows))
@@ -138,7 +138,7 @@ def _table(
     meters: dict[str, Counted],
     gathered: Gathered,
 ) -> pa.Table:
-    """The row set's rows in the contract's columns, and what they are split by."""
+    """The row set's rows in the contract's columns, and the columns that they are split by."""
     row_set = rows.row_set
     constants = dict(row_set.constants) | {
         "connection_id": connection.id,
@@ -184,7 +184,7 @@ def _identity(row_set: RowSet, sent: dict[str, pa.Array]) -> dict[str, pa.Array]
 
 
 def _check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) -> None:
-    """Where rows may repeat, a bucket that comes twice cannot be told from repeats in one."""
+    """Refuse a bucket that comes twice where rows may repeat: its rows look like repeats. Raises `DuplicateRow`."""
     path = bucket_start(rows.row_set)
     if not rows.row_set.repeats or not path:
         return
@@ -216,7 +216,7 @@ def _check_balances(rows: Rows, gathered: Gathered) -> None:
 
 
 def _check_owner(rows: Rows, account: str) -> None:
-    """A resource of another account in the answer means that the answer is not this account's."""
+    """Refuse an answer that holds a resource of another account. Raises `WrongAccount`."""
     for dimension in (one for one in rows.row_set.dimensions if isinstance(one, Dimension)):
         own = dimension.within.replace("{account}", account)
         for path in dimension.paths if own else ():
@@ -226,7 +226,7 @@ def _check_owner(rows: Rows, account: str) -> None:
 
 
 def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
-    """A row without any meter would be lost silently."""
+    """Refuse a row without any meter value: it would be lost silently. Raises `MissingField`."""
     silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
     number = pc.index(silent, True).as_py()
     if number >= 0:

@@ -1,0 +1,69 @@
+"""The paths that a row set reads in an answer, and the kind of value at each."""
+
+from usage_ledger.model.rows import Bucket, Count, Day, Dimension, Lookup, Meter, Moment, Money, Pairs, RowSet
+
+MONEY_PARTS = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
+"""The parts of google.type.Money."""
+
+
+def paths_of(row_set: RowSet) -> dict[str, str]:
+    """Every path that a row set reads, and the kind of its value."""
+    kinds = dict.fromkeys(row_set.sum_over, "text") | _paths_of_day(row_set)
+    for dimension in row_set.dimensions:
+        kinds |= _paths_of_dimension(dimension)
+    for name in row_set.names:
+        kinds = dict.fromkeys([name.id, name.name, name.owner, name.parent], "text") | kinds
+        kinds[name.tags] = "json"
+    for balance in row_set.balances:
+        kinds |= dict.fromkeys([balance.total, *balance.parts], "integer")
+    for meter in row_set.meters:
+        kinds |= _paths_of_meter(meter)
+        if isinstance(meter, Meter):
+            kinds = dict.fromkeys(meter.elapsed or (), "text") | kinds
+    kinds = dict.fromkeys([row_set.skip_when_missing, *row_set.ignored], "json") | kinds
+    return {path: kind for path, kind in kinds.items() if path and path != "*" and not path.startswith("@")}
+
+
+def _paths_of_day(row_set: RowSet) -> dict[str, str]:
+    match row_set.when:
+        case Bucket(start, end, clock):
+            return dict.fromkeys((start, end), "epoch" if clock == "epoch" else "text")
+        case Day(path):
+            return {path: "text"}
+        case Moment(path, event_id, (unfinished, _)):
+            return dict.fromkeys((event_id, unfinished, path), "text")
+        case None:
+            return {}
+
+
+def _paths_of_dimension(dimension: Dimension | Pairs | Lookup) -> dict[str, str]:
+    match dimension:
+        case Pairs():
+            return dict.fromkeys([path for pair in dimension.pairs for path in pair], "text")
+        case Lookup():
+            return {dimension.path: "text"}
+        case Dimension():
+            optional = dimension.missing == "blank"
+            kind = "flag" if dimension.form == "flag" else "text" if optional else "required_text"
+            return dict.fromkeys(dimension.paths, kind)
+
+
+def _paths_of_meter(meter: Meter | Money | Count) -> dict[str, str]:
+    match meter:
+        case Money():
+            return {f"{meter.path}/{part}": kind for part, kind in MONEY_PARTS.items()}
+        case Meter():
+            return dict.fromkeys([meter.path, *meter.plus], meter.form)
+        case Count():
+            return {}
+
+
+def levels_up(path: str) -> int:
+    """How many levels above the row a path begins: one for each `^`."""
+    return len(path) - len(path.lstrip("^"))
+
+
+def segments_of(path: str) -> list[tuple[str, bool]]:
+    """The fields on the way to a row set's rows: lists, and maps, which a `*` follows."""
+    parts = path.split("/")
+    return [(name, parts[n + 1 : n + 2] == ["*"]) for n, name in enumerate(parts) if name != "*"]
