@@ -28,7 +28,8 @@ from kit.restating_provider import DAY, NOTHING, VERSIONS, Account, Faulty, expe
 from sqlalchemy import Engine, make_url
 
 from usage_ledger.connections import Connection
-from usage_ledger.core.errors import UsageLedgerError, WarehouseDown
+from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.core.warehouse_errors import WarehouseDown
 from usage_ledger.pipeline.rebuild import release
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from usage_ledger import __version__
-from usage_ledger.core.errors import BadWindow, ConfigError, NoPermission, UsageLedgerError
+from usage_ledger.core.errors import BadWindow, ConfigError, UsageLedgerError
+from usage_ledger.core.provider_errors import NoPermission
 from usage_ledger.core.redaction import no_memory_dump, redact
 from usage_ledger.local.commands import stack_app
 from usage_ledger.local.stopping import end_on_sigterm

@@ -18,7 +18,7 @@ from usage_ledger.airflow.provider_info import get_provider_info
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection, connection_from
-from usage_ledger.core import errors
+from usage_ledger.core import errors, provider_errors, warehouse_errors
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.providers import PROVIDERS
 
@@ -109,16 +109,16 @@ def test_the_retry_policy_goes_by_the_family_of_the_error(monkeypatch: pytest.Mo
         decision = policy.evaluate(error, attempt, 4)
         return decision.action.value, decision.retry_delay
 
-    assert decided(errors.BadKey("no")) == ("fail", None)
-    assert decided(errors.RateLimited("slow", retry_after=1800)) == ("retry", timedelta(minutes=30))
-    assert decided(errors.RateLimited("slow", retry_after=10**9)) == ("retry", timedelta(hours=24))
-    assert decided(errors.ProviderDown("down")) == ("retry", timedelta(minutes=5))
-    assert decided(errors.ProviderDown("down"), 3) == ("retry", timedelta(minutes=20))
-    assert decided(errors.ProviderDown("down"), 9) == ("retry", timedelta(hours=1))
+    assert decided(provider_errors.BadKey("no")) == ("fail", None)
+    assert decided(provider_errors.RateLimited("slow", retry_after=1800)) == ("retry", timedelta(minutes=30))
+    assert decided(provider_errors.RateLimited("slow", retry_after=10**9)) == ("retry", timedelta(hours=24))
+    assert decided(provider_errors.ProviderDown("down")) == ("retry", timedelta(minutes=5))
+    assert decided(provider_errors.ProviderDown("down"), 3) == ("retry", timedelta(minutes=20))
+    assert decided(provider_errors.ProviderDown("down"), 9) == ("retry", timedelta(hours=1))
     assert decided(RuntimeError("a defect")) == ("default", None)
     monkeypatch.setenv("USAGE_LEDGER_RETRY_SCALE", "0.1")
-    assert decided(errors.RateLimited("slow", retry_after=1800)) == ("retry", timedelta(minutes=3))
-    reason = policy.evaluate(errors.BadKey("x" * 3000), 1, 4).reason
+    assert decided(provider_errors.RateLimited("slow", retry_after=1800)) == ("retry", timedelta(minutes=3))
+    reason = policy.evaluate(provider_errors.BadKey("x" * 3000), 1, 4).reason
     assert reason is not None
     assert len(reason) <= 500
 
@@ -181,7 +181,7 @@ def test_the_scheduler_says_so_when_pools_cannot_be_checked(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def down() -> list[str]:
-        raise errors.WarehouseDown("no metadata")
+        raise warehouse_errors.WarehouseDown("no metadata")
 
     monkeypatch.setattr("usage_ledger.airflow.store.ensure_pools", down)
     monkeypatch.setattr("sys.argv", ["airflow", "scheduler"])

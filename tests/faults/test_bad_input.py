@@ -12,7 +12,7 @@ import pytest
 from kit.provider_site import COST, DAY, FIRST, KEYS, LAST, TRUTHS, USAGE, WRONG_KEY, Overruled, Query, Site
 from sqlalchemy import Engine, make_url
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, errors, provider_errors, storage_errors, warehouse_errors
 from usage_ledger.http.address import base_url
 from usage_ledger.pipeline import run as pipeline
 from usage_ledger.providers.fireworks import FIREWORKS
@@ -35,7 +35,7 @@ def dead_port() -> int:
 
 def test_a_bad_key_is_tried_once_and_shown_nowhere(site: Site) -> None:
     ran = site.run(key=WRONG_KEY)
-    assert [type(error) for error in ran.failures] == [errors.BadKey]
+    assert [type(error) for error in ran.failures] == [provider_errors.BadKey]
     assert (len(site.provider.requests), ran.loads) == (1, [])
     assert site.loads() == [("usage", "failed", "BadKey")]
     assert site.days() == failed("usage")
@@ -51,7 +51,7 @@ def test_a_bad_key_is_tried_once_and_shown_nowhere(site: Site) -> None:
 def test_a_key_that_may_not_read_one_report_loads_the_others(site: Site) -> None:
     site.provider.answers[COST] = (403, b'{"code": 7, "message": "permission denied on billing"}')
     ran = site.run(first=LAST - 40 * DAY)
-    assert [(type(error), error.report) for error in ran.failures] == [(errors.NoPermission, "cost")]
+    assert [(type(error), error.report) for error in ran.failures] == [(provider_errors.NoPermission, "cost")]
     assert "permission denied on billing" in str(ran.failures[0])
     assert site.provider.asked(COST) == 1  # of two windows: the next would be refused as well
     assert {report for report, _, _ in ran.loads} == {"usage", "api_keys"}
@@ -87,7 +87,11 @@ def test_a_snapshot_that_failed_leaves_no_failed_date_behind(site: Site) -> None
 def test_a_wrong_slug_that_answers_200_with_nothing_is_no_empty_day(site: Site) -> None:
     ran = site.run(account="acmee")
     kinds = {error.report: type(error) for error in ran.failures}
-    assert kinds == {"usage": errors.WrongAccount, "cost": errors.WrongAccount, "api_keys": errors.BadRequest}
+    assert kinds == {
+        "usage": provider_errors.WrongAccount,
+        "cost": provider_errors.WrongAccount,
+        "api_keys": provider_errors.BadRequest,
+    }
     assert "acme0" in str(ran.failures[0])
     assert ran.loads == []
     assert site.days() == failed("usage", "cost")
@@ -112,7 +116,7 @@ def test_an_account_without_usage_is_empty_when_the_key_sees_it(site: Site) -> N
 def test_a_host_that_is_not_allowed_is_sent_nothing(site: Site, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     port = site.url.rsplit(":", 1)[1]
     monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", f"127.0.0.1:{int(port) + 1},api.fireworks.ai:8443")
-    with pytest.raises(errors.HostRefused, match="USAGE_LEDGER_ALLOWED_HOSTS"):
+    with pytest.raises(provider_errors.HostRefused, match="USAGE_LEDGER_ALLOWED_HOSTS"):
         site.run(url=base_url(FIREWORKS, host.format(port=port)))
     assert site.provider.requests == []
     monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", f"127.0.0.1:{port}")
@@ -142,7 +146,7 @@ def test_a_provider_that_is_down_for_one_report_leaves_its_loaded_days_alone(
     before = content("ops.restatement")
     site.provider.answers[USAGE] = (503, b"upstream says no")
     ran = site.run(reports=("usage",))
-    assert [(type(error), error.report) for error in ran.failures] == [(errors.ProviderDown, "usage")]
+    assert [(type(error), error.report) for error in ran.failures] == [(provider_errors.ProviderDown, "usage")]
     assert site.provider.asked(USAGE) == 1 + 4
     assert content("ops.restatement") == before
     assert site.converged()
@@ -156,7 +160,7 @@ def test_a_warehouse_that_is_down_is_told_in_one_line_and_the_provider_is_not_as
     site: Site, dead_port: int, secret: str
 ) -> None:
     down = warehouse_engine(make_url(f"postgresql://loader:{secret}@127.0.0.1:{dead_port}/ledger"))
-    with pytest.raises(errors.WarehouseDown) as raised:
+    with pytest.raises(warehouse_errors.WarehouseDown) as raised:
         site.run(engine=down)
     assert "\n" not in str(raised.value)
     assert "usage_warehouse" in str(raised.value)
@@ -181,7 +185,7 @@ def test_a_warehouse_that_is_lost_midway_is_told_and_the_next_run_heals(
     lost = loads.load_by_id
     monkeypatch.setattr(pipeline, "extract", extract_and_lose)
     ran = site.run()
-    assert {type(error) for error in ran.failures} == {errors.WarehouseDown}
+    assert {type(error) for error in ran.failures} == {warehouse_errors.WarehouseDown}
     assert {state for _, state, _ in site.loads()} <= {"landed", "extracting"}
     monkeypatch.undo()
     assert site.tokens() == {}
@@ -192,7 +196,7 @@ def test_a_warehouse_that_is_lost_midway_is_told_and_the_next_run_heals(
 def test_raw_storage_that_cannot_be_written_loads_nothing_and_heals_when_it_can(site: Site) -> None:
     site.root.write_text("a file where the folder should be")
     ran = site.run()
-    assert {type(error) for error in ran.failures} == {errors.StorageRefused}
+    assert {type(error) for error in ran.failures} == {storage_errors.StorageRefused}
     assert ran.loads == []
     assert all("USAGE_LEDGER_RAW" in str(error) and "\n" not in str(error) for error in ran.failures)
     assert {row[1:] for row in site.loads()} == {("failed", "StorageRefused")}
@@ -214,16 +218,19 @@ def usage_answer(**changed: Any) -> bytes:
 
 
 BROKEN = {
-    "negative": (usage_answer(promptTokens="-5"), errors.NegativeCount),
-    "empty number": (usage_answer(promptTokens=""), errors.EmptyNumber),
-    "true": (usage_answer(promptTokens=True), errors.ContractBroken),
-    "beyond 64 bits": (usage_answer(promptTokens=str(2**63)), errors.OutOfRange),
-    "grouping lost": (usage_answer(group={"model_name": "m"}), errors.MissingGroupKey),
-    "field renamed": (usage_answer(promptTokens=None, inputTokens="10"), errors.NullRequired),
-    "another day": (usage_answer(startTime="2026-10-01T00:00:00Z", endTime="2026-10-02T00:00:00Z"), errors.OutOfWindow),
-    "half a day": (usage_answer(endTime=f"{FIRST}T12:00:00Z"), errors.BadBucket),
-    "object for list": (b'{"serverlessCosts": {}}', errors.Shape),
-    "cached above input": (usage_answer(cachedPromptTokens="11"), errors.ValidationFailed),
+    "negative": (usage_answer(promptTokens="-5"), contract_errors.NegativeCount),
+    "empty number": (usage_answer(promptTokens=""), contract_errors.EmptyNumber),
+    "true": (usage_answer(promptTokens=True), contract_errors.ContractBroken),
+    "beyond 64 bits": (usage_answer(promptTokens=str(2**63)), contract_errors.OutOfRange),
+    "grouping lost": (usage_answer(group={"model_name": "m"}), contract_errors.MissingGroupKey),
+    "field renamed": (usage_answer(promptTokens=None, inputTokens="10"), contract_errors.NullRequired),
+    "another day": (
+        usage_answer(startTime="2026-10-01T00:00:00Z", endTime="2026-10-02T00:00:00Z"),
+        contract_errors.OutOfWindow,
+    ),
+    "half a day": (usage_answer(endTime=f"{FIRST}T12:00:00Z"), contract_errors.BadBucket),
+    "object for list": (b'{"serverlessCosts": {}}', contract_errors.Shape),
+    "cached above input": (usage_answer(cachedPromptTokens="11"), contract_errors.ValidationFailed),
     "an error with 200": (b'{"code": 3, "message": "no such grouping"}', errors.UsageLedgerError),
 }
 
@@ -265,12 +272,12 @@ def test_an_answer_whose_arrays_all_have_other_names_is_no_empty_day(site: Site,
     ran = site.run(reports=("usage",))
     assert content() == before
     assert site.days() == {("usage", FIRST, "loaded"), ("usage", LAST, "failed")}
-    assert [isinstance(error, errors.ContractBroken) for error in ran.failures] == [True]
+    assert [isinstance(error, contract_errors.ContractBroken) for error in ran.failures] == [True]
 
 
 def test_a_window_whose_answer_was_broken_can_be_run_again_once_it_is_corrected(site: Site) -> None:
     site.provider.answers[USAGE] = (200, usage_answer(promptTokens="-5"))
-    assert [type(error) for error in site.run().failures] == [errors.NegativeCount]
+    assert [type(error) for error in site.run().failures] == [contract_errors.NegativeCount]
     assert (site.tokens(), len(site.cost())) == ({}, 2)
     site.provider.answers.clear()
     assert site.run().failures == []
@@ -294,7 +301,7 @@ def test_a_landed_page_that_was_damaged_is_noticed_and_fetched_anew(
     monkeypatch.setattr(pipeline, "extract", damaged)
     ran = site.run(last=FIRST, reports=("usage",))
     monkeypatch.undo()
-    assert {type(error) for error in ran.failures} == {errors.RawCorrupt}
+    assert {type(error) for error in ran.failures} == {storage_errors.RawCorrupt}
     assert content() == before
     assert site.run(reports=("usage",)).failures == []
     assert site.converged(("usage",))

@@ -10,7 +10,7 @@ from kit.fireworks_answers import item, money, serverless, summary, usage, with_
 from kit.provider_site import COST, FIRST, USAGE, Query, Site
 from kit.raw_pages import landed_manifests
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, errors, provider_errors
 from usage_ledger.storage.landing import landed_pages, load_folder
 
 
@@ -56,10 +56,10 @@ def test_b1_malformed_json_is_asked_for_once_more_and_refused_with_its_place(
     site: Site, scripted: Server, body: bytes, at: str
 ) -> None:
     asking = Asking(scripted(bare(body)))
-    with pytest.raises(errors.BadJson, match=at):
+    with pytest.raises(provider_errors.BadJson, match=at):
         asking.ask()
     assert len(asking.server.requests) == 2
-    refused(site, body, errors.BadJson)
+    refused(site, body, provider_errors.BadJson)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1", "cp1252"])
@@ -68,11 +68,11 @@ def test_b2_only_utf_8_is_read_with_or_without_its_mark(site: Site, encoding: st
     assert run(site, b"\xef\xbb\xbf" + body.encode()) is None
     assert site.tokens() == {FIRST: 5}
     failure = run(site, body.encode(encoding))
-    assert isinstance(failure, errors.BadJson | errors.Shape)
+    assert isinstance(failure, provider_errors.BadJson | contract_errors.Shape)
     for unread in (b'"n\xcbme": 1', b'"name": "\xcb"', b'"name": "\xed\xa0\x80"', b'"costNanoUsd": "\xff"'):
         spoiled = usage(serverless(FIRST, "6")).replace(b'"group"', unread + b', "group"')
         assert unread in spoiled
-        assert isinstance(run(site, spoiled), errors.BadJson)
+        assert isinstance(run(site, spoiled), provider_errors.BadJson)
     assert site.tokens() == {FIRST: 5}
 
 
@@ -91,13 +91,13 @@ def test_b4_deep_nesting_is_refused_and_crashes_nothing(site: Site, depth: int, 
         failure = run(site, with_literal(usage(serverless(FIRST), new="@"), deep))
     else:
         failure = run(site, with_literal(usage(serverless(FIRST, "@")), deep))
-    assert isinstance(failure, errors.BadJson | errors.Shape)
+    assert isinstance(failure, provider_errors.BadJson | contract_errors.Shape)
     assert site.tokens() == {}
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_b5_a_number_of_thousands_of_digits_is_out_of_range(site: Site, query: Query, quote: str) -> None:
-    assert count(site, query, f"{quote}{'9' * 5000}{quote}") in (errors.OutOfRange, errors.Shape)
+    assert count(site, query, f"{quote}{'9' * 5000}{quote}") in (contract_errors.OutOfRange, contract_errors.Shape)
     assert site.tokens() == {}
 
 
@@ -120,7 +120,7 @@ def raw_bodies(site: Site) -> list[bytes]:
 
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_b7_the_largest_int64_is_exact_and_the_next_is_refused(site: Site, query: Query, quote: str) -> None:
-    fails_everywhere(site, query, f"{quote}9223372036854775808{quote}", errors.OutOfRange)
+    fails_everywhere(site, query, f"{quote}9223372036854775808{quote}", contract_errors.OutOfRange)
     assert count(site, query, f"{quote}9223372036854775807{quote}") == 9223372036854775807
 
 
@@ -130,15 +130,15 @@ def test_b8_a_count_may_be_a_number_as_well_as_text(site: Site, query: Query) ->
 
 @pytest.mark.parametrize("literal", ['"-5"', "-5"])
 def test_b9_a_negative_count_is_refused(site: Site, query: Query, literal: str) -> None:
-    fails_everywhere(site, query, literal, errors.NegativeCount)
+    fails_everywhere(site, query, literal, contract_errors.NegativeCount)
 
 
 def test_b10_an_empty_text_is_no_number(site: Site, query: Query) -> None:
-    fails_everywhere(site, query, '""', errors.EmptyNumber)
+    fails_everywhere(site, query, '""', contract_errors.EmptyNumber)
 
 
 def test_b11_null_is_not_metered_where_that_may_be_and_refused_elsewhere(site: Site, query: Query) -> None:
-    fails_everywhere(site, query, "null", errors.NullRequired)
+    fails_everywhere(site, query, "null", contract_errors.NullRequired)
     assert run(site, usage(serverless(FIRST, "5", cachedPromptTokens=None))) is None
     rows = query("SELECT cached_input_tokens FROM ledger.usage_daily WHERE connection_id = %s", site.name)
     assert rows == [(None,)]
@@ -146,7 +146,12 @@ def test_b11_null_is_not_metered_where_that_may_be_and_refused_elsewhere(site: S
 
 def test_b12_an_absent_number_means_what_the_declaration_says(site: Site, query: Query) -> None:
     row = serverless(FIRST, "5")
-    refused(site, usage({key: row[key] for key in row if key != "promptTokens"}), errors.MissingField, "promptTokens")
+    refused(
+        site,
+        usage({key: row[key] for key in row if key != "promptTokens"}),
+        contract_errors.MissingField,
+        "promptTokens",
+    )
     assert run(site, usage(row)) is None
     rows = query(
         "SELECT cached_input_tokens, audio_seconds FROM ledger.usage_daily WHERE connection_id = %s", site.name
@@ -157,8 +162,8 @@ def test_b12_an_absent_number_means_what_the_declaration_says(site: Site, query:
 @pytest.mark.parametrize(
     ("literal", "error"),
     [
-        *((text, errors.NonCanonicalInteger) for text in ('"1e3"', '"12.0"', '"12.5"')),
-        *((text, errors.Shape) for text in ("1e3", "12.0", "12.5")),
+        *((text, contract_errors.NonCanonicalInteger) for text in ('"1e3"', '"12.0"', '"12.5"')),
+        *((text, contract_errors.Shape) for text in ("1e3", "12.0", "12.5")),
     ],
 )
 def test_b13_a_count_in_the_form_of_a_decimal_is_refused(
@@ -171,7 +176,7 @@ def test_b13_a_count_in_the_form_of_a_decimal_is_refused(
     "text", [" 7", "7 ", "7\\n", "+7", "007", "1_000", "٣", "７", "0x10", "1,000", "−7", "1\\u00a0000"]
 )
 def test_b14_a_count_in_any_other_form_is_refused(site: Site, query: Query, text: str) -> None:
-    fails_everywhere(site, query, f'"{text}"', errors.NonCanonicalInteger)
+    fails_everywhere(site, query, f'"{text}"', contract_errors.NonCanonicalInteger)
 
 
 @pytest.mark.parametrize(
@@ -180,13 +185,13 @@ def test_b14_a_count_in_any_other_form_is_refused(site: Site, query: Query, text
 @pytest.mark.parametrize("field", ["promptTokens", "audioInputSeconds"])
 def test_b15_what_is_not_finite_is_refused(site: Site, literal: str, field: str) -> None:
     failure = run(site, with_literal(usage(serverless(FIRST) | {field: "@"}), literal))
-    assert isinstance(failure, errors.ContractBroken | errors.BadJson)
+    assert isinstance(failure, contract_errors.ContractBroken | provider_errors.BadJson)
     assert site.tokens() == {}
 
 
 @pytest.mark.parametrize("literal", ["true", "false"])
 def test_b16_a_truth_value_is_no_count(site: Site, query: Query, literal: str) -> None:
-    fails_everywhere(site, query, literal, errors.Shape)
+    fails_everywhere(site, query, literal, contract_errors.Shape)
 
 
 def test_b17_money_is_added_exactly_and_a_declared_float_is_rounded_once_and_told(site: Site, query: Query) -> None:
@@ -232,7 +237,7 @@ def test_b18_units_and_nanos_are_one_exact_amount(site: Site, amount: Any, value
     assert run(site, summary(FIRST, item(amount)), "cost") is None
     assert site.cost() == {FIRST: Decimal(value)}
     for contradicting in (money("1", -1), money("-1", 1), money("0", 10**9)):
-        assert isinstance(run(site, summary(FIRST, item(contradicting)), "cost"), errors.OutOfRange)
+        assert isinstance(run(site, summary(FIRST, item(contradicting)), "cost"), contract_errors.OutOfRange)
 
 
 def test_b19_currencies_stay_apart_and_none_is_refused(site: Site, query: Query) -> None:
@@ -243,7 +248,7 @@ def test_b19_currencies_stay_apart_and_none_is_refused(site: Site, query: Query)
     assert len(marts) == 2
     for absent in ({"units": "1"}, money("1", 0, ""), money("1", 0, None)):
         failure = run(site, summary(FIRST, item(absent)), "cost")
-        assert isinstance(failure, errors.MissingField | errors.MissingGroupKey)
+        assert isinstance(failure, contract_errors.MissingField | contract_errors.MissingGroupKey)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +264,7 @@ def test_b19_currencies_stay_apart_and_none_is_refused(site: Site, query: Query)
 )
 def test_b20_another_type_than_declared_is_refused_with_its_path(site: Site, body: bytes, path: str) -> None:
     failure = run(site, body)
-    assert isinstance(failure, errors.Shape)
+    assert isinstance(failure, contract_errors.Shape)
     assert path in str(failure)
     assert site.tokens() == {}
 
@@ -281,7 +286,7 @@ def half_a_text(site: Site, query: Query, text: str) -> None:
     for field in ("model_name", "api_key_id"):
         row = serverless(FIRST, "5")
         row["group"][field] = "@"
-        assert isinstance(run(site, with_literal(usage(row), f'"{text}"')), errors.BadId)
+        assert isinstance(run(site, with_literal(usage(row), f'"{text}"')), contract_errors.BadId)
     assert site.tokens() == {FIRST: 5}
 
 
@@ -331,4 +336,4 @@ def test_b25_empty_null_and_absent_dimensions_are_one_unattributed_row(site: Sit
         assert rows[0][0] == ""
     assert query("SELECT count(*) FROM ops.restatement WHERE connection_id = %s", site.name) == [(0,)]
     twice = usage(serverless(FIRST, "5", group={"annotations.team": ""}), serverless(FIRST, "5"))
-    assert isinstance(run(site, twice), errors.DuplicateRow)
+    assert isinstance(run(site, twice), contract_errors.DuplicateRow)

@@ -21,7 +21,7 @@ from kit.provider_site import COST, DAY, FIRST, LAST, USAGE, Site
 
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy, retries
 from usage_ledger.connections import Connection
-from usage_ledger.core import errors
+from usage_ledger.core import errors, provider_errors
 from usage_ledger.core.windows import Window
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.body import Limits
@@ -80,7 +80,7 @@ def test_h3_a_wait_that_makes_no_sense_counts_as_none_and_of_several_the_largest
 def test_h4_a_long_wait_is_not_slept_but_given_to_the_scheduler_and_told(site: Site, scripted: Server) -> None:
     asking = Asking(scripted(http("{}", "429 Slow", "Retry-After: 86400")))
     began = time.monotonic()
-    with pytest.raises(errors.RateLimited) as caught:
+    with pytest.raises(provider_errors.RateLimited) as caught:
         asking.ask()
     assert time.monotonic() - began < 1
     assert (len(asking.server.requests), asking.waits) == (1, [])
@@ -120,7 +120,7 @@ def test_h5_the_renewal_of_an_allowance_is_the_least_wait_when_it_is_sane(
 
 def test_h6_too_many_requests_for_ever_end_after_four_and_fail_that_account_alone(scripted: Server) -> None:
     asking = Asking(scripted(http("{}", "429 Slow")))
-    with pytest.raises(errors.RateLimited):
+    with pytest.raises(provider_errors.RateLimited):
         asking.ask()
     assert len(asking.server.requests) == 4
     other = Asking(scripted(http('{"a": 1}')))
@@ -156,7 +156,7 @@ def test_h9_in_an_outage_retries_add_at_most_a_tenth_and_the_next_run_recovers(s
             for path in windows
         ]
         for path, client in [*zip(windows, clients, strict=True)] * 4:
-            with pytest.raises(errors.ProviderDown):
+            with pytest.raises(provider_errors.ProviderDown):
                 client.ask(Call(path))
         asked = Counter(request.split(b" ")[1].decode() for request in down.requests)
         assert set(asked) == set(windows)
@@ -176,8 +176,8 @@ def test_h9_in_an_outage_retries_add_at_most_a_tenth_and_the_next_run_recovers(s
 
 @pytest.mark.parametrize(
     ("status", "error", "requests"),
-    [(f"{code} CDN", errors.ProviderDown, 4) for code in range(520, 527)]
-    + [("501 Not Implemented", errors.BadRequest, 1), ("505 Version", errors.BadRequest, 1)],
+    [(f"{code} CDN", provider_errors.ProviderDown, 4) for code in range(520, 527)]
+    + [("501 Not Implemented", provider_errors.BadRequest, 1), ("505 Version", provider_errors.BadRequest, 1)],
 )
 def test_h10_a_cdns_failure_passes_and_what_is_not_implemented_does_not(
     scripted: Server, status: str, error: type[Exception], requests: int
@@ -208,7 +208,7 @@ def test_h11_a_bad_request_is_not_repeated_and_brings_the_vendors_words_on_one_l
     scripted: Server, status: str, body: str, said: str
 ) -> None:
     asking = Asking(scripted(http(body, status)))
-    with pytest.raises(errors.BadRequest) as caught:
+    with pytest.raises(provider_errors.BadRequest) as caught:
         asking.ask()
     assert len(asking.server.requests) == 1
     assert status[:3] in str(caught.value)
@@ -221,7 +221,7 @@ def test_h11_a_bad_request_is_not_repeated_and_brings_the_vendors_words_on_one_l
 def test_h12_after_a_refused_key_nothing_more_is_asked_in_the_run(site: Site) -> None:
     site.provider.answers[USAGE] = (401, b'{"code": 16, "message": "revoked"}')
     ran = site.run(first=FIRST - 60 * DAY)
-    assert [type(error) for error in ran.failures] == [errors.BadKey]
+    assert [type(error) for error in ran.failures] == [provider_errors.BadKey]
     assert len(site.provider.requests) == 1
     [(kind, severity, _, message, next_step)] = site.events()
     assert (kind, severity) == ("extract_failed", "error")
@@ -232,7 +232,7 @@ def test_h12_after_a_refused_key_nothing_more_is_asked_in_the_run(site: Site) ->
 def test_h13_a_missing_right_is_named_not_repeated_and_stops_no_other_report(site: Site) -> None:
     site.provider.answers[COST] = (403, b'{"code": 7, "message": "permission billing.read is missing"}')
     ran = site.run()
-    assert [(type(error), error.report) for error in ran.failures] == [(errors.NoPermission, "cost")]
+    assert [(type(error), error.report) for error in ran.failures] == [(provider_errors.NoPermission, "cost")]
     assert "billing.read" in str(ran.failures[0])
     assert site.provider.asked(COST) == 1
     assert set(site.tokens()) == {FIRST, LAST}
@@ -248,13 +248,13 @@ def test_h14_a_timeout_or_an_early_request_is_asked_again(scripted: Server, stat
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        ({"code": 7, "message": "no access"}, errors.NoPermission),
-        ({"code": 16, "message": "bad key"}, errors.BadKey),
-        ({"code": 8, "message": "slow down"}, errors.RateLimited),
-        ({"code": 14, "message": "later"}, errors.ProviderDown),
-        ({"error": {"code": 3, "message": "no such window"}}, errors.BadRequest),
-        ({"error": {"message": "something"}}, errors.BadRequest),
-        ({"message": "something", "serverlessCosts": []}, errors.BadRequest),
+        ({"code": 7, "message": "no access"}, provider_errors.NoPermission),
+        ({"code": 16, "message": "bad key"}, provider_errors.BadKey),
+        ({"code": 8, "message": "slow down"}, provider_errors.RateLimited),
+        ({"code": 14, "message": "later"}, provider_errors.ProviderDown),
+        ({"error": {"code": 3, "message": "no such window"}}, provider_errors.BadRequest),
+        ({"error": {"message": "something"}}, provider_errors.BadRequest),
+        ({"message": "something", "serverlessCosts": []}, provider_errors.BadRequest),
     ],
 )
 def test_h15_an_error_object_that_comes_with_status_200_is_no_day_without_use(
@@ -278,7 +278,7 @@ def test_h15_an_error_object_that_comes_with_status_200_is_no_day_without_use(
 )
 def test_h16_a_web_page_is_asked_again_once_and_its_beginning_is_shown_escaped(scripted: Server, reply: bytes) -> None:
     asking = Asking(scripted(reply))
-    with pytest.raises(errors.NotJson) as caught:
+    with pytest.raises(provider_errors.NotJson) as caught:
         asking.ask()
     assert len(asking.server.requests) == 2
     beginning = reply.split(b"\r\n\r\n", 1)[1][:12].decode().strip()
@@ -291,7 +291,7 @@ def test_h16_a_web_page_is_asked_again_once_and_its_beginning_is_shown_escaped(s
 def test_h17_no_body_is_no_empty_list(scripted: Server, reply: bytes) -> None:
     """It is not asked again at once; the task tries again later, since nothing about the request was wrong."""
     asking = Asking(scripted(reply))
-    with pytest.raises(errors.EmptyBody):
+    with pytest.raises(provider_errors.EmptyBody):
         asking.ask()
     assert len(asking.server.requests) == 1
 
@@ -300,7 +300,7 @@ def test_h17_no_body_is_no_empty_list(scripted: Server, reply: bytes) -> None:
 def test_h18_a_redirect_is_refused_and_its_target_gets_nothing(scripted: Server, status: str) -> None:
     target = scripted(http())
     asking = Asking(scripted(http("{}", status, f"Location: {target.url}/steal?key=1")))
-    with pytest.raises(errors.RedirectRefused) as caught:
+    with pytest.raises(provider_errors.RedirectRefused) as caught:
         asking.ask()
     assert (target.connections, len(asking.server.requests)) == (0, 1)
     assert "steal" not in str(caught.value)
@@ -356,7 +356,7 @@ def remembering_less_than(mebibytes: int) -> Iterator[None]:
 
 
 def lands_nothing(
-    site: Site, scripted: Server, *replies: Any, error: type[Exception] = errors.IncompleteAnswer
+    site: Site, scripted: Server, *replies: Any, error: type[Exception] = provider_errors.IncompleteAnswer
 ) -> None:
     """The answer is asked again; without a good one no page reaches raw storage, with one the whole page does."""
     asking = Asking(scripted(*replies, http(WHOLE)))
@@ -432,12 +432,12 @@ def test_h25_silence_ends_at_the_read_timeout_and_is_asked_again(scripted: Serve
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        (http(b"{}", "200 OK", *(f"X-{n}: y" for n in range(10_000))), errors.BadHttp),
-        (http(b"{}", "200 OK", *(f"X-{n}: y" for n in range(600))), errors.BadHttp),
-        (http(b"{}", "200 OK", "X: " + "y" * 2**20), errors.BadHttp),
-        (b"nonsense\r\n\r\n", errors.BadHttp),
-        (b"HTTP/1.1 abc OK\r\n\r\n{}", errors.BadHttp),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x", errors.BadHttp),
+        (http(b"{}", "200 OK", *(f"X-{n}: y" for n in range(10_000))), provider_errors.BadHttp),
+        (http(b"{}", "200 OK", *(f"X-{n}: y" for n in range(600))), provider_errors.BadHttp),
+        (http(b"{}", "200 OK", "X: " + "y" * 2**20), provider_errors.BadHttp),
+        (b"nonsense\r\n\r\n", provider_errors.BadHttp),
+        (b"HTTP/1.1 abc OK\r\n\r\n{}", provider_errors.BadHttp),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x", provider_errors.BadHttp),
         (drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a"), errors.TryAgain),
         (drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"), errors.TryAgain),
     ],
@@ -455,7 +455,7 @@ def test_h25_silence_ends_at_the_read_timeout_and_is_asked_again(scripted: Serve
 def test_h26_what_is_no_sane_http_ends_at_once_and_what_only_drips_at_the_deadline(
     scripted: Server, reply: Any, error: type[Exception]
 ) -> None:
-    asking = Asking(scripted(reply), retries=None if error is errors.BadHttp else ONCE)
+    asking = Asking(scripted(reply), retries=None if error is provider_errors.BadHttp else ONCE)
     started = time.monotonic()
     with remembering_less_than(20), pytest.raises(error):
         asking.ask()
@@ -466,18 +466,22 @@ def test_h26_what_is_no_sane_http_ends_at_once_and_what_only_drips_at_the_deadli
 @pytest.mark.parametrize(
     ("reply", "limits", "error"),
     [
-        (http(BOMB, "200 OK", JSON, GZIP), Limits(), errors.TooLarge),
-        (http(BOMB, "200 OK", JSON, GZIP), replace(Limits(), inflation=10**6, decoded_bytes=2**24), errors.TooLarge),
+        (http(BOMB, "200 OK", JSON, GZIP), Limits(), provider_errors.TooLarge),
+        (
+            http(BOMB, "200 OK", JSON, GZIP),
+            replace(Limits(), inflation=10**6, decoded_bytes=2**24),
+            provider_errors.TooLarge,
+        ),
         (
             http(gzip.compress(json.dumps(["x" * 40] * 50_000).encode(), 1), "200 OK", JSON, GZIP),
             TIGHT,
-            errors.TooLarge,
+            provider_errors.TooLarge,
         ),
-        (bare(gzip.compress(b'"' + b"0" * 4 * 2**20 + b'"'), GZIP), TIGHT, errors.TooLarge),
-        (http(TWICE, "200 OK", JSON, "Content-Encoding: gzip, gzip"), TIGHT, errors.TooLarge),
-        (http(TWICE, "200 OK", JSON, "Content-Encoding: gzip, gzip, br"), TIGHT, errors.TooLarge),
-        (http(b"{}", "200 OK", JSON, "Content-Encoding: br"), TIGHT, errors.TooLarge),
-        (http(TWICE, "200 OK", JSON, GZIP), TIGHT, errors.BadJson),
+        (bare(gzip.compress(b'"' + b"0" * 4 * 2**20 + b'"'), GZIP), TIGHT, provider_errors.TooLarge),
+        (http(TWICE, "200 OK", JSON, "Content-Encoding: gzip, gzip"), TIGHT, provider_errors.TooLarge),
+        (http(TWICE, "200 OK", JSON, "Content-Encoding: gzip, gzip, br"), TIGHT, provider_errors.TooLarge),
+        (http(b"{}", "200 OK", JSON, "Content-Encoding: br"), TIGHT, provider_errors.TooLarge),
+        (http(TWICE, "200 OK", JSON, GZIP), TIGHT, provider_errors.BadJson),
     ],
     ids=[
         "bomb",
@@ -500,7 +504,7 @@ def test_h27_a_bomb_stops_at_the_cap_and_one_coding_alone_is_read(
     started = time.monotonic()
     with remembering_less_than(48), pytest.raises(error):
         asking.ask()
-    assert len(asking.server.requests) == (2 if error is errors.BadJson else 1)
+    assert len(asking.server.requests) == (2 if error is provider_errors.BadJson else 1)
     assert time.monotonic() - started < 2
 
 
@@ -512,6 +516,6 @@ def test_h27_a_bomb_stops_at_the_cap_and_one_coding_alone_is_read(
 def test_h28_a_large_body_is_refused_from_its_head_or_at_the_cap(scripted: Server, reply: bytes) -> None:
     """The caps of a real run are 256 MiB on the wire and 1 GiB decoded: a month of a million rows has 566 MB."""
     asking = Asking(scripted(reply))
-    with pytest.raises(errors.TooLarge):
+    with pytest.raises(provider_errors.TooLarge):
         asking.ask()
     assert len(asking.server.requests) == 1

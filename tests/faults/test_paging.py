@@ -8,7 +8,7 @@ import pytest
 from kit.asking import ONCE, TIGHT, Asking, Server, http, page
 from kit.provider_site import DAY, FIRST, LAST, USAGE, Site
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, provider_errors
 from usage_ledger.http.body import Limits
 
 
@@ -31,7 +31,7 @@ def run(site: Site, url: str) -> BaseException | None:
 @pytest.mark.parametrize("tokens", [["a", "a"], ["a", "b", "a"], ["a", "b", "c", "b"]])
 def test_p1_a_token_that_repeats_ends_in_an_error(scripted: Server, tokens: list[str]) -> None:
     asking = Asking(scripted(*map(page, tokens)))
-    with pytest.raises(errors.ContractBroken, match="token"):
+    with pytest.raises(contract_errors.ContractBroken, match="token"):
         asking.pages()
     assert len(asking.server.requests) == len(tokens)
 
@@ -40,7 +40,7 @@ def test_p1_a_token_that_repeats_ends_in_an_error(scripted: Server, tokens: list
 def test_p2_a_token_that_is_no_text_is_an_error(scripted: Server, token: str) -> None:
     """Of the providers so far none says `has_more` beside its token; what stands where the token should is checked."""
     asking = Asking(scripted(http('{"nextPageToken": %s, "serverlessCosts": []}' % token)))  # noqa: UP031
-    with pytest.raises(errors.Shape, match="nextPageToken"):
+    with pytest.raises(contract_errors.Shape, match="nextPageToken"):
         asking.pages()
 
 
@@ -51,20 +51,21 @@ def test_p3_endless_pages_end_at_the_limit_of_pages_or_bytes(scripted: Server, l
     """In a real run 10,000 pages or 4 GiB: the catalogue's 256 MiB are fewer than one page may have (H27)."""
     assert (Limits().pages, Limits().all_bytes) == (10_000, 4 * 2**30)
     asking = Asking(scripted(*(page(f"t{n}", pad="x" * 1000) for n in range(50))), limits=limits)  # type: ignore[arg-type]
-    with pytest.raises(errors.TooLarge):
+    with pytest.raises(provider_errors.TooLarge):
         asking.pages()
     assert len(asking.server.requests) == requests
 
 
 @pytest.mark.parametrize(
-    ("last", "error"), [(answered(0, 2), errors.DuplicateRow), (answered(0, 2), errors.ConflictingRows)]
+    ("last", "error"),
+    [(answered(0, 2), contract_errors.DuplicateRow), (answered(0, 2), contract_errors.ConflictingRows)],
 )
 def test_p4_a_row_on_two_pages_is_never_counted_twice(
     site: Site, scripted: Server, last: bytes, error: type[Exception]
 ) -> None:
     """The window fails, whole; the next run asks for all pages anew. It is not asked again within the same task: what
     moved once between pages may well do so a second later."""
-    if error is errors.ConflictingRows:
+    if error is contract_errors.ConflictingRows:
         last = last.replace(b'"promptTokens": "1"', b'"promptTokens": "2"')
     server = scripted(answered(0, 2, "t1"), last)
     assert isinstance(run(site, server.url), error)
@@ -83,7 +84,7 @@ def test_p5_an_empty_page_in_the_middle_is_no_end(site: Site, scripted: Server) 
 def test_p6_a_page_that_fails_for_good_fails_the_window_and_merges_nothing(site: Site, scripted: Server) -> None:
     assert run(site, scripted(answered(0, 5)).url) is None
     server = scripted(*(answered(n, 2, f"t{n}") for n in range(6)), http("{}", "500 Oops"))
-    assert isinstance(run(site, server.url), errors.ProviderDown)
+    assert isinstance(run(site, server.url), provider_errors.ProviderDown)
     assert site.tokens() == {FIRST: 5}
     manifests = {path.parent for path in site.root.rglob("manifest.json")}
     assert {path.parent for path in site.root.rglob("page-00005.json.zst")} & manifests == set()

@@ -37,17 +37,11 @@ from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import arrow_schema
-from usage_ledger.core.errors import (
-    BadRequest,
-    RawCorrupt,
-    RawGone,
-    StagedUnusable,
-    StorageDown,
-    StorageRefused,
-    TryAgain,
-    ValidationFailed,
-)
+from usage_ledger.core.contract_errors import ValidationFailed
+from usage_ledger.core.errors import TryAgain
 from usage_ledger.core.project import ROOT
+from usage_ledger.core.provider_errors import BadRequest
+from usage_ledger.core.storage_errors import RawCorrupt, RawGone, StagedUnusable, StorageDown, StorageRefused
 from usage_ledger.core.windows import Window
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client

@@ -11,7 +11,7 @@ from kit.provider_site import COST, FIRST, LAST, USAGE, Query, Site
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, errors, provider_errors
 from usage_ledger.model import Provider
 from usage_ledger.pipeline.rebuild import rebuild
 from usage_ledger.providers import PROVIDERS
@@ -81,7 +81,7 @@ def test_s4_one_row_of_ten_thousand_without_a_required_field_fails_the_window(si
     rows = [serverless(FIRST, model=f"m{n}") for n in range(10_000)]
     del rows[7_341]["completionTokens"]
     failure = run(site, *rows)
-    assert isinstance(failure, errors.MissingField)
+    assert isinstance(failure, contract_errors.MissingField)
     assert "serverlessCosts[7341].completionTokens" in str(failure)
     assert ledger(site, "usage_date, model") == []
     assert {state for _, _, state in site.days()} == {"failed"}
@@ -92,7 +92,7 @@ def test_s5_an_asked_group_key_that_is_missing_fails_and_a_blank_one_is_unattrib
     row = serverless(FIRST)
     del row["group"][key]
     failure = run(site, serverless(FIRST), row)
-    assert isinstance(failure, errors.MissingGroupKey)
+    assert isinstance(failure, contract_errors.MissingGroupKey)
     assert f"serverlessCosts[1].group.{key}" in str(failure)
     row["group"][key] = ""
     assert run(site, row) is None
@@ -101,13 +101,13 @@ def test_s5_an_asked_group_key_that_is_missing_fails_and_a_blank_one_is_unattrib
 
 def test_s6_the_same_row_twice_is_never_added_up_by_guess(site: Site) -> None:
     failure = run(site, serverless(FIRST), serverless(LAST), serverless(FIRST))
-    assert isinstance(failure, errors.DuplicateRow)
+    assert isinstance(failure, contract_errors.DuplicateRow)
     assert "serverlessCosts[2] repeats [0]" in str(failure)
     assert ledger(site, "usage_date, model") == []
 
 
 def test_s7_one_key_with_two_values_is_a_conflict(site: Site) -> None:
-    assert isinstance(run(site, serverless(FIRST, "5"), serverless(FIRST, "6")), errors.ConflictingRows)
+    assert isinstance(run(site, serverless(FIRST, "5"), serverless(FIRST, "6")), contract_errors.ConflictingRows)
     assert ledger(site, "usage_date, model") == []
     named = [serverless(FIRST, tokens, group={"api_key_name": tokens}) for tokens in ("5", "6")]
     assert run(site, *named) is None  # declared: rows split by the key's name alone are parts of one
@@ -121,7 +121,7 @@ def test_s8_a_renamed_field_or_array_fails_and_raw_keeps_the_answer(site: Site, 
     assert run(site, serverless(FIRST)) is None
     site.provider.answers[USAGE] = (200, usage(serverless(FIRST)).replace(f'"{old}"'.encode(), f'"{new}"'.encode()))
     [failure] = site.run(reports=("usage",)).failures
-    assert isinstance(failure, errors.ContractBroken)
+    assert isinstance(failure, contract_errors.ContractBroken)
     assert old in str(failure) or new in str(failure)
     assert "raw pages are kept" in str(failure)
     assert ledger(site, "usage_date, input_tokens") == [(FIRST, 7)]
@@ -136,7 +136,7 @@ def test_what_a_rename_stopped_is_loaded_from_raw_once_the_declaration_is_correc
     assert run(site, serverless(FIRST)) is None
     renamed = usage(serverless(FIRST, "9")).replace(b'"promptTokens"', b'"inputTokens"')
     site.provider.answers[USAGE] = (200, renamed)
-    assert isinstance(site.run(reports=("usage",)).failures[0], errors.MissingField)
+    assert isinstance(site.run(reports=("usage",)).failures[0], contract_errors.MissingField)
     asked = len(site.provider.requests)
     monkeypatch.setitem(PROVIDERS, "fireworks", corrected())
     ran = rebuild(connection, None, engine=engine, root=site.root)
@@ -179,7 +179,7 @@ def test_s9_another_type_is_taken_where_nothing_is_lost_and_refused_elsewhere(
     failure = run(site, serverless(FIRST) | {field: value})
     assert (failure is None) is good
     if failure:
-        assert isinstance(failure, errors.ContractBroken)
+        assert isinstance(failure, contract_errors.ContractBroken)
         assert field in str(failure) or "serverlessCosts" in str(failure)
 
 
@@ -231,7 +231,7 @@ def test_s14_a_resource_of_another_account_fails_the_window(site: Site, deployme
         assert failure is None
         assert ledger(site, "deployment, accelerator_seconds")[-1][0] == "d1"
     else:
-        assert isinstance(failure, errors.WrongAccount)
+        assert isinstance(failure, provider_errors.WrongAccount)
         assert "accounts/other/deployments/d1" in str(failure)
         assert ledger(site, "usage_date, model") == []
 
@@ -247,5 +247,5 @@ def test_an_unknown_field_whose_name_no_text_column_takes_is_told_escaped(site: 
 
 def test_a_small_answer_of_another_shape_is_kept_in_raw(site: Site) -> None:
     failure = run(site, serverless(FIRST) | {"promptTokens": ["7"]})
-    assert isinstance(failure, errors.Shape)
+    assert isinstance(failure, contract_errors.Shape)
     assert [path.parent.name for path in site.root.rglob("manifest.json*") if "usage" in path.parts]

@@ -20,7 +20,7 @@ from kit.staged_loads import T0, Desk, used
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection, connection_from
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, errors
 from usage_ledger.core.windows import Window, cut, day_bounds
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
@@ -159,7 +159,7 @@ def test_t6_a_settled_date_says_so_and_a_run_over_it_finds_a_correction(desk: De
 @pytest.mark.parametrize("day", [FIRST - DAY, LAST + DAY, FIRST - 365 * DAY])
 def test_t7_a_bucket_outside_of_the_window_is_refused_not_clipped(site: Site, day: date) -> None:
     failure = run(site, day_row(FIRST), day_row(day))
-    assert isinstance(failure, errors.OutOfWindow)
+    assert isinstance(failure, contract_errors.OutOfWindow)
     assert str(day) in str(failure)
     assert (site.tokens(), {state for _, _, state in site.days()}) == ({}, {"failed"})
     assert run(site, day_row(FIRST), day_row(LAST)) is None
@@ -187,7 +187,7 @@ def test_t8_a_date_without_rows_between_others_is_empty_or_held_and_takes_no_nei
 )
 def test_t9_a_bucket_that_is_no_day_is_refused(site: Site, start: str, end: str) -> None:
     """Buckets that overlap are such: two different ones of one date cannot both be that day."""
-    assert isinstance(run(site, day_row(FIRST), row(start, end, model="other")), errors.BadBucket)
+    assert isinstance(run(site, day_row(FIRST), row(start, end, model="other")), contract_errors.BadBucket)
     assert site.tokens() == {}
 
 
@@ -266,7 +266,7 @@ def test_t15_a_leap_day_loads_and_one_that_does_not_exist_is_refused(site: Site,
     assert desk.load([used(leap, "m", 1)], leap).state == "loaded"
     assert said("days") == [(leap, "loaded")]
     failure = run(site, row("2027-02-29T00:00:00Z", "2027-03-01T00:00:00Z"))
-    assert isinstance(failure, errors.BadBucket)
+    assert isinstance(failure, contract_errors.BadBucket)
     assert "2027-02-29" in str(failure)
     with pytest.raises(errors.BadWindow, match="2027-02-29"):
         requested_dates(
@@ -357,7 +357,7 @@ def test_t19_a_bound_needs_its_zone_and_is_never_guessed(site: Site, start: Any,
         assert failure is None
         assert site.tokens() == {FIRST: 7}
     else:
-        assert isinstance(failure, errors.ContractBroken)
+        assert isinstance(failure, contract_errors.ContractBroken)
         assert site.tokens() == {}
 
 
@@ -388,5 +388,5 @@ def test_t21_days_begin_where_the_pinned_time_zones_say_and_the_manifest_names_t
     assert manifest.tzdata == tzdata.IANA_VERSION
     other_rules = row(f"{FIRST}T06:00:00Z", f"{LAST}T06:00:00Z")
     failure = run(site, other_rules, first=FIRST, last=FIRST, timezone="UTC")
-    assert isinstance(failure, errors.BadBucket)
+    assert isinstance(failure, contract_errors.BadBucket)
     assert Window(FIRST, LAST) == manifest.window

@@ -30,7 +30,8 @@ from kit.small_disk import small_disk
 from kit.staged_loads import T0, Desk, Row, called, used
 from sqlalchemy import Engine, make_url
 
-from usage_ledger.core.errors import TryAgain, WarehouseDown, WarehouseDrift, WarehouseFull, WarehouseRefused
+from usage_ledger.core.errors import TryAgain
+from usage_ledger.core.warehouse_errors import WarehouseDown, WarehouseDrift, WarehouseFull, WarehouseRefused
 from usage_ledger.local.postgres import program
 from usage_ledger.warehouse import engine as engines
 from usage_ledger.warehouse.engine import in_transaction, transaction, warehouse_engine

@@ -11,7 +11,7 @@ from usage_ledger.airflow import onboarding
 from usage_ledger.airflow.hooks import ProviderHook
 from usage_ledger.airflow.onboarding import readable
 from usage_ledger.connections import Connection
-from usage_ledger.core import errors
+from usage_ledger.core import errors, provider_errors
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.model import Provider
@@ -60,7 +60,7 @@ def test_a_report_that_may_not_be_read_is_named_with_its_cause(desk: Desks, prov
 @each_provider
 def test_a_key_that_does_not_open_is_refused(desk: Desks, provider: Provider) -> None:
     connection, client = client_of(desk(provider), key="not-a-key-of-anybody")
-    with client, pytest.raises(errors.BadKey):
+    with client, pytest.raises(provider_errors.BadKey):
         readable(connection, client, NOW)
 
 
@@ -74,7 +74,7 @@ def test_another_account_is_told_from_ours_where_the_provider_says_whose_the_key
         if not provider.accounts.id:
             assert verify_account(connection, client)
             return
-        with pytest.raises(errors.WrongAccount, match="somebody_else") as refused:
+        with pytest.raises(provider_errors.WrongAccount, match="somebody_else") as refused:
             verify_account(connection, client)
     assert provider.name == "fireworks" or at_work.name in refused.value.what
 
@@ -92,7 +92,7 @@ def test_a_key_of_another_kind_is_refused_with_the_kind_that_is_needed(
     desk: Desks, name: str, key: str, kind: str
 ) -> None:
     provider = PROVIDERS[name]
-    with pytest.raises(errors.BadKey, match=kind) as refused:
+    with pytest.raises(provider_errors.BadKey, match=kind) as refused:
         connection, client = client_of(desk(provider), key=key)
         with client:
             readable(connection, client, NOW)

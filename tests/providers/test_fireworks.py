@@ -14,7 +14,7 @@ from kit.fixed_client import FixedClient, list_of_accounts
 
 from usage_ledger.connections import connection_from
 from usage_ledger.contracts.registry import arrow_schema, contract
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline.extract import land
 from usage_ledger.pipeline.transform import stage
@@ -304,11 +304,11 @@ def test_an_answer_without_rows_stages_an_empty_table(transformed: Transformed, 
 
 def test_a_grouping_that_is_absent_is_refused_and_a_blank_one_is_unattributed(transformed: Transformed) -> None:
     for name in ("model_name", "api_key_id"):
-        with pytest.raises(errors.MissingGroupKey, match=rf"serverlessCosts\[0\]\.group\.{name}"):
+        with pytest.raises(contract_errors.MissingGroupKey, match=rf"serverlessCosts\[0\]\.group\.{name}"):
             transformed(serverless(changed(SERVERLESS, **{f"group__{name}": ...})))
-    with pytest.raises(errors.MissingGroupKey):
+    with pytest.raises(contract_errors.MissingGroupKey):
         transformed(serverless(changed(SERVERLESS, group=...)))
-    with pytest.raises(errors.MissingGroupKey):
+    with pytest.raises(contract_errors.MissingGroupKey):
         transformed(serverless(changed(SERVERLESS, group=None)))
     for blank in ("", None):
         assert transformed(serverless(changed(SERVERLESS, group__api_key_id=blank))).row()["api_key_id"] == ""
@@ -346,7 +346,9 @@ def test_a_meter_that_is_not_told_is_null_not_zero(
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [(..., errors.MissingField), (None, errors.NullRequired)], ids=["absent", "null"]
+    ("value", "error"),
+    [(..., contract_errors.MissingField), (None, contract_errors.NullRequired)],
+    ids=["absent", "null"],
 )
 @pytest.mark.parametrize("field", ["promptTokens", "completionTokens"])
 def test_a_required_count_that_is_not_told_is_refused(
@@ -359,7 +361,7 @@ def test_a_required_count_that_is_not_told_is_refused(
 
 
 def test_a_row_that_meters_nothing_is_refused(transformed: Transformed) -> None:
-    with pytest.raises(errors.MissingField, match="no meter value"):
+    with pytest.raises(contract_errors.MissingField, match="no meter value"):
         transformed(training(changed(TRAINING, tokens=..., acceleratorSeconds=None)))
 
 
@@ -445,7 +447,7 @@ def test_null_and_null_add_up_to_null(transformed: Transformed) -> None:
 
 def test_rows_that_add_up_beyond_int64_never_wrap(transformed: Transformed) -> None:
     most = {"promptTokens": str(2**63 - 1), "cachedPromptTokens": ..., "uncachedPromptTokens": ...}
-    with pytest.raises(errors.ContractBroken):
+    with pytest.raises(contract_errors.ContractBroken):
         transformed(serverless(changed(SERVERLESS, **most), split(**most)))
 
 
@@ -461,19 +463,23 @@ BASES = [
 def test_a_row_that_comes_twice_is_never_counted_twice(
     transformed: Transformed, make: Any, base: Json, meter: str, pages: int
 ) -> None:
-    for other, error in ((base, errors.DuplicateRow), (changed(base, **{meter: "7"}), errors.ContractBroken)):
+    for other, error in (
+        (base, contract_errors.DuplicateRow),
+        (changed(base, **{meter: "7"}), contract_errors.ContractBroken),
+    ):
         answer = [make(base, other)] if pages == 1 else [make(base), make(other)]
         with pytest.raises(error):
             transformed(*answer)
 
 
 def test_one_key_with_two_values_is_a_conflict(transformed: Transformed) -> None:
-    with pytest.raises(errors.ConflictingRows, match=r"serverlessCosts\[1\] repeats \[0\]"):
+    with pytest.raises(contract_errors.ConflictingRows, match=r"serverlessCosts\[1\] repeats \[0\]"):
         transformed(serverless(SERVERLESS, changed(SERVERLESS, completionTokens="1")))
 
 
 @pytest.mark.parametrize(
-    ("other", "error"), [(LINE_ITEM, errors.DuplicateRow), (changed(LINE_ITEM, quantity=1), errors.ConflictingRows)]
+    ("other", "error"),
+    [(LINE_ITEM, contract_errors.DuplicateRow), (changed(LINE_ITEM, quantity=1), contract_errors.ConflictingRows)],
 )
 def test_a_line_item_that_repeats_is_refused(transformed: Transformed, other: Json, error: type[Exception]) -> None:
     with pytest.raises(error):
@@ -504,37 +510,40 @@ def test_a_count_is_exact_as_text_and_as_number(transformed: Transformed, value:
 @pytest.mark.parametrize(
     ("literal", "error"),
     [
-        ('"-5"', errors.NegativeCount),
-        ("-5", errors.NegativeCount),
-        ('""', errors.EmptyNumber),
-        (str(2**63), errors.OutOfRange),
-        (f'"{2**63}"', errors.OutOfRange),
-        ("9" * 4000, errors.OutOfRange),
-        ("9" * 6000, errors.ContractBroken),
+        ('"-5"', contract_errors.NegativeCount),
+        ("-5", contract_errors.NegativeCount),
+        ('""', contract_errors.EmptyNumber),
+        (str(2**63), contract_errors.OutOfRange),
+        (f'"{2**63}"', contract_errors.OutOfRange),
+        ("9" * 4000, contract_errors.OutOfRange),
+        ("9" * 6000, contract_errors.ContractBroken),
         *(
-            (f'"{text}"', errors.NonCanonicalInteger)
+            (f'"{text}"', contract_errors.NonCanonicalInteger)
             for text in (" 7", "7 ", "7\\n", "+7", "007", "1_000", "1e3", "12.0", "٣", "0x1")
         ),
-        *((text, errors.Shape) for text in ("1e3", "12.0", "12.5", "true", "[]", "{}", "[7]", "NaN", "1e400")),
-        ('"\\ud800"', errors.NonCanonicalInteger),
+        *((text, contract_errors.Shape) for text in ("1e3", "12.0", "12.5", "true", "[]", "{}", "[7]", "NaN", "1e400")),
+        ('"\\ud800"', contract_errors.NonCanonicalInteger),
     ],
 )
 def test_a_count_in_any_other_form_is_refused(transformed: Transformed, literal: str, error: type[Exception]) -> None:
     body = json.dumps(serverless(changed(SERVERLESS, completionTokens="@"))).replace('"@"', literal)
     with pytest.raises(error) as caught:
         transformed(body.encode())
-    assert isinstance(caught.value, errors.ContractBroken)
+    assert isinstance(caught.value, contract_errors.ContractBroken)
 
 
 @pytest.mark.parametrize(
     ("literal", "error"),
     [
-        ('""', errors.EmptyNumber),
-        *((text, errors.NotFinite) for text in ('"NaN"', '"Infinity"', '" 1"', '"٣"', "true", "[]", "{}", '"1_0"')),
-        ("1e400", errors.OutOfRange),
-        ("1" + "0" * 40, errors.OutOfRange),
-        ('"\\ud800"', errors.ContractBroken),
-        ('"\\q"', errors.ContractBroken),
+        ('""', contract_errors.EmptyNumber),
+        *(
+            (text, contract_errors.NotFinite)
+            for text in ('"NaN"', '"Infinity"', '" 1"', '"٣"', "true", "[]", "{}", '"1_0"')
+        ),
+        ("1e400", contract_errors.OutOfRange),
+        ("1" + "0" * 40, contract_errors.OutOfRange),
+        ('"\\ud800"', contract_errors.ContractBroken),
+        ('"\\q"', contract_errors.ContractBroken),
     ],
 )
 def test_a_quantity_in_any_other_form_is_refused(
@@ -566,7 +575,7 @@ def test_declared_floats_are_read_as_decimals_and_rounding_is_noted(
 
 def test_the_parts_of_the_prompt_add_up_or_the_answer_is_refused(transformed: Transformed) -> None:
     rows = [changed(SERVERLESS, group__api_key_id=f"k{n}") for n in range(3)]
-    with pytest.raises(errors.ContractBroken, match=r"serverlessCosts\[1\]\.promptTokens is 2480150"):
+    with pytest.raises(contract_errors.ContractBroken, match=r"serverlessCosts\[1\]\.promptTokens is 2480150"):
         transformed(serverless(rows[0], changed(rows[1], uncachedPromptTokens="867351"), rows[2]))
     assert transformed(serverless(changed(SERVERLESS, uncachedPromptTokens=...))).row()
     assert transformed(serverless(changed(SERVERLESS, cachedPromptTokens=None, uncachedPromptTokens="1"))).row()
@@ -575,10 +584,10 @@ def test_the_parts_of_the_prompt_add_up_or_the_answer_is_refused(transformed: Tr
 @pytest.mark.parametrize("bad", ["abc", "-1", "", " 1", str(2**63)])
 def test_a_malformed_part_of_the_prompt_is_refused_and_hides_no_imbalance(transformed: Transformed, bad: str) -> None:
     odd = changed(SERVERLESS, uncachedPromptTokens=bad)
-    with pytest.raises(errors.ContractBroken):
+    with pytest.raises(contract_errors.ContractBroken):
         transformed(serverless(odd))
     unbalanced = changed(SERVERLESS, group__api_key_id="other", uncachedPromptTokens="1")
-    with pytest.raises(errors.ContractBroken):
+    with pytest.raises(contract_errors.ContractBroken):
         transformed(serverless(odd, unbalanced))
 
 
@@ -615,7 +624,7 @@ def test_a_price_of_a_fraction_of_a_nano_is_kept_as_sent_and_never_multiplied(tr
 
 @pytest.mark.parametrize("sent", [money("1", -1), money("-1", 1), money("0", 10**9), money("0", -(10**9))])
 def test_money_that_contradicts_itself_is_refused(transformed: Transformed, sent: Json) -> None:
-    with pytest.raises(errors.OutOfRange, match="totalCost"):
+    with pytest.raises(contract_errors.OutOfRange, match="totalCost"):
         transformed(summary(changed(LINE_ITEM, totalCost=sent)), report="cost")
 
 
@@ -637,13 +646,13 @@ def test_money_that_contradicts_itself_is_refused(transformed: Transformed, sent
     ],
 )  # type: ignore[arg-type]
 def test_a_total_cost_that_is_no_money_is_refused(transformed: Transformed, sent: object) -> None:
-    with pytest.raises(errors.ContractBroken):
+    with pytest.raises(contract_errors.ContractBroken):
         transformed(summary(changed(LINE_ITEM, totalCost=sent)), report="cost")
 
 
 @pytest.mark.parametrize("currency", [..., None, ""], ids=["absent", "null", "blank"])
 def test_money_without_a_currency_is_refused(transformed: Transformed, currency: object) -> None:
-    with pytest.raises(errors.ContractBroken):
+    with pytest.raises(contract_errors.ContractBroken):
         transformed(summary(changed(LINE_ITEM, totalCost__currencyCode=currency)), report="cost")
 
 
@@ -688,7 +697,7 @@ def test_totals_of_two_currencies_are_never_added_up(transformed: Transformed) -
 
 @pytest.mark.parametrize("bad", [money("abc", 0), money("1", "x"), money(" 7", 0), money("1", -1), money("1_000", 0)])
 def test_a_malformed_total_is_refused_like_any_number(transformed: Transformed, bad: Json) -> None:
-    with pytest.raises(errors.ContractBroken):
+    with pytest.raises(contract_errors.ContractBroken):
         transformed(summary(LINE_ITEM, totals=[changed(LINE_ITEM, totalCost=bad)]), report="cost")
 
 
@@ -783,7 +792,7 @@ def test_days_of_other_lengths_are_one_bucket(
     ],
 )
 def test_a_day_that_was_not_asked_for_is_refused(transformed: Transformed, start: str, end: str) -> None:
-    with pytest.raises(errors.OutOfWindow):
+    with pytest.raises(contract_errors.OutOfWindow):
         transformed(at(start, end))
 
 
@@ -813,18 +822,18 @@ def test_a_day_that_was_not_asked_for_is_refused(transformed: Transformed, start
     ],
 )
 def test_a_slice_that_is_no_day_is_refused(transformed: Transformed, zone: str, start: str, end: str) -> None:
-    with pytest.raises(errors.BadBucket):
+    with pytest.raises(contract_errors.BadBucket):
         transformed(at(start, end), zone=zone)
 
 
 @pytest.mark.parametrize("bounds", [{"startTime": ...}, {"endTime": None}])
 def test_a_row_without_a_day_is_refused(transformed: Transformed, bounds: Json) -> None:
-    with pytest.raises(errors.MissingField):
+    with pytest.raises(contract_errors.MissingField):
         transformed(serverless(changed(SERVERLESS, **bounds)))
 
 
 def test_labels_are_not_accepted_where_they_are_not_declared(transformed: Transformed) -> None:
-    with pytest.raises(errors.ContractBroken):
+    with pytest.raises(contract_errors.ContractBroken):
         transformed(
             summary(LINE_ITEM, startTime="2026-09-14T07:00:00Z", endTime="2026-09-15T07:00:00Z"), report="cost", zone=LA
         )
@@ -840,7 +849,7 @@ def test_instants_and_labels_in_one_answer_are_refused(transformed: Transformed)
         changed(SERVERLESS, startTime="2026-09-14T07:00:00Z", endTime="2026-09-15T07:00:00Z"),
         changed(SERVERLESS, startTime="2026-09-15T00:00:00Z", endTime="2026-09-16T00:00:00Z"),
     ]
-    with pytest.raises(errors.BadBucket, match="mixes"):
+    with pytest.raises(contract_errors.BadBucket, match="mixes"):
         transformed(serverless(*rows), zone=LA, days=2)
 
 
@@ -870,20 +879,20 @@ def test_labels_in_a_zone_that_is_at_utc_in_winter_are_no_mixture(transformed: T
     ids=str,
 )
 def test_a_value_of_another_type_is_refused_with_its_place(transformed: Transformed, answer: Json) -> None:
-    with pytest.raises(errors.Shape) as caught:
+    with pytest.raises(contract_errors.Shape) as caught:
         transformed(answer)
     assert "serverlessCosts" in str(caught.value)
 
 
 @pytest.mark.parametrize("answer", [b"[]", b"7", b"null", b'"x"'])
 def test_an_answer_that_is_no_object_is_refused(transformed: Transformed, answer: bytes) -> None:
-    with pytest.raises(errors.Shape):
+    with pytest.raises(contract_errors.Shape):
         transformed(answer)
 
 
 @pytest.mark.parametrize("field", ["model_name", "api_key_id"])
 def test_an_id_with_a_nul_is_refused(transformed: Transformed, field: str) -> None:
-    with pytest.raises(errors.BadId):
+    with pytest.raises(contract_errors.BadId):
         transformed(serverless(changed(SERVERLESS, **{f"group__{field}": "a\0b"})))
 
 

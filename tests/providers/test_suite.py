@@ -13,7 +13,7 @@ import zstandard
 from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, rows_of
 
 from usage_ledger.connections import Connection
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, errors, provider_errors
 from usage_ledger.model import Cursor, Link, Meter, Moment, Offset, Paging, Provider, Report, RowSet
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import planned
@@ -173,7 +173,7 @@ def test_a_meter_of_another_name_stops_the_dates_with_its_path(
     at_work = desk(provider)
     at_work.site.changes[ending(report)] = spoil_row(report, row_set, rename)
     (failure,) = at_work.run(report.name).failures
-    assert isinstance(failure, errors.ContractBroken)
+    assert isinstance(failure, contract_errors.ContractBroken)
     assert path.replace("/", ".") in failure.what
     assert FIRST not in [day for day, state in at_work.days(report.name).items() if state == "loaded"] or (
         report.longest == timedelta(days=1)
@@ -196,7 +196,7 @@ def test_a_count_that_is_none_stops_the_dates(
     at_work.site.changes[ending(report)] = replaced(row_set, paths[0], value)
     failures = at_work.run(report.name).failures
     assert failures
-    assert all(isinstance(failure, errors.ContractBroken) for failure in failures)
+    assert all(isinstance(failure, contract_errors.ContractBroken) for failure in failures)
 
 
 @each_report
@@ -258,7 +258,7 @@ def test_an_answer_that_breaks_off_is_never_half_a_day(
     at_work.site.raw[ending(report)] = lambda body: body[: len(body) * 2 // 3]
     failures = at_work.run(report.name).failures
     assert failures
-    assert all(isinstance(failure, errors.BadJson) for failure in failures)
+    assert all(isinstance(failure, provider_errors.BadJson) for failure in failures)
     assert at_work.rows(report.name) == 0
 
 
@@ -285,7 +285,7 @@ def test_pages_that_cannot_be_followed_load_nothing(
     at_work.site.changes[ending(report)] = lambda _path, document: more_without_a_way(paging, document)
     failures = at_work.run(report.name).failures
     assert failures
-    assert all(isinstance(failure, errors.Shape | errors.HostRefused) for failure in failures)
+    assert all(isinstance(failure, contract_errors.Shape | provider_errors.HostRefused) for failure in failures)
     assert at_work.rows(report.name) == 0
 
 
@@ -334,7 +334,7 @@ def test_a_row_of_another_date_is_refused(desk: Callable[[Provider], Desk], prov
     at_work.site.changes[ending(report)] = shift
     failures = at_work.run(report.name).failures
     assert failures
-    assert all(isinstance(failure, errors.OutOfWindow | errors.BadBucket) for failure in failures)
+    assert all(isinstance(failure, contract_errors.OutOfWindow | contract_errors.BadBucket) for failure in failures)
     assert at_work.rows(report.name) == 0
 
 
@@ -371,7 +371,7 @@ def test_a_key_that_does_not_open_is_refused_and_loads_nothing(
 ) -> None:
     at_work = desk(provider)
     failures = at_work.run(key="wrong-key-that-does-not-open").failures
-    assert [type(failure) for failure in failures] == [errors.BadKey]
+    assert [type(failure) for failure in failures] == [provider_errors.BadKey]
     assert "wrong-key" not in str(failures)
 
 
@@ -385,7 +385,7 @@ def test_a_report_that_may_not_be_read_leaves_the_others_alone(
         (403, b'{"error": {"message": "Missing scopes: api.usage.read"}, "detail": "no"}', {})
     ] * 40
     ran = at_work.run(report.name, *others[:1])
-    assert {type(failure) for failure in ran.failures} == {errors.NoPermission}
+    assert {type(failure) for failure in ran.failures} == {provider_errors.NoPermission}
     assert at_work.rows(report.name) == 0
     assert set(at_work.days(report.name).values()) <= {"failed"}
     for other in others[:1]:
@@ -506,7 +506,7 @@ def test_rows_that_are_alike_are_added_up_within_a_page_and_refused_over_two(
 
     at_work.site.changes[ending(report)] = same_bucket
     (failure,) = at_work.run("embeddings").failures
-    assert type(failure) is errors.DuplicateRow
+    assert type(failure) is contract_errors.DuplicateRow
 
 
 @pytest.mark.parametrize("name", ["embeddings", "costs"])
@@ -518,7 +518,7 @@ def test_a_bucket_that_comes_twice_on_a_page_is_refused(desk: Callable[[Provider
 
     at_work.site.changes[ending(PROVIDERS["openai"].report(name))] = twice
     (failure,) = at_work.run(name).failures
-    assert type(failure) is errors.DuplicateRow
+    assert type(failure) is contract_errors.DuplicateRow
     assert "comes twice" in failure.what
     assert at_work.rows(name) == 0
 
@@ -543,7 +543,7 @@ def test_amounts_that_no_column_holds_together_are_refused(desk: Callable[[Provi
 
     at_work.site.changes["/costs"] = huge
     (failure,) = at_work.run("costs").failures
-    assert type(failure) is errors.OutOfRange
+    assert type(failure) is contract_errors.OutOfRange
 
 
 def test_a_cost_without_amount_is_left_out_and_told(desk: Callable[[Provider], Desk]) -> None:
@@ -578,7 +578,7 @@ def test_a_workspace_key_is_refused_before_anything_is_asked(desk: Callable[[Pro
     for name in ("openai", "anthropic"):
         at_work = desk(PROVIDERS[name])
         beginning, kind = PROVIDERS[name].auth.other_keys[0]
-        with pytest.raises(errors.BadKey, match=kind.split(",")[0]) as refused:
+        with pytest.raises(provider_errors.BadKey, match=kind.split(",")[0]) as refused:
             at_work.run(key=f"{beginning}of-a-project")
         assert "Admin" in refused.value.next_step
         assert at_work.site.requests == []

@@ -12,7 +12,7 @@ import trustme
 from kit.asking import KEY, ONCE, PROVIDER, TIGHT, Asking, Server, http
 from kit.tls_server import over_tls
 
-from usage_ledger.core import errors
+from usage_ledger.core import errors, provider_errors
 from usage_ledger.http import transport
 from usage_ledger.http.address import base_url, permitted
 from usage_ledger.http.auth import Credential
@@ -43,7 +43,7 @@ def test_x4_an_id_is_one_encoded_segment_of_the_path(scripted: Server, account: 
 )
 def test_x5_line_ends_and_controls_never_leave(scripted: Server, hostile: str) -> None:
     server = scripted(http())
-    with pytest.raises(errors.BadKey) as caught:
+    with pytest.raises(provider_errors.BadKey) as caught:
         Client(PROVIDER, base_url=server.url, credential=Credential(hostile), account="acme")
     assert not hostile.strip() or hostile.strip() not in str(caught.value)
     path = fill_path("/v1/accounts/{account}/x", {"account": hostile or "x"})
@@ -66,7 +66,7 @@ def test_x13_no_header_leaves_for_the_target_of_a_redirect(scripted: Server, sta
         provider = replace(PROVIDER, auth=HeaderKey(header, scheme=""))
         with (
             Client(provider, base_url=server.url, credential=Credential(KEY), account="acme") as client,
-            pytest.raises(errors.RedirectRefused),
+            pytest.raises(provider_errors.RedirectRefused),
         ):
             client.ask(Call("/v1/x"))
         assert KEY.encode() in server.requests[0]
@@ -147,7 +147,7 @@ def test_x16_no_form_of_an_address_leads_anywhere_but_to_the_provider(
     monkeypatch.setattr(transport.socket, "getaddrinfo", resolved)
     host = form.format(me=f"127.0.0.1:{server.port}", port=server.port)
     with (
-        pytest.raises(errors.HostRefused) as caught,
+        pytest.raises(provider_errors.HostRefused) as caught,
         Client(
             PROVIDER, base_url=base_url(FIREWORKS, host), credential=Credential(KEY), account="acme", retries=ONCE
         ) as client,
@@ -193,7 +193,7 @@ def test_x17_a_name_that_turns_to_a_private_address_is_not_followed(
         Client(
             PROVIDER, base_url=f"{OWN}:{server.port}", credential=Credential(KEY), account="acme", retries=ONCE
         ) as client,
-        pytest.raises(errors.HostRefused, match="no public address"),
+        pytest.raises(provider_errors.HostRefused, match="no public address"),
     ):
         client.ask(Call("/v1/x"))
     assert (server.connections, asked) == (0, ["api.fireworks.ai"])

@@ -8,7 +8,7 @@ import pytest
 from kit.fireworks_answers import serverless, usage
 from kit.provider_site import FIRST, USAGE, Site
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, provider_errors
 from usage_ledger.core.errors import one_line
 
 COMMANDS = [
@@ -84,8 +84,8 @@ def test_x19_one_event_is_one_line_of_bounded_length(site: Site, text: str, capl
         row = serverless(FIRST, text, model="m")
         site.provider.answers[USAGE] = (200, usage(row))
         [broken] = site.run(first=FIRST, last=FIRST, reports=("usage",)).failures
-    assert isinstance(refused, errors.BadRequest)
-    assert isinstance(broken, errors.ContractBroken)
+    assert isinstance(refused, provider_errors.BadRequest)
+    assert isinstance(broken, contract_errors.ContractBroken)
     told: list[Any] = [str(refused), str(broken)]
     told += [record.getMessage() for record in caplog.records if record.name.startswith("usage_ledger")]
     told += [part for event in site.events() for part in event[3:]]

@@ -10,7 +10,7 @@ from kit.asking import KEY, ONCE, PROVIDER, Asking, Server, http
 from kit.connect_proxy import connect_proxy
 from kit.tls_server import Secured, secured
 
-from usage_ledger.core import errors
+from usage_ledger.core import errors, provider_errors
 from usage_ledger.core.redaction import MASK, redact
 from usage_ledger.http.address import base_url
 from usage_ledger.http.auth import Credential
@@ -87,7 +87,7 @@ def test_loopback_is_asked_directly_and_hosts_are_still_allowed_by_name(
     proxy = scripted(http())
     monkeypatch.setenv(SETTING, proxy.url)
     assert Asking(scripted(http())).ask() == b"{}"
-    with pytest.raises(errors.HostRefused):
+    with pytest.raises(provider_errors.HostRefused):
         base_url(PROVIDER, "https://evil.example")
     assert proxy.connections == 0
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kit.object_store import object_store
 from kit.raw_pages import ASKED, BODY, WINDOW, begun, committed, counted, files, landed_manifests
 
-from usage_ledger.core.errors import StorageRefused
+from usage_ledger.core.storage_errors import StorageRefused
 from usage_ledger.storage.files import read_whole
 from usage_ledger.storage.landing import MANIFEST, connection_key, load_folder
 from usage_ledger.storage.staged import staged_folder

@@ -12,7 +12,7 @@ import trustme
 from kit.asking import KEY, ONCE, PROVIDER, Asking, Server, http
 from kit.tls_server import Change, over_tls, secured, self_signed
 
-from usage_ledger.core import errors
+from usage_ledger.core import errors, provider_errors
 from usage_ledger.core.project import ROOT
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
@@ -134,6 +134,6 @@ def test_requests_share_one_connection_of_http_2_and_the_name_is_sent_for_the_ce
         assert [client.ask(Call("/v1/x")).body for _ in range(3)] == [b'{"a": 2}'] * 3
         assert (server.connections, server.names) == (1, ["localhost"])
         assert server.read[0].startswith(b"PRI * HTTP/2.0")
-        with pytest.raises(errors.IncompleteAnswer):
+        with pytest.raises(provider_errors.IncompleteAnswer):
             client.ask(Call("/cut"))
         assert client.ask(Call("/v1/x")).body == b'{"a": 2}'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from usage_ledger.core.errors import HostRefused
+from usage_ledger.core.provider_errors import HostRefused
 from usage_ledger.http.address import base_url, is_loopback
 from usage_ledger.providers.fireworks import FIREWORKS
 

@@ -10,7 +10,7 @@ import pytest
 from kit.asking import GZIP, JSON, KEY, ONCE, PACKED, WHOLE, Asking, Server, bare, chunked, http, page
 
 from usage_ledger import __version__
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, errors, provider_errors
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Call
@@ -109,7 +109,7 @@ def test_a_report_without_paging_is_one_page(scripted: Server) -> None:
 
 @pytest.mark.parametrize("body", ['{"nextPageToken": 7}', '{"nextPageToken": {"a": 1}}', "[]", "7", '"text"', "null"])
 def test_a_page_of_another_shape_is_refused_as_such(scripted: Server, body: str) -> None:
-    with pytest.raises(errors.Shape):
+    with pytest.raises(contract_errors.Shape):
         Asking(scripted(http(body))).pages()
 
 
@@ -131,7 +131,7 @@ def test_a_listing_gives_bare_ids(scripted: Server, body: str, ids: list[str]) -
 
 
 def test_a_listing_that_is_no_list_is_refused(scripted: Server) -> None:
-    with Asking(scripted(http('{"accounts": {"name": "x"}}'))).client as client, pytest.raises(errors.Shape):
+    with Asking(scripted(http('{"accounts": {"name": "x"}}'))).client as client, pytest.raises(contract_errors.Shape):
         list(list_things(client, ACCOUNTS))
 
 
@@ -155,7 +155,7 @@ def test_a_key_that_the_provider_echoes_is_in_no_answer_and_no_error(scripted: S
 
 @pytest.mark.parametrize("reply", [b"", b"nonsense\r\n\r\n", http(WHOLE, length=10**5)])
 def test_a_transport_error_shows_no_key_in_its_whole_chain(scripted: Server, reply: bytes) -> None:
-    with pytest.raises((errors.TryAgain, errors.BadHttp)) as caught:
+    with pytest.raises((errors.TryAgain, provider_errors.BadHttp)) as caught:
         Asking(scripted(reply), retries=ONCE).ask()
     assert KEY not in "".join(traceback.format_exception(caught.value))
     assert KEY not in repr(Asking(scripted(reply)).client.__dict__)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, errors, provider_errors
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client, _status_of_error
 from usage_ledger.http.page import Call, Page
@@ -37,12 +37,12 @@ def test_a_date_that_is_none_counts_for_nothing(told: str) -> None:
     "told", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
 )
 def test_an_instant_at_the_ends_of_the_calendar_is_of_no_bucket(told: str) -> None:
-    with pytest.raises(errors.BadBucket, match=r"^start is '"):
+    with pytest.raises(contract_errors.BadBucket, match=r"^start is '"):
         instant("start", told)
 
 
 def test_seconds_at_the_end_of_the_calendar_are_of_no_bucket() -> None:
-    with pytest.raises(errors.MissingField):
+    with pytest.raises(contract_errors.MissingField):
         instant("start", 253_402_300_799)
     assert instant("start", 1_790_000_000).tzinfo is UTC
 
@@ -50,9 +50,13 @@ def test_seconds_at_the_end_of_the_calendar_are_of_no_bucket() -> None:
 @pytest.mark.parametrize(
     ("paging", "fields", "error"),
     [
-        (Link("next"), {"next": b'"https://[x/v1/predictions"'}, errors.HostRefused),
-        (Cursor("next_page", "page", more="has_more"), {"next_page": b'"a"', "has_more": b"1e999"}, errors.Shape),
-        (Cursor("next_page", "page"), {"next_page": b"1" * 5000}, errors.Shape),
+        (Link("next"), {"next": b'"https://[x/v1/predictions"'}, provider_errors.HostRefused),
+        (
+            Cursor("next_page", "page", more="has_more"),
+            {"next_page": b'"a"', "has_more": b"1e999"},
+            contract_errors.Shape,
+        ),
+        (Cursor("next_page", "page"), {"next_page": b"1" * 5000}, contract_errors.Shape),
     ],
     ids=["an_address_that_is_none", "more_beyond_all_numbers", "a_mark_of_5000_digits"],
 )
@@ -72,7 +76,7 @@ def test_a_page_mark_too_long_for_an_address_is_refused() -> None:
         Client(
             openai, base_url="https://api.openai.com", credential=Credential("sk-admin-nobody"), account="acme"
         ) as client,
-        pytest.raises(errors.Shape, match="next page"),
+        pytest.raises(contract_errors.Shape, match="next page"),
     ):
         client.ask(Call("/v1/organization/costs", (("page", "x" * 70_000),)))
 

@@ -19,7 +19,7 @@ from kit.fixed_client import FixedClient, list_of_accounts
 from upath import UPath
 
 from usage_ledger.connections import connection_from
-from usage_ledger.core import errors
+from usage_ledger.core import errors, provider_errors, storage_errors
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.pseudonym import _local_key, pseudonym
 from usage_ledger.core.windows import DAY, Window
@@ -131,7 +131,7 @@ class FullDisk:
 @pytest.mark.parametrize("failing", [1, 2, 3])
 def test_without_every_page_there_is_no_manifest(tmp_path: Path, failing: int) -> None:
     opened: list[str] = []
-    with pytest.raises(errors.StorageRefused, match="No space left"):
+    with pytest.raises(storage_errors.StorageRefused, match="No space left"):
         landed(FullDisk(tmp_path, failing, opened))
     assert opened == ["page-00000.json.zst", "page-00001.json.zst", "manifest.json"][:failing]
     assert list(tmp_path.rglob("manifest.json")) == []
@@ -147,7 +147,7 @@ def test_a_local_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.Mon
 
     with monkeypatch.context() as patch:
         patch.setattr(*((os, "fsync") if failing == "fsync" else (Path, "replace")), refuse)
-        with pytest.raises(errors.StorageRefused):
+        with pytest.raises(storage_errors.StorageRefused):
             write_whole(target, b"new content")
     assert target.read_bytes() == b"old"
     assert list(target.parent.iterdir()) == [target]
@@ -157,9 +157,9 @@ def test_a_provider_that_breaks_off_between_pages_leaves_no_manifest(tmp_path: P
     class Breaking(FixedClient):
         def pages(self, call: Call, paging: Paging | None) -> Iterator[Page]:
             yield from super().pages(call, paging)
-            raise errors.IncompleteAnswer("it broke off")
+            raise provider_errors.IncompleteAnswer("it broke off")
 
-    with pytest.raises(errors.IncompleteAnswer):
+    with pytest.raises(provider_errors.IncompleteAnswer):
         land(ACME, USAGE, WINDOW, LOAD, client=Breaking(*PAGES), root=tmp_path)  # type: ignore[arg-type]
     assert len(list(tmp_path.rglob("page-*"))) == 2
     assert list(tmp_path.rglob("manifest.json")) == []
@@ -176,7 +176,7 @@ def test_the_account_is_listed_only_when_no_row_came(tmp_path: Path) -> None:
 
 
 def test_an_empty_answer_of_an_account_that_the_key_does_not_see_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(errors.WrongAccount, match="beta"):
+    with pytest.raises(provider_errors.WrongAccount, match="beta"):
         landed(tmp_path, b"{}", lists=list_of_accounts("beta"))
     assert list(tmp_path.rglob("manifest.json")) == []
 
@@ -193,7 +193,7 @@ def test_an_object_store_serves_as_well(tmp_path: Path) -> None:
     folder, manifest = landed(root)
     assert bodies_of(folder, manifest) == PAGES
     assert read_whole(folder / "manifest.json").startswith(b"{")
-    with pytest.raises(errors.StorageRefused):
+    with pytest.raises(storage_errors.StorageRefused):
         load_folder(root, "memory://another/manifest.json")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors
 from usage_ledger.core.numbers import INT64_MAX, added, decimal, fit, integer, money
 
 
@@ -23,13 +23,13 @@ def test_edge_counts_are_exact(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("", errors.EmptyNumber),
-        ("-5", errors.NegativeCount),
-        ("-9223372036854775809", errors.NegativeCount),
-        (str(2**63), errors.OutOfRange),
-        ("9" * 5000, errors.OutOfRange),
+        ("", contract_errors.EmptyNumber),
+        ("-5", contract_errors.NegativeCount),
+        ("-9223372036854775809", contract_errors.NegativeCount),
+        (str(2**63), contract_errors.OutOfRange),
+        ("9" * 5000, contract_errors.OutOfRange),
         *(
-            (text, errors.NonCanonicalInteger)
+            (text, contract_errors.NonCanonicalInteger)
             for text in (
                 *(" 7", "7 ", "7\n", "\t7", "+7", "007", "00", "-007", "--5", "-", "+", " ", "1_000", "1,000", "1 000"),
                 *("1e3", "1E3", "12.0", "12.5", "12.", ".5", "0x10", "0b1", "٣", "１２", "²", "five", "NaN", "None"),
@@ -38,7 +38,7 @@ def test_edge_counts_are_exact(text: str) -> None:
         ),
     ],
 )
-def test_every_other_form_of_a_count_is_refused(text: str, error: type[errors.ContractBroken]) -> None:
+def test_every_other_form_of_a_count_is_refused(text: str, error: type[contract_errors.ContractBroken]) -> None:
     with pytest.raises(error) as caught:
         integer(text)
     assert type(caught.value) is error
@@ -60,9 +60,9 @@ def test_ten_dimes_are_one() -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("", errors.EmptyNumber),
+        ("", contract_errors.EmptyNumber),
         *(
-            (text, errors.NotFinite)
+            (text, contract_errors.NotFinite)
             for text in (
                 *("NaN", "nan", "sNaN", "Infinity", "-Infinity", "inf", "-inf", "1e99999", "true", "null", "{}", "[1]"),
                 *(" 1", "1 ", "1\n", "+1", "01", "-01", "1_0", "1,0", ".5", "5.", "٣", "0x1p3", "1e", "e3", "--1", "-"),
@@ -70,7 +70,7 @@ def test_ten_dimes_are_one() -> None:
         ),
     ],
 )
-def test_what_is_no_finite_decimal_is_refused(text: str, error: type[errors.ContractBroken]) -> None:
+def test_what_is_no_finite_decimal_is_refused(text: str, error: type[contract_errors.ContractBroken]) -> None:
     with pytest.raises(error):
         decimal(text)
 
@@ -99,16 +99,16 @@ def test_a_value_fits_exactly_or_is_rounded_half_even(
 @pytest.mark.parametrize(
     ("sent", "exact", "error"),
     [
-        ("0.0000000000000000001", True, errors.CostPrecision),
-        ("1e-400", True, errors.CostPrecision),
-        ("100000000000000000000", True, errors.OutOfRange),
-        ("-100000000000000000000", False, errors.OutOfRange),
-        ("1e400", False, errors.OutOfRange),
-        ("99999999999999999999.9999999999999999999", False, errors.OutOfRange),
+        ("0.0000000000000000001", True, contract_errors.CostPrecision),
+        ("1e-400", True, contract_errors.CostPrecision),
+        ("100000000000000000000", True, contract_errors.OutOfRange),
+        ("-100000000000000000000", False, contract_errors.OutOfRange),
+        ("1e400", False, contract_errors.OutOfRange),
+        ("99999999999999999999.9999999999999999999", False, contract_errors.OutOfRange),
     ],
 )
 def test_a_value_that_the_column_cannot_hold_is_refused(
-    sent: str, exact: bool, error: type[errors.ContractBroken]
+    sent: str, exact: bool, error: type[contract_errors.ContractBroken]
 ) -> None:
     with pytest.raises(error):
         fit(Decimal(sent), 38, 18, exact=exact)
@@ -132,7 +132,7 @@ def test_money_is_units_and_nanos_exactly(units: int, nanos: int, amount: str) -
 
 @pytest.mark.parametrize(("units", "nanos"), [(1, -1), (-1, 1), (0, 10**9), (0, -(10**9)), (-3, 500_000_000)])
 def test_money_that_contradicts_itself_is_refused(units: int, nanos: int) -> None:
-    with pytest.raises(errors.OutOfRange):
+    with pytest.raises(contract_errors.OutOfRange):
         money(units, nanos)
 
 

@@ -8,7 +8,7 @@ from kit.provider_site import DAY, FIRST, LAST, NOW, USAGE, Site
 from usage_ledger.airflow import handover
 from usage_ledger.airflow.retry_policy import wait_of
 from usage_ledger.connections import Connection
-from usage_ledger.core import errors
+from usage_ledger.core import provider_errors
 from usage_ledger.core.windows import Window
 from usage_ledger.pipeline.repair import NEVER, PORTION, Missing, Remaining, Repair, Repaired, portion
 from usage_ledger.pipeline.run import Extracted
@@ -38,7 +38,7 @@ def test_what_is_left_is_handed_over_in_integers_alone() -> None:
 
 
 def test_a_failure_that_only_a_person_can_mend_is_never_asked_again() -> None:
-    slow, no = errors.RateLimited("slow", retry_after=86400), errors.NoPermission("no")
+    slow, no = provider_errors.RateLimited("slow", retry_after=86400), provider_errors.NoPermission("no")
     left = handover.remaining_of(Extracted(missing=[(USED, WINDOWS[0], slow), (COSTS, WINDOWS[0], no)]))
     assert left[0].not_before > datetime.now(UTC).timestamp()
     assert left[1].not_before == NEVER
@@ -46,16 +46,16 @@ def test_a_failure_that_only_a_person_can_mend_is_never_asked_again() -> None:
 
 def test_an_error_is_tried_again_so_often_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USAGE_LEDGER_RETRY_SCALE", "1")
-    assert [wait_of(errors.ProviderDown("down"), tries) for tries in (1, 2, 3, 4)] == [300, 600, 1200, None]
-    assert wait_of(errors.RateLimited("slow", retry_after=86400), 3) == 86400
+    assert [wait_of(provider_errors.ProviderDown("down"), tries) for tries in (1, 2, 3, 4)] == [300, 600, 1200, None]
+    assert wait_of(provider_errors.RateLimited("slow", retry_after=86400), 3) == 86400
 
 
 def test_the_grid_names_each_report_that_waits_and_until_when() -> None:
     noon = int(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp())
     missing = [
-        Missing("usage", WINDOWS[1], errors.RateLimited("slow"), noon),
-        Missing("usage", WINDOWS[0], errors.RateLimited("slow"), noon + 60),
-        Missing("cost", WINDOWS[0], errors.NoPermission("not allowed"), None),
+        Missing("usage", WINDOWS[1], provider_errors.RateLimited("slow"), noon),
+        Missing("usage", WINDOWS[0], provider_errors.RateLimited("slow"), noon + 60),
+        Missing("cost", WINDOWS[0], provider_errors.NoPermission("not allowed"), None),
     ]
     label, until = handover.waiting(missing)
     assert label == "usage waits until 2026-11-21 12:00:00 UTC; cost failed"
@@ -113,6 +113,6 @@ def test_a_report_that_is_refused_is_asked_once_and_stays_missing(site: Site) ->
             left = [Remaining(USED, Window(LAST, LAST + timedelta(days=1)))]
             done = work.run(left, [], since=0)
         [missing] = done.missing
-        assert (type(missing.error), missing.until) == (errors.NoPermission, None)
+        assert (type(missing.error), missing.until) == (provider_errors.NoPermission, None)
         assert site.provider.asked(f"/{site.name}{USAGE}") == asked
     site.provider.answers.clear()

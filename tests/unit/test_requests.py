@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from kit.asking import KEY, PROVIDER, Asking, Server, http
 
-from usage_ledger.core.errors import ConfigError, HostRefused, Shape
+from usage_ledger.core.contract_errors import Shape
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.provider_errors import HostRefused
 from usage_ledger.http.body import Limits
 from usage_ledger.http.fill import fill_request
 from usage_ledger.http.page import Call

@@ -2,7 +2,7 @@
 
 import pytest
 
-from usage_ledger.core.errors import Shape
+from usage_ledger.core.contract_errors import Shape
 from usage_ledger.model import Series, Table
 from usage_ledger.reading.reshape import reshape
 

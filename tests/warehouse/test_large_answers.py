@@ -12,7 +12,7 @@ import usage_ledger.http.body
 import usage_ledger.json.parts
 import usage_ledger.storage.landing
 import usage_ledger.storage.staged
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, errors, provider_errors, storage_errors
 from usage_ledger.pipeline import validate
 from usage_ledger.storage.landing import landed_pages, load_folder
 
@@ -84,7 +84,9 @@ def test_rows_that_the_vendor_splits_are_added_up_across_parts(site: Site, query
 
 
 @pytest.mark.parametrize(
-    ("again", "error"), [("5", errors.DuplicateRow), ("6", errors.ConflictingRows)], ids=["equal", "other values"]
+    ("again", "error"),
+    [("5", contract_errors.DuplicateRow), ("6", contract_errors.ConflictingRows)],
+    ids=["equal", "other values"],
 )
 def test_a_row_that_comes_twice_in_different_parts_is_refused_with_both_places(
     site: Site, again: str, error: type[Exception]
@@ -97,18 +99,18 @@ def test_a_row_that_comes_twice_in_different_parts_is_refused_with_both_places(
 
 def test_the_place_of_a_bad_value_is_that_in_the_page(site: Site) -> None:
     failure = run(site, usage(*rows(), serverless(FIRST, "-1", model="last")))
-    assert type(failure) is errors.NegativeCount
+    assert type(failure) is contract_errors.NegativeCount
     assert "serverlessCosts[60].promptTokens" in str(failure)
 
 
 @pytest.mark.parametrize(
     ("body", "status", "error", "requests"),
     [
-        (usage(*rows())[:-2], 200, errors.BadJson, 2),
-        (usage(*rows()) + b"}", 200, errors.BadJson, 2),
-        (b"<html>" + b"x" * 5000, 200, errors.NotJson, 2),
-        (b'{"message": "' + b"x" * 5000 + b'"}', 403, errors.NoPermission, 1),
-        (b'{"rows": [1], "rows": [2], "text": "' + b"x" * 5000 + b'"}', 200, errors.BadJson, 2),
+        (usage(*rows())[:-2], 200, provider_errors.BadJson, 2),
+        (usage(*rows()) + b"}", 200, provider_errors.BadJson, 2),
+        (b"<html>" + b"x" * 5000, 200, provider_errors.NotJson, 2),
+        (b'{"message": "' + b"x" * 5000 + b'"}', 403, provider_errors.NoPermission, 1),
+        (b'{"rows": [1], "rows": [2], "text": "' + b"x" * 5000 + b'"}', 200, provider_errors.BadJson, 2),
     ],
     ids=["cut", "too long", "web page", "refusal", "key twice"],
 )
@@ -141,7 +143,7 @@ def test_a_damaged_page_is_not_transformed(site: Site, monkeypatch: pytest.Monke
         return bytes(data)
 
     monkeypatch.setattr(usage_ledger.storage.landing, "read_whole", damaged)
-    assert type(run(site, usage(*rows()))) is errors.RawCorrupt
+    assert type(run(site, usage(*rows()))) is storage_errors.RawCorrupt
     assert site.tokens() == {}
 
 

@@ -17,14 +17,10 @@ from kit.staged_loads import DAY, T0, Desk, called, charged, used
 from sqlalchemy import Engine
 
 from usage_ledger.contracts.registry import contract
-from usage_ledger.core.errors import (
-    ConfigError,
-    ConservationBroken,
-    ContractBroken,
-    PersonMustAct,
-    StagedUnusable,
-    ValidationFailed,
-)
+from usage_ledger.core.contract_errors import ContractBroken, ValidationFailed
+from usage_ledger.core.errors import ConfigError, PersonMustAct
+from usage_ledger.core.storage_errors import StagedUnusable
+from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.staged import Note, open_table, write_table
 from usage_ledger.warehouse import loads

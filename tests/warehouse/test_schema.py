@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine
 
 from usage_ledger.contracts.registry import contract
-from usage_ledger.core.errors import WarehouseRefused
 from usage_ledger.core.project import SQL
+from usage_ledger.core.warehouse_errors import WarehouseRefused
 from usage_ledger.warehouse import schema
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema, mart_name, marts, steps

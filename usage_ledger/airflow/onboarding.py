@@ -10,8 +10,9 @@ from sqlalchemy import Engine
 
 from usage_ledger.airflow.store import delete_connection, ensure_pools, require_encryption, store_connection
 from usage_ledger.connections import Connection, connection_from, find_connection
-from usage_ledger.core.errors import AccessDenied, BadKey, ConfigError
+from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import connections_folder
+from usage_ledger.core.provider_errors import AccessDenied, BadKey
 from usage_ledger.core.windows import last_complete_date
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client, client_for

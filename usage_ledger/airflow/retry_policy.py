@@ -6,7 +6,8 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy
 from airflow.sdk.definitions.retry_policy import RetryDecision
 
-from usage_ledger.core.errors import PersonMustAct, RateLimited, TryAgain
+from usage_ledger.core.errors import PersonMustAct, TryAgain
+from usage_ledger.core.provider_errors import RateLimited
 from usage_ledger.core.redaction import redact
 from usage_ledger.core.settings import TASK_RETRIES
 from usage_ledger.http.retry import scale

@@ -3,7 +3,7 @@
 import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors
 
 INT64_MAX = 2**63 - 1
 EXACT = Context(prec=200)
@@ -21,13 +21,13 @@ def integer(text: str) -> int:
     Raises `EmptyNumber`, `NegativeCount`, `NonCanonicalInteger` or `OutOfRange`, each naming the text.
     """
     if text == "":
-        raise errors.EmptyNumber("an empty text where a count is expected")
+        raise contract_errors.EmptyNumber("an empty text where a count is expected")
     if not _integer.fullmatch(text):
         if text[0] == "-" and _integer.fullmatch(text[1:]):
-            raise errors.NegativeCount(f"the count {text!r} is negative")
-        raise errors.NonCanonicalInteger(f"{text[:40]!r} is not a whole number in plain digits")
+            raise contract_errors.NegativeCount(f"the count {text!r} is negative")
+        raise contract_errors.NonCanonicalInteger(f"{text[:40]!r} is not a whole number in plain digits")
     if len(text) > 19 or int(text) > INT64_MAX:
-        raise errors.OutOfRange(f"the count {text[:40]} is larger than {INT64_MAX}")
+        raise contract_errors.OutOfRange(f"the count {text[:40]} is larger than {INT64_MAX}")
     return int(text)
 
 
@@ -37,9 +37,9 @@ def decimal(text: str) -> Decimal:
     Raises `EmptyNumber` or `NotFinite`.
     """
     if text == "":
-        raise errors.EmptyNumber("an empty text where a number is expected")
+        raise contract_errors.EmptyNumber("an empty text where a number is expected")
     if not _decimal.fullmatch(text):
-        raise errors.NotFinite(f"{text[:40]!r} is not a finite decimal number")
+        raise contract_errors.NotFinite(f"{text[:40]!r} is not a finite decimal number")
     return Decimal(text)
 
 
@@ -49,12 +49,12 @@ def fit(value: Decimal, precision: int, scale: int, *, exact: bool) -> Decimal:
     Raises `CostPrecision` when an exact value has more places, `OutOfRange` when it has too many digits.
     """
     if value and value.adjusted() > precision - scale - 1:
-        raise errors.OutOfRange(f"{value:.6E} has more than {precision - scale} digits before the point")
+        raise contract_errors.OutOfRange(f"{value:.6E} has more than {precision - scale} digits before the point")
     fitted = value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_EVEN, EXACT)
     if fitted and fitted.adjusted() > precision - scale - 1:
-        raise errors.OutOfRange(f"{value:.6E} rounds to more than {precision - scale} digits before the point")
+        raise contract_errors.OutOfRange(f"{value:.6E} rounds to more than {precision - scale} digits before the point")
     if exact and fitted != value:
-        raise errors.CostPrecision(f"{value} has more than {scale} decimal places")
+        raise contract_errors.CostPrecision(f"{value} has more than {scale} decimal places")
     return fitted
 
 
@@ -74,5 +74,5 @@ def money(units: int, nanos: int) -> Decimal:
     Raises `OutOfRange` when the signs differ or nanos is not below one unit.
     """
     if abs(nanos) >= 10**9 or units * nanos < 0:
-        raise errors.OutOfRange(f"money of {units} units and {nanos} nanos contradicts itself")
+        raise contract_errors.OutOfRange(f"money of {units} units and {nanos} nanos contradicts itself")
     return added(units, Decimal(nanos).scaleb(-9))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from usage_ledger.core.errors import HostRefused
+from usage_ledger.core.provider_errors import HostRefused
 from usage_ledger.model.provider import Provider
 
 TRANSLATED = ip_network("64:ff9b::/96")

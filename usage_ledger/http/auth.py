@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from usage_ledger.core import redaction
-from usage_ledger.core.errors import BadKey
+from usage_ledger.core.provider_errors import BadKey
 from usage_ledger.model.provider import HeaderKey, Provider
 
 

@@ -10,7 +10,8 @@ from itertools import chain
 import httpx
 
 from usage_ledger.core import crash, redaction
-from usage_ledger.core.errors import IncompleteAnswer, TooLarge, Unreachable
+from usage_ledger.core.errors import Unreachable
+from usage_ledger.core.provider_errors import IncompleteAnswer, TooLarge
 from usage_ledger.json.packed import Packed
 from usage_ledger.json.parts import PART
 

@@ -14,7 +14,7 @@ import msgspec
 
 from usage_ledger import __version__
 from usage_ledger.connections import Connection
-from usage_ledger.core import crash, errors, redaction
+from usage_ledger.core import contract_errors, crash, errors, provider_errors, redaction
 from usage_ledger.http.address import base_url
 from usage_ledger.http.auth import Credential, auth_of
 from usage_ledger.http.body import Limits, read_body, received
@@ -99,7 +99,7 @@ class Client:
             page = self.ask(call, count=counted)
             size += len(page.body)
             if size > self.limits.all_bytes:
-                raise errors.TooLarge(f"the pages of the answer hold more than {self.limits.all_bytes} bytes")
+                raise provider_errors.TooLarge(f"the pages of the answer hold more than {self.limits.all_bytes} bytes")
             yield page
             if paging is None:
                 return
@@ -108,10 +108,12 @@ class Client:
             if following is None:
                 return
             if following in called:
-                raise errors.ContractBroken("the provider repeats a page token", next_step="run the window again")
+                raise contract_errors.ContractBroken(
+                    "the provider repeats a page token", next_step="run the window again"
+                )
             called.add(following)
             call = following
-        raise errors.TooLarge(f"the answer has more than {self.limits.pages} pages")
+        raise provider_errors.TooLarge(f"the answer has more than {self.limits.pages} pages")
 
     def ask(self, call: Call, *, count: str = "") -> Page:
         """Request one page, and retry by the policy; `count` names a list whose items are counted.
@@ -129,7 +131,7 @@ class Client:
                 wait = self._wait(error, attempt)
                 if wait is None or attempt >= min(self.retries.attempts, error.most_requests):
                     raise
-                cost = budget.spend(throttled=isinstance(error, errors.RateLimited))
+                cost = budget.spend(throttled=isinstance(error, provider_errors.RateLimited))
                 if not cost:
                     raise
                 self._sleep(wait * scale())
@@ -140,7 +142,7 @@ class Client:
 
     def _wait(self, error: errors.TryAgain, attempt: int) -> float | None:
         """Seconds before the next request; None when the task is to give its slot back until then."""
-        if not isinstance(error, errors.RateLimited):
+        if not isinstance(error, provider_errors.RateLimited):
             return self.retries.wait(attempt, throttled=False)
         if error.retry_after is None:
             return max(self.retries.wait(attempt, throttled=True), error.reset_after)
@@ -165,7 +167,7 @@ class Client:
         except httpx.TransportError as error:
             failure = _broken_off(f"{urlsplit(origin).hostname}", error)
         except httpx.InvalidURL:
-            failure = errors.Shape("the answer's link to the next page is not a valid URL")
+            failure = contract_errors.Shape("the answer's link to the next page is not a valid URL")
         if failure is not None:
             raise failure  # outside of the handler: what httpx raised holds the request, and with it the key
         if status != 200 and not (200 < status < 300 and not body):
@@ -191,26 +193,26 @@ class Client:
         said = _message(body, self.provider.error_messages)
         what = f"{self.provider.title} answered {status}" + (f": {said}" if said else "")
         if self.provider.forbidden and self.provider.forbidden in said:
-            return errors.NoPermission(what)
+            return provider_errors.NoPermission(what)
         if status == 401:
-            return errors.BadKey(what)
+            return provider_errors.BadKey(what)
         if status == 403:
-            return errors.NoPermission(what)
+            return provider_errors.NoPermission(what)
         if status == 429:
             return self._throttled(what, headers, body)
         if status == 503 and retry_after(headers) is not None:
             return self._throttled(what, headers, body)
         if status in (408, 425) or (status >= 500 and status not in (501, 505)):
-            return errors.ProviderDown(what)
-        return errors.BadRequest(what)
+            return provider_errors.ProviderDown(what)
+        return provider_errors.BadRequest(what)
 
-    def _throttled(self, what: str, headers: Mapping[str, str], body: bytes) -> errors.RateLimited:
+    def _throttled(self, what: str, headers: Mapping[str, str], body: bytes) -> provider_errors.RateLimited:
         wait = retry_after(headers)
         wait = wait_in_body(body) if wait is None else wait
         if wait is not None and wait > self.retries.longest_retry_after:
             until = datetime.now(UTC) + timedelta(seconds=min(wait, LONGEST_WAIT))
             what = f"{what} (throttled until {until:%Y-%m-%d %H:%M} UTC)"
-        return errors.RateLimited(what, retry_after=wait, reset_after=reset_after(headers))
+        return provider_errors.RateLimited(what, retry_after=wait, reset_after=reset_after(headers))
 
 
 def client_for(
@@ -238,8 +240,8 @@ def _broken_off(host: str, error: httpx.TransportError) -> errors.UsageLedgerErr
     if not isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
         return errors.Unreachable(f"{host} cannot be reached ({kind})")
     if MALFORMED.search(str(error)):
-        return errors.BadHttp(f"{host} does not answer in HTTP ({kind})")
-    return errors.IncompleteAnswer(f"{host} broke off its answer ({kind})")
+        return provider_errors.BadHttp(f"{host} does not answer in HTTP ({kind})")
+    return provider_errors.IncompleteAnswer(f"{host} broke off its answer ({kind})")
 
 
 def _sent(call: Call) -> dict[str, Any]:
@@ -255,14 +257,14 @@ def _refuse_head(response: httpx.Response) -> None:
     """Refuse an answer by its status line and headers, before its body is read."""
     host = response.request.url.host
     if 300 <= response.status_code < 400:
-        raise errors.RedirectRefused(f"{host} answered {response.status_code}, a redirect")
+        raise provider_errors.RedirectRefused(f"{host} answered {response.status_code}, a redirect")
     if len(response.headers.raw) > MOST_HEADERS:
-        raise errors.BadHttp(f"{host} answered with {len(response.headers.raw)} headers")
+        raise provider_errors.BadHttp(f"{host} answered with {len(response.headers.raw)} headers")
 
 
 def _require_object(page: Page) -> None:
     if isinstance(page.body, bytes) and not page.body.removeprefix(BOM).lstrip().startswith(b"{"):
-        raise errors.Shape("the answer is not a JSON object")
+        raise contract_errors.Shape("the answer is not a JSON object")
 
 
 def _status_of_error(body: bytes, paths: tuple[str, ...]) -> int:

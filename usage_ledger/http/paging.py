@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, provider_errors
 from usage_ledger.http.page import Call, Page
 from usage_ledger.json.document import document_of
 from usage_ledger.model.request import Cursor, Link, Offset, Paging
@@ -29,13 +29,13 @@ def next_call(paging: Paging, page: Page, first: Call, hosts: tuple[str, ...]) -
 def _by_cursor(paging: Cursor, page: Page, first: Call) -> Call | None:
     token = _field(page, paging.field)
     if token is not None and not isinstance(token, str):
-        raise errors.Shape(f"`{paging.field}` is not a string")
+        raise contract_errors.Shape(f"`{paging.field}` is not a string")
     if paging.more:
         more = _field(page, paging.more)
         if not isinstance(more, bool):
-            raise errors.Shape(f"`{paging.more}` is not true or false")
+            raise contract_errors.Shape(f"`{paging.more}` is not true or false")
         if more and not token:
-            raise errors.Shape(f"`{paging.more}` is true, but `{paging.field}` has no page token")
+            raise contract_errors.Shape(f"`{paging.more}` is true, but `{paging.field}` has no page token")
         token = token if more else ""
     if not token:
         return None
@@ -50,13 +50,13 @@ def _by_link(paging: Link, page: Page, first: Call, hosts: tuple[str, ...]) -> C
     if link is None or link == "":
         return None
     if not isinstance(link, str):
-        raise errors.Shape(f"`{paging.field}` is not a string")
+        raise contract_errors.Shape(f"`{paging.field}` is not a string")
     try:
         url = urlsplit(link)
     except ValueError:
-        raise errors.HostRefused(f"`{paging.field}` is not a valid URL") from None
+        raise provider_errors.HostRefused(f"`{paging.field}` is not a valid URL") from None
     if url.hostname not in hosts or url.username or url.path != first.path:
-        raise errors.HostRefused(f"`{paging.field}` leads to {url.hostname}{url.path}, not to the next page")
+        raise provider_errors.HostRefused(f"`{paging.field}` leads to {url.hostname}{url.path}, not to the next page")
     named = parse_qsl(url.query, keep_blank_values=True)
     others = [(name, value) for name, value in first.query if name not in dict(named)]
     return replace(first, query=(*others, *named))
@@ -68,14 +68,14 @@ def _by_offset(paging: Offset, page: Page, first: Call) -> Call | None:
     if count is None:
         items = _field(page, paging.items)
         if not isinstance(items, list):
-            raise errors.Shape(f"`{paging.items}` is not a list")
+            raise contract_errors.Shape(f"`{paging.items}` is not a list")
         count = len(items)
     end = int(str(dict(page.call.query).get(paging.parameter, "0"))) + count
     total = _field(page, paging.total) if paging.total else None
     if total is not None and (not isinstance(total, int) or isinstance(total, bool)):
-        raise errors.Shape(f"`{paging.total}` is not a whole number")
+        raise contract_errors.Shape(f"`{paging.total}` is not a whole number")
     if total is not None and count == 0 and end < total:
-        raise errors.IncompleteAnswer(f"`{paging.items}` ends after {end} of {total} items")
+        raise provider_errors.IncompleteAnswer(f"`{paging.items}` ends after {end} of {total} items")
     if count == 0 or (total is not None and end >= total):
         return None
     return replace(first, query=(*first.query, (paging.parameter, str(end))))

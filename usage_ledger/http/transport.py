@@ -17,7 +17,8 @@ from typing import Any
 import httpcore
 import httpx
 
-from usage_ledger.core.errors import ConfigError, HostRefused
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.provider_errors import HostRefused
 from usage_ledger.http.address import is_loopback, permitted
 from usage_ledger.http.proxy import outbound_proxy
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from usage_ledger.core.errors import Shape
+from usage_ledger.core.contract_errors import Shape
 
 
 def document_of(text: bytes, what: str) -> Any:

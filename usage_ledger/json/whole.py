@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from usage_ledger.core import errors
+from usage_ledger.core import provider_errors
 from usage_ledger.json.parts import parts
 from usage_ledger.json.text import encoded, plain
 
@@ -14,7 +14,7 @@ from usage_ledger.json.text import encoded, plain
 def checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgspec.Raw]:
     """The outermost fields of a body that is one whole JSON document. Raises `EmptyBody`, `NotJson`, `BadJson`."""
     if not body.strip():
-        raise errors.EmptyBody("the answer has no body")
+        raise provider_errors.EmptyBody("the answer has no body")
     _refuse_web_page(body, headers)
     whole = plain(body).strip()
     kind: Any = dict[str, msgspec.Raw] if whole.startswith(b"{") else msgspec.Raw
@@ -22,7 +22,7 @@ def checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgsp
         document = msgspec.json.decode(encoded(whole), type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         size = f"it has {len(whole)} bytes and begins {_beginning(whole)}"
-        raise errors.BadJson(f"the answer is not one whole JSON document ({error}); {size}") from error
+        raise provider_errors.BadJson(f"the answer is not one whole JSON document ({error}); {size}") from error
     return document if isinstance(document, dict) else {}
 
 
@@ -44,7 +44,7 @@ class Parts:
                 self._count_items(last)
             self.fields = msgspec.json.decode(last, type=dict[str, msgspec.Raw]) if last.startswith(b"{") else {}
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise errors.BadJson(
+            raise provider_errors.BadJson(
                 f"the answer is not one whole JSON document ({error}); it begins {_beginning(first)}"
             ) from error
 
@@ -59,7 +59,7 @@ class Parts:
 
 def _refuse_web_page(body: bytes, headers: Mapping[str, str]) -> None:
     if "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<":
-        raise errors.NotJson(f"the answer is a web page, not JSON; it begins {_beginning(body)}")
+        raise provider_errors.NotJson(f"the answer is a web page, not JSON; it begins {_beginning(body)}")
 
 
 def _beginning(body: bytes) -> str:

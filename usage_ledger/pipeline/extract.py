@@ -9,7 +9,7 @@ import tzdata
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
-from usage_ledger.core import crash, errors
+from usage_ledger.core import contract_errors, crash, provider_errors
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
 from usage_ledger.json.scrub import scrub
@@ -77,7 +77,7 @@ def land(
         if small is not None and page.role == "rows":
             small = [*small, bytes(body)] if len(body) <= SMALL else None
     if fetched_at is None:
-        raise errors.IncompleteAnswer("the provider sent no page")
+        raise provider_errors.IncompleteAnswer("the provider sent no page")
     empty = not report.snapshot and small is not None and not _any_rows(report, small)
     manifest = Manifest(
         load_id=load_id,
@@ -103,5 +103,5 @@ def _any_rows(report: Report, pages: list[bytes]) -> bool:
     """Of a page that cannot be read yes: it is landed all the same, for a corrected declaration to read."""
     try:
         return any(has_rows(report, body) for body in pages)
-    except errors.ContractBroken:
+    except contract_errors.ContractBroken:
         return True

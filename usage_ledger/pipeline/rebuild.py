@@ -7,7 +7,8 @@ from datetime import date
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
-from usage_ledger.core.errors import ConfigError, RawCorrupt, RawGone, UsageLedgerError
+from usage_ledger.core.errors import ConfigError, UsageLedgerError
+from usage_ledger.core.storage_errors import RawCorrupt, RawGone
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline.load import load
 from usage_ledger.pipeline.run import Ran, each, new_run_id, prepare_warehouse

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
-from usage_ledger.core import errors
-from usage_ledger.core.errors import AccessDenied, BadKey, PersonMustAct, RateLimited, TryAgain, UsageLedgerError
+from usage_ledger.core.error_classes import ERROR_CLASSES
+from usage_ledger.core.errors import PersonMustAct, TryAgain, UsageLedgerError
+from usage_ledger.core.provider_errors import AccessDenied, BadKey, RateLimited
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
 from usage_ledger.model.provider import Report
@@ -184,10 +185,8 @@ class Repair:
 
 def _final(attempt: loads.Load) -> UsageLedgerError | None:
     """The recorded failure of an attempt that only a person can mend."""
-    kind = getattr(errors, attempt.error_class or "", None)
-    if attempt.state != "failed" or not isinstance(kind, type) or not issubclass(kind, UsageLedgerError):
-        return None
-    if issubclass(kind, TryAgain):
+    kind = ERROR_CLASSES.get(attempt.error_class or "")
+    if attempt.state != "failed" or kind is None or issubclass(kind, TryAgain):
         return None
     error = kind((attempt.error_message or kind.__name__).rstrip("."))
     error.next_step = ""  # the recorded text says it

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
-from usage_ledger.core.errors import AccessDenied, BadKey, UsageLedgerError
+from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.core.provider_errors import AccessDenied, BadKey
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Client
 from usage_ledger.model.provider import Report

@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
-from usage_ledger.core import crash, errors, numbers
+from usage_ledger.core import contract_errors, crash, errors, numbers, storage_errors
 from usage_ledger.model.provider import Report
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.layout import decode, unknown_content
@@ -40,7 +40,9 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
     report = connection.declared.report(load.report)
     with loads.recorded(engine, load, step="transform", day_zone=connection.days_of(report)):
         if not load.manifest_uri:
-            raise errors.StorageRefused(f"load {load_id} has no landed pages", next_step="run the extract again")
+            raise storage_errors.StorageRefused(
+                f"load {load_id} has no landed pages", next_step="run the extract again"
+            )
         crash.point("transform")
         folder = load_folder(root, load.manifest_uri)
         staged = stage(connection, report, manifest_of(folder), folder, root)
@@ -69,7 +71,9 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
     if not gathered.read and not report.snapshot:
         _refuse_unknown(report, manifest, folder)
     if not gathered.read and not report.snapshot and not manifest.account_listed:
-        raise errors.Shape("the answer holds no row of a declared row set", next_step=errors.ContractBroken.remedy)
+        raise contract_errors.Shape(
+            "the answer holds no row of a declared row set", next_step=contract_errors.ContractBroken.remedy
+        )
     staged = Staged(
         manifest.load_id,
         dict(_write_facts(gathered, manifest, root)),
@@ -88,7 +92,9 @@ def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None
         for body in reshape(report.reshape, parts):
             unknown = unknown_content(report, body)
             if unknown:
-                raise errors.Shape(f"the answer holds none of the declared arrays, but {', '.join(unknown[:5])}")
+                raise contract_errors.Shape(
+                    f"the answer holds none of the declared arrays, but {', '.join(unknown[:5])}"
+                )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import crash
-from usage_ledger.core.errors import ValidationFailed
+from usage_ledger.core.contract_errors import ValidationFailed
 from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.pipeline.findings import SAMPLES, Finding, Part, all_met, unmet
 from usage_ledger.pipeline.rules import Rule, checked_columns, rules_of_rows, rules_of_table

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors, errors
 from usage_ledger.core.windows import Window, day_bounds, local_date
 from usage_ledger.model.rows import Bucket, Day, Moment, RowSet
 from usage_ledger.reading.nested import Rows
@@ -50,7 +50,7 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
             raise errors.ConfigError(f"row set {rows.row_set.name} declares no bucket, day or moment for its rows")
     forms = {labelled for _, labelled in dates.values()}
     if len(forms) > 1 and not _same_either_way(dates, zone):
-        raise errors.BadBucket(f"{rows.row_set.name} mixes instants and date labels")
+        raise contract_errors.BadBucket(f"{rows.row_set.name} mixes instants and date labels")
     number = {value: n for n, value in enumerate(dates)}
     which = pa.array(map(number.__getitem__, values), pa.int32())
     days = [day for day, _ in dates.values()]
@@ -74,7 +74,7 @@ def new_events(rows: Rows, when: Moment, zone: ZoneInfo, window: Window, event_i
     numbers = []
     for number, (moment, event_id) in enumerate(zip(rows.column(when.path), rows.column(when.event_id), strict=True)):
         if not event_id:
-            raise errors.MissingField(f"{rows.place(number)}.{when.event_id} is absent")
+            raise contract_errors.MissingField(f"{rows.place(number)}.{when.event_id} is absent")
         if local_date(instant(f"{rows.place(number)}.{when.path}", moment), zone) in window:
             if event_id not in event_ids:
                 numbers.append(number)
@@ -94,17 +94,17 @@ def _date_in(rows: Rows, path: str, value: Any, zone: ZoneInfo, window: Window) 
     else:
         match = _DATE.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            raise errors.BadBucket(f"{where} is {str(value)[:40]!r}, which is not a date")
+            raise contract_errors.BadBucket(f"{where} is {str(value)[:40]!r}, which is not a date")
         try:
             day = date.fromisoformat(match[1])
         except ValueError:
-            raise errors.BadBucket(f"{where} is {value[:40]!r}, which is not a date") from None
+            raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, which is not a date") from None
     return _inside(where, day, window)
 
 
 def _inside(where: str, day: date, window: Window) -> date:
     if day not in window:
-        raise errors.OutOfWindow(f"{where} is on {day}, outside of the window {window}")
+        raise contract_errors.OutOfWindow(f"{where} is on {day}, outside of the window {window}")
     return day
 
 
@@ -123,7 +123,7 @@ def _bucket(
             and end - start == timedelta(days=1)
         )
         if not labelled:
-            raise errors.BadBucket(f"{where} is from {start} to {end}, which is not a day of {zone}")
+            raise contract_errors.BadBucket(f"{where} is from {start} to {end}, which is not a day of {zone}")
         day = start.date()
     return _inside(where, day, window), labelled
 
@@ -140,15 +140,15 @@ def instant(where: str, value: Any) -> datetime:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND:
         return datetime.fromtimestamp(value, UTC)
     if not isinstance(value, str):
-        raise errors.MissingField(f"{where} is absent or not a time")
+        raise contract_errors.MissingField(f"{where} is absent or not a time")
     try:
         parsed = datetime.fromisoformat(value)
         if parsed.tzinfo is not None:
             parsed = parsed.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise errors.BadBucket(f"{where} is {value[:40]!r}, which is not an RFC 3339 time") from None
+        raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, which is not an RFC 3339 time") from None
     if parsed.tzinfo is None:
-        raise errors.BadBucket(f"{where} is {value[:40]!r}, which has no time zone")
+        raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, which has no time zone")
     if parsed.year not in YEARS:
-        raise errors.BadBucket(f"{where} is {value[:40]!r}, outside of the years {YEARS[0]} to {YEARS[-1]}")
+        raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, outside of the years {YEARS[0]} to {YEARS[-1]}")
     return parsed

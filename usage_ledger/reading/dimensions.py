@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import UNSET
 
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors
 from usage_ledger.model.rows import Dimension, Lookup, Pairs
 from usage_ledger.reading.nested import Rows
 
@@ -32,7 +32,7 @@ def text_column(rows: Rows, dimension: AnyDimension) -> pa.Array:
         case Dimension():
             column = pa.array(_checked_values(rows, dimension), pa.string())
     if pc.any(pc.match_substring(column, "\0")).as_py():
-        raise errors.BadId(f"{rows.row_set.name}: a value of `{dimension.column}` holds a NUL character")
+        raise contract_errors.BadId(f"{rows.row_set.name}: a value of `{dimension.column}` holds a NUL character")
     return column
 
 
@@ -67,10 +67,10 @@ def _refuse_blank(rows: Rows, dimension: Dimension, values: list[Any]) -> None:
     path = dimension.paths[0].replace("/", ".")
     if dimension.missing != "blank" and UNSET in values:
         place = rows.place(values.index(UNSET))
-        raise errors.MissingGroupKey(f"{place}.{path} is absent, though the request groups by it")
+        raise contract_errors.MissingGroupKey(f"{place}.{path} is absent, though the request groups by it")
     if dimension.missing == "required":
         place = rows.place(next(number for number, value in enumerate(values) if not value))
-        raise errors.MissingField(f"{place}.{path} is empty")
+        raise contract_errors.MissingField(f"{place}.{path} is empty")
 
 
 def resolve(column: pa.Array, dimension: AnyDimension, lookup: Mapping[str, str]) -> pa.Array:

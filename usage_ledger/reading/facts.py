@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from usage_ledger.contracts.registry import arrow_schema, contract
-from usage_ledger.core import crash, errors
+from usage_ledger.core import contract_errors, crash
 from usage_ledger.model.rows import Moment, RowSet
 from usage_ledger.reading.identity import OVER, distinct_rows, sum_rows
 from usage_ledger.storage.files import AnyPath
@@ -134,7 +134,7 @@ class Facts:
             single.add(rows.filter(pc.invert(mask)))
         single.add(sum_rows(pa.concat_tables(split), self.table))
 
-    def _repeat_error(self, row_set: RowSet, repeat: tuple[int, int]) -> errors.ContractBroken:
+    def _repeat_error(self, row_set: RowSet, repeat: tuple[int, int]) -> contract_errors.ContractBroken:
         first, number = repeat
         where = f"{row_set.name}[{number}] repeats [{first}]"
         mine = {one: np.zeros(len(keys), dtype=bool) for one, keys in self.keys.items()}
@@ -145,5 +145,5 @@ class Facts:
             start += rows.num_rows
         one, other = pa.concat_tables(pair).select(contract(self.table).names("meter")).to_pylist()
         if one == other:
-            return errors.DuplicateRow(where)
-        return errors.ConflictingRows(f"{where} with other values")
+            return contract_errors.DuplicateRow(where)
+        return contract_errors.ConflictingRows(f"{where} with other values")

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from usage_ledger.contracts.registry import arrow_schema, contract
-from usage_ledger.core import errors
+from usage_ledger.core import contract_errors
 from usage_ledger.model.rows import RowSet
 from usage_ledger.reading.nested import Rows
 
@@ -88,4 +88,4 @@ def sum_rows(table: pa.Table, name: str) -> pa.Table:
     try:
         return sums.select(schema.names).cast(schema)
     except pa.ArrowInvalid as error:
-        raise errors.OutOfRange(f"{name}: rows of one key add up to more than a column can hold") from error
+        raise contract_errors.OutOfRange(f"{name}: rows of one key add up to more than a column can hold") from error

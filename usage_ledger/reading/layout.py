@@ -13,7 +13,8 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from usage_ledger.contracts.registry import contract
-from usage_ledger.core.errors import ConfigError, Shape
+from usage_ledger.core.contract_errors import Shape
+from usage_ledger.core.errors import ConfigError
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.provider import Report

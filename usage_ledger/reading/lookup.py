@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from usage_ledger.core.errors import Shape
+from usage_ledger.core.contract_errors import Shape
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report

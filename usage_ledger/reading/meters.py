@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from msgspec import UNSET
 
 from usage_ledger.contracts.odcs import Column
-from usage_ledger.core import errors, numbers
+from usage_ledger.core import contract_errors, errors, numbers
 from usage_ledger.model.rows import Count, Meter, Money
 from usage_ledger.reading.days import instant
 from usage_ledger.reading.nested import Rows
@@ -48,7 +48,7 @@ def meter_column(rows: Rows, meter: AnyMeter, column: Column, currencies: Sequen
     for value in {value for value in values if value is not None}:
         try:
             fitted[value] = numbers.fit(value, precision, scale, exact=exact)
-        except errors.ContractBroken as error:
+        except contract_errors.ContractBroken as error:
             raise _placed(error, rows, meter.path, values.index(value)) from None
     often = Counter(zip(currencies, values, strict=True) if currencies else zip(repeat(""), values))
     sums: dict[str, int | Decimal] = {}
@@ -93,7 +93,7 @@ def _elapsed(rows: Rows, meter: Meter, start: Any, end: Any) -> Decimal | None:
     where = f"{rows.row_set.name}.{meter.path.replace('/', '.')}"
     elapsed = instant(where, end) - instant(where, start)
     if elapsed < timedelta(0):
-        raise errors.NegativeCount(f"{where}: the end {end} is before the start {start}")
+        raise contract_errors.NegativeCount(f"{where}: the end {end} is before the start {start}")
     return Decimal(elapsed // timedelta(microseconds=1)).scaleb(-6)
 
 
@@ -148,7 +148,7 @@ def _add(rows: Rows, meter: Meter, one: pa.Array, other: pa.Array) -> pa.Array:
         return pc.coalesce(pc.add_checked(one, other), one, other)
     except pa.ArrowInvalid:
         paths = " + ".join((meter.path, *meter.plus)).replace("/", ".")
-        raise errors.OutOfRange(f"{rows.row_set.name}: {paths} is more than a column can hold") from None
+        raise contract_errors.OutOfRange(f"{rows.row_set.name}: {paths} is more than a column can hold") from None
 
 
 def _decimals(rows: Rows, meter: Meter, path: str) -> list[Decimal | None]:
@@ -166,8 +166,8 @@ def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal
     try:
         value = numbers.decimal(text)
         if value < 0 and rows.row_set.table != "cost_daily":  # a credit takes back what was charged
-            raise errors.NegativeCount(f"the quantity {text} is negative")
-    except errors.ContractBroken as error:
+            raise contract_errors.NegativeCount(f"the quantity {text} is negative")
+    except contract_errors.ContractBroken as error:
         raise _placed(error, rows, path, number) from None
     return value
 
@@ -183,7 +183,7 @@ def _money(rows: Rows, meter: Money) -> list[Decimal | None]:
             continue
         try:
             out.append(numbers.money(signed(whole), signed(part)))
-        except errors.ContractBroken as error:
+        except contract_errors.ContractBroken as error:
             raise _placed(error, rows, meter.path, number) from None
     return out
 
@@ -206,7 +206,7 @@ def _present(rows: Rows, meter: Meter | Money, values: list[Any], first: int = 0
         return values
     if meter.absent == "error":
         missing = UNSET if UNSET in values else None
-        error = errors.MissingField("absent") if missing is UNSET else errors.NullRequired("null")
+        error = contract_errors.MissingField("absent") if missing is UNSET else contract_errors.NullRequired("null")
         raise _placed(error, rows, path or meter.path, first + values.index(missing), verb="is")
     stand_in = "0" if meter.absent == "zero" else None
     return [stand_in if value is UNSET else value for value in values]
@@ -218,13 +218,13 @@ def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedge
         try:
             if value is not None:
                 numbers.integer(str(value))
-        except errors.ContractBroken as error:
+        except contract_errors.ContractBroken as error:
             return _placed(error, rows, path, number)
     raise AssertionError("every value of the column is a canonical count")
 
 
 def _placed(
-    error: errors.ContractBroken, rows: Rows, path: str, number: int, *, verb: str = ""
-) -> errors.ContractBroken:
+    error: contract_errors.ContractBroken, rows: Rows, path: str, number: int, *, verb: str = ""
+) -> contract_errors.ContractBroken:
     where = f"{rows.place(number)}.{path.replace('/', '.')}"
     return type(error)(f"{where} {verb} {error.what}" if verb else f"{where}: {error.what}")

@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from usage_ledger.contracts.registry import arrow_schema
-from usage_ledger.core.errors import BadId
+from usage_ledger.core.contract_errors import BadId
 from usage_ledger.json.document import document_of
 from usage_ledger.model.rows import NameOf
 from usage_ledger.reading.nested import Rows

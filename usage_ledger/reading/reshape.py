@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
-from usage_ledger.core.errors import Shape
+from usage_ledger.core.contract_errors import Shape
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.rows import Reshape, Series, Table
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import arrow_schema, contract
-from usage_ledger.core import errors, numbers
+from usage_ledger.core import contract_errors, numbers, provider_errors
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import Dimension, Lookup, Moment, RowSet
 from usage_ledger.reading.days import Buckets, bucket_columns, bucket_start, new_events
@@ -193,10 +193,10 @@ def _check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) 
         days = [*dict(zip(map(id, holders), buckets.dates.to_pylist(), strict=True)).values()]
         twice = [day for day, count in Counter(days).items() if count > 1]
         if twice:
-            raise errors.DuplicateRow(f"{rows.row_set.name}: {twice[0]} comes twice in the answer")
+            raise contract_errors.DuplicateRow(f"{rows.row_set.name}: {twice[0]} comes twice in the answer")
     for day in buckets.days:
         if gathered.pages.setdefault((rows.row_set.name, day), page) != page:
-            raise errors.DuplicateRow(f"{rows.row_set.name}: {day} comes twice in the answer")
+            raise contract_errors.DuplicateRow(f"{rows.row_set.name}: {day} comes twice in the answer")
 
 
 def _check_balances(rows: Rows, gathered: Gathered) -> None:
@@ -212,7 +212,7 @@ def _check_balances(rows: Rows, gathered: Gathered) -> None:
             continue
         where = f"{rows.place(wrong)}.{balance.total}"
         addends = " + ".join(str(part[wrong]) for part in parts)
-        raise errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
+        raise contract_errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
 
 
 def _check_owner(rows: Rows, account: str) -> None:
@@ -222,7 +222,7 @@ def _check_owner(rows: Rows, account: str) -> None:
         for path in dimension.paths if own else ():
             for value in dict.fromkeys(rows.column(path)):
                 if value and "/" in value and not value.startswith(own):
-                    raise errors.WrongAccount(f"{rows.row_set.name}: {value} is not of account {account}")
+                    raise provider_errors.WrongAccount(f"{rows.row_set.name}: {value} is not of account {account}")
 
 
 def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
@@ -230,4 +230,6 @@ def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
     silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
     number = pc.index(silent, True).as_py()
     if number >= 0:
-        raise errors.MissingField(f"{rows.place(number)} has no meter value: {', '.join(meters)} are all missing")
+        raise contract_errors.MissingField(
+            f"{rows.place(number)} has no meter value: {', '.join(meters)} are all missing"
+        )

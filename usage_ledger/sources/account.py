@@ -1,7 +1,7 @@
 """Whether a credential is of the right kind and has access to the connection's account."""
 
 from usage_ledger.connections import Connection
-from usage_ledger.core.errors import BadKey, WrongAccount
+from usage_ledger.core.provider_errors import BadKey, WrongAccount
 from usage_ledger.http.client import Client
 from usage_ledger.sources.listing import items_of, list_things
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from usage_ledger.core.errors import Shape
+from usage_ledger.core.contract_errors import Shape
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
 from usage_ledger.json.document import document_of

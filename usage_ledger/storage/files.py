@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, Self, cast
 
 from usage_ledger.core import crash
-from usage_ledger.core.errors import RawGone, StorageDown, StorageRefused
+from usage_ledger.core.storage_errors import RawGone, StorageDown, StorageRefused
 
 TRANSIENT = (errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, getattr(errno, "EREMOTEIO", errno.EBUSY))
 """What s3fs makes of a store's 500 and 503."""

@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 import msgspec
 import zstandard
 
-from usage_ledger.core.errors import RawCorrupt, StorageRefused
+from usage_ledger.core.storage_errors import RawCorrupt, StorageRefused
 from usage_ledger.core.windows import Window
 from usage_ledger.http.page import Page, Role
 from usage_ledger.json.packed import LEVEL, Packed, unpacked

@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from usage_ledger.core.errors import RawGone, StagedUnusable
+from usage_ledger.core.storage_errors import RawGone, StagedUnusable
 from usage_ledger.storage.files import AnyPath, below, open_seekable, read_whole, write_whole
 
 FOLDER, NOTE = "_staged", "staged.json"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.contracts.odcs import Contract
-from usage_ledger.core.errors import WarehouseDrift
+from usage_ledger.core.warehouse_errors import WarehouseDrift
 from usage_ledger.warehouse.sql import statement
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from usage_ledger.core import redaction
-from usage_ledger.core.errors import UsageLedgerError, WarehouseDown, WarehouseFull, WarehouseRefused
+from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.core.warehouse_errors import WarehouseDown, WarehouseFull, WarehouseRefused
 from usage_ledger.warehouse.sql import statement
 
 Result = TypeVar("Result")

@@ -7,8 +7,8 @@ from decimal import Decimal
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.contracts.odcs import Contract
-from usage_ledger.core.errors import ConservationBroken
 from usage_ledger.core.numbers import added
+from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import statement
 

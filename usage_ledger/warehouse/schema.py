@@ -9,8 +9,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from usage_ledger.core.errors import WarehouseRefused
 from usage_ledger.core.project import SQL
+from usage_ledger.core.warehouse_errors import WarehouseRefused
 from usage_ledger.warehouse.engine import in_transaction, transaction
 from usage_ledger.warehouse.sql import statement, text
 

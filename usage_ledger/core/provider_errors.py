@@ -1,0 +1,102 @@
+"""What can go wrong between us and a provider: its address, the key, the request and what arrives."""
+
+from usage_ledger.core.errors import PersonMustAct, TryAgain
+
+# A person must act
+
+
+class HostRefused(PersonMustAct):
+    """The base URL is not one this provider may be called at."""
+
+    remedy = "use the provider's own host, or name host:port in USAGE_LEDGER_ALLOWED_HOSTS"
+
+
+class AccessDenied(PersonMustAct):
+    """The provider does not let this key read this."""
+
+
+class BadKey(AccessDenied):
+    """401: the key is wrong, revoked or expired."""
+
+    remedy = "store a valid key with `usage-ledger connect` or in the Airflow connection's password"
+
+
+class NoPermission(AccessDenied):
+    """403: the key is valid but its role may not read this."""
+
+    remedy = "give the key's user a role that may read billing, or leave the report out of the YAML's `reports`"
+
+
+class WrongAccount(AccessDenied):
+    """The key does not see the account that the connection names."""
+
+    remedy = "correct `account` to one that the key can see"
+
+
+class BadRequest(PersonMustAct):
+    """The provider refused the request itself (400, 404, 422, 501)."""
+
+    remedy = "compare the report's declaration with the provider's documentation"
+
+
+class RedirectRefused(PersonMustAct):
+    """The provider answered with a redirect; none is followed."""
+
+    remedy = "set the provider's final address as the connection's host"
+
+
+class BadHttp(PersonMustAct):
+    """What was answered is no HTTP that one may trust: malformed, or far too many headers."""
+
+    remedy = "see what stands between here and the provider: a proxy, a captive portal, another service on that port"
+
+
+class TooLarge(PersonMustAct):
+    """The answer is larger than a request may bring."""
+
+    remedy = "ask for fewer days at once"
+
+
+# Try again
+
+
+class RateLimited(TryAgain):
+    """429. `retry_after` in seconds, when the provider named one."""
+
+    remedy = "a task waits and tries again by itself; fewer slots in the provider's pool ask less at a time"
+
+    def __init__(self, what: str, *, retry_after: float | None = None, reset_after: float = 0, **where: str) -> None:
+        super().__init__(what, **where)
+        self.retry_after = retry_after
+        self.reset_after = reset_after
+        """Seconds until the allowance is renewed, by the provider's own count: the least to wait."""
+
+
+class ProviderDown(TryAgain):
+    """5xx."""
+
+    remedy = "it is tried again by itself; see the provider's status page if it lasts"
+
+
+class IncompleteAnswer(TryAgain):
+    """The answer was cut off, or is not the JSON document it claims to be."""
+
+    remedy = "it is tried again by itself; if it lasts, something between here and the provider changes its answers"
+
+
+class NotJson(IncompleteAnswer):
+    """A web page or another text where JSON was expected."""
+
+    most_requests = 2
+
+
+class BadJson(IncompleteAnswer):
+    """JSON that breaks off or is malformed."""
+
+    most_requests = 2
+
+
+class EmptyBody(IncompleteAnswer):
+    """No body at all, which is not an empty list."""
+
+    most_requests = 1
