@@ -7,7 +7,8 @@ import pytest
 
 from usage_ledger.core import contract_errors, errors, provider_errors
 from usage_ledger.http.auth import Credential
-from usage_ledger.http.client import Client, _status_of_error
+from usage_ledger.http.client import Client
+from usage_ledger.http.error_mapping import status_of_error
 from usage_ledger.http.page import Call, Page
 from usage_ledger.http.paging import next_call
 from usage_ledger.http.retry import date_of, retry_after
@@ -84,4 +85,4 @@ def test_a_page_mark_too_long_for_an_address_is_refused() -> None:
 @pytest.mark.parametrize(("code", "status"), [(503, 503), (429, 429), (8, 429), (9999, 400), ('"x"', 400)], ids=str)
 def test_an_error_in_a_good_answer_stands_for_its_own_status(code: object, status: int) -> None:
     body = f'{{"error": {{"code": {code}, "message": "no"}}}}'.encode()
-    assert _status_of_error(body, ("error/message",)) == status
+    assert status_of_error(body, ("error/message",)) == status

@@ -1,0 +1,100 @@
+"""Which error an answer without success, or one that broke off, becomes."""
+
+import contextlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import msgspec
+
+from usage_ledger.core import errors, provider_errors
+from usage_ledger.http.retry import reset_after, retry_after, wait_in_body
+from usage_ledger.json.text import plain
+from usage_ledger.model.provider import Provider
+
+MAX_ERROR_BODY = 64 * 1024
+"""Bytes. An error object that comes with status 200 is small."""
+RPC_STATUS = {3: 400, 5: 404, 7: 403, 8: 429, 9: 400, 11: 400, 13: 500, 14: 503, 16: 401}
+"""google.rpc.Code to HTTP status, as gRPC-JSON gateways map them."""
+MALFORMED = re.compile(r"illegal|too long|conflicting|invalid", re.IGNORECASE)
+"""h11's words for bytes that are not HTTP. For an interrupted answer it names the peer or the server instead."""
+MOST_HEADERS = 500
+LONGEST_WAIT = 366 * 86400
+
+
+def error_for_break(host: str, error: httpx.TransportError) -> errors.UsageLedgerError:
+    """The error for an answer that did not arrive completely."""
+    kind = type(error).__name__
+    if isinstance(error, httpx.TimeoutException):
+        return errors.Unreachable(f"{host} did not answer in time ({kind})")
+    if isinstance(error, httpx.ProxyError):
+        return errors.Unreachable(f"the proxy of USAGE_LEDGER_PROXY does not connect to {host} ({error})")
+    if not isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return errors.Unreachable(f"{host} cannot be reached ({kind})")
+    if MALFORMED.search(str(error)):
+        return provider_errors.BadHttp(f"{host} does not answer in HTTP ({kind})")
+    return provider_errors.IncompleteAnswer(f"{host} broke off its answer ({kind})")
+
+
+def refuse_head(response: httpx.Response) -> None:
+    """Refuse an answer by its status line and headers, before its body is read."""
+    host = response.request.url.host
+    if 300 <= response.status_code < 400:
+        raise provider_errors.RedirectRefused(f"{host} answered {response.status_code}, a redirect")
+    if len(response.headers.raw) > MOST_HEADERS:
+        raise provider_errors.BadHttp(f"{host} answered with {len(response.headers.raw)} headers")
+
+
+def error_for_status(
+    provider: Provider, status: int, headers: Mapping[str, str], body: bytes, *, longest_retry_after: float
+) -> errors.UsageLedgerError:
+    """The error for an answer without success; a wait of more than `longest_retry_after` seconds is in its text."""
+    message = _message(body, provider.error_messages)
+    what = f"{provider.title} answered {status}" + (f": {message}" if message else "")
+    if provider.forbidden and provider.forbidden in message:
+        return provider_errors.NoPermission(what)
+    if status == 401:
+        return provider_errors.BadKey(what)
+    if status == 403:
+        return provider_errors.NoPermission(what)
+    if status == 429 or (status == 503 and retry_after(headers) is not None):
+        return _throttled(what, headers, body, longest_retry_after)
+    if status in (408, 425) or (status >= 500 and status not in (501, 505)):
+        return provider_errors.ProviderDown(what)
+    return provider_errors.BadRequest(what)
+
+
+def _throttled(what: str, headers: Mapping[str, str], body: bytes, longest: float) -> provider_errors.RateLimited:
+    wait = retry_after(headers)
+    wait = wait_in_body(body) if wait is None else wait
+    if wait is not None and wait > longest:
+        until = datetime.now(UTC) + timedelta(seconds=min(wait, LONGEST_WAIT))
+        what = f"{what} (throttled until {until:%Y-%m-%d %H:%M} UTC)"
+    return provider_errors.RateLimited(what, retry_after=wait, reset_after=reset_after(headers))
+
+
+def status_of_error(body: bytes, paths: tuple[str, ...]) -> int:
+    """The HTTP status of an error object in a 200 answer; 0 when the answer is not an error."""
+    if len(body) > MAX_ERROR_BODY or not _message(body, paths):
+        return 0
+    document = msgspec.json.decode(plain(body))
+    error = document.get("error") if isinstance(document.get("error"), dict) else document
+    code = error.get("code")
+    if not isinstance(code, int):
+        return 400
+    return code if 400 <= code < 600 else RPC_STATUS.get(code, 400)
+
+
+def _message(body: bytes, paths: tuple[str, ...]) -> str:
+    """The provider's own error message, at most 500 characters; '' for none."""
+    document: object = None
+    with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        document = msgspec.json.decode(plain(body))
+    for path in paths:
+        value = document
+        for segment in path.split("/"):
+            value = value.get(segment) if isinstance(value, dict) else None
+        if isinstance(value, str) and value:
+            return errors.one_line(value, 500)
+    return ""
