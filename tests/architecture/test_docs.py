@@ -348,7 +348,7 @@ def test_the_downstream_example_is_scheduled_on_the_asset_that_loads_announce(tm
     (example,) = blocks("python", PAGES["docs/operate"])
     script = tmp_path / "example.py"
     more = """
-from usage_ledger.airflow.tasks import table_asset
+from usage_ledger.airflow.assets import table_asset
 made = refresh_dashboard()
 assert made.timetable.asset_condition.objects == (table_asset("acme_prod", "usage_daily"),), made.timetable
 """

@@ -26,7 +26,7 @@ from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import load_folder, manifest_of
 from usage_ledger.storage.staged import open_table
-from usage_ledger.warehouse.ledger import Csv
+from usage_ledger.warehouse.copy import Csv
 
 FIRST = date(2026, 11, 1)
 WINDOW = Window(FIRST, FIRST + timedelta(days=10))

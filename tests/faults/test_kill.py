@@ -51,6 +51,7 @@ from usage_ledger.pipeline.transform import transform
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
+from usage_ledger.warehouse.registration import register
 from usage_ledger.warehouse.schema import ensure_schema
 
 FIRST = date(2026, 10, 31)
@@ -141,9 +142,7 @@ class Place:
         ids = [load_id for (load_id,) in self.query(landed, run_id)]
         if len(ids) < len(connection.chosen_reports):
             reports = [report.name for report in connection.chosen_reports]
-            loads.register(
-                self.engine, connection.id, connection.provider, connection.account, connection.timezone, reports
-            )
+            register(self.engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
             asked = planned(connection, dates, engine=self.engine, now=NOW)
             with self.client(account) as client:
                 done = extract_all(connection, asked, client=client, engine=self.engine, root=self.root, run_id=run_id)

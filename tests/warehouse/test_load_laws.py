@@ -25,6 +25,7 @@ from usage_ledger.core.windows import Window
 from usage_ledger.storage.staged import Note, open_table, write_table
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.ledger import apply_load
+from usage_ledger.warehouse.registration import register as register_connection
 
 D1 = date(2026, 6, 1)
 D2, D3 = D1 + DAY, D1 + 2 * DAY
@@ -621,7 +622,7 @@ def register(engine: Engine) -> Iterator[Callable[..., None]]:
         provider: str = "fireworks",
         reports: tuple[str, ...] = ("usage",),
     ) -> None:
-        loads.register(engine, f"{name}_{suffix}", provider, f"{account}_{suffix}", timezone, reports)
+        register_connection(engine, f"{name}_{suffix}", provider, f"{account}_{suffix}", timezone, reports)
 
     known.suffix = suffix  # type: ignore[attr-defined]
     yield known

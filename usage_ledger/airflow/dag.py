@@ -10,6 +10,7 @@ from zlib import crc32
 from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task
 
 from usage_ledger.airflow import tasks
+from usage_ledger.airflow.assets import loaded_alias
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy, retries
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection, all_connections, connection_files, find_connection
@@ -66,7 +67,7 @@ def build_dag(connection: Connection) -> DAG:
         doc_md=document(connection),
         default_args=task_defaults(),
     ) as dag:
-        announces = {"outlets": [AssetAlias(tasks.loaded_alias(connection.id))]}
+        announces = {"outlets": [AssetAlias(loaded_alias(connection.id))]}
         steps = [
             task(tasks.extract, task_id="extract", pool=provider.name),
             task(tasks.transform, task_id="transform"),

@@ -15,7 +15,7 @@ import usage_ledger.pipeline.load
 import usage_ledger.pipeline.run
 import usage_ledger.pipeline.transform
 import usage_ledger.warehouse.schema  # noqa: F401
-from usage_ledger.airflow.tasks import table_asset
+from usage_ledger.airflow.assets import table_asset
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.project import CONTRACTS

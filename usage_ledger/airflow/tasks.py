@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, AssetAlias, get_current_context
+from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSkipped
 
+from usage_ledger.airflow.assets import announce
 from usage_ledger.airflow.handover import LEFT, LOADS, SINCE, WINDOWS, cause, decode, encode, remaining_of, waiting
 from usage_ledger.airflow.retry_policy import wait_of
 from usage_ledger.connections import Connection, find_connection
 from usage_ledger.core.errors import BadWindow, TryAgain, UsageLedgerError
-from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.plan import Dates, requested_dates
 
 if TYPE_CHECKING:
@@ -27,21 +27,10 @@ if TYPE_CHECKING:
 
     from usage_ledger.http.client import Client
     from usage_ledger.storage.files import AnyPath
-    from usage_ledger.warehouse.incoming import Outcome
 
 log = logging.getLogger(__name__)
 
 TASKS = ("extract", "transform", "validate", "load", "repair")
-
-
-def loaded_alias(connection_id: str) -> str:
-    """The asset alias through which a connection's loads announce changes."""
-    return f"loaded/{connection_id}"
-
-
-def table_asset(connection_id: str, table: str) -> Asset:
-    """The asset of a connection's rows in one table, for other Dags to be scheduled on."""
-    return Asset(name=f"{table}/{connection_id}", uri=f"usage-ledger://{connection_id}/{table}")
 
 
 def extract(connection_id: str) -> None:
@@ -103,7 +92,7 @@ def load(connection_id: str, outlet_events: Any) -> None:
     if not passed and not handed[LEFT]:
         _raise_if_final(failures, of=len(ids))
     again = get_current_context()["ti"].try_number > 1
-    _announce(connection, engine, outcomes, outlet_events, connection.chosen_reports if again else ())
+    announce(connection, engine, outcomes, outlet_events, connection.chosen_reports if again else ())
     if not failures and not handed[LEFT]:
         raise DownstreamTasksSkipped(tasks=["repair"])
 
@@ -141,7 +130,7 @@ def repair(connection_id: str, outlet_events: Any) -> None:
         raise AirflowRescheduleException(until)
     names = {one.report.name for one in remaining}
     reports = [report for report in connection.chosen_reports if report.name in names]
-    _announce(connection, engine, done.outcomes, outlet_events, reports)
+    announce(connection, engine, done.outcomes, outlet_events, reports)
 
 
 def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], now: datetime) -> Dates:
@@ -227,27 +216,3 @@ def _raise_if_final(failures: Sequence[UsageLedgerError], *, of: int) -> None:
     if of > 1:
         chosen.what += f"; {len(failures)} of {of} loads failed"
     raise chosen from None
-
-
-def _announce(
-    connection: Connection,
-    engine: "Engine",
-    outcomes: Sequence["Outcome"],
-    outlet_events: Any,
-    reports: Sequence[Report],
-) -> None:
-    """An asset event for each table that changed, by these outcomes or by earlier tries that wrote these reports."""
-    from usage_ledger.contracts.registry import contract
-    from usage_ledger.warehouse.loads import written_in_run
-
-    changed: dict[str, int] = {}
-    for outcome in outcomes:
-        for table, rows in outcome.changed.items():
-            changed[table] = changed.get(table, 0) + rows
-    for table in {table for report in reports for table in report.tables}:
-        rows = written_in_run(engine, contract(table), connection.id, get_current_context()["dag_run"].run_id)
-        changed[table] = max(changed.get(table, 0), rows)
-    for table, rows in changed.items():
-        if rows:
-            alias = outlet_events[AssetAlias(loaded_alias(connection.id))]
-            alias.add(table_asset(connection.id, table), extra={"changed_rows": rows})

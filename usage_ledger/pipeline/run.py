@@ -19,6 +19,7 @@ from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.sweep import sweep
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Outcome
+from usage_ledger.warehouse.registration import register
 from usage_ledger.warehouse.schema import ensure_schema
 
 log = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ def prepare_warehouse(connection: Connection, engine: Engine) -> None:
     """
     ensure_schema(engine)
     reports = [report.name for report in connection.chosen_reports]
-    loads.register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
+    register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
 
 
 def run_all(

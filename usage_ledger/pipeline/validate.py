@@ -23,6 +23,7 @@ from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import StagedRows, open_table, read_note
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.engine import in_transaction
+from usage_ledger.warehouse.events import add_event
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ def _null_findings(table: Contract, staged: StagedRows | pa.Table) -> list[Findi
 def _note_warnings(engine: Engine, load: loads.Load, findings: list[Finding]) -> None:
     def work(cursor: Cursor) -> None:
         for finding in findings:
-            loads.add_event(
+            add_event(
                 cursor,
                 load.connection_id,
                 kind="contract_warning",

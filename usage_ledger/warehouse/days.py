@@ -10,8 +10,8 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.core.windows import day_bounds
+from usage_ledger.warehouse.events import add_event
 from usage_ledger.warehouse.incoming import Incoming, Outcome
-from usage_ledger.warehouse.loads import add_event
 from usage_ledger.warehouse.sql import statement
 
 CONFIRMED_AFTER = timedelta(hours=1)

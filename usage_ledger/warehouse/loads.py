@@ -1,4 +1,4 @@
-"""The record of loads, days and events: schema `ops`."""
+"""The record of loads and days: schema `ops`."""
 
 import json
 import logging
@@ -12,10 +12,11 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
 from usage_ledger.contracts.odcs import Contract
-from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError, one_line
+from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.landing import Manifest
 from usage_ledger.warehouse.engine import in_transaction, transaction
+from usage_ledger.warehouse.events import add_event
 from usage_ledger.warehouse.sql import statement
 
 log = logging.getLogger(__name__)
@@ -154,36 +155,6 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
     in_transaction(engine, work)
 
 
-def add_event(
-    cursor: Cursor,
-    connection_id: str,
-    *,
-    kind: str,
-    severity: str,
-    message: str,
-    next_step: str = "",
-    report: str | None = None,
-    usage_date: date | None = None,
-    load_id: str | None = None,
-    once: bool = False,
-) -> None:
-    """Something a person must know; also in the log. `once`: not again in the same words."""
-    log.log(
-        {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[severity], "%s: %s", kind, message
-    )
-    values = {
-        "connection_id": connection_id,
-        "report": report,
-        "usage_date": usage_date,
-        "kind": kind,
-        "severity": severity,
-        "message": one_line(message),  # what a provider sent may hold what no text column takes
-        "next_step": next_step,
-        "load_id": load_id,
-    }
-    cursor.execute(statement("ops/event_once" if once else "ops/event"), values)
-
-
 def landed_in_run(
     engine: Engine, connection_id: str, report: str, window: Window, declaration: str, run_id: str
 ) -> str | None:
@@ -216,48 +187,6 @@ def is_loaded(engine: Engine, connection_id: str, report: str, window: Window) -
 def dates_in_ledger(engine: Engine, connection_id: str, report: str, window: Window) -> dict[date, bool]:
     """The dates of a window that the ledger can speak of (loaded, empty or held), and whether each is unsettled."""
     return dict(query(engine, "ops/days_known", _window_values(connection_id, report, window)))
-
-
-def register(
-    engine: Engine, connection_id: str, provider: str, account_id: str, timezone: str, reports: Sequence[str]
-) -> None:
-    """Make the connection known with the reports that it fetches from now on, or check that it is still the same.
-
-    Raises `ConfigError` when another connection has the account, living or with rows that a new one would count again,
-    when the account or provider of a known id changed, or when the time zone changed over loaded days.
-    """
-    values = {
-        "connection_id": connection_id,
-        "provider": provider,
-        "account_id": account_id,
-        "timezone": timezone,
-        "reports": sorted(reports),
-    }
-
-    def work(cursor: Cursor) -> None:
-        cursor.execute(statement("ops/connection_of_account"), values)
-        for other, retired in cursor.fetchall():
-            raise ConfigError(
-                f"account {account_id} of {provider} is already loaded by connection {other}",
-                connection=connection_id,
-                next_step=f"connect it as {other} again: the ledger holds its rows" if retired else f"use {other}",
-            )
-        cursor.execute(statement("ops/connection_by_id"), values)
-        for provider_before, account_before, zone_before, has_rows in cursor.fetchall():
-            if (provider_before, account_before) != (provider, account_id):
-                raise ConfigError(
-                    f"connection {connection_id} holds account {account_before} of {provider_before}",
-                    next_step="give the other account an id of its own",
-                )
-            if zone_before != timezone and has_rows:
-                raise ConfigError(
-                    f"connection {connection_id} holds days of {zone_before}, but its file now says {timezone}",
-                    next_step=f"restore timezone: {zone_before}",
-                )
-        for name in ("ops/register_connection", "ops/list_reports", "ops/mark_reports"):
-            cursor.execute(statement(name), values)
-
-    in_transaction(engine, work)
 
 
 def query(engine: Engine, name: str, values: dict[str, Any], table: Contract | None = None) -> list[tuple[Any, ...]]:

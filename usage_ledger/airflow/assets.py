@@ -1,0 +1,48 @@
+"""The Airflow assets of a connection's tables, and their events: other Dags are scheduled on them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, AssetAlias, get_current_context
+
+from usage_ledger.connections import Connection
+from usage_ledger.model.provider import Report
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from usage_ledger.warehouse.incoming import Outcome
+
+
+def loaded_alias(connection_id: str) -> str:
+    """The asset alias through which a connection's loads announce changes."""
+    return f"loaded/{connection_id}"
+
+
+def table_asset(connection_id: str, table: str) -> Asset:
+    """The asset of a connection's rows in one table, for other Dags to be scheduled on."""
+    return Asset(name=f"{table}/{connection_id}", uri=f"usage-ledger://{connection_id}/{table}")
+
+
+def announce(
+    connection: Connection,
+    engine: "Engine",
+    outcomes: Sequence["Outcome"],
+    outlet_events: Any,
+    reports: Sequence[Report],
+) -> None:
+    """An asset event for each table that changed, by these outcomes or by earlier tries that wrote these reports."""
+    from usage_ledger.contracts.registry import contract
+    from usage_ledger.warehouse.loads import written_in_run
+
+    changed: dict[str, int] = {}
+    for outcome in outcomes:
+        for table, rows in outcome.changed.items():
+            changed[table] = changed.get(table, 0) + rows
+    for table in {table for report in reports for table in report.tables}:
+        rows = written_in_run(engine, contract(table), connection.id, get_current_context()["dag_run"].run_id)
+        changed[table] = max(changed.get(table, 0), rows)
+    for table, rows in changed.items():
+        if rows:
+            alias = outlet_events[AssetAlias(loaded_alias(connection.id))]
+            alias.add(table_asset(connection.id, table), extra={"changed_rows": rows})
