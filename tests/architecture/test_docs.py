@@ -19,7 +19,7 @@ from kit import documentation
 from sqlalchemy import Engine
 from typer.main import get_command
 
-from usage_ledger import cli
+from usage_ledger.cli import app, arguments
 from usage_ledger.connections import Connection
 from usage_ledger.core.windows import first_instant
 from usage_ledger.http.auth import Credential
@@ -237,7 +237,7 @@ def test_the_table_of_settings_names_what_the_code_reads() -> None:
 def test_the_exit_codes_are_those_of_the_command() -> None:
     told = {int(row[0]): re.split(r"[:,]", row[1])[0] for row in table_under("Exit code")}
     names = ("DONE", "FAILED", "WRONG_USAGE", "HELD")
-    assert told == {getattr(cli, name): name.lower().replace("_", " ") for name in names}
+    assert told == {getattr(arguments, name): name.lower().replace("_", " ") for name in names}
 
 
 SPLIT_OR_FILLED = re.compile(r'"\s*\n\s*f?"|\{[^{}]*\}')
@@ -269,7 +269,7 @@ def command_lines(text: str) -> list[list[str]]:
 
 def unknown_words(words: list[str]) -> list[str]:
     """The first words that are no command, and the options that the command has not."""
-    command: Any = get_command(cli.app)
+    command: Any = get_command(app)
     known = {option for param in command.params for option in param.opts}
     for word in words:
         if word == "…":

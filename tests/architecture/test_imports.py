@@ -32,8 +32,7 @@ BELOW: dict[str, set[str]] = {
     "local": {"airflow", "console"},  # the stack on this machine; commands alone start it
     "airflow": {"pipeline"},
     "console": {"core"},  # how commands write to the terminal
-    "cli_context": {"airflow", "local"},
-    "cli": {"airflow", "local", "sandbox", "console", "cli_context"},
+    "cli": {"airflow", "local", "sandbox", "console"},
     "dags": {"airflow"},
     "plugins": {"airflow"},
 }
@@ -135,7 +134,7 @@ def test_a_forbidden_import_would_be_seen(tmp_path: Path, monkeypatch: pytest.Mo
         "usage_ledger/pipeline/a.py": "from airflow.sdk import dag",
         "usage_ledger/pipeline/b.py": "from ..sandbox import app",
         "usage_ledger/sandbox/a.py": "import usage_ledger.http.client",
-        "usage_ledger/cli.py": "import airflow",
+        "usage_ledger/cli/a.py": "import airflow",
         "usage_ledger/storage/a.py": "import importlib\nimportlib.import_module('usage_ledger.warehouse')",
         "dags/a.py": "import usage_ledger.local.stack",
         "dags/b.py": "from airflow.sdk import dag\nfrom usage_ledger.airflow import timetable",

@@ -21,6 +21,7 @@ CLEAN = (
         for name in (
             *(
                 "airflow",
+                "cli",
                 "contracts",
                 "core",
                 "http",
@@ -33,7 +34,7 @@ CLEAN = (
                 "sandbox",
             ),
             *("sources", "storage", "warehouse"),
-            *("cli.py", "cli_context.py", "connections.py", "console.py", "yaml_file.py"),
+            *("connections.py", "console.py", "yaml_file.py"),
         )
     ),
 )

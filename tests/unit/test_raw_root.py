@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from usage_ledger.airflow import tasks
-from usage_ledger.cli_context import command_root
+from usage_ledger.cli.context import command_root
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import local_folder
 

@@ -1,0 +1,51 @@
+"""What several commands take, and what they answer with: arguments, the key, exit codes."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from usage_ledger.core.errors import BadWindow, ConfigError
+
+DONE, FAILED, WRONG_USAGE, HELD = 0, 1, 2, 3
+
+ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection's id: the stem of its YAML file.")]
+Json = Annotated[bool, typer.Option("--json", help="Data as JSON on standard output.")]
+
+
+class WrongUsage(ConfigError):
+    """The command's own words are wrong."""
+
+
+def require_dates(first: str | None, last: str | None) -> None:
+    """Refuse what no connection can make right, before anything large is imported. Raises `BadWindow`."""
+    from usage_ledger.console import day_option
+
+    if (first is None) != (last is None):
+        raise BadWindow("only one of --from and --to is given", next_step="give both, or neither")
+    if first is not None and last is not None and day_option(first, "--from") > day_option(last, "--to"):
+        raise BadWindow(f"--from {first} is after --to {last}", next_step="swap them")
+
+
+def as_usage(work: Any) -> Any:
+    """The result of `work`; a `ConfigError` in it is a wrong use of the command."""
+    try:
+        return work()
+    except ConfigError as error:
+        raise WrongUsage(error.what, next_step=error.next_step) from None
+
+
+def checked(connection_id: str) -> str:
+    """The id. Raises `WrongUsage` when no connection can be named so."""
+    from usage_ledger.connections import checked_id
+
+    return str(as_usage(lambda: checked_id(connection_id)))
+
+
+def read_key(provider: str) -> str:
+    """The key, without echo from a terminal, else the first line of standard input."""
+    import getpass
+
+    if sys.stdin.isatty():
+        return getpass.getpass(f"API key of {provider}: ").strip()
+    return sys.stdin.readline().strip()

@@ -1,0 +1,96 @@
+"""The commands that verify, store and remove a provider's key, and make pools."""
+
+from typing import Annotated, Any
+
+import typer
+
+from usage_ledger.cli.arguments import ConnectionId, Json, as_usage, checked, read_key
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.provider_errors import NoPermission
+
+
+def connect(
+    provider: Annotated[str, typer.Argument(help="The provider's name, such as fireworks.")],
+    connection_id: ConnectionId,
+    account: Annotated[str, typer.Option(help="The provider's own id of the account.")],
+    timezone: Annotated[str, typer.Option(help="Day boundary: an IANA time zone.")] = "UTC",
+    at: Annotated[str, typer.Option(help="Local time of the daily run.")] = "03:00",
+    start_date: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="History to fill.")] = None,
+    host: Annotated[str | None, typer.Option(help="Another base URL; must be allowed.")] = None,
+) -> None:
+    """Verify a key, store it in Airflow, and write the connection's YAML. The key is asked for, or read from input."""
+    from usage_ledger.airflow.onboarding import connect as add
+    from usage_ledger.cli.context import command_engine
+    from usage_ledger.connections import connection_from
+    from usage_ledger.console import day_option, say
+
+    document: dict[str, Any] = {"provider": provider, "account": account, "timezone": timezone, "at": at}
+    if start_date:
+        document["start_date"] = day_option(start_date, "--start-date")
+    as_usage(lambda: connection_from(connection_id, document, "the command"))
+    engine = command_engine()
+    key = read_key(provider)
+    done = add(connection_id, document, key=key, host=host, engine=engine)
+    say(f"connected {connection_id}: account {account} can read {', '.join(done.readable.reports)}")
+    for name, why in done.readable.refused.items():
+        say(f"left out {name}: {why}" if done.new else f"it cannot read {name}: {why}")
+    if done.new:
+        say(f"wrote {done.path}; the Dag usage_{connection_id} appears within a minute of a running Airflow")
+    else:
+        say(f"the key is replaced; {done.path} stands as it was")
+    say(f"try it now: usage-ledger run {connection_id}")
+
+
+def check(connection_id: ConnectionId, json: Json = False) -> None:
+    """Verify a connection's key and say what it can read."""
+    from usage_ledger.airflow.onboarding import readable
+    from usage_ledger.airflow.store import missing_pools
+    from usage_ledger.cli.context import command_client
+    from usage_ledger.console import print_json, say
+
+    connection, client = command_client(checked(connection_id))
+    with client:
+        access = readable(connection, client)
+    pools = missing_pools()
+    if json:
+        print_json(
+            {"connection_id": connection_id, "reads": access.reports, "refused": access.refused, "missing_pools": pools}
+        )
+    else:
+        say(f"{connection_id}: the key is valid and sees account {connection.account}")
+        say(f"it can read {', '.join(access.reports)}")
+        for name, why in access.refused.items():
+            say(f"it cannot read {name}: {why}")
+    if connection.provider in pools:
+        raise ConfigError(
+            f"Airflow has no pool {connection.provider}; its tasks would wait for ever",
+            next_step="run `usage-ledger pools`",
+        )
+    chosen = [report.name for report in connection.chosen_reports if not report.snapshot]
+    if refused := [name for name in chosen if name in access.refused]:
+        raise NoPermission(f"the key may not read {', '.join(refused)}", connection=connection_id)
+
+
+def disconnect(connection_id: ConnectionId) -> None:
+    """Delete the stored key at once; the data stay."""
+    from usage_ledger.airflow.onboarding import disconnect as remove
+    from usage_ledger.cli.context import command_engine
+    from usage_ledger.console import say
+
+    gone, path = remove(checked(connection_id), command_engine())
+    if not gone and path is None:
+        raise ConfigError(f"there is no connection {connection_id!r}", next_step="see `usage-ledger status`")
+    say(f"deleted the key of {connection_id}" if gone else f"Airflow held no key of {connection_id}")
+    if path is not None:
+        say(f"removed {path}; the data stay")
+
+
+def pools() -> None:
+    """Make every provider's Airflow pool that is missing."""
+    from usage_ledger.airflow.store import ensure_pools
+    from usage_ledger.cli.context import require_stack_database
+    from usage_ledger.console import say
+
+    require_stack_database()
+    created = ensure_pools()
+    say(f"created the pools {', '.join(created)}" if created else "every pool exists")
