@@ -30,7 +30,7 @@
 -- uncached_input_tokens: The part of the input not read from the cache. Null where either figure is not metered.
 -- output_tokens: Output tokens. Null is not metered.
 -- training_tokens: Tokens trained on. Null is not metered.
--- audio_seconds: Seconds of audio input. Null is not metered.
+-- audio_seconds: Seconds of audio, put in or made. Null is not metered.
 -- accelerator_seconds: Seconds times accelerators. Null is not metered.
 -- model_version: The version of the model that ran, where the vendor tells it apart from the model.
 -- service_tier: The vendor's class of service, such as standard, batch or priority.
@@ -62,6 +62,13 @@
 -- lines_removed: Lines of code removed. Null is not metered.
 -- commits: Commits made. Null is not metered.
 -- pull_requests: Pull requests opened. Null is not metered.
+-- speed: The vendor's class of speed, such as standard or fast.
+-- byok_requests: The part of the requests paid to another provider with an own key. Null is not metered.
+-- videos: Videos made. Null is not metered.
+-- video_seconds: Seconds of video made. Null is not metered.
+-- video_pixels: Pixels of video made, over all frames. Null is not metered.
+-- results: Other results that were made, such as audio files. Null is not metered.
+-- training_steps: Steps of training. Null is not metered.
 CREATE VIEW marts.daily_usage AS
 SELECT
     usage.connection_id, usage.provider, usage.account_id, usage.report, usage.usage_date, usage.row_key,
@@ -78,7 +85,9 @@ SELECT
     usage.cached_audio_input_tokens, usage.cached_image_input_tokens, usage.reasoning_tokens,
     usage.audio_output_tokens, usage.image_output_tokens, usage.compute_seconds, usage.images,
     usage.characters, usage.storage_bytes, usage.sessions, usage.web_searches, usage.tool_calls,
-    usage.lines_added, usage.lines_removed, usage.commits, usage.pull_requests
+    usage.lines_added, usage.lines_removed, usage.commits, usage.pull_requests,
+    usage.speed, usage.byok_requests, usage.videos, usage.video_seconds, usage.video_pixels, usage.results,
+    usage.training_steps
 FROM ledger.usage_daily AS usage
 LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)
 WHERE usage.breakdown = ''

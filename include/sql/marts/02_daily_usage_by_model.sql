@@ -12,7 +12,7 @@
 -- uncached_input_tokens: Input not read from the cache, of the rows that meter both; null when none does.
 -- output_tokens: Output tokens. Null when no row metered it.
 -- training_tokens: Tokens trained on. Null when no row metered it.
--- audio_seconds: Seconds of audio input. Null when no row metered it.
+-- audio_seconds: Seconds of audio, put in or made. Null when no row metered it.
 -- accelerator_seconds: Seconds times accelerators. Null when no row metered it.
 -- requests: Requests, or things that were run. Null when no row metered it.
 -- cache_write_tokens: The part of the input written to a cache. Null when no row metered it.
@@ -34,6 +34,12 @@
 -- lines_removed: Lines of code removed. Null when no row metered it.
 -- commits: Commits made. Null when no row metered it.
 -- pull_requests: Pull requests opened. Null when no row metered it.
+-- byok_requests: The part of the requests paid to another provider with an own key. Null when no row metered it.
+-- videos: Videos made. Null when no row metered it.
+-- video_seconds: Seconds of video made. Null when no row metered it.
+-- video_pixels: Pixels of video made, over all frames. Null when no row metered it.
+-- results: Other results that were made, such as audio files. Null when no row metered it.
+-- training_steps: Steps of training. Null when no row metered it.
 CREATE VIEW marts.daily_usage_by_model AS
 SELECT
     connection_id, provider, report, usage_date, usage_type, model,
@@ -50,6 +56,8 @@ SELECT
     sum(compute_seconds) AS compute_seconds, sum(images) AS images, sum(characters) AS characters,
     sum(sessions) AS sessions, sum(web_searches) AS web_searches, sum(tool_calls) AS tool_calls,
     sum(lines_added) AS lines_added, sum(lines_removed) AS lines_removed, sum(commits) AS commits,
-    sum(pull_requests) AS pull_requests
+    sum(pull_requests) AS pull_requests,
+    sum(byok_requests) AS byok_requests, sum(videos) AS videos, sum(video_seconds) AS video_seconds,
+    sum(video_pixels) AS video_pixels, sum(results) AS results, sum(training_steps) AS training_steps
 FROM marts.daily_usage
 GROUP BY connection_id, provider, report, usage_date, usage_type, model

@@ -16,7 +16,7 @@
 -- uncached_input_tokens: Input not read from the cache, of the rows that meter both; null when none does.
 -- output_tokens: Output tokens. Null when no row metered it.
 -- training_tokens: Tokens trained on. Null when no row metered it.
--- audio_seconds: Seconds of audio input. Null when no row metered it.
+-- audio_seconds: Seconds of audio, put in or made. Null when no row metered it.
 -- accelerator_seconds: Seconds times accelerators. Null when no row metered it.
 -- requests: Requests, or things that were run. Null when no row metered it.
 -- cache_write_tokens: The part of the input written to a cache. Null when no row metered it.
@@ -38,6 +38,12 @@
 -- lines_removed: Lines of code removed. Null when no row metered it.
 -- commits: Commits made. Null when no row metered it.
 -- pull_requests: Pull requests opened. Null when no row metered it.
+-- byok_requests: The part of the requests paid to another provider with an own key. Null when no row metered it.
+-- videos: Videos made. Null when no row metered it.
+-- video_seconds: Seconds of video made. Null when no row metered it.
+-- video_pixels: Pixels of video made, over all frames. Null when no row metered it.
+-- results: Other results that were made, such as audio files. Null when no row metered it.
+-- training_steps: Steps of training. Null when no row metered it.
 -- models: The key's models: an array of {model, and the meters as here}, which are parts of this row's figures.
 CREATE VIEW marts.daily_usage_by_api_key AS
 SELECT
@@ -50,7 +56,8 @@ SELECT
     keyed.image_input_tokens, keyed.cached_audio_input_tokens, keyed.cached_image_input_tokens,
     keyed.reasoning_tokens, keyed.audio_output_tokens, keyed.image_output_tokens, keyed.compute_seconds,
     keyed.images, keyed.characters, keyed.sessions, keyed.web_searches, keyed.tool_calls, keyed.lines_added,
-    keyed.lines_removed, keyed.commits, keyed.pull_requests,
+    keyed.lines_removed, keyed.commits, keyed.pull_requests, keyed.byok_requests, keyed.videos,
+    keyed.video_seconds, keyed.video_pixels, keyed.results, keyed.training_steps,
     keyed.models
 FROM (
     SELECT
@@ -69,20 +76,11 @@ FROM (
         sum(sessions) AS sessions, sum(web_searches) AS web_searches, sum(tool_calls) AS tool_calls,
         sum(lines_added) AS lines_added, sum(lines_removed) AS lines_removed, sum(commits) AS commits,
         sum(pull_requests) AS pull_requests,
-        jsonb_agg(jsonb_build_object(
-            'model', model, 'input_tokens', input_tokens, 'cached_input_tokens', cached_input_tokens,
-            'uncached_input_tokens', uncached_input_tokens, 'output_tokens', output_tokens,
-            'training_tokens', training_tokens, 'audio_seconds', audio_seconds,
-            'accelerator_seconds', accelerator_seconds,
-            'requests', requests, 'cache_write_tokens', cache_write_tokens,
-            'cache_write_1h_tokens', cache_write_1h_tokens, 'audio_input_tokens', audio_input_tokens,
-            'image_input_tokens', image_input_tokens, 'cached_audio_input_tokens', cached_audio_input_tokens,
-            'cached_image_input_tokens', cached_image_input_tokens, 'reasoning_tokens', reasoning_tokens,
-            'audio_output_tokens', audio_output_tokens, 'image_output_tokens', image_output_tokens,
-            'compute_seconds', compute_seconds, 'images', images, 'characters', characters, 'sessions', sessions,
-            'web_searches', web_searches, 'tool_calls', tool_calls, 'lines_added', lines_added,
-            'lines_removed', lines_removed, 'commits', commits, 'pull_requests', pull_requests
-        ) ORDER BY model) AS models
+        sum(byok_requests) AS byok_requests, sum(videos) AS videos, sum(video_seconds) AS video_seconds,
+        sum(video_pixels) AS video_pixels, sum(results) AS results, sum(training_steps) AS training_steps,
+        jsonb_agg(
+            to_jsonb(modelled) - '{connection_id, provider, usage_date, api_key_id, settled}'::text[] ORDER BY model
+        ) AS models
     FROM (
         SELECT
             connection_id, provider, usage_date, api_key_id, model,
@@ -100,7 +98,9 @@ FROM (
             sum(compute_seconds) AS compute_seconds, sum(images) AS images, sum(characters) AS characters,
             sum(sessions) AS sessions, sum(web_searches) AS web_searches, sum(tool_calls) AS tool_calls,
             sum(lines_added) AS lines_added, sum(lines_removed) AS lines_removed, sum(commits) AS commits,
-            sum(pull_requests) AS pull_requests
+            sum(pull_requests) AS pull_requests,
+            sum(byok_requests) AS byok_requests, sum(videos) AS videos, sum(video_seconds) AS video_seconds,
+            sum(video_pixels) AS video_pixels, sum(results) AS results, sum(training_steps) AS training_steps
         FROM marts.daily_usage
         WHERE usage_type = 'serverless' OR api_key_id <> ''
         GROUP BY connection_id, provider, usage_date, api_key_id, model

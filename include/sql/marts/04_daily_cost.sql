@@ -19,16 +19,20 @@
 -- project_id: The vendor's id of the project or workspace.
 -- api_key_id: The API key's id; '' where the provider named none.
 -- unit: The vendor's unit of `quantity`: never add quantities of two.
+-- speed: The vendor's class of speed, such as standard or fast.
+-- list_amount: What the list price would have come to; null where none was sent.
 CREATE VIEW marts.daily_cost AS
 SELECT
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
     cost.charge_category, cost.line_item, cost.basis,
     bool_and(coalesce(day.settled, false)) AS settled, sum(cost.quantity) AS quantity, sum(cost.amount) AS amount,
-    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit
+    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit,
+    cost.speed, sum(cost.list_amount) AS list_amount
 FROM ledger.cost_daily AS cost
 LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)
 WHERE cost.breakdown = ''
 GROUP BY
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
     cost.charge_category, cost.line_item, cost.basis,
-    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit
+    cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit,
+    cost.speed

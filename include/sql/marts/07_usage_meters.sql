@@ -34,6 +34,7 @@
 -- user_id: The vendor's id of the user or service account; for an e-mail address, a pseudonym.
 -- channel: The way in which it was used, such as the website or an editor.
 -- status: How it ended, where the vendor tells.
+-- speed: The vendor's class of speed, such as standard or fast.
 CREATE VIEW marts.usage_meters AS
 SELECT
     daily.connection_id, daily.provider, daily.account_id, daily.report, daily.usage_date, daily.row_key,
@@ -42,7 +43,7 @@ SELECT
     daily.tag_environment, daily.basis, daily.day_zone, daily.settled,
     metered.meter, metered.unit, metered.quantity,
     daily.model_version, daily.service_tier, daily.batch, daily.context_window, daily.host, daily.project_id,
-    daily.user_id, daily.channel, daily.status
+    daily.user_id, daily.channel, daily.status, daily.speed
 FROM marts.daily_usage AS daily
 CROSS JOIN LATERAL (VALUES
     ('input_tokens', 'tokens', daily.input_tokens::numeric),
@@ -71,6 +72,12 @@ CROSS JOIN LATERAL (VALUES
     ('lines_added', 'lines', daily.lines_added::numeric),
     ('lines_removed', 'lines', daily.lines_removed::numeric),
     ('commits', 'commits', daily.commits::numeric),
-    ('pull_requests', 'pull requests', daily.pull_requests::numeric)
+    ('pull_requests', 'pull requests', daily.pull_requests::numeric),
+    ('byok_requests', 'requests', daily.byok_requests::numeric),
+    ('videos', 'videos', daily.videos::numeric),
+    ('video_seconds', 'seconds', daily.video_seconds::numeric),
+    ('video_pixels', 'pixels', daily.video_pixels::numeric),
+    ('results', 'results', daily.results::numeric),
+    ('training_steps', 'steps', daily.training_steps::numeric)
 ) AS metered (meter, unit, quantity)
 WHERE metered.quantity IS NOT NULL
