@@ -45,14 +45,23 @@ def reach(layer: str) -> set[str]:
 
 MAY_IMPORT = {layer: reach(layer) for layer in BELOW}
 MAY_IMPORT_AIRFLOW = {"dags", "plugins", "airflow"}
-# The aim is lower (a module 250 lines); beyond this a file is split.
+# Beyond this a file is split by subject.
 LINES = {
     "usage_ledger/providers/*.py": 200,
     "dags/*.py": 60,
-    "usage_ledger/**/*.py": 350,
+    "usage_ledger/**/*.py": 250,
     "include/sql/[!m]*/**/*.sql": 80,
     "include/sql/marts/*.sql": 130,
 }
+TO_BE_SPLIT = "a stand-in of one provider, to be split by endpoint"
+LONG_MODULES = {
+    f"usage_ledger/sandbox/{name}.py": TO_BE_SPLIT
+    for name in (
+        *("anthropic/api", "anthropic/truth", "openai/api", "openai/truth"),
+        *("openrouter/api", "openrouter/truth", "replicate/api", "replicate/truth"),
+    )
+}
+"""Modules of more than 250 lines, at most 350, each with its reason."""
 FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|managers?)(_|$)", re.IGNORECASE)
 
 
@@ -174,13 +183,23 @@ def test_no_two_modules_import_each_other() -> None:
         walk(module, [])
 
 
-@pytest.mark.parametrize("pattern", LINES)
-def test_files_stay_within_their_budget(pattern: str) -> None:
-    lengths = {
-        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+def lengths_of(pattern: str) -> dict[str, int]:
+    return {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
         for path in sorted(ROOT.glob(pattern))
     }
-    assert {name: count for name, count in lengths.items() if count > LINES[pattern]} == {}
+
+
+@pytest.mark.parametrize("pattern", LINES)
+def test_files_stay_within_their_budget(pattern: str) -> None:
+    most = LINES[pattern]
+    over = {name: count for name, count in lengths_of(pattern).items() if count > most}
+    assert {name: count for name, count in over.items() if name not in LONG_MODULES or count > 350} == {}
+
+
+def test_no_module_is_an_exception_that_need_not_be() -> None:
+    lengths = lengths_of("usage_ledger/**/*.py")
+    assert [name for name in LONG_MODULES if lengths.get(name, 0) <= 250] == [], "remove it from LONG_MODULES"
 
 
 def test_a_function_has_at_most_forty_lines() -> None:
