@@ -1,6 +1,7 @@
 """No name in the code is a past participle or a riddle: each says what a value is, or what a function does."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,3 +103,30 @@ def test_each_kind_of_name_is_noticed(code: str) -> None:
 
 def test_a_word_counts_only_as_a_whole() -> None:
     assert not _forbidden(_names(ast.parse("unknown = foundation = 'told'  # known")))
+
+
+SQL = ROOT / "include" / "sql"
+NOT_A_NAME = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
+
+
+def _words_of_sql(text: str) -> Iterator[str]:
+    yield from re.findall(r"[A-Za-z_]\w*", NOT_A_NAME.sub(" ", text))
+
+
+def test_no_sql_file_or_alias_is_a_forbidden_word() -> None:
+    """Schema steps apart, which are never edited."""
+    files = [path for path in sorted(SQL.rglob("*.sql")) if path.relative_to(SQL).parts[0] != "ddl"]
+    assert len(files) > 60
+    names = {
+        path.relative_to(SQL).as_posix(): _forbidden(iter([path.stem, *_words_of_sql(path.read_text("utf-8"))]))
+        for path in files
+    }
+    assert {name: words for name, words in names.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT told.a FROM a AS told", "WITH rows_kept AS (SELECT 1)", "SELECT 'x' AS found"]
+)
+def test_a_forbidden_alias_is_noticed(text: str) -> None:
+    assert _forbidden(_words_of_sql(text))
+    assert not _forbidden(_words_of_sql(f"-- {text}\nSELECT 'told', 1"))

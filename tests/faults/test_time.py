@@ -125,7 +125,7 @@ def test_t3_lower_values_are_applied_the_old_ones_kept_and_a_fall_of_more_than_a
     fetched(desk, DAY, used(D, "m", new - 40), used(D, "n", 40), used(D + DAY, "m", 1), last=D + DAY)
     assert (D, "m", new - 40) in said("tokens")
     assert said("restated") == ([(D, Decimal(60), Decimal(new - 40))] if new != 100 else [])
-    assert said("events") == ([("fallen", D)] if told else [])
+    assert said("events") == ([("figures_dropped", D)] if told else [])
 
 
 def test_t4_a_row_that_disappears_is_removed_and_stays_on_record(desk: Desk, said: Callable[..., Any]) -> None:

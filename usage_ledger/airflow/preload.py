@@ -34,7 +34,7 @@ with contextlib.suppress(UsageLedgerError):  # a task that needs what is missing
     trusted()
     for table in sorted(path.stem for path in CONTRACTS.glob("*.yaml")):
         check(contract(table), arrow_schema(table).empty_table(), rows=0, window=None)
-        statement("load/stands", contract(table))
+        statement("load/has_rows", contract(table))
     for report in (report for provider in PROVIDERS.values() for report in provider.reports):
         layout(report)
 gc.freeze()  # what was made so far is no garbage: no pass walks it, and forked tasks go on sharing its pages

@@ -71,7 +71,7 @@ def release(
     date: Annotated[str, typer.Option("--date", metavar="YYYY-MM-DD", help="The held usage date.")],
     json: Json = False,
 ) -> None:
-    """Accept a held date: what came for it replaces what stands."""
+    """Accept a held date: the new answer replaces the current rows."""
     from usage_ledger.console import day_option
 
     day = day_option(date, "--date")

@@ -37,7 +37,7 @@ def connect(
     if done.new:
         say(f"wrote {done.path}; the Dag usage_{connection_id} appears within a minute of a running Airflow")
     else:
-        say(f"the key is replaced; {done.path} stands as it was")
+        say(f"the key is replaced; {done.path} is unchanged")
     say(f"try it now: usage-ledger run {connection_id}")
 
 

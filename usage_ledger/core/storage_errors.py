@@ -15,7 +15,7 @@ class RawGone(StorageRefused):
     """What was landed, or said to be, is not in raw storage."""
 
     remedy = (
-        "what the warehouse holds stands; point USAGE_LEDGER_RAW at the storage it was landed in, or run the window "
+        "the warehouse keeps its rows; point USAGE_LEDGER_RAW at the storage it was landed in, or run the window "
         "again to fetch it anew"
     )
 

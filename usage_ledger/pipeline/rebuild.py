@@ -125,7 +125,7 @@ def _load_again(
 
 
 def _gone(connection: Connection, span: Window | None, landed_ids: set[str], engine: Engine) -> list[UsageLedgerError]:
-    """Dates of the ledger that stand on loads which raw storage no longer holds, as one failure a report."""
+    """Dates of the ledger whose loads raw storage no longer holds, as one failure a report."""
     dates: dict[str, list[date]] = {}
     for report, day, load_id in loads.loads_by_date(engine, connection.id):
         if load_id not in landed_ids and (span is None or span.first <= day < span.end):

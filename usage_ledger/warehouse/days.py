@@ -23,7 +23,7 @@ STOPPED = (
 
 
 class Hold(Enum):
-    """Why a date is held: its answer contradicts what is known, which stands until it is confirmed or released.
+    """Why a date is held: its answer contradicts the ledger, which stays until the answer is confirmed or released.
 
     The value is `held_for` in the evidence of `ops.day`.
     """
@@ -35,7 +35,7 @@ class Hold(Enum):
 
 
 REMEDIES = {
-    Hold.VANISHED: "the old rows stand until a second fetch an hour or more later confirms it, or "
+    Hold.VANISHED: "the old rows stay until a second fetch an hour or more later confirms it, or "
     "`usage-ledger release` does",
     Hold.TOTALS_MISMATCH: "compare with the provider's console; a second fetch an hour later or `usage-ledger release` "
     "lets it in",
@@ -57,8 +57,8 @@ class DayState:
 
 
 def day_states(cursor: Cursor, incoming: Incoming) -> dict[date, DayState]:
-    """What is known of the load's dates; nothing for a date never tried."""
-    cursor.execute(statement("load/known_days"), incoming.values)
+    """The states of the load's dates; none for a date never tried."""
+    cursor.execute(statement("load/day_states"), incoming.values)
     return {day: DayState(state, fetched_at, evidence) for day, state, fetched_at, evidence in cursor.fetchall()}
 
 
@@ -72,7 +72,7 @@ def accepted(
     *,
     already_committed: bool,
 ) -> list[date]:
-    """The dates to replace: not those that newer data stand for, nor those that contradict what is known.
+    """The dates to replace: not those with newer data in the ledger, nor those that contradict it.
 
     Such a date is held until a later answer says the same again, or somebody releases it. `already_committed`: a replay
     of this load, whose events are written.
@@ -140,7 +140,7 @@ def tell(cursor: Cursor, incoming: Incoming, kind: str, message: str, next_step:
 
 
 def _tell_vanished(cursor: Cursor, incoming: Incoming, day: date, current: int) -> None:
-    message = f"{day} came back without any row; the {current} rows that stand are kept"
+    message = f"{day} came back without any row; the {current} rows in the ledger are kept"
     tell(cursor, incoming, "vanished", message, REMEDIES[Hold.VANISHED], day)
 
 
@@ -183,6 +183,6 @@ def record_days(
 
 def _tell_stopped(cursor: Cursor, incoming: Incoming, day: date) -> None:
     """Dates without rows where the weekday or three in a row say that use did not just rest; once until rows come."""
-    cursor.execute(statement("load/stopped"), incoming.values | {"usage_date": day})
+    cursor.execute(statement("load/rows_stopped"), incoming.values | {"usage_date": day})
     for before, rows in cursor.fetchall():
         tell(cursor, incoming, "rows_stopped", f"{day} has no rows, though {before} had {rows}", STOPPED, day)

@@ -86,14 +86,14 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
 def _has_rows(cursor: Cursor, incoming: Incoming) -> bool:
     """Whether the ledger has any row of the window."""
     for name in incoming.tables:
-        cursor.execute(statement("load/stands", contract(name)), incoming.values)
+        cursor.execute(statement("load/has_rows", contract(name)), incoming.values)
         if cursor.fetchone() == (True,):
             return True
     return False
 
 
 def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
-    """Where nothing stands and nothing is known, nothing can change or vanish: the rows go straight into the ledger."""
+    """Copy the rows straight into the ledger: without current rows and day states, nothing can change or vanish."""
     metered: dict[str, Contract] = {}
     for name, rows in incoming.tables.items():
         table = contract(name)
@@ -156,9 +156,9 @@ def _metered(table: Contract, meters: set[str]) -> Contract:
 
 
 def _populated_meters(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, incoming: Incoming) -> set[str]:
-    """The meters that staged or standing rows of the window have."""
+    """The meters that staged or current rows of the window have."""
     meters = table.names("meter")
-    cursor.execute(statement("load/metered", table), incoming.values)
+    cursor.execute(statement("load/meter_counts", table), incoming.values)
     current = zip(meters, cursor.fetchone() or (), strict=True)
     return rows_have(rows, meters) | {name for name, count in current if count}
 
@@ -172,7 +172,7 @@ def _replace(cursor: Cursor, table: Contract, metered: Contract, incoming: Incom
         restated = cursor.rowcount
     if restated:
         for day, what in detect_drops(cursor, metered, incoming, dates).items():
-            tell(cursor, incoming, "fallen", f"{day} fell: {what}", FELL, day)
+            tell(cursor, incoming, "figures_dropped", f"{day} fell: {what}", FELL, day)
     changed = 0
     for name in ("load/delete", "load/update", "load/insert"):
         cursor.execute(statement(name, table), values)

@@ -92,7 +92,7 @@ def held_loads(engine: Engine, connection_id: str, day: date) -> list[str]:
 
 def loads_by_date(engine: Engine, connection_id: str) -> list[tuple[str, date, str]]:
     """Report, date and load id of every date that a load made what it is."""
-    rows = query(engine, "ops/standing_on", {"connection_id": connection_id})
+    rows = query(engine, "ops/loads_by_date", {"connection_id": connection_id})
     return [(report, day, load_id) for report, day, load_id in rows]
 
 
@@ -173,7 +173,7 @@ def loads_of_run(
 
 
 def written_in_run(engine: Engine, table: Contract, connection_id: str, run_id: str) -> int:
-    """How many rows of a table stand as a run's loads have written them, in any of their tries."""
+    """How many current rows of a table were written by a run's loads, in any of their tries."""
     [(rows,)] = query(engine, "ops/written_in_run", {"connection_id": connection_id, "run_id": run_id}, table)
     return int(rows)
 
@@ -185,8 +185,8 @@ def is_loaded(engine: Engine, connection_id: str, report: str, window: Window) -
 
 
 def dates_in_ledger(engine: Engine, connection_id: str, report: str, window: Window) -> dict[date, bool]:
-    """The dates of a window that the ledger can speak of (loaded, empty or held), and whether each is unsettled."""
-    return dict(query(engine, "ops/days_known", _window_values(connection_id, report, window)))
+    """The dates of a window that are loaded, empty or held, and whether each is unsettled."""
+    return dict(query(engine, "ops/dates_in_ledger", _window_values(connection_id, report, window)))
 
 
 def query(engine: Engine, name: str, values: dict[str, Any], table: Contract | None = None) -> list[tuple[Any, ...]]:

@@ -45,13 +45,13 @@ def _parts(contract: Contract) -> dict[str, sql.Composable]:
     content = [name for name in names if name not in (*contract.primary_key, "load_id")]
     meters = contract.names("meter")
     pairs = [
-        sql.SQL("({}, standing.{}::numeric, staged.{}::numeric)").format(
+        sql.SQL("({}, current_rows.{}::numeric, staged.{}::numeric)").format(
             sql.Literal(meter), sql.Identifier(meter), sql.Identifier(meter)
         )
         for meter in meters
     ]
     dimensions = [
-        sql.SQL("{}, coalesce(staged.{}, standing.{})").format(
+        sql.SQL("{}, coalesce(staged.{}, current_rows.{})").format(
             sql.Literal(name), sql.Identifier(name), sql.Identifier(name)
         )
         for name in contract.names("dimension")
@@ -65,7 +65,7 @@ def _parts(contract: Contract) -> dict[str, sql.Composable]:
             sql.SQL("{} = staged.{}").format(sql.Identifier(name), sql.Identifier(name))
             for name in (*content, "load_id")
         ),
-        "standing_content": comma.join(sql.Identifier("standing", name) for name in content),
+        "current_content": comma.join(sql.Identifier("current_rows", name) for name in content),
         "staged_content": comma.join(sql.Identifier("staged", name) for name in content),
         "meters": comma.join(pairs),
         "dimensions": comma.join(dimensions),

@@ -1,2 +1,2 @@
--- What plans depend on; of the other columns nothing is asked.
+-- The columns that plans depend on.
 ANALYZE {stage} (usage_date, row_key)

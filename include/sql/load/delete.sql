@@ -1,8 +1,8 @@
 -- Rows that the provider no longer reports.
-DELETE FROM {table} AS standing
-WHERE standing.connection_id = %(connection_id)s AND standing.report = %(report)s
-    AND standing.usage_date = ANY(%(dates)s)
+DELETE FROM {table} AS current_rows
+WHERE current_rows.connection_id = %(connection_id)s AND current_rows.report = %(report)s
+    AND current_rows.usage_date = ANY(%(dates)s)
     AND NOT EXISTS (
         SELECT FROM {stage} AS staged
-        WHERE staged.usage_date = standing.usage_date AND staged.row_key = standing.row_key
+        WHERE staged.usage_date = current_rows.usage_date AND staged.row_key = current_rows.row_key
     )

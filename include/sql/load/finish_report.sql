@@ -1,4 +1,4 @@
--- A load that came through ends its report's error; one that was held brought no whole window.
+-- A load that succeeds ends its report's error; a held one loaded no whole window.
 UPDATE ops.connection_report
 SET last_success_at = CASE WHEN %(state)s = 'loaded' THEN clock_timestamp() ELSE last_success_at END,
     last_error_at = NULL, last_error_class = NULL, last_error_message = NULL

@@ -1,2 +1,2 @@
--- Names belong to the connection, whatever report tells them.
+-- Names belong to the connection, whatever report sends them.
 SELECT pg_advisory_xact_lock(hashtextextended(%(connection_id)s || '/names', 7423))

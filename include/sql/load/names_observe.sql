@@ -1,5 +1,5 @@
--- The first report for a day stands: a rename never rewrites history.
-INSERT INTO ops.name_observation AS known
+-- The first observation of a day is kept: a rename never rewrites history.
+INSERT INTO ops.name_observation AS observation
 SELECT * FROM staged_name
 ORDER BY kind, id, observed_on
 ON CONFLICT (connection_id, kind, id, observed_on) DO UPDATE SET
@@ -8,4 +8,4 @@ ON CONFLICT (connection_id, kind, id, observed_on) DO UPDATE SET
     owner_id = EXCLUDED.owner_id,
     tags = EXCLUDED.tags,
     load_id = EXCLUDED.load_id, fetched_at = EXCLUDED.fetched_at
-WHERE EXCLUDED.fetched_at < known.fetched_at
+WHERE EXCLUDED.fetched_at < observation.fetched_at

@@ -1,13 +1,13 @@
 -- The columns that these tables have, with their types and defaults, and the triggers on them or on their partitions.
-SELECT told.name, attribute.attname,
+SELECT contract_table.name, attribute.attname,
     format_type(attribute.atttypid, attribute.atttypmod) || CASE WHEN attribute.atthasdef THEN ' with a default' ELSE '' END,
     NULL AS on_trigger
-FROM unnest(%(tables)s::text[]) AS told (name)
-JOIN pg_attribute AS attribute ON attribute.attrelid = to_regclass(told.name)
+FROM unnest(%(tables)s::text[]) AS contract_table (name)
+JOIN pg_attribute AS attribute ON attribute.attrelid = to_regclass(contract_table.name)
     AND attribute.attnum > 0 AND NOT attribute.attisdropped
 UNION ALL
-SELECT told.name, NULL, NULL, trigger.tgname
-FROM unnest(%(tables)s::text[]) AS told (name)
+SELECT contract_table.name, NULL, NULL, trigger.tgname
+FROM unnest(%(tables)s::text[]) AS contract_table (name)
 JOIN pg_trigger AS trigger ON NOT trigger.tgisinternal AND trigger.tgparentid = 0
-    AND (trigger.tgrelid = to_regclass(told.name)
-        OR trigger.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(told.name)))
+    AND (trigger.tgrelid = to_regclass(contract_table.name)
+        OR trigger.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(contract_table.name)))

@@ -1,2 +1,2 @@
--- A lock that is not to be had, or a client that died inside its transaction, must not stop the others.
+-- A lock that is not granted, or a client that died inside its transaction, must not stop the others.
 SELECT set_config('lock_timeout', %(lock)s, true), set_config('idle_in_transaction_session_timeout', %(idle)s, true)

@@ -1,4 +1,4 @@
--- As event, unless the connection was told the same of the report before.
+-- As event, unless the report has an event of the same kind and message.
 INSERT INTO ops.event (connection_id, report, usage_date, kind, severity, message, next_step, load_id)
 SELECT %(connection_id)s, %(report)s, %(usage_date)s, %(kind)s, %(severity)s, %(message)s, %(next_step)s, %(load_id)s
 WHERE NOT EXISTS (

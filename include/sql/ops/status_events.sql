@@ -1,4 +1,4 @@
--- What a person must know of a connection, newest first.
+-- Recent events of a connection, newest first.
 SELECT at, severity, report, usage_date, kind, message, next_step
 FROM ops.event
 WHERE connection_id = %(connection_id)s AND at > now() - interval '7 days'

@@ -1,4 +1,4 @@
--- How many rows of a table stand as a run's loads have written them.
+-- How many current rows of a table were written by a run's loads.
 SELECT count(*)
 FROM {table} AS fact
 JOIN ops.load AS load ON load.load_id = fact.load_id

@@ -1,4 +1,4 @@
--- What is known of the window's dates.
+-- The states of the window's dates; no row for a date never tried.
 SELECT usage_date, state, fetched_at, evidence
 FROM ops.day
 WHERE connection_id = %(connection_id)s AND report = %(report)s

@@ -1,5 +1,5 @@
--- Dates that the ledger can speak of: loaded, empty or held; unsettled is one that was read inside its look-back and
--- never since. A held one waits for a person.
+-- Dates that are loaded, empty or held. An unsettled one was read inside its look-back and never since; a held one
+-- waits for a person.
 SELECT usage_date, state <> 'held' AND NOT settled AS unsettled
 FROM ops.day
 WHERE connection_id = %(connection_id)s AND report = %(report)s AND state <> 'failed'

@@ -1,6 +1,6 @@
 -- The newest date with rows before an empty one, where the empty one is no ordinary rest: the same weekday had rows in
 -- each of the three weeks before, or it is the third empty date in a row after a week with two empty dates at most.
--- Nothing when a person was told since.
+-- No row when there is an event about it since.
 SELECT before.usage_date, before.row_count
 FROM (
     SELECT usage_date, row_count

@@ -1,4 +1,4 @@
--- Which load each date of the ledger stands on.
+-- The load of each date in the ledger.
 SELECT report, usage_date, load_id::text
 FROM ops.day
 WHERE connection_id = %(connection_id)s AND load_id IS NOT NULL
