@@ -2,7 +2,7 @@
 
 import json
 import logging
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,15 +11,15 @@ import pytest
 from airflow.sdk import AssetAlias, Param
 from airflow.serialization.serialized_objects import DagSerialization
 
-from usage_ledger.airflow import listener, tasks
-from usage_ledger.airflow.credentials import Stored, find, parse
+from usage_ledger.airflow import listener
+from usage_ledger.airflow.connection_text import parse
+from usage_ledger.airflow.credentials import Stored, find
 from usage_ledger.airflow.dag import build_dag, build_dags
 from usage_ledger.airflow.provider_info import get_provider_info
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core import errors, provider_errors, warehouse_errors
-from usage_ledger.pipeline.plan import Dates
 from usage_ledger.providers import PROVIDERS
 
 YAML = "provider: fireworks\naccount: acme\ntimezone: America/Los_Angeles\nat: '04:30'\n"
@@ -65,40 +65,6 @@ def test_building_a_dag_does_not_prove_its_params_again(folder: Path, monkeypatc
 def test_a_parse_is_the_same_each_time(folder: Path) -> None:
     once, again = (DagSerialization.serialize_dag(dag) for _ in range(2) for dag in build_dags(folder).values())
     assert json.dumps(once, sort_keys=True, default=str) == json.dumps(again, sort_keys=True, default=str)
-
-
-@pytest.mark.parametrize(
-    ("kind", "params", "expected"),
-    [
-        ("scheduled", {}, Dates(date(2026, 11, 18), date(2026, 11, 18), heal=True)),
-        ("backfill", {}, Dates(date(2026, 11, 18), date(2026, 11, 18))),
-        ("manual", {}, Dates(date(2026, 11, 19), date(2026, 11, 19))),
-        ("manual", {"from": "2026-10-01", "to": "2026-10-03"}, Dates(date(2026, 10, 1), date(2026, 10, 3))),
-    ],
-)
-def test_the_dates_of_a_run(kind: str, params: dict[str, str], expected: Dates) -> None:
-    run = SimpleNamespace(run_type=kind, data_interval_start=datetime(2026, 11, 18, tzinfo=UTC), run_after=NOW)
-    assert tasks.dates_of_run(a_connection(), run, {"from": None, "to": None} | params, NOW) == expected
-
-
-@pytest.mark.parametrize(
-    ("kind", "params"),
-    [
-        ("manual", {"from": "2026-10-01"}),
-        ("manual", {"from": "2026-10-03", "to": "2026-10-01"}),
-        ("manual", {"from": "2026-11-01", "to": "2026-12-01"}),
-        ("manual", {"too": "2026-10-01"}),
-        ("backfill", {"from": "2026-10-01", "to": "2026-10-02"}),
-        ("scheduled", {"from": "2026-10-01", "to": "2026-10-02"}),
-    ],
-)
-def test_impossible_params_are_refused_for_good(kind: str, params: dict[str, str]) -> None:
-    run = SimpleNamespace(run_type=kind, data_interval_start=datetime(2026, 11, 18, tzinfo=UTC), run_after=NOW)
-    with pytest.raises(errors.BadWindow) as refused:
-        tasks.dates_of_run(a_connection(), run, params, NOW)
-    assert "acme_prod" in str(refused.value)
-    assert refused.value.next_step
-    assert UsageLedgerRetryPolicy().evaluate(refused.value, 1, 4).action.value == "fail"
 
 
 def test_the_retry_policy_goes_by_the_family_of_the_error(monkeypatch: pytest.MonkeyPatch) -> None:

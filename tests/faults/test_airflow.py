@@ -272,7 +272,9 @@ def test_a7_an_odd_interval_is_snapped_to_its_usage_date_and_an_impossible_one_r
     run = SimpleNamespace(run_type=kind, data_interval_start=datetime.fromisoformat(start), run_after=NOW)
     dates = tasks.dates_of_run(connection, run, {"from": None, "to": None}, NOW)
     assert (dates.first, dates.last) == (expected, expected)
-    manual = SimpleNamespace(run_type="manual", data_interval_start=None, run_after=NOW)
+    manual = SimpleNamespace(
+        run_type="manual", logical_date=None, data_interval_start=None, data_interval_end=None, run_after=NOW
+    )
     for params in ({"from": "2026-11-18"}, {"from": "2026-11-18", "to": "2026-11-17"}, {"from": "x", "to": "y"}):
         with pytest.raises(errors.BadWindow):
             tasks.dates_of_run(connection, manual, params, NOW)

@@ -24,8 +24,8 @@ from kit.canary import forms, hits
 from kit.provider_site import NOW
 
 from usage_ledger.airflow.credentials import Stored
+from usage_ledger.airflow.run_dates import dates_of_run
 from usage_ledger.airflow.task_log import redact_task_log, redacted
-from usage_ledger.airflow.tasks import dates_of_run
 from usage_ledger.cli import app
 from usage_ledger.connections import connection_from
 from usage_ledger.core import errors, redaction
@@ -52,12 +52,10 @@ def test_x2_commands_and_templates_are_no_ids(hostile: str) -> None:
     for key in ("timezone", "at", "provider"):
         with pytest.raises(errors.ConfigError):
             connection_from("acme", good | {key: hostile or "''"}, "x.yaml")
-    run = SimpleNamespace(run_type="manual", data_interval_start=None, run_after=NOW)
-    for params in (
-        {"from": hostile, "to": "2026-11-01"},
-        {"from": "2026-11-01", "to": hostile},
-        {hostile: "2026-11-01"},
-    ):
+    run = SimpleNamespace(
+        run_type="manual", logical_date=None, data_interval_start=None, data_interval_end=None, run_after=NOW
+    )
+    for params in ({"from": hostile, "to": "2026-11-01"}, {"from": "2026-11-01", "to": hostile}):
         with pytest.raises(errors.BadWindow):
             dates_of_run(connection_from("acme", good, "x.yaml"), run, params, NOW)
 

@@ -9,11 +9,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import URL
 
+from usage_ledger.airflow.connection_text import parse
 from usage_ledger.airflow.metadata import AskAirflow, Stored, read_connection
 from usage_ledger.connections import Connection
 from usage_ledger.core import redaction
@@ -25,6 +26,13 @@ from usage_ledger.warehouse.engine import engine_url
 
 WAREHOUSE = "usage_warehouse"
 LOCAL_DATABASE = "ledger"
+HOOK_OPTIONS = frozenset(
+    (
+        *("iam", "aws_conn_id", "azure_conn_id", "redshift", "redshift-serverless", "cluster-identifier"),
+        *("workgroup-name", "cursor", "sqlalchemy_scheme", "sqlalchemy_query"),
+    )
+)
+"""What Airflow's Postgres hook reads from a connection's extra itself; all else goes to the driver."""
 
 
 def provider_credential(connection: Connection) -> Credential:
@@ -65,18 +73,49 @@ def settings_of(provider: Provider, extra: Mapping[str, Any]) -> dict[str, str |
 
 
 def warehouse_url() -> URL:
-    """The warehouse: connection `usage_warehouse`, else the local stack's own. Raises `ConfigError`."""
+    """The warehouse: connection `usage_warehouse`, else the local stack's own. Raises `ConfigError`.
+
+    The extra means what it means to Airflow's Postgres hook: options of the driver, but for the hook's own.
+    """
     stored = find(WAREHOUSE)
     if stored is None:
         return local_url(LOCAL_DATABASE)
+    if stored.extra.get("iam"):
+        stored = _with_token(stored)
+    options = {name: value for name, value in stored.extra.items() if name not in HOOK_OPTIONS}
+    query = stored.extra.get("sqlalchemy_query") or {}
+    if not isinstance(query, dict):
+        raise ConfigError(
+            f"`sqlalchemy_query` of connection {WAREHOUSE} is not an object", next_step="correct its extra"
+        )
     return engine_url(
         user=stored.login or "",
         password=stored.password or "",
         host=stored.host or "",
         port=stored.port,
         database=stored.schema or "",
-        options={key: str(value) for key, value in stored.extra.items()},
+        options={name: str(value) for name, value in (options | query).items() if value is not None},
     )
+
+
+def _with_token(stored: Stored) -> Stored:
+    """The connection with the token that Airflow's Postgres hook gets from AWS or Azure instead of a password."""
+    quiet_airflow()
+    from airflow.sdk import Connection
+
+    try:
+        from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+        whole = {"conn_id": WAREHOUSE, "extra": json.dumps(stored.extra)}
+        parts = {name: getattr(stored, name) for name in ("conn_type", "host", "login", "password", "port", "schema")}
+        login, token, port = PostgresHook(WAREHOUSE).get_iam_token(Connection(**whole, **parts))
+    except Exception as error:  # noqa: BLE001  each cloud's library has its own
+        raise ConfigError(
+            f"no IAM token for connection {WAREHOUSE}: {str(error)[:300]}",
+            next_step="check `iam` and `aws_conn_id` or `azure_conn_id` in its extra; its provider must be installed",
+        ) from None
+    redaction.protect(token)
+    return replace(stored, login=login, password=token, port=port)
 
 
 def local_url(database: str) -> URL:
@@ -99,45 +138,6 @@ def find(connection_id: str) -> Stored | None:
     if in_task():
         return _from_task(connection_id)
     return _from_airflow(connection_id)
-
-
-def parse(text: str, setting: str = "the connection") -> Stored:
-    """A connection from Airflow's URI or JSON form. Raises `ConfigError`, which repeats nothing of it."""
-    try:
-        return _parsed(text)
-    except (ValueError, TypeError, AttributeError):
-        raise ConfigError(
-            f"{setting} is no connection URI or JSON",
-            next_step="in a URI, percent-encode what is special in user and password, such as / ? # @",
-        ) from None
-
-
-def _parsed(text: str) -> Stored:
-    if text.lstrip().startswith("{"):
-        document = json.loads(text)
-        extra = document.get("extra") or {}
-        return Stored(
-            document.get("conn_type", ""),
-            document.get("host"),
-            document.get("login"),
-            document.get("password"),
-            int(document["port"]) if document.get("port") else None,
-            document.get("schema"),
-            json.loads(extra) if isinstance(extra, str) else extra,
-        )
-    parts = urlsplit(text)
-    options = dict(parse_qsl(parts.query))
-    extra = json.loads(options["__extra__"]) if "__extra__" in options else options
-    host = unquote(parts.hostname or "") or None
-    return Stored(
-        parts.scheme,
-        host,
-        unquote(parts.username or "") or None,
-        unquote(parts.password or "") or None,
-        parts.port,
-        unquote(parts.path.lstrip("/")) or None,
-        extra,
-    )
 
 
 def in_task() -> bool:
@@ -222,11 +222,12 @@ def _stored(row: Any) -> Stored:
 
 
 def airflow_is_set_up() -> bool:
-    """Whether there is an Airflow to ask: its home has a configuration, or its database is named in the environment."""
+    """Whether there is an Airflow to ask: a configuration file, or settings that name its database or a backend."""
+    names = (f"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN{source}" for source in ("", "_CMD", "_SECRET"))
+    if any(os.environ.get(name) for name in (*names, "AIRFLOW__SECRETS__BACKEND", "AIRFLOW_CONFIG")):
+        return True
     home = os.environ.get("AIRFLOW_HOME", "")
-    return bool(os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")) or (
-        bool(home) and os.path.isfile(os.path.join(home, "airflow.cfg"))  # noqa: PTH113, PTH118  no path object needed
-    )
+    return bool(home) and os.path.isfile(os.path.join(home, "airflow.cfg"))  # noqa: PTH113, PTH118  no path object needed
 
 
 def quiet_airflow() -> None:

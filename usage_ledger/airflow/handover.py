@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LOADS, LEFT, SINCE, WINDOWS = "loads", "left", "since", "windows"
 """What a task hands over in XCom, under the key `loads`: the load ids that go on, how many windows are left, and, of
 extract, the Unix second of its start and the windows that are left (see `encode`)."""
+DATES = "usage_dates"
+"""The XCom key of the first and last usage date of a run, as integers: 20261103."""
 
 
 LONGEST_LABEL = 250

@@ -7,7 +7,7 @@ for pandas.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,22 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException, DownstreamTasksSkipped
 
 from usage_ledger.airflow.assets import announce
-from usage_ledger.airflow.handover import LEFT, LOADS, SINCE, WINDOWS, cause, decode, encode, remaining_of, waiting
+from usage_ledger.airflow.handover import (
+    DATES,
+    LEFT,
+    LOADS,
+    SINCE,
+    WINDOWS,
+    cause,
+    decode,
+    encode,
+    remaining_of,
+    waiting,
+)
 from usage_ledger.airflow.retry_policy import wait_of
+from usage_ledger.airflow.run_dates import dates_of_run, described
 from usage_ledger.connections import Connection, find_connection
-from usage_ledger.core.errors import BadWindow, TryAgain, UsageLedgerError
-from usage_ledger.pipeline.plan import Dates, requested_dates
+from usage_ledger.core.errors import TryAgain, UsageLedgerError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -43,6 +54,8 @@ def extract(connection_id: str) -> None:
     connection, engine, root = _resources(connection_id)
     now = datetime.now(UTC)
     dates = dates_of_run(connection, run, context["params"], now)
+    log.info("%s", described(dates))
+    context["ti"].xcom_push(key=DATES, value=[int(f"{day:%Y%m%d}") for day in (dates.first, dates.last)])
     with _client(connection) as client:
         prepare_warehouse(connection, engine)
         backfill = run.run_type == "backfill"
@@ -131,35 +144,6 @@ def repair(connection_id: str, outlet_events: Any) -> None:
     names = {one.report.name for one in remaining}
     reports = [report for report in connection.chosen_reports if report.name in names]
     announce(connection, engine, done.outcomes, outlet_events, reports)
-
-
-def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], now: datetime) -> Dates:
-    """The usage dates of a Dag run, by its type. Raises `BadWindow`.
-
-    A scheduled run heals: look-back and gaps. A backfill run takes its own day. A manual run takes `from` and `to`,
-    else the last complete usage date.
-    """
-    unknown = sorted(set(params) - {"from", "to"})
-    if unknown:
-        raise BadWindow(
-            f"unknown params: {', '.join(unknown)}", connection=connection.id, next_step="use `from` and `to`"
-        )
-    dates = {name: params.get(name) for name in ("from", "to")}
-    if run.run_type in ("scheduled", "backfill"):
-        if any(dates.values()):
-            raise BadWindow(
-                f"a {run.run_type} run takes no `from` and `to`",
-                connection=connection.id,
-                next_step="leave them empty, or trigger a manual run",
-            )
-        day = run.data_interval_start.astimezone(UTC).date()
-        return Dates(day, day, heal=run.run_type == "scheduled")
-    try:
-        return requested_dates(
-            dates["from"], dates["to"], now=now if any(dates.values()) else run.run_after, connection=connection
-        )
-    except UsageLedgerError as error:
-        raise error.about(connection=connection.id) from None
 
 
 def _resources(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:

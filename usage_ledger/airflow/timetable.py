@@ -50,6 +50,10 @@ class UsageDay(Timetable):
         return day
 
     def infer_manual_data_interval(self, *, run_after: datetime) -> DataInterval:
+        """Of a logical date that a person chose (Airflow passes it as `run_after`) or of the instant of the trigger."""
+        chosen = run_after.astimezone(UTC)
+        if chosen.time() == time.min and self.due(chosen.date()) <= datetime.now(UTC):
+            return self._interval(chosen.date())
         return self._interval(self.newest(run_after))
 
     def next_dagrun_info(
@@ -59,7 +63,7 @@ class UsageDay(Timetable):
         after_last = (
             last_automated_data_interval.start.astimezone(UTC).date() + DAY if last_automated_data_interval else None
         )
-        earliest = _nearest_midnight(restriction.earliest) if restriction.earliest else None
+        earliest = nearest_midnight(restriction.earliest) if restriction.earliest else None
         if restriction.catchup:
             day = max(filter(None, (after_last, earliest)), default=None)
             if day is None or (restriction.latest is not None and self.due(day) > now):
@@ -86,7 +90,7 @@ class UsageDay(Timetable):
         return DataInterval(start, pendulum.instance(self.due(day)))
 
 
-def _nearest_midnight(instant: datetime) -> date:
+def nearest_midnight(instant: datetime) -> date:
     """The UI sends midnights of the browser's zone; the date that was meant is the nearest one in UTC."""
     return (instant.astimezone(UTC) + DAY / 2).date()
 
@@ -96,4 +100,4 @@ def _last_date(latest: datetime) -> date:
     in_utc = latest.astimezone(UTC)
     if in_utc.time() == time.min:
         return in_utc.date()
-    return _nearest_midnight(in_utc + timedelta(seconds=1) - DAY)
+    return nearest_midnight(in_utc + timedelta(seconds=1) - DAY)
