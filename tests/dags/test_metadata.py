@@ -37,6 +37,7 @@ for conn_id, (key, values) in json.loads(sys.argv[1]).items():
         session.add(Connection(conn_id=conn_id, **values))
 with create_session() as session:
     session.add(Pool(pool="fireworks", slots=1, include_deferred=False))
+    session.add(Pool(pool="openai", slots=0, include_deferred=False))
 """
 ASK = """
 import dataclasses, json, sys
@@ -132,7 +133,7 @@ def test_the_answers_are_airflows_own_and_airflow_is_not_imported(home: Path) ->
     kind, text = answers["foreign"]
     assert kind == "CannotDecrypt"
     assert PASSWORD not in text
-    assert answers["pools"] == sorted(set(PROVIDERS) - {"fireworks"})
+    assert answers["pools"] == sorted({"default_pool", *PROVIDERS} - {"fireworks"})
 
 
 def test_a_key_of_the_environment_comes_before_those_of_the_file(home: Path) -> None:

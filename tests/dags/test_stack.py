@@ -80,6 +80,39 @@ def test_a_manual_run_of_400_days_takes_13_requests(stack: Stack) -> None:
     assert {day: found[day] for day in expected} == expected
 
 
+def test_a_manual_run_with_a_logical_date_loads_that_date_and_says_so(stack: Stack) -> None:
+    """The date is older than any other run's; the zone is west of Greenwich, where the local date is another."""
+    dag_id = dag_of("in_los_angeles")
+    stack.wait_for_dag(dag_id)
+    day = datetime.now(UTC).date() - timedelta(days=90)
+    with stack.api() as api:
+        document = {"dag_run_id": "chosen", "logical_date": f"{day}T00:00:00Z", "conf": {"requested_by": "ci"}}
+        api.post(f"/api/v2/dags/{dag_id}/dagRuns", json=document).raise_for_status()
+        made = stack.command(
+            *("dags", "trigger", dag_id, "--run-id", "by_command", "--logical-date", str(day - timedelta(days=1))),
+            program=AIRFLOW,
+        )
+        assert made.returncode == 0, made.stdout + made.stderr
+
+        def ended() -> bool:
+            runs = stack.runs(dag_id)
+            return {runs[run_id]["state"] for run_id in ("chosen", "by_command")} <= {"success", "failed"}
+
+        wait_until(ended, "the two runs", 120)
+        runs = stack.runs(dag_id)
+    assert {runs[run_id]["state"] for run_id in ("chosen", "by_command")} == {"success"}
+    assert runs["chosen"]["note"] == f"usage dates {day}"
+    assert runs["by_command"]["note"] == f"usage dates {day - timedelta(days=1)}"
+    assert runs["chosen"]["data_interval_start"][:10] == str(day)
+    truth = stack.truths["in_los_angeles"].expected_usage(
+        day - timedelta(days=1), day + timedelta(days=1), ZONES["in_los_angeles"]
+    )
+    found = stack.totals("in_los_angeles")
+    assert {one: found.get(one) for one in truth} == truth
+    assert day + timedelta(days=1) not in found
+    assert day - timedelta(days=2) not in found
+
+
 def test_a_manual_run_with_one_date_alone_fails_at_once(stack: Stack) -> None:
     dag_id = dag_of("in_utc")
     stack.wait_for_dag(dag_id)

@@ -2,7 +2,7 @@
 
 LocalExecutor copies what tasks print to the scheduler's output unmasked; here Airflow's masker is put before that log
 too. And the scheduler makes sure that every provider's pool exists, at its start and with every run of ours: a task
-whose pool is missing waits for ever.
+whose pool is missing waits for ever. It notes on a manual run which usage dates the run takes.
 """
 
 import logging
@@ -26,8 +26,10 @@ def on_starting(component: object) -> None:
 @hookimpl
 def on_dag_run_running(dag_run: object, msg: str) -> None:
     """Called in the scheduler when a run begins."""
-    if str(getattr(dag_run, "dag_id", "")).startswith("usage_"):
+    dag_id = str(getattr(dag_run, "dag_id", ""))
+    if dag_id.startswith("usage_"):
         _ensure_pools()
+        _write_note(dag_run, dag_id.removeprefix("usage_"))
 
 
 def mask_structlog() -> None:
@@ -48,3 +50,12 @@ def _ensure_pools() -> None:
             log.warning("made the missing pool %s", name)
     except Exception:
         log.exception("pools could not be checked; a task whose pool is missing waits for ever")
+
+
+def _write_note(dag_run: object, connection_id: str) -> None:
+    from usage_ledger.airflow.run_note import write_note
+
+    try:
+        write_note(dag_run, connection_id)
+    except Exception:
+        log.exception("the run's page does not say which usage dates it takes; the log of `extract` does")

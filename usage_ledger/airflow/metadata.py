@@ -25,7 +25,7 @@ SELECT conn_type, host, login, password, is_encrypted, port, schema, extra, is_e
 FROM connection
 WHERE conn_id = %(connection_id)s AND team_name IS NULL
 """
-POOLS = "SELECT pool FROM slot_pool"
+POOLS = "SELECT pool FROM slot_pool WHERE slots <> 0"
 
 
 class AskAirflow(Exception):
@@ -67,7 +67,7 @@ def read_connection(connection_id: str) -> Stored | None:
 
 
 def read_pools() -> set[str]:
-    """The names of the pools. Raises `AskAirflow`."""
+    """The names of the pools that have slots. Raises `AskAirflow`."""
     return {name for (name,) in _read(_configuration(), POOLS, {})}
 
 

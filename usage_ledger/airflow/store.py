@@ -8,6 +8,9 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.provider import Provider
 from usage_ledger.providers import PROVIDERS
 
+DEFAULT_POOL = "default_pool"
+"""Airflow's own pool, of the tasks that ask no provider."""
+
 
 def store_connection(connection_id: str, provider: Provider, *, key: str, account: str, host: str | None) -> None:
     """Store or replace a connection, its key encrypted. Raises `ConfigError` when it would stand in clear."""
@@ -76,18 +79,19 @@ def ensure_pools() -> list[str]:
 
 
 def missing_pools() -> list[str]:
-    """The providers without a pool; none are named where there is no Airflow to ask."""
+    """The pools of our tasks that are missing or have no slot; none where there is no Airflow to ask."""
     if not airflow_is_set_up():
         return []
+    needed = {*PROVIDERS, DEFAULT_POOL}
     with contextlib.suppress(AskAirflow):
-        return sorted(set(PROVIDERS) - read_pools())
+        return sorted(needed - read_pools())
     quiet_airflow()
     from airflow.models.pool import Pool
     from sqlalchemy import select
 
     with metadata() as session:
-        existing = set(session.scalars(select(Pool.pool)))
-    return sorted(set(PROVIDERS) - existing)
+        usable = set(session.scalars(select(Pool.pool).where(Pool.slots != 0)))
+    return sorted(needed - usable)
 
 
 def _require_airflow() -> None:

@@ -44,7 +44,7 @@ def connect(
 def check(connection_id: ConnectionId, json: Json = False) -> None:
     """Verify a connection's key and say what it can read."""
     from usage_ledger.airflow.onboarding import readable
-    from usage_ledger.airflow.store import missing_pools
+    from usage_ledger.airflow.store import DEFAULT_POOL, missing_pools
     from usage_ledger.cli.context import command_client
     from usage_ledger.console import print_json, say
 
@@ -61,10 +61,10 @@ def check(connection_id: ConnectionId, json: Json = False) -> None:
         say(f"it can read {', '.join(access.reports)}")
         for name, why in access.refused.items():
             say(f"it cannot read {name}: {why}")
-    if connection.provider in pools:
+    if lacking := [pool for pool in pools if pool in (connection.provider, DEFAULT_POOL)]:
         raise ConfigError(
-            f"Airflow has no pool {connection.provider}; its tasks would wait for ever",
-            next_step="run `usage-ledger pools`",
+            f"Airflow has no pool {' and no pool '.join(lacking)} with a slot; tasks would wait for ever",
+            next_step="run `usage-ledger pools`, or give the pool slots under Admin, Pools",
         )
     chosen = [report.name for report in connection.chosen_reports if not report.snapshot]
     if refused := [name for name in chosen if name in access.refused]:
