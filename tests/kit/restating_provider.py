@@ -132,7 +132,7 @@ class Account:
         self.now |= versions
         for day, version in versions.items():
             self.said.setdefault(day, set()).add(version)
-        self.app.state.gateway.accounts[self.name] = Restated(
+        self.app.state.accounts[self.name] = Restated(
             self.name, tuple((day, self.now[day]) for day in self.dates)
         )
 

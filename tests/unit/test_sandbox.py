@@ -15,9 +15,10 @@ import pytest
 from fastapi import FastAPI
 
 from usage_ledger.sandbox.app import create_app, running
-from usage_ledger.sandbox.fireworks.account import AUDIO_MODEL, LATE_KEY_CREATED_AT, RENAMED_AT
+from usage_ledger.sandbox.fireworks.account import AUDIO_MODEL
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 from usage_ledger.sandbox.fireworks.usage import DIMENSIONS
+from usage_ledger.sandbox.kit.account import LATE_KEY_CREATED_AT, RENAMED_AT
 from usage_ledger.sandbox.kit.slots import instant_of, local_days, slot_of
 
 TRUTH = FireworksTruth(since=date(2025, 1, 1))

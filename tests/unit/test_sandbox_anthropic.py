@@ -12,8 +12,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from usage_ledger.sandbox.anthropic.account import ARCHIVED_AT
 from usage_ledger.sandbox.anthropic.api import anthropic_router
-from usage_ledger.sandbox.anthropic.truth import ARCHIVED_AT, LATE_KEY_CREATED_AT, RENAMED_AT, AnthropicTruth
+from usage_ledger.sandbox.anthropic.truth import AnthropicTruth
+from usage_ledger.sandbox.kit.account import LATE_KEY_CREATED_AT, RENAMED_AT
 
 TRUTH = AnthropicTruth(since=date(2026, 10, 3))
 KEY = "sk-ant-admin01-the-one-that-opens"

@@ -1,22 +1,22 @@
 """What stand-ins share: requests by GET and POST, page tokens and pages by id, the dates' slots."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from usage_ledger.sandbox.kit.paging import page_by_id, page_token, parts_of_token
-from usage_ledger.sandbox.kit.serving import Call, Endpoint, Json, Refusal, account_of, add_endpoints, bearer_key
+from usage_ledger.sandbox.kit.serving import Api, Call, Endpoint, Json, Refusal, account_of, bearer_key
 from usage_ledger.sandbox.kit.totals import slots_of_dates
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 ITEMS: list[Json] = [{"id": name} for name in "abcde"]
 
 
-def authorize(accounts: dict[str, str], request: Request) -> str:
+def authorize(accounts: Mapping[str, str], request: Request) -> str:
     account = account_of(accounts, bearer_key(request))
     if account is None:
         raise Refusal(401, {"error": "no such key"})
@@ -30,10 +30,9 @@ def answer(call: Call[str]) -> Json:
 @pytest.fixture
 def client() -> TestClient:
     """One path that is read by POST, and one by GET."""
-    router, app = APIRouter(prefix="/v1"), FastAPI()
-    endpoints = {"/query": Endpoint(answer, "POST"), "/rows": Endpoint(answer)}
-    add_endpoints(router, endpoints, partial(authorize, {"one": "acme", "two": "other"}), lambda: NOW)
-    app.include_router(router)
+    app = FastAPI()
+    api = Api("/v1", {"/query": Endpoint(answer, "POST"), "/rows": Endpoint(answer)}, authorize)
+    app.include_router(api.router({"one": "acme", "two": "other"}, lambda: NOW))
     return TestClient(app, headers={"authorization": "Bearer two"})
 
 

@@ -11,9 +11,12 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from usage_ledger.sandbox.openai import truth as invented
+from usage_ledger.sandbox.kit.account import LATE_KEY_CREATED_AT
+from usage_ledger.sandbox.kit.slots import instant_of
+from usage_ledger.sandbox.openai.account import ARCHIVED_AT, DELETED_AT
 from usage_ledger.sandbox.openai.api import openai_router
-from usage_ledger.sandbox.openai.truth import OpenAITruth
+from usage_ledger.sandbox.openai.catalogue import OLDER_MODEL
+from usage_ledger.sandbox.openai.truth import COLUMNS, OpenAITruth
 
 Json = dict[str, Any]
 Totals = dict[tuple[date, str, str], dict[str, int | Decimal]]
@@ -125,7 +128,7 @@ def test_answers_add_up_to_the_expectation_in_every_dimension(client: TestClient
     for by in ("", "project_id", "api_key_id", "user_id", "model", "batch", "service_tier", "line_item"):
         expected = TRUTH.expected(report, START, END, by=by, now=NOW)
         assert summed(found, report, by) == expected
-    assert set(invented.COLUMNS) | {"costs"} == set(REPORTS)
+    assert set(COLUMNS) | {"costs"} == set(REPORTS)
     assert 0 < len(rows(found)) <= 15 * 100
 
 
@@ -246,9 +249,9 @@ def test_oddities_of_usage(client: TestClient) -> None:
     by_key = TRUTH.expected("completions", START, END, by="api_key_id", now=NOW)
     days = {key.key_id: {day for day, _, used in by_key if used == key.key_id} for key in TRUTH.all_keys}
     ids = [key.key_id for key in TRUTH.all_keys]
-    assert max(days[ids[2]]) == invented.ARCHIVED_AT.date()
-    assert min(days[ids[3]]) == invented.LATE_KEY_CREATED_AT.date()
-    assert max(days[ids[4]]) == invented.DELETED_AT.date()
+    assert max(days[ids[2]]) == ARCHIVED_AT.date()
+    assert min(days[ids[3]]) == LATE_KEY_CREATED_AT.date()
+    assert max(days[ids[4]]) == DELETED_AT.date()
     found = rows(buckets(client, "completions", end_time=at(START + DAY)))
     same = [row for row in found if (row["api_key_id"], row["model"]) == (ids[1], TRUTH.all_models[0].model_id)]
     assert len(same) == 2
@@ -256,7 +259,7 @@ def test_oddities_of_usage(client: TestClient) -> None:
         n for n in same[0] if "num_" in n or "put_" in n
     }
     assert same[0]["input_tokens"] != same[1]["input_tokens"]
-    older = [row for row in found if row["model"] == invented.OLDER_MODEL]
+    older = [row for row in found if row["model"] == OLDER_MODEL]
     assert older
     assert all("input_text_tokens" not in row and row["service_tier"] is None for row in older)
     assert {row["user_id"] for row in found if row["api_key_id"] in ids[::2]} == {None}
@@ -314,7 +317,7 @@ def test_lists_name_what_is_still_there(client: TestClient) -> None:
     every = listed(client, "/projects", include_archived="true", limit=1)
     assert [item["id"] for item in every] == [project.ident for project in TRUTH.all_projects]
     assert [item["status"] for item in every] == ["active", "active", "archived", "active"]
-    assert (every[2]["archived_at"], every[3]["name"]) == (int(invented.ARCHIVED_AT.timestamp()), None)
+    assert (every[2]["archived_at"], every[3]["name"]) == (int(ARCHIVED_AT.timestamp()), None)
     assert listed(client, "/projects") == [item for item in every if item["status"] == "active"]
     projects = [f"/projects/{item['id']}/api_keys" for item in every]
     keys = {key["id"]: key for url in projects for key in listed(client, url, owner_project_access="any")}
@@ -333,7 +336,7 @@ def test_lists_name_what_is_still_there(client: TestClient) -> None:
 
 def test_a_key_has_the_name_of_the_moment() -> None:
     key = TRUTH.all_keys[1]
-    renamed = key.names[1][0]
+    renamed = instant_of(key.names[1].first)
     for moment, name in ((renamed - DAY, "search"), (renamed, "search-v2")):
         app = FastAPI()
         app.include_router(openai_router({KEY: TRUTH}, lambda moment=moment: moment))  # type: ignore[misc]

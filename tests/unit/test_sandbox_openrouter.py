@@ -12,8 +12,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from usage_ledger.sandbox.kit.account import LATE_KEY_CREATED_AT, RENAMED_AT
+from usage_ledger.sandbox.openrouter.account import DISABLED_AT
 from usage_ledger.sandbox.openrouter.api import openrouter_router
-from usage_ledger.sandbox.openrouter.truth import DISABLED_AT, LATE_KEY_CREATED_AT, RENAMED_AT, OpenRouterTruth
+from usage_ledger.sandbox.openrouter.truth import OpenRouterTruth
 
 TRUTH = OpenRouterTruth(since=date(2026, 6, 1))
 MANY = OpenRouterTruth(account="many", keys=180, models=2, workspaces=64, since=date(2026, 11, 1))

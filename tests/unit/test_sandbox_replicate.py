@@ -12,8 +12,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from usage_ledger.sandbox.replicate.api import CANARY, replicate_router
-from usage_ledger.sandbox.replicate.truth import DIMENSIONS, LATE_MODEL_AT, NEW_VERSION_AT, ReplicateTruth
+from usage_ledger.sandbox.replicate.account import LATE_MODEL_AT, NEW_VERSION_AT
+from usage_ledger.sandbox.replicate.api import replicate_router
+from usage_ledger.sandbox.replicate.records import CANARY
+from usage_ledger.sandbox.replicate.truth import DIMENSIONS, ReplicateTruth
 
 TRUTH = ReplicateTruth(since=date(2026, 9, 1))
 OTHER = ReplicateTruth(account="other", deployments=101, http_next=True, since=date(2026, 11, 1))

@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from usage_ledger.sandbox.fireworks.api import Gateway, router
+from usage_ledger.sandbox.fireworks.api import fireworks_router
 from usage_ledger.sandbox.fireworks.queries import refusal
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 from usage_ledger.sandbox.kit.serving import Refusal, encode
@@ -56,20 +56,19 @@ def create_app(
     """The stand-in for `accounts` at Fireworks, open to the bearer of `api_key`, and for other providers' accounts.
 
     `now` is the service's clock, zone-aware: later usage does not exist yet. `app.state.requests` lists every
-    request as `GET /path?query`.
+    request as `GET /path?query`; `app.state.accounts` holds Fireworks' accounts by name.
     """
     if not api_key:
         raise ValueError("the sandbox needs a key that is not empty")
     app = FastAPI(title="Sandbox", openapi_url=None)
     app.state.requests = []
-    by_slug = {truth.account: truth for truth in accounts}
+    app.state.accounts = {truth.account: truth for truth in accounts}
     clock = now or (lambda: datetime.now(UTC))
-    app.state.gateway = Gateway(by_slug, api_key, clock)
     app.add_middleware(Recorder, requests=app.state.requests)
     app.add_exception_handler(Refusal, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_api_route("/healthz", _healthy)
-    app.include_router(router)
+    app.include_router(fireworks_router({api_key: app.state.accounts}, clock))
     for other in others:
         app.include_router(other(clock))
     return app

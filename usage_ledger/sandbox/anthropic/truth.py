@@ -1,4 +1,4 @@
-"""An invented Anthropic organization: who uses what, what is billed for, and what is true.
+"""What is true of an invented Anthropic organization, in the ledger's columns.
 
 The answers and the truth read the same running totals, and share nothing else: the answers go through grouped rows,
 `expected` adds the meters up, over days that it finds slot by slot.
@@ -6,48 +6,16 @@ The answers and the truth read the same running totals, and share nothing else: 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
-from itertools import accumulate
-from typing import NamedTuple
 
-from usage_ledger.sandbox.kit.slots import slot_of
-from usage_ledger.sandbox.kit.streams import STEADY, Stream, stable, stream
-from usage_ledger.sandbox.kit.totals import FOREVER, Totals, midnight, slots_of_dates
+from usage_ledger.sandbox.anthropic.account import CODE_DELAY, CODE_TOKENS, TOKENS, AnthropicAccount
+from usage_ledger.sandbox.kit.slots import FOREVER, slot_of
+from usage_ledger.sandbox.kit.streams import Stream
+from usage_ledger.sandbox.kit.totals import Totals, slots_of_dates
 
-# Each within a day, never on its edge: the fourth key appears, the fourth workspace is archived, a user leaves, the
-# second key is renamed.
-LATE_KEY_CREATED_AT = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
-ARCHIVED_AT = datetime(2026, 11, 12, 16, 0, tzinfo=UTC)
-REMOVED_AT = datetime(2026, 11, 15, 8, 0, tzinfo=UTC)
-RENAMED_AT = datetime(2026, 11, 18, 11, 30, tzinfo=UTC)
-CODE_DELAY = timedelta(hours=1)
-"""How old usage must be before the Claude Code report shows it."""
-
-# Office hours alone, in eleven weeks that differ. 1970 began on a Thursday: day 2 and 3 of a week are a weekend.
-_OFFICE = (0,) * 32 + (1,) * 48 + (0,) * 16
-_MOODS = [0 if day % 7 in (2, 3) else 6 + stable("workday", day) % 9 for day in range(77)]
-_WORKDAYS = tuple(accumulate((mood * busy for mood in _MOODS for busy in _OFFICE), initial=0))
-_WORKSPACES = ("Default", "Support", "Claude Code", "Legacy Import")
-# Each key's name and the position of its workspace.
-_KEYS = (("prod-ingest", 0), ("support-bot", 1), ("legacy-import", 3), ("nightly-evals", 1), ("org-agent", 0))
-_USERS = ("dana", "lee", "mira", "noor", "otto")
-_TOOLS = ("edit_tool", "multi_edit_tool", "write_tool", "notebook_edit_tool")
-# Per kind of token: its share in thousandths of a use's size, its price in percent of the model's, what it counts for.
-_TOKENS: dict[str, tuple[int, int, tuple[str, ...]]] = {
-    "uncached_input_tokens": (333, 100, ("input_tokens",)),
-    "cache_read_input_tokens": (999, 10, ("input_tokens", "cached_input_tokens")),
-    "ephemeral_5m_input_tokens": (111, 125, ("input_tokens", "cache_write_tokens")),
-    "ephemeral_1h_input_tokens": (33, 200, ("input_tokens", "cache_write_tokens", "cache_write_1h_tokens")),
-    "output_tokens": (200, 100, ("output_tokens",)),
-}
-# The meters of Claude Code: counts with a divisor, tokens with a scale, and what they count for, in the same order.
-_COUNTS = ("num_sessions", "added", "removed", "commits_by_claude_code", "pull_requests_by_claude_code")
-_COUNT_DIVISORS = (90, 3, 7, 200, 500)
 _COUNT_COLUMNS = ("sessions", "lines_added", "lines_removed", "commits", "pull_requests")
-_CODE_TOKENS = {"input": 20, "cache_read": 90, "cache_creation": 9, "output": 8}
-_CODE_TOKEN_COLUMNS = tuple(_TOKENS[name][2] for name in _TOKENS if "1h" not in name)
+_CODE_TOKEN_COLUMNS = tuple(TOKENS[name][2] for name in TOKENS if "1h" not in name)
 _COLUMNS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens")
 _USAGE_COLUMNS = (*_COLUMNS, "cache_write_1h_tokens", "web_searches")
 _CODE_COLUMNS = (*_COLUMNS, *_COUNT_COLUMNS, "tool_calls", "amount")
@@ -58,238 +26,13 @@ _REPORTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "cost": ("", ("amount",), ("model", "project_id", "service_tier", "context_window", "inference_geo")),
     "claude_code": ("actor", _CODE_COLUMNS, ("model", "user_id")),
 }
-
-
-class Meter(NamedTuple):
-    """A running total in whole units: one per `divisor` of a stream's, which rests outside the slots [first, last)."""
-
-    stream: Stream
-    divisor: int = 1
-    first: int = 0
-    last: int = FOREVER
-
-    def until(self, slot: int) -> int:
-        """The running total of all slots before `slot`. Only differences mean something."""
-        return self.stream.until(min(max(slot, self.first), self.last)) // self.divisor
-
-
-class Workspace(NamedTuple):
-    """A workspace, and how reports name it: the first one, the default, by null, although it has an id."""
-
-    workspace_id: str
-    name: str
-    archived_at: datetime | None
-    reported: str | None
-
-
-class ApiKey(NamedTuple):
-    """A key, whether it belongs to a workspace alone, and its names as `(name, first slot, last slot)`, half-open."""
-
-    key_id: str
-    workspace: Workspace
-    scoped: bool
-    created_at: datetime
-    names: tuple[tuple[str, int, int], ...]
-
-
-class User(NamedTuple):
-    """A member of the organization, until it leaves."""
-
-    user_id: str
-    name: str
-    email: str
-    removed_at: datetime | None
-
-
-class Model(NamedTuple):
-    """A model, where it runs, and its cents per million tokens."""
-
-    model_id: str
-    label: str
-    geo: str
-    input_cents: int
-    output_cents: int
-
-
-class Use(NamedTuple):
-    """One way of using one model, or none: meters by name, and nanocents (10^-9) per unit of those that are billed."""
-
-    workspace: Workspace
-    label: str
-    dims: Mapping[str, str | None]
-    meters: Mapping[str, Meter]
-    prices: Mapping[str, int]
-
-
-class CodeRecord(NamedTuple):
-    """One actor's Claude Code in one terminal. Each model has an `amount`, in steps of `10 ** -digits` cents."""
-
-    actor: str
-    dims: Mapping[str, str | None]
-    counts: Mapping[str, Meter]
-    tools: Mapping[str, Mapping[str, Meter]]
-    models: Mapping[str, Mapping[str, Meter]]
-    digits: int
-
-
-_MODELS = (
-    Model("claude-sonnet-5", "Claude Sonnet 5", "global", 300, 1500),
-    Model("claude-haiku-4-5-20251001", "Claude Haiku 4.5", "not_available", 100, 500),
-    Model("claude-opus-4-8", "Claude Opus 4.8", "global", 500, 2500),
-)
 # What a meter of something with these dimensions adds to which columns, and times what.
-_Term = tuple[Mapping[str, str | None], tuple[str, ...], Meter, int | Decimal]
+_Term = tuple[Mapping[str, str | None], tuple[str, ...], Stream, int | Decimal]
 
 
 @dataclass(frozen=True)
-class AnthropicTruth:
-    """One organization, wholly determined by these values; `account` is its id. Nothing is used before `since`.
-
-    Its oddities:
-    the first workspace is the default one, null in every report;
-    the fourth workspace is archived with the third key, whose usage stops;
-    the second key is renamed, so that Claude Code has two records of it that day;
-    the fourth key comes late, and runs in the US at a dearer price;
-    the fifth key belongs to the organization, to no workspace;
-    Console use has no key and no account, OAuth traffic an account only, federated traffic a service account only;
-    Priority Tier and blocked requests are usage without cost, code execution and sessions are cost without usage;
-    the last user leaves the list one day, the reports never;
-    users have Claude Code in two terminals, the first one also by subscription, with a tool of its own;
-    a user's estimates are whole cents, a key's have fractions and no `subscription_type`;
-    Claude Code rests on weekends, and every report has empty days before `since`.
-    """
-
-    seed: int = 1
-    account: str = "sandbox"
-    keys: int = 5
-    models: int = 3
-    users: int = 4
-    since: date = date(2024, 1, 1)
-
-    @property
-    def start(self) -> datetime:
-        """When the organization began."""
-        return midnight(self.since)
-
-    def _id(self, kind: str, number: int) -> str:
-        return f"{kind}_01{stable(self.seed, self.account, kind, number):016X}"
-
-    def _stream(self, name: str, scale: int, since: datetime, cycles: tuple[tuple[int, ...], ...] = STEADY) -> Stream:
-        return stream(f"{self.seed}/{self.account}/{name}", scale, slot_of(since), cycles)
-
-    @cached_property
-    def all_workspaces(self) -> tuple[Workspace, ...]:
-        """The default workspace and three more, the last of them archived."""
-        ids = [self._id("wrkspc", place) for place in range(4)]
-        ends, reported = (None, None, None, ARCHIVED_AT), (None, *ids[1:])
-        return tuple(map(Workspace, ids, _WORKSPACES, ends, reported))
-
-    @cached_property
-    def all_keys(self) -> tuple[ApiKey, ...]:
-        """The API keys, also those not created yet."""
-        entries = []
-        for place in range(self.keys):
-            name, home = _KEYS[place] if place < len(_KEYS) else (f"service-{place}", place % 3)
-            created = max(self.start, LATE_KEY_CREATED_AT) if place == 3 else self.start
-            renamed = slot_of(RENAMED_AT) if place == 1 else FOREVER
-            names = ((name, 0, renamed), (f"{name}-v2", renamed, FOREVER))[: 2 if place == 1 else 1]
-            entries.append(ApiKey(self._id("apikey", place), self.all_workspaces[home], place != 4, created, names))
-        return tuple(entries)
-
-    @cached_property
-    def all_users(self) -> tuple[User, ...]:
-        """The members, also those who have left."""
-        names = [*_USERS, *(f"user{place}" for place in range(len(_USERS), self.users))][: self.users]
-        ends = [None] * (self.users - 1) + [REMOVED_AT]
-        return tuple(
-            User(self._id("user", place), name.capitalize(), f"{name}@{self.account}.example", left)
-            for place, (name, left) in enumerate(zip(names, ends, strict=False))
-        )
-
-    @property
-    def all_models(self) -> tuple[Model, ...]:
-        """The models with their prices: one to three."""
-        return _MODELS[: max(self.models, 1)]
-
-    @cached_property
-    def all_uses(self) -> tuple[Use, ...]:
-        """Who uses which model and how, and what is billed without a model."""
-        models, (default, support, code, _), entries = self.all_models, self.all_workspaces, []
-        for place, key in enumerate(self.all_keys):
-            own = [model for number, model in enumerate(models) if (place + number) % 4 != 3]
-            entries += [self._use("plain", model, key.workspace, key, 110 if place == 3 else 100) for model in own]
-            if place == 0:
-                entries.append(self._use("batch", models[0], default, key, 50, service_tier="batch"))
-                entries.append(self._use("long", models[0], default, key, 200, context_window="200k-1M"))
-            if place == 1:
-                entries.append(self._use("priority", models[0], support, key, 0, service_tier="priority"))
-                # The dimensions of plain use: usage reports add both up, the bill knows only one of them.
-                entries.append(self._use("blocked", models[0], support, key, 0))
-        entries.append(self._use("console", models[0], default))
-        entries.append(self._use("federated", models[-1], support, service_account_id=self._id("svac", 0)))
-        for place, user in enumerate(self.all_users):
-            entries.append(self._use(f"oauth-{place}", models[place % len(models)], code, account_id=user.user_id))
-        for workspace, name, cents in ((default, "code_execution", 5), (support, "session_usage", 8)):
-            hundredths = Meter(self._stream(name, 1, self.start), 5)
-            dims = {"workspace_id": workspace.reported}
-            entries.append(Use(workspace, "", dims, {name: hundredths}, {name: cents * 10**7}))
-        return tuple(entries)
-
-    def _use(
-        self, kind: str, model: Model, place: Workspace, key: ApiKey | None = None, rate: int = 100, **odd: str
-    ) -> Use:
-        """`rate` is what is billed, in percent of the model's price; a tenth more buys the US if that can be had."""
-        name = f"{kind}/{key.key_id if key else ''}/{model.model_id}"
-        size, since = 100 + stable(self.seed, name) % 900, key.created_at if key else self.start
-        last = slot_of(place.archived_at) if place.archived_at else FOREVER
-        abroad = rate == 110 and model.geo == "global"
-        dims = {"account_id": None, "api_key_id": key.key_id if key else None, "workspace_id": place.reported}
-        dims |= {"service_account_id": None, "model": model.model_id, "service_tier": "standard"}
-        dims |= {"context_window": "0-200k", "inference_geo": "us" if abroad else model.geo, **odd}
-        meters, prices = {}, {}
-        for part, (share, percent, columns) in _TOKENS.items():
-            # Batches are not cached, and few clients pay for writes that last an hour.
-            unused = (kind == "batch" and len(columns) > 1) or ("1h" in part and size % 4)
-            scale = 0 if unused else size * share // 1000
-            meters[part] = Meter(self._stream(f"{name}/{part}", scale, since), 1, 0, last)
-            cents = model.output_cents if part == "output_tokens" else model.input_cents
-            prices[part] = cents * percent * (100 if rate == 110 and not abroad else rate) // 10
-        searching = int(kind == "plain" and size % 3 > 0)
-        meters["web_search_requests"] = Meter(self._stream(f"{name}/searches", searching, since), 150, 0, last)
-        prices["web_search_requests"] = 10**9
-        return Use(place, model.label, dims, meters, prices if rate else {})
-
-    @cached_property
-    def all_records(self) -> tuple[CodeRecord, ...]:
-        """The Claude Code of users, per terminal, and of the first two keys, per name."""
-        api, team = {"customer_type": "api"}, {"customer_type": "subscription", "subscription_type": "team"}
-        entries = []
-        for place, user in enumerate(self.all_users):
-            own = {**api, "subscription_type": None}
-            entries += [self._record(user.email, terminal, own) for terminal in ("vscode", "tmux")]
-            entries += [self._record(user.email, "iTerm.app", team)] * (place == 0)
-        for key in self.all_keys[:2]:
-            entries += [self._record(name, "non-interactive", api, *life) for name, *life in key.names]
-        return tuple(entries)
-
-    def _record(
-        self, actor: str, terminal: str, dims: Mapping[str, str | None], first: int = 0, last: int = FOREVER
-    ) -> CodeRecord:
-        def meter(what: str, scale: int, divisor: int) -> Meter:
-            course = self._stream(f"code/{actor}/{terminal}/{what}", scale, self.start, (_WORKDAYS,))
-            return Meter(course, divisor, first, last)
-
-        counts = {name: meter(name, 1, divisor) for name, divisor in zip(_COUNTS, _COUNT_DIVISORS, strict=True)}
-        tools = (*_TOOLS, "web_fetch_tool") if terminal == "iTerm.app" else _TOOLS
-        ways = (("accepted", 30), ("rejected", 300))
-        used = {tool: {way: meter(f"{tool}/{way}", 1, size) for way, size in ways} for tool in tools}
-        lot, models = stable(self.seed, actor, terminal), {}
-        for step in range(1 + lot // 8 % 2):
-            name = self.all_models[(lot + step) % len(self.all_models)].model_id
-            models[name] = {part: meter(f"{name}/{part}", scale, 1) for part, scale in _CODE_TOKENS.items()}
-            models[name]["amount"] = meter(f"{name}/amount", 1, 9)
-        digits = 0 if "subscription_type" in dims else 2
-        return CodeRecord(actor, {**dims, "terminal_type": terminal}, counts, used, models, digits)
+class AnthropicTruth(AnthropicAccount):
+    """An organization, and what is true of it."""
 
     def expected(
         self, report: str, first: date, end: date, zone: str = "UTC", *, by: str = "", now: datetime | None = None
@@ -308,7 +51,7 @@ class AnthropicTruth:
         totals: Totals = {}
         for day, (low, high) in slots_of_dates(first, end, limit).items():
             for dims, counted, meter, factor in terms:
-                if used := meter.until(high) - meter.until(low):
+                if used := meter.between(low, high):
                     value = next((value for name in names if (value := dims.get(name))), "")
                     total = totals.setdefault((day, breakdown, value), dict.fromkeys(columns, 0))
                     for column in counted:
@@ -319,11 +62,11 @@ class AnthropicTruth:
         for use in self.all_uses if report != "claude_code" else ():
             if report == "cost":
                 for name, price in use.prices.items():
-                    dims = use.dims if name in _TOKENS else {"workspace_id": use.dims["workspace_id"]}
+                    dims = use.dims if name in TOKENS else {"workspace_id": use.dims["workspace_id"]}
                     yield dims, ("amount",), use.meters[name], Decimal(price).scaleb(-11)
             elif "model" in use.dims:
                 for name, meter in use.meters.items():
-                    yield use.dims, _TOKENS[name][2] if name in _TOKENS else ("web_searches",), meter, 1
+                    yield use.dims, TOKENS[name][2] if name in TOKENS else ("web_searches",), meter, 1
         for record in self.all_records if report == "claude_code" else ():
             whole = {"account_id": record.actor}
             for column, meter in zip(_COUNT_COLUMNS, record.counts.values(), strict=True):
@@ -332,6 +75,6 @@ class AnthropicTruth:
                 yield from ((whole, ("tool_calls",), meter, 1) for meter in ways.values())
             for model, parts in record.models.items():
                 dims = {**whole, "model": model}
-                for columns, name in zip(_CODE_TOKEN_COLUMNS, _CODE_TOKENS, strict=True):
+                for columns, name in zip(_CODE_TOKEN_COLUMNS, CODE_TOKENS, strict=True):
                     yield dims, columns, parts[name], 1
                 yield dims, ("amount",), parts["amount"], Decimal(1).scaleb(-2 - record.digits)

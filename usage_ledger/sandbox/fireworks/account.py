@@ -1,19 +1,17 @@
-"""Who and what an invented Fireworks account holds: keys, models, deployments, training jobs, and their meters.
+"""An invented Fireworks account: keys, models, deployments, training jobs, and their meters.
 
 Prices are whole picodollars (10^-12 USD) per unit of a stream, so that half a nanodollar per token is an integer too.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
+from usage_ledger.sandbox.kit.account import LATE_KEY_CREATED_AT, RENAMED_AT, Account, Name, names_of
 from usage_ledger.sandbox.kit.slots import slot_of
 from usage_ledger.sandbox.kit.streams import BURSTS, Stream, stable, stream
 
-RENAMED_AT = datetime(2026, 11, 18, 11, 30, tzinfo=UTC)
-"""When the second key is renamed: inside a local day, never on its edge, in every zone."""
-LATE_KEY_CREATED_AT = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
-"""When the fourth key is created."""
 TAGS = ("team", "project", "environment")
 
 TRAINING_PICO = 500_000
@@ -36,15 +34,12 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key, its owner, its names over time, and how the service spells its tags.
-
-    `names` holds `(name, first slot, last slot)`, half-open, one after the other.
-    """
+    """A key, its owner, its names over time, and how the service spells its tags."""
 
     key_id: str
     owner: str
     created_at: datetime
-    names: tuple[tuple[str, int, int], ...]
+    names: tuple[Name, ...]
     tag_style: TagStyle
 
 
@@ -100,7 +95,7 @@ _TEAMS = ("support", "search", "research")
 _STYLES: dict[int, TagStyle] = {4: "blank", 5: "plain"}
 
 
-def catalogue(count: int) -> tuple[Model, ...]:
+def _catalogue(count: int) -> tuple[Model, ...]:
     """The first `count` text models; after the sixth, numbered variants."""
     models = []
     for number in range(count):
@@ -111,89 +106,92 @@ def catalogue(count: int) -> tuple[Model, ...]:
     return tuple(models)
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+@dataclass(frozen=True)
+class FireworksAccount(Account):
+    """One account, wholly determined by these values. Usage is zero before `since`, 00:00 UTC.
 
-
-def api_keys(seed: int, account: str, count: int, since: date) -> tuple[ApiKey, ...]:
-    """Keys with their oddities by position.
-
-    The second is renamed, the third sends no tags, the fourth comes late, the fifth has neither name nor tags
-    (the service writes `''`), the tags of the sixth are spelled `team` instead of `annotations.team`.
+    Oddities of the keys, by position: the second is renamed, the third sends no tags, the fourth comes late, the
+    fifth has neither name nor tags (the service writes `''`), the tags of the sixth are spelled `team` instead of
+    `annotations.team`. Even deployments have two placements and tags, odd ones have one and none. Even training jobs
+    have tags.
     """
-    keys = []
-    for number in range(count):
-        created = _midnight(since)
-        if number == 3:
-            created = max(created, LATE_KEY_CREATED_AT)
+
+    keys: int = 6
+    models: int = 4
+    deployments: int = 2
+    training_jobs: int = 1
+
+    @cached_property
+    def all_keys(self) -> tuple[ApiKey, ...]:
+        """The API keys, also those not created yet."""
+        return tuple(self._key(number) for number in range(self.keys))
+
+    def _key(self, number: int) -> ApiKey:
+        created = max(self.start, LATE_KEY_CREATED_AT) if number == 3 else self.start
         name = _KEY_NAMES[number] if number < len(_KEY_NAMES) else f"service-{number}"
-        first, renamed, last = 0, slot_of(RENAMED_AT), slot_of(datetime(9999, 1, 1, tzinfo=UTC))
-        names: tuple[tuple[str, int, int], ...] = ((name, first, last),)
-        if number == 1:
-            names = ((name, first, renamed), (f"{name}-v2", renamed, last))
+        names = names_of(name, RENAMED_AT if number == 1 else None)
         owner = _OWNERS[number // 2 % len(_OWNERS)]
-        key_id = f"key_{stable(seed, account, 'key', number):016x}"
-        keys.append(ApiKey(key_id, owner, created, names, _STYLES.get(number, "prefixed")))
-    return tuple(keys)
+        key_id = f"key_{self.number('key', number):016x}"
+        return ApiKey(key_id, owner, created, names, _STYLES.get(number, "prefixed"))
 
+    @cached_property
+    def all_models(self) -> tuple[Model, ...]:
+        """The text models with their prices."""
+        return _catalogue(self.models)
 
-def _tags(seed: int, account: str, key: int, model: int) -> dict[str, str]:
-    lot = stable(seed, account, "tags", key, model)
-    if key in (2, 4) or (key + model) % 5 == 4:
-        return {}
-    tags = {"team": _TEAMS[key % len(_TEAMS)], "project": ("ranker", "chat", "etl")[lot % 3]}
-    return tags if lot % 2 else tags | {"environment": ("prod", "staging")[lot // 2 % 2]}
+    @cached_property
+    def all_pairs(self) -> tuple[Pair, ...]:
+        """Every key with every model, but keys at odd positions never use the model of their own position."""
+        entries = [
+            self._pair(key, model, self._tags(key_number, model_number))
+            for key_number, key in enumerate(self.all_keys)
+            for model_number, model in enumerate(self.all_models)
+            if key_number % 2 == 0 or key_number != model_number
+        ]
+        return (*entries, *map(self._audio_pair, self.all_keys[:1]))
 
+    def _tags(self, key: int, model: int) -> dict[str, str]:
+        if key in (2, 4) or (key + model) % 5 == 4:
+            return {}
+        lot = self.number("tags", key, model)
+        tags = {"team": _TEAMS[key % len(_TEAMS)], "project": ("ranker", "chat", "etl")[lot % 3]}
+        return tags if lot % 2 else tags | {"environment": ("prod", "staging")[lot // 2 % 2]}
 
-def pairs(seed: int, account: str, keys: tuple[ApiKey, ...], models: tuple[Model, ...]) -> tuple[Pair, ...]:
-    """Every key with every model, except that keys at odd positions never use the model of their own position."""
-    entries = []
-    for key_number, key in enumerate(keys):
-        for model_number, model in enumerate(models):
-            if key_number % 2 and key_number == model_number:
-                continue
-            name = f"{seed}/{account}/{key.key_id}/{model.model_id}"
-            born, size = slot_of(key.created_at), 100 + stable(name) % 900
-            cached = stream(f"{name}/cached", size // 2, born)
-            uncached = stream(f"{name}/uncached", size // 3, born)
-            output = stream(f"{name}/output", size // 5, born)
-            tags = _tags(seed, account, key_number, model_number)
-            operation, silent = "TEXT_COMPLETION_INFERENCE_USAGE", stream("audio", 0, born)
-            entries.append(Pair(key, model.model_id, operation, tags, cached, uncached, output, silent))
-    if keys:
-        entries.append(_audio_pair(seed, account, keys[0]))
-    return tuple(entries)
+    def _pair(self, key: ApiKey, model: Model, tags: dict[str, str]) -> Pair:
+        name = f"{key.key_id}/{model.model_id}"
+        size = 100 + stable(f"{self.seed}/{self.account}/{name}") % 900
+        shares = (("cached", size // 2), ("uncached", size // 3), ("output", size // 5), ("audio", 0))
+        meters = (self.meter(f"{name}/{what}", scale, key.created_at) for what, scale in shares)
+        return Pair(key, model.model_id, "TEXT_COMPLETION_INFERENCE_USAGE", tags, *meters)
 
+    def _audio_pair(self, key: ApiKey) -> Pair:
+        silent = self.meter("tokens", 0)
+        words = self.meter(f"{key.key_id}/audio", 37, key.created_at)
+        return Pair(key, AUDIO_MODEL, "AUDIO_INFERENCE_USAGE", {"team": _TEAMS[0]}, silent, silent, silent, words)
 
-def _audio_pair(seed: int, account: str, key: ApiKey) -> Pair:
-    born, tags = slot_of(key.created_at), {"team": _TEAMS[0]}
-    silent = stream("tokens", 0, born)
-    spoken = stream(f"{seed}/{account}/{key.key_id}/audio", 37, born)
-    return Pair(key, AUDIO_MODEL, "AUDIO_INFERENCE_USAGE", tags, silent, silent, silent, spoken)
+    @cached_property
+    def all_deployments(self) -> tuple[Deployment, ...]:
+        """The dedicated deployments, with their meters."""
+        return tuple(self._deployment(number) for number in range(self.deployments))
 
-
-def deployments(seed: int, account: str, count: int, since: date) -> tuple[Deployment, ...]:
-    """Deployments, the even ones in two placements and tagged, the odd ones in one and untagged."""
-    entries = []
-    for number in range(count):
-        name = f"accounts/{account}/deployments/ranker-{number + 1}"
+    def _deployment(self, number: int) -> Deployment:
+        name = f"accounts/{self.account}/deployments/ranker-{number + 1}"
         accelerator = tuple(ACCELERATOR_PICO)[number % len(ACCELERATOR_PICO)]
+        first = slot_of(self.start)
         placements = tuple(
-            (place, stream(f"{seed}/{name}/{place}", 60, slot_of(_midnight(since))))
+            (place, stream(f"{self.seed}/{name}/{place}", 60, first))
             for place in ("US_IOWA_1", "EUROPE")[: 2 - number % 2]
         )
         tags = {} if number % 2 else {"team": "search", "environment": "prod"}
-        base_model = f"accounts/{account}/models/ranker-v{number + 1}"
-        entries.append(Deployment(name, base_model, accelerator, tags, placements))
-    return tuple(entries)
+        return Deployment(name, f"accounts/{self.account}/models/ranker-v{number + 1}", accelerator, tags, placements)
 
+    @cached_property
+    def all_jobs(self) -> tuple[TrainingJob, ...]:
+        """The supervised fine-tuning jobs, with their meters."""
+        return tuple(self._job(number) for number in range(self.training_jobs))
 
-def training_jobs(seed: int, account: str, count: int, since: date) -> tuple[TrainingJob, ...]:
-    """Supervised fine-tuning jobs, the even ones tagged."""
-    entries = []
-    for number in range(count):
-        job_id = f"sft-{stable(seed, account, 'job', number) % 0xFFFFFF:06x}"
-        tokens = stream(f"{seed}/{account}/{job_id}", 4000, slot_of(_midnight(since)), BURSTS)
+    def _job(self, number: int) -> TrainingJob:
+        job_id = f"sft-{self.number('job', number) % 0xFFFFFF:06x}"
         tags = {} if number % 2 else {"team": "research"}
-        entries.append(TrainingJob(job_id, "accounts/fireworks/models/qwen3-8b", f"session-{number}", tags, tokens))
-    return tuple(entries)
+        tokens = self.meter(job_id, 4000, cycles=BURSTS)
+        return TrainingJob(job_id, "accounts/fireworks/models/qwen3-8b", f"session-{number}", tags, tokens)

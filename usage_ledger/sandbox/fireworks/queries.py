@@ -1,19 +1,18 @@
 """What a request to the control plane asks for, read strictly, and how it is refused."""
 
-import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from starlette.datastructures import QueryParams
 
 from usage_ledger.sandbox.fireworks.usage import DIMENSIONS, USAGE_TYPES
+from usage_ledger.sandbox.kit.queries import parse_instant
 from usage_ledger.sandbox.kit.serving import Json, Refusal
 from usage_ledger.sandbox.kit.slots import first_instant
 
 LONGEST_WINDOW = timedelta(hours=31 * 24)
 LARGEST_PAGE = 200
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _ONE_DAY = timedelta(days=1)
 
 
@@ -28,13 +27,13 @@ def invalid(message: str) -> Refusal:
 
 
 def _instant(params: QueryParams, name: str) -> datetime:
-    text = params.get(name, "")
-    if not _RFC3339.fullmatch(text):
-        raise invalid(f"{name} must be an RFC 3339 date-time with a zone")
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
+        instant = parse_instant(params.get(name, ""))
+    except ValueError:
         raise invalid(f"{name} is not a date that exists") from None
+    if instant is None:
+        raise invalid(f"{name} must be an RFC 3339 date-time with a zone")
+    return instant
 
 
 def _window(params: QueryParams) -> tuple[datetime, datetime]:

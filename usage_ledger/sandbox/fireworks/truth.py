@@ -11,9 +11,14 @@ from decimal import Decimal
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from usage_ledger.sandbox.fireworks import account as account_parts
-from usage_ledger.sandbox.fireworks.account import ApiKey, Deployment, Model, Pair, TrainingJob
-from usage_ledger.sandbox.fireworks.summary import Tariff, summary_answer, tariffs
+from usage_ledger.sandbox.fireworks.account import (
+    ACCELERATOR_PICO,
+    AUDIO_PICO_PER_TENTH,
+    TRAINING_PICO,
+    FireworksAccount,
+    Pair,
+)
+from usage_ledger.sandbox.fireworks.costs import Tariff, summary_answer, tariffs
 from usage_ledger.sandbox.fireworks.usage import (
     Source,
     dedicated_sources,
@@ -22,9 +27,9 @@ from usage_ledger.sandbox.fireworks.usage import (
     usage_answer,
 )
 from usage_ledger.sandbox.kit.serving import Json
-from usage_ledger.sandbox.kit.slots import local_days
+from usage_ledger.sandbox.kit.slots import limit_of, local_days
 from usage_ledger.sandbox.kit.streams import Stream
-from usage_ledger.sandbox.kit.totals import limit_of, slots_of_dates
+from usage_ledger.sandbox.kit.totals import slots_of_dates
 
 
 def _between(streams: Iterable[Stream], first: int, last: int) -> int:
@@ -32,44 +37,11 @@ def _between(streams: Iterable[Stream], first: int, last: int) -> int:
 
 
 @dataclass(frozen=True)
-class FireworksTruth:
-    """One account, wholly determined by these values. Usage is zero before `since`, 00:00 UTC.
+class FireworksTruth(FireworksAccount):
+    """An account, its answers, and what is true of it.
 
     Wherever `now` is an argument, only quarters of an hour that are over by then count; without it, all do.
     """
-
-    seed: int = 1
-    account: str = "sandbox"
-    keys: int = 6
-    models: int = 4
-    deployments: int = 2
-    training_jobs: int = 1
-    since: date = date(2024, 1, 1)
-
-    @cached_property
-    def all_keys(self) -> tuple[ApiKey, ...]:
-        """The API keys, also those not created yet."""
-        return account_parts.api_keys(self.seed, self.account, self.keys, self.since)
-
-    @cached_property
-    def all_models(self) -> tuple[Model, ...]:
-        """The text models with their prices."""
-        return account_parts.catalogue(self.models)
-
-    @cached_property
-    def all_pairs(self) -> tuple[Pair, ...]:
-        """Who uses which serverless model, with the meters."""
-        return account_parts.pairs(self.seed, self.account, self.all_keys, self.all_models)
-
-    @cached_property
-    def all_deployments(self) -> tuple[Deployment, ...]:
-        """The dedicated deployments, with their meters."""
-        return account_parts.deployments(self.seed, self.account, self.deployments, self.since)
-
-    @cached_property
-    def all_jobs(self) -> tuple[TrainingJob, ...]:
-        """The training jobs, with their meters."""
-        return account_parts.training_jobs(self.seed, self.account, self.training_jobs, self.since)
 
     @cached_property
     def _sources(self) -> dict[str, tuple[Source, ...]]:
@@ -153,12 +125,12 @@ class FireworksTruth:
             yield _between((pair.uncached for pair in used), first, last) * model.uncached_pico // 1000
             yield _between((pair.output for pair in used), first, last) * model.output_pico // 1000
         tenths = _between((pair.audio for pair in self.all_pairs), first, last)
-        yield tenths * account_parts.AUDIO_PICO_PER_TENTH // 1000
-        for accelerator, pico in account_parts.ACCELERATOR_PICO.items():
+        yield tenths * AUDIO_PICO_PER_TENTH // 1000
+        for accelerator, pico in ACCELERATOR_PICO.items():
             machines = [machine for machine in self.all_deployments if machine.accelerator == accelerator]
             seconds = [meter for machine in machines for _, meter in machine.placements]
             yield _between(seconds, first, last) * pico // 1000
-        yield _between((job.tokens for job in self.all_jobs), first, last) * account_parts.TRAINING_PICO // 1000
+        yield _between((job.tokens for job in self.all_jobs), first, last) * TRAINING_PICO // 1000
 
     @staticmethod
     def _expected_tokens(

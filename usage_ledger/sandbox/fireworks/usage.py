@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from usage_ledger.sandbox.fireworks.account import TAGS, Deployment, Pair, TagStyle, TrainingJob
 from usage_ledger.sandbox.kit.serving import Json
-from usage_ledger.sandbox.kit.slots import Day, instant_of, rfc3339
+from usage_ledger.sandbox.kit.slots import FOREVER, Day, instant_of, rfc3339
 from usage_ledger.sandbox.kit.streams import Stream
-from usage_ledger.sandbox.kit.totals import FOREVER
 
 ANNOTATIONS = tuple(f"annotations.{tag}" for tag in TAGS)
 SERVERLESS = ("model_name", "api_key_id", "api_key_name", *ANNOTATIONS)

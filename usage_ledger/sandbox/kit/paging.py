@@ -1,4 +1,4 @@
-"""Page tokens, and pages of a list by an item's id, by an offset or by a page number's token."""
+"""Page tokens, and pages of a list by an item's id."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ def page_token(*parts: object) -> str:
 
 
 def parts_of_token(token: str) -> list[str]:
-    """The parts of a token; empty for what no token can be. The caller checks that it gave the token out."""
+    """The parts of a token; empty where it has none. The caller checks that it gave the token out."""
     try:
         return urlsafe_b64decode(token.removeprefix("page_")).decode().split(".")
     except ValueError:
@@ -21,12 +21,16 @@ def parts_of_token(token: str) -> list[str]:
 
 
 class IdPage(NamedTuple):
-    """A page of a list: its items, the ids of its ends, and whether the list goes on in the requested direction."""
+    """A page of a list: its items, the ids of its ends, and whether the list goes on in that direction."""
 
     items: Sequence[Json]
     first_id: object
     last_id: object
     has_more: bool
+
+    def ends(self) -> Json:
+        """What the service says of the page."""
+        return {"first_id": self.first_id, "last_id": self.last_id, "has_more": self.has_more}
 
 
 def page_by_id(items: Sequence[Json], limit: int, after: str | None = None, before: str | None = None) -> IdPage:

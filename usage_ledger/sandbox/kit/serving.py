@@ -1,8 +1,11 @@
 """Serving a stand-in: from a request to the account that its key opens, and from a value or a refusal to bytes."""
 
+import gzip
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -11,9 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
 Json = dict[str, object]
+Account = TypeVar("Account")
 Truth = TypeVar("Truth")
 encode = msgspec.json.Encoder(decimal_format="number").encode
 """Decimals are written as numbers, digit by digit."""
+_SMALL = 1000
 
 
 class Refusal(Exception):
@@ -53,48 +58,80 @@ def bearer_key(request: Request) -> str:
     return key if scheme.lower() == "bearer" else ""
 
 
-def account_of(accounts: Mapping[str, Truth], key: str) -> Truth | None:
+def account_of(accounts: Mapping[str, Account], key: str) -> Account | None:
     """The account that a key opens, compared in constant time."""
-    for account_key, truth in accounts.items():
+    for account_key, account in accounts.items():
         if hmac.compare_digest(key.encode(), account_key.encode()):
-            return truth
+            return account
     return None
 
 
-def add_endpoints(
-    router: APIRouter,
-    endpoints: Mapping[str, Endpoint[Truth]],
-    authorize: Callable[[Request], Truth],
-    now: Callable[[], datetime],
-    *,
-    headers: Callable[[Request, int], dict[str, str]] = lambda _request, _status: {},
-    error_body: Callable[[Request, Refusal], Json] = lambda _request, refusal: refusal.body,
-    error_type: str = "application/json",
-) -> None:
-    """Serve each path of `endpoints`.
+def _no_headers(_request: Request, _status: int) -> dict[str, str]:
+    return {}
 
-    `authorize` returns the account of a request or raises `Refusal`; `now` is the service's clock, zone-aware;
-    `headers` depend on the status.
+
+def _plain_body(_request: Request, refusal: Refusal) -> Json:
+    return refusal.body
+
+
+@dataclass(frozen=True)
+class Api(Generic[Account, Truth]):
+    """One provider's API: what answers each path, and who may ask.
+
+    `authorize` finds what a request may read among the accounts by key, or raises `Refusal`. `headers` depend on the
+    status. With `compress`, large answers are gzipped for clients that accept it.
     """
 
-    def respond(request: Request, endpoint: Endpoint[Truth], text: bytes) -> Response:
-        status, media_type = 200, "application/json"
+    prefix: str
+    endpoints: Mapping[str, Endpoint[Truth]]
+    authorize: Callable[[Mapping[str, Account], Request], Truth]
+    headers: Callable[[Request, int], dict[str, str]] = _no_headers
+    error_body: Callable[[Request, Refusal], Json] = _plain_body
+    error_type: str = "application/json"
+    compress: bool = False
+
+    def router(self, accounts: Mapping[str, Account], now: Callable[[], datetime]) -> APIRouter:
+        """The API for `accounts`, by the key that opens each. `now` is the service's clock, zone-aware."""
+        router = APIRouter(prefix=self.prefix)
+
+        def route_of(endpoint: Endpoint[Truth]) -> Callable[[Request], Awaitable[Response]]:
+            async def route(request: Request) -> Response:
+                text = await request.body()
+                return await run_in_threadpool(self._respond, request, endpoint, text, accounts, now)
+
+            return route
+
+        for path, endpoint in self.endpoints.items():
+            router.add_api_route(path, route_of(endpoint), methods=[endpoint.method], name=f"{self.prefix}{path}")
+        return router
+
+    def _respond(
+        self,
+        request: Request,
+        endpoint: Endpoint[Truth],
+        text: bytes,
+        accounts: Mapping[str, Account],
+        now: Callable[[], datetime],
+    ) -> Response:
         try:
-            truth = authorize(request)
+            truth = self.authorize(accounts, request)
             document = _document(text) if endpoint.method == "POST" else None
-            body = endpoint.answer(Call(request, truth, now().astimezone(UTC), document))
+            body = encode(endpoint.answer(Call(request, truth, now().astimezone(UTC), document)))
         except Refusal as refusal:
-            status, media_type, body = refusal.status, error_type, error_body(request, refusal)
-        return Response(encode(body), status, headers(request, status), media_type)
+            body, status = encode(self.error_body(request, refusal)), refusal.status
+            return Response(body, status, self.headers(request, status), self.error_type)
+        headers = self.headers(request, 200)
+        if self.compress:
+            headers["Vary"] = "Accept-Encoding"
+            if len(body) >= _SMALL and "gzip" in request.headers.get("accept-encoding", ""):
+                body, headers["Content-Encoding"] = _packed(body), "gzip"
+        return Response(body, 200, headers, "application/json")
 
-    def serve(endpoint: Endpoint[Truth]) -> Callable[[Request], Awaitable[Response]]:
-        async def route(request: Request) -> Response:
-            return await run_in_threadpool(respond, request, endpoint, await request.body())
 
-        return route
-
-    for path, endpoint in endpoints.items():
-        router.add_api_route(path, serve(endpoint), methods=[endpoint.method], name=f"{router.prefix}{path}")
+# The last few answers are cached, so that a client's clock measures the client.
+@lru_cache(maxsize=16)
+def _packed(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=1, mtime=0)
 
 
 def _document(text: bytes) -> Any:

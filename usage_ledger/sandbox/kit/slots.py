@@ -1,7 +1,7 @@
 """Time as whole quarters of an hour.
 
-A slot is fifteen minutes of UTC, counted from 1970. Every zone in use today changes its date on a slot's edge
-(Kathmandu at 18:15 UTC, Lord Howe with its half-hour of summer time), so any local day is a whole number of slots.
+A slot is fifteen minutes of UTC, counted from 1970. Every zone in use today changes its date at the edge of a slot
+(Kathmandu at 18:15 UTC, Lord Howe with its half-hour of summer time), so a local day is a whole number of slots.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 SLOT = timedelta(minutes=15)
 DAY_SLOTS = 96
+FOREVER = 1 << 40
+"""A slot that never comes."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -26,9 +28,24 @@ def slot_of(instant: datetime) -> int:
     return (instant - _EPOCH) // SLOT
 
 
+def limit_of(now: datetime | None) -> int:
+    """How many slots are over at `now`; without it, all."""
+    return FOREVER if now is None else slot_of(now)
+
+
 def instant_of(slot: int) -> datetime:
     """When `slot` begins, in UTC."""
     return _EPOCH + slot * SLOT
+
+
+def midnight(day: date) -> datetime:
+    """The first instant of a UTC date."""
+    return datetime.combine(day, time(), UTC)
+
+
+def is_weekend(day: int) -> bool:
+    """Whether a day, counted from 1970, is a Saturday or a Sunday. 1970 began on a Thursday."""
+    return day % 7 in (2, 3)
 
 
 def rfc3339(instant: datetime) -> str:

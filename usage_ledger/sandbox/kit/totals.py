@@ -1,26 +1,14 @@
 """The truth's sums: the expected values per date, breakdown and dimension, computed without the answers' code."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, tzinfo
 from decimal import Decimal
 
-from usage_ledger.sandbox.kit.slots import DAY_SLOTS, instant_of, slot_of
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS, FOREVER, instant_of, midnight, slot_of
 
-FOREVER = 1 << 40
-"""A slot that never comes."""
 Place = tuple[date, str, str]
 Totals = dict[Place, dict[str, int | Decimal]]
 """Per (date, breakdown, value of a dimension) the amounts by column of the ledger."""
-
-
-def midnight(day: date) -> datetime:
-    """The first instant of a UTC date."""
-    return datetime.combine(day, time(), UTC)
-
-
-def limit_of(now: datetime | None) -> int:
-    """How many slots are over at `now`; without it, all."""
-    return FOREVER if now is None else slot_of(now)
 
 
 def slots_of_dates(first: date, end: date, limit: int = FOREVER, zone: tzinfo = UTC) -> dict[date, tuple[int, int]]:
