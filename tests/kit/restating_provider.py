@@ -132,9 +132,7 @@ class Account:
         self.now |= versions
         for day, version in versions.items():
             self.said.setdefault(day, set()).add(version)
-        self.app.state.accounts[self.name] = Restated(
-            self.name, tuple((day, self.now[day]) for day in self.dates)
-        )
+        self.app.state.accounts[self.name] = Restated(self.name, tuple((day, self.now[day]) for day in self.dates))
 
     def expected(self, report: str, day: date) -> tuple[Any, ...]:
         return self._of(report, day, self.now[day])
