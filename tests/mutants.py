@@ -115,6 +115,16 @@ MUTANTS = (
         "test_x10_",
     ),
     Mutant(
+        "an older answer that is loaded again closes what failed after it",
+        (("include/sql/load/close_failures.sql", "at < %(fetched_at)s OR load_id", "true OR load_id"),),
+        "test_an_event_that_is_younger",
+    ),
+    Mutant(
+        "a held date's event stays open once the date is loaded",
+        (("usage_ledger/warehouse/days.py", "    close_date_events(cursor, incoming, dates, staged_rows)\n", ""),),
+        "test_a_held_date_is_closed",
+    ),
+    Mutant(
         "no hold for a date that came back empty",
         (("usage_ledger/warehouse/days.py", "        return Hold.VANISHED\n", "        return None\n"),),
         "test_t2_",

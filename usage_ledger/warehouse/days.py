@@ -10,7 +10,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.core.windows import day_bounds
-from usage_ledger.warehouse.events import add_event
+from usage_ledger.warehouse.events import add_event, close_date_events
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.sql import statement
 
@@ -157,6 +157,8 @@ def record_days(
     staged_rows: Mapping[date, int],
 ) -> None:
     """Say of each replaced date what the ledger holds now, and tell a person where rows stopped coming."""
+    dates = list(dates)
+    close_date_events(cursor, incoming, dates, staged_rows)
     for day in dates:
         begins, ends = day_bounds(day, incoming.day_zone)
         if begins == ends:

@@ -1,14 +1,21 @@
 """Events that a person must know of: `ops.event`, and the log."""
 
 import logging
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.core.errors import one_line
+from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import statement
 
 log = logging.getLogger(__name__)
+
+FAILURES = tuple(f"{step}_failed" for step in ("extract", "transform", "validate", "load"))
+"""Kinds of events about an attempt; a later load of the report that comes through closes them."""
+OF_DATE = ("vanished", "totals_mismatch", "date_failed")
+"""Kinds of events about a date that was held or failed; the load that brings the date closes them."""
 
 
 def add_event(
@@ -39,3 +46,17 @@ def add_event(
         "load_id": load_id,
     }
     cursor.execute(statement("ops/event_once" if once else "ops/event"), values)
+
+
+def close_failures(cursor: Cursor, incoming: Incoming) -> None:
+    """Close what failed before a load that came through."""
+    cursor.execute(statement("load/close_failures"), incoming.values | {"failures": list(FAILURES)})
+
+
+def close_date_events(
+    cursor: Cursor, incoming: Incoming, dates: Collection[date], staged_rows: Mapping[date, int]
+) -> None:
+    """Close what held or failed the dates that a load brings, and older news that rows had stopped."""
+    newest_rows = max((day for day in dates if staged_rows[day]), default=None)
+    values = {"of_date": list(OF_DATE), "dates": list(dates), "newest_rows": newest_rows}
+    cursor.execute(statement("load/close_date_events"), incoming.values | values)

@@ -22,7 +22,7 @@ from usage_ledger.warehouse.copy import constants, copy_rows, rows_have
 from usage_ledger.warehouse.days import DayState, accepted, day_states, record_days, tell
 from usage_ledger.warehouse.drift import refuse_drift
 from usage_ledger.warehouse.engine import in_transaction
-from usage_ledger.warehouse.events import add_event
+from usage_ledger.warehouse.events import add_event, close_failures
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import execute
 from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
@@ -79,6 +79,8 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     ended = values | {"state": outcome.state, "row_count": outcome.rows, "sums": json.dumps(sums)}
     cursor.execute(statement("load/finish"), ended)
     cursor.execute(statement("load/finish_report"), ended)
+    if outcome.state == "loaded":
+        close_failures(cursor, incoming)
     crash.point("load")  # before COMMIT
     return outcome
 

@@ -19,8 +19,8 @@
 -- last_error_class: What kind of error it is.
 -- last_error_message: What it says.
 -- last_error_at: When it happened.
--- open_events: How many warnings and errors were written in the last seven days.
--- newest_event: What the newest of them says; null where there is none.
+-- open_events: How many warnings and errors of the last seven days no later load has mended.
+-- newest_event: What the newest of these says; null where there is none.
 -- newest_event_next_step: What to do about it.
 -- newest_event_at: When it was written.
 CREATE VIEW marts.connection_status AS
@@ -107,5 +107,7 @@ LEFT JOIN (
         connection_id, count(*) AS number, max(at) AS at,
         (array_agg(message ORDER BY at DESC))[1] AS message,
         (array_agg(next_step ORDER BY at DESC))[1] AS next_step
-    FROM ops.event WHERE at > now() - interval '7 days' AND severity <> 'info' GROUP BY connection_id
+    FROM ops.event
+    WHERE at > now() - interval '7 days' AND severity <> 'info' AND closed_at IS NULL
+    GROUP BY connection_id
 ) AS events USING (connection_id)
