@@ -53,7 +53,7 @@ def test_a_key_that_may_not_read_one_report_loads_the_others(site: Site) -> None
     ran = site.run(first=LAST - 40 * DAY)
     assert [(type(error), error.report) for error in ran.failures] == [(provider_errors.NoPermission, "cost")]
     assert "permission denied on billing" in str(ran.failures[0])
-    assert site.provider.asked(COST) == 1  # of two windows: the next would be refused as well
+    assert site.provider.request_count(COST) == 1  # of two windows: the next would be refused as well
     assert {report for report, _, _ in ran.loads} == {"usage", "api_keys"}
     assert len(site.tokens()) == 41
     assert site.cost() == {}
@@ -147,7 +147,7 @@ def test_a_provider_that_is_down_for_one_report_leaves_its_loaded_days_alone(
     site.provider.answers[USAGE] = (503, b"upstream says no")
     ran = site.run(reports=("usage",))
     assert [(type(error), error.report) for error in ran.failures] == [(provider_errors.ProviderDown, "usage")]
-    assert site.provider.asked(USAGE) == 1 + 4
+    assert site.provider.request_count(USAGE) == 1 + 4
     assert content("ops.restatement") == before
     assert site.converged()
 

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from kit.answers import DAY, Made, made, recipes
+from kit.answers import DAY, Answer, answer_of, recipes
 from kit.fixed_client import FixedClient
 from sqlalchemy import Engine
 
@@ -57,7 +57,7 @@ PATHS = {
 Sums = dict[str, Decimal]
 
 
-def summed(answer: Made) -> Sums:
+def summed(answer: Answer) -> Sums:
     """What the answer says, added up with the standard library alone."""
     text = answer.body.decode("utf-8-sig", "surrogatepass")
     document = json.loads(text, parse_float=Decimal)
@@ -97,7 +97,7 @@ class Bench:
         """One answer: staged, to be compared; or refused by name."""
         day = self.day_of_next()
         self.taken += 1
-        answer = made(*recipe, day)
+        answer = answer_of(*recipe, day)
         report, load_id = FIREWORKS.report(answer.report), f"{self.taken:032x}"
         connection = Connection(id="generated", provider="fireworks", account=ACCOUNT)
         try:

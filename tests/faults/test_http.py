@@ -234,7 +234,7 @@ def test_h13_a_missing_right_is_named_not_repeated_and_stops_no_other_report(sit
     ran = site.run()
     assert [(type(error), error.report) for error in ran.failures] == [(provider_errors.NoPermission, "cost")]
     assert "billing.read" in str(ran.failures[0])
-    assert site.provider.asked(COST) == 1
+    assert site.provider.request_count(COST) == 1
     assert set(site.tokens()) == {FIRST, LAST}
 
 

@@ -31,7 +31,7 @@ from kit.landed_by_hand import Account, sent
 from kit.object_store import ObjectStore, object_store, with_airflow
 from kit.provider_site import COST, DAY, FIRST, KEY, LAST, USAGE, Site
 from kit.raw_pages import BODY, WINDOW, begun, check_late_manifest, check_sweep, committed, counted, files
-from kit.small_disk import seen_by, small_disk
+from kit.small_disk import root_of, small_disk
 from kit.staged_loads import T0
 from sqlalchemy import Engine
 
@@ -276,7 +276,7 @@ def test_r3_damaged_raw_storage_is_never_transformed_and_the_next_try_fetches_it
     assert site.run(first=FIRST, last=FIRST, reports=("usage",)).failures == []
     before = content()
     load_id = extracted(site, "one run")
-    asked = site.provider.asked(USAGE)
+    asked = site.provider.request_count(USAGE)
     page = folder_of(site, load_id) / "page-00000.json.zst"
     flipped = bytearray(page.read_bytes())
     flipped[len(flipped) // 2] ^= 1
@@ -286,7 +286,7 @@ def test_r3_damaged_raw_storage_is_never_transformed_and_the_next_try_fetches_it
     assert content() == before
     assert site.loads("state, error_class")[-1] == ("failed", "RawCorrupt")
     assert extracted(site, "one run") != load_id
-    assert site.provider.asked(USAGE) == asked + 1
+    assert site.provider.request_count(USAGE) == asked + 1
     assert site.run().failures == []
     assert site.converged()
     manifest_path = page.with_name(MANIFEST)
@@ -348,7 +348,7 @@ def faulty(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[
         disk = folder / "disk"
         disk.mkdir()
         with small_disk(disk, "2m") as process_id:
-            seen = seen_by(process_id) / disk.relative_to("/")
+            seen = root_of(process_id) / disk.relative_to("/")
             filler = seen / "filler"
 
             def fill() -> None:

@@ -289,7 +289,7 @@ def test_t16_a_span_longer_than_the_provider_takes_is_split_and_equals_day_by_da
     ran = site.run(first=first, last=last, reports=("usage",), timezone=zone)
     assert ran.failures == []
     assert [window.days for report, window, _ in ran.loads if report == "usage"] == spans
-    assert site.provider.asked(USAGE) == len(spans)
+    assert site.provider.request_count(USAGE) == len(spans)
     at_once = site.tokens()
     assert len(at_once) == sum(spans)
     for n in {0, 9, 29, 30, sum(spans) - 1}:

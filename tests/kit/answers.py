@@ -67,7 +67,7 @@ HOSTILE = (
 
 
 @dataclass(frozen=True)
-class Made:
+class Answer:
     """An answer to a question for one day, and how it was spoiled."""
 
     report: str
@@ -87,13 +87,13 @@ def usage_document(drawn: random.Random, day: date) -> Json:
         form = drawn.choice(("annotations.team", "team"))
         return drawn.choice(({}, {form: drawn.choice(WORDS)}, {form: None}))
 
-    serverless, seen = [], set()
+    serverless, identities = [], set()
     for _ in range(drawn.randint(0, 8)):
         group = {"model_name": drawn.choice(WORDS), "api_key_id": drawn.choice(("k1", "k2", "K1", ""))} | tags()
         team = group.get("annotations.team") or group.get("team") or ""
-        if (identity := (group["model_name"], group["api_key_id"], team)) in seen:
+        if (identity := (group["model_name"], group["api_key_id"], team)) in identities:
             continue
-        seen.add(identity)
+        identities.add(identity)
         for name in drawn.sample(("web", "batch", "naïve"), drawn.choice((1, 1, 1, 2))):
             prompt = drawn.randint(0, 10**12)
             row = {**bounds, "promptTokens": str(prompt), "completionTokens": count(), "usageType": "TEXT"}
@@ -254,7 +254,7 @@ BODY_SPOILS: dict[str, Callable[[bytes, random.Random], bytes]] = {
 SPOILS = (*DOCUMENT_SPOILS, *BODY_SPOILS)
 
 
-def made(seed: int, spoils: list[str], day: date) -> Made:
+def answer_of(seed: int, spoils: list[str], day: date) -> Answer:
     """The answer for a day that a number and a list of spoils stand for."""
     drawn = random.Random(seed)  # noqa: S311  answers, no secrets
     report = drawn.choice(("usage", "usage", "usage", "cost"))
@@ -266,7 +266,7 @@ def made(seed: int, spoils: list[str], day: date) -> Made:
     for name in spoils:
         if name in BODY_SPOILS and body:
             body = BODY_SPOILS[name](body, drawn)
-    return Made(report, body, tuple(spoils))
+    return Answer(report, body, tuple(spoils))
 
 
 recipes = st.tuples(st.integers(0, 2**63), st.lists(st.sampled_from(SPOILS), max_size=3))

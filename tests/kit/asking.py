@@ -43,9 +43,9 @@ Server = Callable[..., Scripted]
 def http(body: bytes | str = b"{}", status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:
     """An answer with its length."""
     sent = body.encode() if isinstance(body, str) else body
-    told = headers or (JSON,)
+    lines = headers or (JSON,)
     size = len(sent) if length is None else length
-    head = "\r\n".join((f"HTTP/1.1 {status}", *told, f"Content-Length: {size}", "Connection: close"))
+    head = "\r\n".join((f"HTTP/1.1 {status}", *lines, f"Content-Length: {size}", "Connection: close"))
     return head.encode() + b"\r\n\r\n" + sent
 
 

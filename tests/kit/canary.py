@@ -57,6 +57,6 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield f"{path} rows", "\n".join(map(str, values)).encode()
 
 
-def found_in(places: Iterable[tuple[str, bytes]], key: str) -> list[tuple[str, list[str]]]:
+def leaks(places: Iterable[tuple[str, bytes]], key: str) -> list[tuple[str, list[str]]]:
     """The places that hold the key, and in which forms."""
-    return [(where, told) for where, data in places if (told := hits(data, key))]
+    return [(where, forms) for where, data in places if (forms := hits(data, key))]

@@ -59,7 +59,7 @@ class Errand:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child ended: its exit code or less than zero a signal, and what its run told."""
+    """How a child ended: its exit code or less than zero a signal, and what its run reports."""
 
     code: int
     states: list[str] = field(default_factory=list)
@@ -107,8 +107,8 @@ class Nursery:
 
     def start(self, errand: Errand) -> int:
         """The child's process id."""
-        told = self._folder / f"told-{next(self._numbers)}"
-        pid = int(self._ask({"errand": asdict(errand), "told": str(told)}))
+        report = self._folder / f"report-{next(self._numbers)}"
+        pid = int(self._ask({"errand": asdict(errand), "report": str(report)}))
         self._running.add(pid)
         return pid
 
@@ -119,16 +119,16 @@ class Nursery:
     def wait(self, pid: int, seconds: float = 60) -> Ended:
         """How the child ended; one that did not within the time is killed, and that is an error."""
         until = time.monotonic() + seconds
-        while not (found := self._ask({"wait": pid})):
+        while not (answer := self._ask({"wait": pid})):
             if time.monotonic() > until:
                 os.kill(pid, signal.SIGKILL)
                 raise AssertionError(f"a child did not end within {seconds} seconds")
             time.sleep(0.004)
         self._running.discard(pid)
-        told = Path(found["told"])
-        text = told.read_text(encoding="utf-8") if told.exists() else "{}"
-        told.unlink(missing_ok=True)
-        return Ended(found["code"], **json.loads(text))
+        report = Path(answer["report"])
+        text = report.read_text(encoding="utf-8") if report.exists() else "{}"
+        report.unlink(missing_ok=True)
+        return Ended(answer["code"], **json.loads(text))
 
     def run(self, errand: Errand, seconds: float = 60) -> Ended:
         return self.wait(self.start(errand), seconds)
@@ -200,17 +200,17 @@ def crash_server(backend: int, query: Callable[..., list[tuple[Any, ...]]]) -> N
 def serve() -> None:
     """Reads commands from standard input, one a line, until it is closed."""
     _prepare()
-    told: dict[int, str] = {}
+    reports: dict[int, str] = {}
     for line in sys.stdin:
         command, answer = json.loads(line), None
         if "wait" in command:
             pid, status = os.waitpid(command["wait"], os.WNOHANG)
-            answer = {"code": os.waitstatus_to_exitcode(status), "told": told.pop(pid)} if pid else None
+            answer = {"code": os.waitstatus_to_exitcode(status), "report": reports.pop(pid)} if pid else None
         else:
             answer = os.fork()
             if answer == 0:
-                _end(Errand(**command["errand"]), Path(command["told"]))
-            told[answer] = command["told"]
+                _end(Errand(**command["errand"]), Path(command["report"]))
+            reports[answer] = command["report"]
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
@@ -242,20 +242,20 @@ def _prepare() -> None:
     gc.freeze()  # a child's collector need not touch, and so copy, what it shares
 
 
-def _end(errand: Errand, told: Path) -> None:
+def _end(errand: Errand, report: Path) -> None:
     """Run in a child, which never returns."""
-    code, found = UNEXPECTED, dict[str, Any]()
+    code, outcome = UNEXPECTED, dict[str, Any]()
     try:
-        code, found = _run(errand)
+        code, outcome = _run(errand)
     except SystemExit as error:
         code = int(str(error.code))
-    except BaseException as error:  # noqa: BLE001  whatever it is, the parent is told
-        found = {"unexpected": f"{type(error).__name__}: {error}"[:2000]}
+    except BaseException as error:  # noqa: BLE001  whatever it is, the parent hears of it
+        outcome = {"unexpected": f"{type(error).__name__}: {error}"[:2000]}
     finally:
         with contextlib.suppress(BaseException):
-            fresh = told.with_suffix(".new")
-            fresh.write_text(json.dumps(found), encoding="utf-8")
-            fresh.replace(told)  # whole, or not there
+            fresh = report.with_suffix(".new")
+            fresh.write_text(json.dumps(outcome), encoding="utf-8")
+            fresh.replace(report)  # whole, or not there
         os._exit(code)
 
 
@@ -300,11 +300,11 @@ def _run(errand: Errand) -> tuple[int, dict[str, Any]]:
             ran = run_all(connection, dates, client=client, engine=engine, root=Path(errand.root), now=NOW)
         except UsageLedgerError as error:
             return FAILED, {"failures": [type(error).__name__]}
-    found = {
+    outcome = {
         "states": [outcome.state for _, _, outcome in ran.loads],
         "failures": [type(failure).__name__ for failure in ran.failures],
     }
-    return (FAILED if ran.failures else HELD if ran.held else DONE), found
+    return (FAILED if ran.failures else HELD if ran.held else DONE), outcome
 
 
 def _let_be_traced() -> None:

@@ -38,21 +38,22 @@ class Snapshot:
         self.accounts = {account.name: account for account in accounts}
         self.days: dict[tuple[str, str, date], tuple[str, int, tuple[Any, ...]]] = {}
         self.fetched: dict[tuple[str, str, date], datetime] = {}
-        for name, report, day, state, told, rows, sums, amount, fetched_at in query(SNAPSHOT, list(self.accounts)):
+        days = query(SNAPSHOT, list(self.accounts))
+        for name, report, day, state, count, rows, sums, amount, fetched_at in days:
             if report in REPORTS:
-                found = (rows, amount) if report == "cost" else (rows, *(sums or [0] * len(METERS)))
-                self.days[name, report, day] = (state, told, found)
+                content = (rows, amount) if report == "cost" else (rows, *(sums or [0] * len(METERS)))
+                self.days[name, report, day] = (state, count, content)
                 if fetched_at is not None:
                     self.fetched[name, report, day] = fetched_at
 
     def mixed(self) -> list[str]:
         """Dates that are not wholly what the provider said at some time, or nothing at all."""
         differing = []
-        for (name, report, day), (state, told, found) in self.days.items():
-            if told != found[0]:
-                differing.append(f"{name} {report} {day}: ops.day ({state}) tells {told} rows, there are {found[0]}")
-            if any(found) and found not in self.accounts[name].ever(report, day):
-                differing.append(f"{name} {report} {day}: {found} is nothing that the provider ever said")
+        for (name, report, day), (state, count, content) in self.days.items():
+            if count != content[0]:
+                differing.append(f"{name} {report} {day}: {count} rows in ops.day ({state}), {content[0]} in ledger")
+            if any(content) and content not in self.accounts[name].ever(report, day):
+                differing.append(f"{name} {report} {day}: {content} is nothing that the provider ever said")
         return differing
 
     def differences(self) -> list[str]:
@@ -61,10 +62,10 @@ class Snapshot:
         for name, account in self.accounts.items():
             for report in REPORTS:
                 for day in account.dates:
-                    wanted = account.expected(report, day)
-                    state, told, found = self.days.get((name, report, day), ("unknown", 0, ()))
-                    if (state, told, found) != ("loaded" if wanted[0] else "empty", wanted[0], wanted):
-                        differing.append(f"{name} {report} {day}: {state} {told} {found}, but the truth is {wanted}")
+                    truth = account.expected(report, day)
+                    state, count, content = self.days.get((name, report, day), ("unknown", 0, ()))
+                    if (state, count, content) != ("loaded" if truth[0] else "empty", truth[0], truth):
+                        differing.append(f"{name} {report} {day}: {state} {count} {content}, but the truth is {truth}")
         return differing
 
 
@@ -93,10 +94,10 @@ def false_successes(query: Query, account: Account) -> list[str]:
 
 
 def _doubled(query: Query, account: Account) -> list[str]:
-    found = []
+    faults = []
     for table in ("usage_daily", "cost_daily"):
         everything = f"SELECT report, usage_date, row_key FROM ledger.{table} WHERE connection_id = %s"
-        found += query(
+        faults += query(
             f"SELECT report, usage_date, count(*) FROM ({everything}) AS rows GROUP BY 1, 2, row_key"
             " HAVING count(*) > 1",
             account.name,
@@ -106,7 +107,7 @@ def _doubled(query: Query, account: Account) -> list[str]:
         " HAVING count(*) > 1",
         account.name,
     )
-    return [f"{account.name}: doubled {row}" for row in (*found, *names)]
+    return [f"{account.name}: doubled {row}" for row in (*faults, *names)]
 
 
 def _unproven(query: Query, account: Account, root: Path) -> list[str]:
@@ -119,57 +120,57 @@ def _unproven(query: Query, account: Account, root: Path) -> list[str]:
         account.name,
         list(REPORTS),
     )
-    found = []
+    faults = []
     for load_id, report, state, first, end, fetched_at, uri, sums, dates, day_fetched_at in rows:
         where = f"{account.name} {report} load {load_id}"
         if state not in ("loaded", "held") or fetched_at != day_fetched_at:
-            found.append(f"{where}: {state}, fetched {fetched_at}, but its dates say {day_fetched_at}")
+            faults.append(f"{where}: {state}, fetched {fetched_at}, but its dates say {day_fetched_at}")
             continue
         folder = load_folder(root, uri)
         if not list(landed_pages(folder, manifest_of(folder))):
-            found.append(f"{where}: has no page in raw storage")
+            faults.append(f"{where}: has no page in raw storage")
         if len(dates) != (end - first).days:
             continue
-        for table, told in sums.items():
+        for table, recorded in sums.items():
             if table not in ("usage_daily", "cost_daily"):
                 continue
-            meters = [name.split(" ")[0] for name in told if name != "rows"]
-            ((count, *standing),) = query(
+            meters = [name.split(" ")[0] for name in recorded if name != "rows"]
+            ((count, *current),) = query(
                 f"SELECT count(*){''.join(f', sum({meter})' for meter in meters)} FROM ledger.{table}"
                 " WHERE connection_id = %s AND report = %s AND usage_date >= %s AND usage_date < %s",
                 *(account.name, report, first, end),
             )
-            wanted = [Decimal(value) for name, value in told.items() if name != "rows"]
-            if [count, *standing] != [told["rows"], *wanted]:
-                found.append(f"{where}: {json.dumps(told)} in ops.load, {count} and {standing} in ledger.{table}")
-    return found
+            expected = [Decimal(value) for name, value in recorded.items() if name != "rows"]
+            if [count, *current] != [recorded["rows"], *expected]:
+                faults.append(f"{where}: {json.dumps(recorded)} in ops.load, {count} and {current} in ledger.{table}")
+    return faults
 
 
 def _broken_chains(query: Query, account: Account) -> list[str]:
     """Each restatement begins where the one before it ended, and the last one ends at what stands."""
     rows = query(
-        "SELECT report, usage_date, row_key, meter, old, told_before, number FROM ("
-        " SELECT *, lag(new) OVER value AS told_before, row_number() OVER value AS number FROM ops.restatement"
+        "SELECT report, usage_date, row_key, meter, old, value_before, number FROM ("
+        " SELECT *, lag(new) OVER value AS value_before, row_number() OVER value AS number FROM ops.restatement"
         " WHERE connection_id = %s"
         " WINDOW value AS (PARTITION BY report, usage_date, table_name, row_key, meter ORDER BY detected_at)"
-        ") AS told WHERE number > 1 AND old IS DISTINCT FROM told_before",
+        ") AS latest WHERE number > 1 AND old IS DISTINCT FROM value_before",
         account.name,
     )
-    found = [f"{account.name}: restatement does not follow the one before it: {row}" for row in rows]
+    faults = [f"{account.name}: restatement does not follow the one before it: {row}" for row in rows]
     for table, meters in (("usage_daily", METERS), ("cost_daily", ("amount",))):
         for meter in meters:
             rows = query(
-                "SELECT told.usage_date, told.row_key, told.new, standing.value FROM ("
+                "SELECT latest.usage_date, latest.row_key, latest.new, current.value FROM ("
                 " SELECT DISTINCT ON (report, usage_date, row_key) * FROM ops.restatement"
                 " WHERE connection_id = %s AND table_name = %s AND meter = %s"
                 " ORDER BY report, usage_date, row_key, detected_at DESC"
-                f") AS told LEFT JOIN (SELECT connection_id, report, usage_date, row_key, {meter} AS value"
-                f" FROM ledger.{table}) AS standing USING (connection_id, report, usage_date, row_key)"
-                " WHERE told.new IS DISTINCT FROM standing.value",
+                f") AS latest LEFT JOIN (SELECT connection_id, report, usage_date, row_key, {meter} AS value"
+                f" FROM ledger.{table}) AS current USING (connection_id, report, usage_date, row_key)"
+                " WHERE latest.new IS DISTINCT FROM current.value",
                 *(account.name, table, meter),
             )
-            found += [f"{account.name} {table}.{meter}: the last restatement is not what stands: {row}" for row in rows]
-    return found
+            faults += [f"{account.name} {table}.{meter}: not as last restated: {row}" for row in rows]
+    return faults
 
 
 def row_versions(query: Query, account: Account) -> list[tuple[Any, ...]]:

@@ -57,8 +57,8 @@ class ObjectStore:
         return name
 
     def keys(self, bucket: str) -> set[str]:
-        found = self.client().list_objects_v2(Bucket=bucket).get("Contents", [])
-        return {one["Key"] for one in found}
+        objects = self.client().list_objects_v2(Bucket=bucket).get("Contents", [])
+        return {one["Key"] for one in objects}
 
     def _answer(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         verb, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]

@@ -50,7 +50,7 @@ class Overruled:
                 return
         await self.app(scope, receive, send)
 
-    def asked(self, ending: str) -> int:
+    def request_count(self, ending: str) -> int:
         return sum(path.endswith(ending) for path in self.requests)
 
 
@@ -125,7 +125,7 @@ class Site:
         """The ledger equals the truth, and every date says so."""
         truth = TRUTHS[self.name]
         usage = truth.expected_usage(FIRST, LAST + DAY, "UTC")
-        wanted = {(report, day, "loaded") for report in reports for day in usage}
+        expected = {(report, day, "loaded") for report in reports for day in usage}
         tokens = {day: meters["input_tokens"] for day, meters in usage.items()}
         cost = truth.expected_cost(FIRST, LAST + DAY) if "cost" in reports else {}
-        return (self.tokens(), self.cost(), self.days()) == (tokens, cost, wanted)
+        return (self.tokens(), self.cost(), self.days()) == (tokens, cost, expected)

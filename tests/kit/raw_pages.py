@@ -20,7 +20,7 @@ from usage_ledger.storage.staged import Staged, StagedTable, write_note, write_t
 from usage_ledger.storage.sweep import MIN_AGE, sweep
 
 WINDOW = Window(date(2026, 11, 11), date(2026, 11, 12))
-ASKED = datetime(2026, 11, 12, 3, tzinfo=UTC)
+REQUESTED_AT = datetime(2026, 11, 12, 3, tzinfo=UTC)
 BODY = b'{"serverlessCosts": [{"promptTokens": "7"}], "dedicatedCosts": []}'
 MINUTE = timedelta(minutes=1)
 
@@ -29,15 +29,15 @@ def begun(root: Any, load_id: str, *bodies: bytes, connection: str = "acme", rep
     """A load's pages, without their manifest."""
     landing = Landing.begin(root, "fireworks", connection, report, WINDOW, load_id)
     for body in bodies or (BODY,):
-        landing.land(Page(Call("/x", (("a", "1"),)), body, 200, ASKED), "http://provider")
+        landing.land(Page(Call("/x", (("a", "1"),)), body, 200, REQUESTED_AT), "http://provider")
     return landing
 
 
 def committed(root: Any, load_id: str, *bodies: bytes, connection: str = "acme", report: str = "usage") -> str:
     """A whole load; its manifest's address."""
     landing = begun(root, load_id, *bodies, connection=connection, report=report)
-    told = (load_id, connection, "fireworks", connection, report, WINDOW.first, WINDOW.end, "UTC", "d", ASKED)
-    return landing.commit(Manifest(*told, landing.pages))
+    facts = (load_id, connection, "fireworks", connection, report, WINDOW.first, WINDOW.end, "UTC", "d", REQUESTED_AT)
+    return landing.commit(Manifest(*facts, landing.pages))
 
 
 def landed_manifests(root: Any, provider: str, connection: str) -> Iterator[tuple[str, Manifest]]:
@@ -57,8 +57,8 @@ def counted(root: Any) -> dict[str, list[bytes]]:
 def files(root: Any) -> set[str]:
     """Every file below, by its address under the root."""
     base = f"{str(root).rstrip('/')}/"
-    found = [path for path in root.rglob("*") if path.is_file()] if root.exists() else []
-    return {str(path).removeprefix(base) for path in found}
+    files = [path for path in root.rglob("*") if path.is_file()] if root.exists() else []
+    return {str(path).removeprefix(base) for path in files}
 
 
 def check_sweep(root: Any) -> None:

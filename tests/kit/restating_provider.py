@@ -59,8 +59,8 @@ def until(day: date, zone: str, version: Version) -> datetime:
 
 
 @cache
-def _usage_of_day(account: str, version: Version, day: date, zone: str, asked: Sequence[str]) -> dict[str, Any]:
-    return truth_of(account, version).usage(day, day + DAY, zone, asked, now=until(day, zone, version))
+def _usage_of_day(account: str, version: Version, day: date, zone: str, dimensions: Sequence[str]) -> dict[str, Any]:
+    return truth_of(account, version).usage(day, day + DAY, zone, dimensions, now=until(day, zone, version))
 
 
 @cache
@@ -98,10 +98,10 @@ class Restated:
     def since(self) -> date:
         return truth_of(self.account, VERSIONS[0]).since
 
-    def usage(self, start: date, end: date, zone: str, asked: Sequence[str], *_: Any, **__: Any) -> Any:
+    def usage(self, start: date, end: date, zone: str, dimensions: Sequence[str], *_: Any, **__: Any) -> Any:
         answer: dict[str, list[Any]] = {"serverlessCosts": [], "dedicatedCosts": [], "trainingCosts": []}
         for day, version in self._within(start, end):
-            for name, rows in _usage_of_day(self.account, version, day, zone, tuple(asked)).items():
+            for name, rows in _usage_of_day(self.account, version, day, zone, tuple(dimensions)).items():
                 answer[name] += rows
         return answer
 

@@ -28,8 +28,8 @@ class Scripted:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def _start(self, target: Callable[..., None], *given: object) -> None:
-        thread = threading.Thread(target=target, args=given, daemon=True)
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -45,13 +45,13 @@ class Scripted:
     def _talk(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             connection.settimeout(5)
-            asked = b""
-            while b"\r\n\r\n" not in asked:
+            request = b""
+            while b"\r\n\r\n" not in request:
                 part = connection.recv(65536)
                 if not part:
                     return
-                asked += part
-            self.requests.append(asked)
+                request += part
+            self.requests.append(request)
             reply = self.replies[min(len(self.requests), len(self.replies)) - 1]
             if callable(reply):
                 reply(connection)

@@ -16,7 +16,7 @@ MOUNT = 'mount -t tmpfs -o "size=$1" none "$0" && echo mounted && shift && exec 
 def small_disk(folder: Path, size: str, command: Sequence[str] = ("cat",)) -> Iterator[int]:
     """Runs a command that sees the small file system at the folder; its process id.
 
-    Others see it as `seen_by(process id) / folder`. Skips the test where such a mount is not permitted.
+    Others see it as `root_of(process id) / folder`. Skips the test where such a mount is not permitted.
     """
     if not shutil.which("unshare"):
         pytest.skip("the program unshare is not installed, so no small file system can be mounted")
@@ -45,6 +45,6 @@ def small_disk(folder: Path, size: str, command: Sequence[str] = ("cat",)) -> It
         running.stdout.close()
 
 
-def seen_by(process_id: int) -> Path:
+def root_of(process_id: int) -> Path:
     """The root of all folders as that process sees them."""
     return Path(f"/proc/{process_id}/root")

@@ -55,14 +55,14 @@ class Stack:
     overruled: Overruled
 
     def command(
-        self, *arguments: str, given: str = "", program: str = COMMAND, **more: str
+        self, *arguments: str, stdin: str = "", program: str = COMMAND, **more: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the stack's environment, and more of it."""
         home = {"AIRFLOW_HOME": str(self.folder / "airflow")} if program == AIRFLOW else {}
         return subprocess.run(
             [program, *arguments],
             env=self.environment | home | more,
-            input=given,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=180,
@@ -71,16 +71,16 @@ class Stack:
 
     def processes(self) -> dict[int, str]:
         """The command line of every process of this stack, by its id: those that know its folder, or stay in it."""
-        found, marker = {}, str(self.folder).encode()
+        commands, marker = {}, str(self.folder).encode()
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 line = (path / "cmdline").read_bytes()
-                known = (line, (path / "environ").read_bytes(), os.fsencode((path / "cwd").readlink()))
-                if line and any(marker in one for one in known):
-                    found[int(path.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+                facts = (line, (path / "environ").read_bytes(), os.fsencode((path / "cwd").readlink()))
+                if line and any(marker in one for one in facts):
+                    commands[int(path.name)] = line.replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
-        return found
+        return commands
 
     def api(self) -> httpx.Client:
         login = {"username": "admin", "password": "admin"}
@@ -90,8 +90,8 @@ class Stack:
 
     def runs(self, dag_id: str, **filters: str) -> dict[str, dict[str, Any]]:
         with self.api() as api:
-            found = api.get(f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100, **filters}).json()
-        return {run["dag_run_id"]: run for run in found["dag_runs"]}
+            answer = api.get(f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100, **filters}).json()
+        return {run["dag_run_id"]: run for run in answer["dag_runs"]}
 
     def wait_for_dag(self, dag_id: str) -> None:
         with self.api() as api:
@@ -101,8 +101,8 @@ class Stack:
         """All runs of a Dag, once there are `count` and none is under way."""
 
         def ended() -> bool:
-            found = self.runs(dag_id)
-            return len(found) >= count and all(run["state"] in ("success", "failed") for run in found.values())
+            runs = self.runs(dag_id)
+            return len(runs) >= count and all(run["state"] in ("success", "failed") for run in runs.values())
 
         self.wait_for_dag(dag_id)
         wait_until(ended, f"{count} runs of {dag_id}", seconds)
@@ -173,19 +173,19 @@ def local_stack() -> Iterator[Stack]:
         for name in ("connections", "tmp"):
             (folder / name).mkdir()
         address = f"http://127.0.0.1:{port}"
-        made = Stack(folder, environment, provider, key, app.state.requests, truths, address, overruled)
+        stack = Stack(folder, environment, provider, key, app.state.requests, truths, address, overruled)
         try:
-            up = made.command("stack", "up")
+            up = stack.command("stack", "up")
             assert up.returncode == 0, up.stdout + up.stderr
             for name, zone in ZONES.items():
-                done = made.command(
-                    "connect", "fireworks", name, "--account", name, "--timezone", zone, "--host", provider, given=key
+                done = stack.command(
+                    "connect", "fireworks", name, "--account", name, "--timezone", zone, "--host", provider, stdin=key
                 )
                 assert done.returncode == 0, done.stderr
-            yield made
+            yield stack
         finally:
-            down = made.command("stack", "down")
-            left = made.processes()
+            down = stack.command("stack", "down")
+            left = stack.processes()
             shutil.rmtree(folder, ignore_errors=True)
             assert down.returncode == 0, down.stderr
             assert left == {}, left

@@ -30,14 +30,14 @@ def key_of(text: str) -> str:
 
 def used(day: date, model: str, input_tokens: int | None, **more: Any) -> Row:
     """A row of usage; its identity is the model."""
-    told = {"usage_date": day, "row_key": key_of(model), "usage_type": "serverless", "model": model}
-    return {**told, "input_tokens": input_tokens, "basis": "metered", **more}
+    values = {"usage_date": day, "row_key": key_of(model), "usage_type": "serverless", "model": model}
+    return {**values, "input_tokens": input_tokens, "basis": "metered", **more}
 
 
 def charged(day: date, line_item: str, amount: Any, **more: Any) -> Row:
     """A row of cost; its identity is the line item."""
-    told = {"usage_date": day, "row_key": key_of(line_item), "line_item": line_item, "currency": "USD"}
-    return {**told, "amount": amount, "basis": "rated", "charge_category": "Usage", **more}
+    values = {"usage_date": day, "row_key": key_of(line_item), "line_item": line_item, "currency": "USD"}
+    return {**values, "amount": amount, "basis": "rated", "charge_category": "Usage", **more}
 
 
 def called(day: date, named: str, name: str, **more: Any) -> Row:
@@ -82,9 +82,9 @@ class Desk:
         zone = ZoneInfo(self.zone)
         same = {"connection_id": self.connection_id, "report": report, "load_id": load_id.replace("-", "")}
         facts = same | {"provider": "fireworks", "account_id": self.connection_id, "breakdown": ""}
-        told = {"usage_daily": rows} if has_days else {}
+        rows_by_table = {"usage_daily": rows} if has_days else {}
         if cost is not None:
-            told["cost_daily"] = cost
+            rows_by_table["cost_daily"] = cost
         tables = {
             table: arrow(
                 table,
@@ -92,10 +92,10 @@ class Desk:
                     facts
                     | dict(zip(("bucket_start", "bucket_end"), day_bounds(r["usage_date"], zone), strict=True))
                     | r
-                    for r in found
+                    for r in rows_of_table
                 ],
             )
-            for table, found in told.items()
+            for table, rows_of_table in rows_by_table.items()
         }
         return Incoming(
             load_id=load_id,
@@ -108,7 +108,7 @@ class Desk:
             lookback=self.lookback,
             tables=tables,
             names=None if names is None else arrow("name_observation", [same | row for row in names]),
-            staged=Staged(load_id, {table: counted(table, told[table]) for table in tables}),
+            staged=Staged(load_id, {table: counted(table, rows_by_table[table]) for table in tables}),
             has_days=has_days,
         )
 

@@ -66,8 +66,8 @@ def secured(certificate: trustme.LeafCert | bytes, change: Change | None = None)
     else:
         certificate.configure_cert(context)
     listener = socket.create_server(("127.0.0.1", 0))
-    seen = Secured(listener.getsockname()[1])
-    context.sni_callback = lambda _socket, name, _context: seen.names.append(name)
+    traffic = Secured(listener.getsockname()[1])
+    context.sni_callback = lambda _socket, name, _context: traffic.names.append(name)
     if change:
         change(context)
 
@@ -77,15 +77,15 @@ def secured(certificate: trustme.LeafCert | bytes, change: Change | None = None)
                 plain, _ = listener.accept()
             except OSError:
                 return
-            seen.connections += 1
+            traffic.connections += 1
             plain.settimeout(2)
             with contextlib.suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as connection:
-                seen.talk(connection)
+                traffic.talk(connection)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
-        yield seen
+        yield traffic
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
@@ -95,14 +95,14 @@ def secured(certificate: trustme.LeafCert | bytes, change: Change | None = None)
 def over_tls(certificate: trustme.LeafCert | bytes, name: str = "localhost", change: Change | None = None) -> bytes:
     """What a client gets from a server with this certificate; raises what the client raises, after it saw that the
     server read nothing."""
-    with secured(certificate, change) as server:
+    with secured(certificate, change) as traffic:
         try:
-            url = f"https://{name}:{server.port}"
+            url = f"https://{name}:{traffic.port}"
             with Client(PROVIDER, base_url=url, credential=Credential(KEY), account="acme", retries=ONCE) as client:
                 return client.ask(Call("/v1/x")).body
         except errors.UsageLedgerError as error:
-            assert server.connections == 1
-            assert b"".join(server.read) == b""
+            assert traffic.connections == 1
+            assert b"".join(traffic.read) == b""
             assert KEY not in str(error)
             raise
 
@@ -111,7 +111,7 @@ def self_signed(name: str) -> tuple[bytes, bytes]:
     """A certificate that vouches for itself: key and certificate in PEM, and the certificate alone."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "nobody")])
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -125,5 +125,5 @@ def self_signed(name: str) -> tuple[bytes, bytes]:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    certificate = made.public_bytes(serialization.Encoding.PEM)
-    return private + certificate, certificate
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    return private + pem, pem

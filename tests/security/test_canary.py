@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from cryptography.fernet import Fernet
-from kit.canary import contents, forms, found_in, hits
+from kit.canary import contents, forms, hits, leaks
 from kit.stack import SPOILED, ZONES, Stack, wait_until
 
 pytestmark = pytest.mark.stack
@@ -31,7 +31,7 @@ def test_the_scanner_finds_a_planted_key_in_each_form_and_kind_of_file(tmp_path:
     (tmp_path / "a.log").write_bytes(planted)
     (tmp_path / "b.json.zst").write_bytes(zstandard.compress(planted))
     pq.write_table(pa.table({"text": [planted.decode()]}), tmp_path / "c.parquet", compression="zstd")
-    places = {where.split("/")[-1] for where, _ in found_in(contents(tmp_path), KEY)}
+    places = {where.split("/")[-1] for where, _ in leaks(contents(tmp_path), KEY)}
     assert {"a.log", "b.json.zst unpacked", "c.parquet rows"} <= places
     assert hits(b"nothing here, not even " + KEY[:11].encode(), KEY) == []
 
@@ -40,9 +40,9 @@ def test_the_scanner_finds_a_planted_key_in_tables_and_process_lists(stack: Stac
     for database in ("ledger", "airflow"):  # another than the stack's: what is planted stays in the server's log
         stack.query("CREATE TABLE planted (told jsonb)", database)
         stack.query("INSERT INTO planted VALUES (to_jsonb(%s::text))", database, f"it says {KEY}")
-        assert [where for where, _ in found_in(tables(stack, database), KEY)] == [f"{database} public.planted"]
+        assert [where for where, _ in leaks(tables(stack, database), KEY)] == [f"{database} public.planted"]
         stack.query("DROP TABLE planted", database)
-    assert any("/pg_wal/" in where for where, _ in found_in(contents(stack.folder / "postgres"), KEY))
+    assert any("/pg_wal/" in where for where, _ in leaks(contents(stack.folder / "postgres"), KEY))
     idle = [sys.executable, "-c", "import time; time.sleep(60)"]
     for line, environment in (([*idle, stack.key], {}), (idle, {"TOLD": stack.key})):
         with Watch(stack) as watch:
@@ -197,7 +197,7 @@ def test_x8_after_runs_of_every_kind_the_key_is_nowhere(stack: Stack) -> None:
     assert logs <= {where.rsplit("/", 1)[-1] for where, data in places if data}
     for kind in ("attempt=1.log", "unpacked", "rows", "xcom", "ops.event"):
         assert any(where.endswith(kind) and (b"***" in data or kind == "xcom") for where, data in places), kind
-    assert found_in(places, stack.key) == []
+    assert leaks(places, stack.key) == []
 
 
 def test_x11_no_process_shows_the_key_in_its_command_line_environment_memory_dump_or_temporary_file(
@@ -210,14 +210,14 @@ def test_x11_no_process_shows_the_key_in_its_command_line_environment_memory_dum
         with stack.api() as api:
             document = {"dag_run_id": "watched", "logical_date": None, "conf": {}}
             api.post(f"/api/v2/dags/usage_{name}/dagRuns", json=document).raise_for_status()
-        done = stack.command("connect", "fireworks", name, "--account", name, "--host", stack.provider, given=stack.key)
+        done = stack.command("connect", "fireworks", name, "--account", name, "--host", stack.provider, stdin=stack.key)
         assert done.returncode == 0, done.stderr
         wait_until(lambda: stack.runs(f"usage_{name}")["watched"]["state"] == "success", "the watched run", 120)
     assert watch.looks > 5
     assert watch.seen == []
     assert watch.may_dump == set()
-    assert found_in([("the command", (done.stdout + done.stderr).encode())], stack.key) == []
-    assert found_in(contents(stack.folder / "tmp"), stack.key) == []
+    assert leaks([("the command", (done.stdout + done.stderr).encode())], stack.key) == []
+    assert leaks(contents(stack.folder / "tmp"), stack.key) == []
     for path in (stack.folder / "raw").rglob("*"):
         assert not path.is_file() or stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
@@ -245,9 +245,9 @@ def test_x12_a_key_is_stored_encrypted_alone_and_read_with_its_fernet_key_alone(
     assert stack.task(f"usage_{name}", "undecryptable", "extract")["try_number"] == 1
     for told, code in ((f"{own},{old}", 0), ("", 1)):
         assert stack.command("check", name, AIRFLOW__CORE__FERNET_KEY=told).returncode == code
-    in_clear = stack.command(*connect, given=stack.key, AIRFLOW__CORE__FERNET_KEY="")
+    in_clear = stack.command(*connect, stdin=stack.key, AIRFLOW__CORE__FERNET_KEY="")
     assert (in_clear.returncode, "stored in clear" in in_clear.stderr) == (1, True), in_clear.stderr
-    again = stack.command(*connect, given=stack.key)
+    again = stack.command(*connect, stdin=stack.key)
     assert (again.returncode, "the key is replaced" in again.stdout) == (0, True), again.stderr
     [(stored, is_encrypted)] = stack.query(
         "SELECT password, is_encrypted FROM connection WHERE conn_id = %s", "airflow", name

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.object_store import object_store
-from kit.raw_pages import ASKED, BODY, WINDOW, begun, committed, counted, files, landed_manifests
+from kit.raw_pages import BODY, REQUESTED_AT, WINDOW, begun, committed, counted, files, landed_manifests
 
 from usage_ledger.core.storage_errors import StorageRefused
 from usage_ledger.storage.files import read_whole
@@ -169,7 +169,7 @@ def links_lead_nowhere(root: Path) -> None:
     orphan = begun(raw, "orphan").folder
     (orphan.parent / "linked").symlink_to(target, target_is_directory=True)
     (orphan / "linked").symlink_to(target / "page-00000.json.zst")
-    assert sweep(raw, "fireworks", "acme", "usage", now=ASKED + 10_000 * MIN_AGE) == 1
+    assert sweep(raw, "fireworks", "acme", "usage", now=REQUESTED_AT + 10_000 * MIN_AGE) == 1
     assert not orphan.exists()
     assert files(outside) == theirs
     assert counted(outside) == {"theirs": [BODY]}

@@ -87,18 +87,18 @@ def test_repair_waits_for_the_provider_then_loads_what_is_missing_and_nothing_tw
             return work.run(left, [], since=int(NOW.timestamp()))
 
     assert [one.until for one in repaired().missing] == [int(clock) + 300] * 2
-    assert site.provider.asked(f"/{site.name}{USAGE}") == 0
+    assert site.provider.request_count(f"/{site.name}{USAGE}") == 0
     clock += 301
     site.provider.answers[f"/{site.name}{USAGE}"] = (429, b"{}")
     site.provider.headers[f"/{site.name}{USAGE}"] = [(b"retry-after", b"86400")]
     assert len(repaired().missing) == 2
-    assert site.provider.asked(f"/{site.name}{USAGE}") == 1  # its other window would be refused as well
+    assert site.provider.request_count(f"/{site.name}{USAGE}") == 1  # its other window would be refused as well
     site.provider.answers.clear()
     assert repaired().missing == []
     assert len(site.tokens()) == 2
-    asked = site.provider.asked(f"/{site.name}{USAGE}")
+    asked = site.provider.request_count(f"/{site.name}{USAGE}")
     assert repaired().outcomes == []
-    assert site.provider.asked(f"/{site.name}{USAGE}") == asked
+    assert site.provider.request_count(f"/{site.name}{USAGE}") == asked
 
 
 def test_a_report_that_is_refused_is_asked_once_and_stays_missing(site: Site) -> None:
@@ -114,5 +114,5 @@ def test_a_report_that_is_refused_is_asked_once_and_stays_missing(site: Site) ->
             done = work.run(left, [], since=0)
         [missing] = done.missing
         assert (type(missing.error), missing.until) == (provider_errors.NoPermission, None)
-        assert site.provider.asked(f"/{site.name}{USAGE}") == asked
+        assert site.provider.request_count(f"/{site.name}{USAGE}") == asked
     site.provider.answers.clear()

@@ -118,7 +118,7 @@ def test_what_is_no_answer_is_refused_while_it_arrives(
     site: Site, body: bytes, status: int, error: type[Exception], requests: int
 ) -> None:
     assert type(run(site, body, status)) is error
-    assert site.provider.asked(f"{site.name}{USAGE}") == requests
+    assert site.provider.request_count(f"{site.name}{USAGE}") == requests
 
 
 def test_an_echoed_key_is_scrubbed_wherever_it_lies(site: Site) -> None:
@@ -173,5 +173,5 @@ def test_each_rule_looks_at_every_frame_and_keys_at_all_of_them(site: Site, monk
 
 def test_the_summary_too(site: Site) -> None:
     assert site.run(first=FIRST, last=LAST, reports=("cost",)).failures == []
-    assert site.provider.asked(COST) == 1
+    assert site.provider.request_count(COST) == 1
     assert len(site.cost()) == 2
