@@ -24,6 +24,13 @@ def table_asset(connection_id: str, table: str) -> Asset:
     return Asset(name=f"{table}/{connection_id}", uri=f"usage-ledger://{connection_id}/{table}")
 
 
+def tables_of(connection: Connection) -> list[str]:
+    """The tables that a connection's loads may change, in alphabetical order; `name` where a report gives names."""
+    row_sets = [row_set for report in connection.chosen_reports for row_set in report.row_sets]
+    tables = {row_set.table for row_set in row_sets if row_set.table}
+    return sorted(tables | {"name"} if any(row_set.names for row_set in row_sets) else tables)
+
+
 def announce(
     connection: Connection,
     engine: "Engine",

@@ -2,7 +2,8 @@
 
 LocalExecutor copies what tasks print to the scheduler's output unmasked; here Airflow's masker is put before that log
 too. And the scheduler makes sure that every provider's pool exists, at its start and with every run of ours: a task
-whose pool is missing waits for ever. It notes on a manual run which usage dates the run takes.
+whose pool is missing waits for ever. With every run it makes the assets that its loads announce, since of two tasks
+that make one asset at once Airflow fails one. It notes on a manual run which usage dates the run takes.
 """
 
 import logging
@@ -29,6 +30,7 @@ def on_dag_run_running(dag_run: object, msg: str) -> None:
     dag_id = str(getattr(dag_run, "dag_id", ""))
     if dag_id.startswith("usage_"):
         _ensure_pools()
+        _ensure_assets(dag_id.removeprefix("usage_"))
         _write_note(dag_run, dag_id.removeprefix("usage_"))
 
 
@@ -59,3 +61,20 @@ def _write_note(dag_run: object, connection_id: str) -> None:
         write_note(dag_run, connection_id)
     except Exception:
         log.exception("the run's page does not say which usage dates it takes; the log of `extract` does")
+
+
+def _ensure_assets(connection_id: str) -> None:
+    from usage_ledger.airflow.store import ensure_assets
+    from usage_ledger.connections import find_connection
+    from usage_ledger.core.errors import ConfigError
+
+    try:
+        connection = find_connection(connection_id)
+    except ConfigError:
+        return  # another's Dag, or a file that is broken or gone: its tasks say so
+    try:
+        ensure_assets(connection)
+    except Exception:
+        log.exception(
+            "the assets of %s could not be checked; of two loads that announce them at once one may fail", connection_id
+        )

@@ -1,9 +1,11 @@
-"""Writes to Airflow's metadata database, for commands: connections and pools. Each raises as `metadata`."""
+"""Writes to Airflow's metadata database: connections, pools and assets. Each raises as `metadata`."""
 
 import contextlib
+from typing import Any
 
 from usage_ledger.airflow.credentials import airflow_is_set_up, metadata, quiet_airflow
 from usage_ledger.airflow.metadata import AskAirflow, read_pools
+from usage_ledger.connections import Connection
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.provider import Provider
 from usage_ledger.providers import PROVIDERS
@@ -76,6 +78,45 @@ def ensure_pools() -> list[str]:
                 )
             )
     return [provider.name for provider in missing]
+
+
+def ensure_assets(connection: Connection) -> list[str]:
+    """Make the assets of a connection's tables that are missing, each with its alias. Returns the names of those made.
+
+    Airflow makes the asset of an alias when a task announces it, and fails one of two tasks that do so at once.
+    """
+    _require_airflow()
+    from sqlalchemy.exc import IntegrityError
+
+    with metadata() as session:
+        try:
+            with session.begin_nested():
+                return _add_assets(session, connection)
+        except IntegrityError:  # another scheduler, or a task, has just made one of them
+            with session.begin_nested():
+                return _add_assets(session, connection)
+
+
+def _add_assets(session: Any, connection: Connection) -> list[str]:
+    from airflow.assets.manager import asset_manager
+    from airflow.models.asset import AssetAliasModel, AssetModel
+    from airflow.serialization.definitions.assets import SerializedAsset
+    from sqlalchemy import select
+
+    from usage_ledger.airflow.assets import loaded_alias, table_asset, tables_of
+
+    assets = {asset.name: asset for asset in (table_asset(connection.id, table) for table in tables_of(connection))}
+    rows = session.scalars(select(AssetModel).where(AssetModel.name.in_(assets)).order_by(AssetModel.name))
+    models = {row.name: row for row in rows if row.uri == assets[row.name].uri}
+    missing = [asset for name, asset in assets.items() if name not in models]
+    serialized = [SerializedAsset(one.name, one.uri, group="asset", extra={}, watchers=[]) for one in missing]
+    new = asset_manager.create_assets(serialized, session=session)
+    alias = session.scalar(select(AssetAliasModel).where(AssetAliasModel.name == loaded_alias(connection.id)))
+    for model in (*models.values(), *new):
+        if alias is not None and alias not in model.aliases:
+            model.aliases.append(alias)
+    session.flush()
+    return [asset.name for asset in missing]
 
 
 def missing_pools() -> list[str]:
