@@ -126,7 +126,13 @@ MUTANTS = (
     ),
     Mutant(
         "no hold for a date that came back empty",
-        (("usage_ledger/warehouse/days.py", "        return Hold.VANISHED\n", "        return None\n"),),
+        (
+            (
+                "usage_ledger/warehouse/days.py",
+                "    return Hold.VANISHED if current or",
+                "    return None if current or",
+            ),
+        ),
         "test_t2_",
     ),
     Mutant(
@@ -160,8 +166,8 @@ MUTANTS = (
         (
             (
                 "usage_ledger/warehouse/days.py",
-                "return Hold.TOTALS_MISMATCH if incoming.staged.mismatch else None",
-                "return None",
+                "    if incoming.staged.mismatch:\n        return Hold.TOTALS_MISMATCH\n",
+                "",
             ),
         ),
         "test_s13_",

@@ -39,8 +39,8 @@ def summary(total: dict[str, Any]) -> tuple[int, bytes]:
 def test_s13_rows_that_do_not_add_up_to_the_providers_total_are_held_with_both_numbers(
     site: Site, engine: Engine, query: Query
 ) -> None:
-    """A second answer that says the same an hour later, or a person, lets them in; less than each amount's rounding to
-    a nano is no difference."""
+    """Rows that agree with the total, or a person, end that; less than each amount's rounding to a nano is no
+    difference."""
     site.provider.answers[COST] = summary(money(11))
     ran = site.run(reports=("cost",))
     assert (ran.failures, ran.held) == ([], True)
@@ -59,22 +59,38 @@ def test_s13_rows_that_do_not_add_up_to_the_providers_total_are_held_with_both_n
     assert site.cost() == {FIRST: Decimal(5), LAST: Decimal(5)}
 
 
-@pytest.mark.parametrize(("later", "held"), [(HOUR / 2, True), (HOUR, False), (DAY, False)])
-def test_a_total_that_differs_again_an_hour_later_lets_the_rows_in(
-    engine: Engine, query: Query, later: timedelta, held: bool
-) -> None:
-    desk = Desk(engine, f"mismatch_{int(later.total_seconds())}")
+def test_a_total_that_differs_however_often_lets_no_row_in(engine: Engine, query: Query) -> None:
+    """Nor do rows without a total; rows that agree with one do."""
+    desk = Desk(engine, "mismatch")
+    rows = "SELECT amount FROM ledger.cost_daily WHERE connection_id = %s"
 
-    def differing(fetched_at: Any) -> Outcome:
-        incoming = desk.incoming([], D, cost=[charged(D, "a", Decimal(5))], fetched_at=fetched_at)
-        return apply_load(
-            engine, replace(incoming, staged=msgspec.structs.replace(incoming.staged, mismatch="6 is not 5"))
-        )
+    def fetched(later: timedelta, **staged: Any) -> Outcome:
+        incoming = desk.incoming([], D, cost=[charged(D, "a", Decimal(5))], fetched_at=T0 + later)
+        return apply_load(engine, replace(incoming, staged=msgspec.structs.replace(incoming.staged, **staged)))
 
-    assert differing(T0).held == [D]
-    assert (differing(T0 + later).held == [D]) is held
-    rows = query("SELECT amount FROM ledger.cost_daily WHERE connection_id = %s", desk.connection_id)
-    assert rows == ([] if held else [(Decimal(5),)])
+    for later in (0 * HOUR, HOUR / 2, HOUR, DAY, 9 * DAY):
+        assert fetched(later, mismatch="6 is not 5").held == [D]
+    assert fetched(10 * DAY).held == [D]
+    assert query(rows, desk.connection_id) == []
+    assert fetched(11 * DAY, agrees=True).held == []
+    assert query(rows, desk.connection_id) == [(Decimal(5),)]
+
+
+def test_a_date_held_for_its_total_is_empty_when_two_whole_answers_an_hour_apart_say_so(engine: Engine) -> None:
+    """One that contradicts the total counts for neither of them."""
+    desk = Desk(engine, "held_empty")
+
+    def fetched(later: timedelta, mismatch: str = "") -> list[date]:
+        incoming = desk.incoming([], D, fetched_at=T0 + later)
+        staged = msgspec.structs.replace(incoming.staged, mismatch=mismatch)
+        return apply_load(engine, replace(incoming, staged=staged)).held
+
+    assert fetched(0 * HOUR, "3 is not 0") == [D]
+    assert fetched(2 * HOUR) == [D]
+    assert fetched(3 * HOUR, "3 is not 0") == [D]
+    assert fetched(4 * HOUR) == [D]
+    assert fetched(4 * HOUR + HOUR / 2) == [D]
+    assert fetched(5 * HOUR) == []
 
 
 def test_a_hold_of_one_kind_does_not_confirm_the_other(engine: Engine, query: Query) -> None:

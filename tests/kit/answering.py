@@ -139,6 +139,16 @@ class Account:
             self.query("SELECT usage_date, state FROM ops.day WHERE connection_id = %s AND report = %s", report)
         )
 
+    def age_holds(self) -> None:
+        """As if what is held had been held for two hours more."""
+        with self.engine.begin() as transaction:
+            transaction.exec_driver_sql(
+                "UPDATE ops.day SET evidence = evidence || jsonb_build_object("
+                "'held_since', (evidence ->> 'held_since')::timestamptz - interval '2 hours')"
+                " WHERE connection_id = %s AND jsonb_exists(evidence, 'held_since')",
+                (self.connection_id,),
+            )
+
     def events(self) -> list[tuple[str, str, str]]:
         """Kind, severity and message of each event, in order."""
         return self.query("SELECT kind, severity, message FROM ops.event WHERE connection_id = %s ORDER BY at")

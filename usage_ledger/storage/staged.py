@@ -46,6 +46,8 @@ class Staged(msgspec.Struct, frozen=True):
     evidence: dict[str, Any] = {}
     mismatch: str = ""
     """How the rows differ from the provider's own total; '' when they do not."""
+    agrees: bool = False
+    """Whether the provider sent a total of its own, and the rows add up to it."""
     open: dict[date, int] = {}
     """Number of unfinished events, by date."""
 

@@ -15,7 +15,7 @@ from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.sql import statement
 
 CONFIRMED_AFTER = timedelta(hours=1)
-"""A second answer that contradicts what is known, fetched this much later, confirms it."""
+"""A second answer that says that a date is empty, fetched this much later, confirms it."""
 STOPPED = (
     "see whether the use of the account ended: a key that lost a right, a renamed account or a workload that moved "
     "looks the same; when it did end, nothing is to be done"
@@ -23,22 +23,23 @@ STOPPED = (
 
 
 class Hold(Enum):
-    """Why a date is held: its answer contradicts the ledger, which stays until the answer is confirmed or released.
+    """Why a date is held: its answer contradicts the ledger, which stays until a later answer ends the hold.
 
     The value is `held_for` in the evidence of `ops.day`.
     """
 
     VANISHED = "Vanished"
-    """A date that held rows came back without any."""
+    """A date that held rows, or is held, came back without any: the same answer an hour later confirms it."""
     TOTALS_MISMATCH = "TotalsMismatch"
-    """The rows do not add up to the provider's own total."""
+    """The rows, or that there are none, contradict the provider's own total: no repetition confirms it. It ends with
+    rows that agree with the total, or when a person releases it."""
 
 
 REMEDIES = {
     Hold.VANISHED: "the old rows stay until a second fetch an hour or more later confirms it, or "
     "`usage-ledger release` does",
-    Hold.TOTALS_MISMATCH: "compare with the provider's console; a second fetch an hour later or `usage-ledger release` "
-    "lets it in",
+    Hold.TOTALS_MISMATCH: "compare with the provider's console; rows that agree with the total end it, and "
+    "`usage-ledger release` takes these",
 }
 
 
@@ -74,19 +75,19 @@ def accepted(
 ) -> list[date]:
     """The dates to replace: not those with newer data in the ledger, nor those that contradict it.
 
-    Such a date is held until a later answer says the same again, or somebody releases it. `already_committed`: a replay
-    of this load, whose events are written.
+    Such a date is held until a later answer ends that, or somebody releases it. `already_committed`: a replay of this
+    load, whose events are written.
     """
     dates = []
     for day in incoming.window:
         before = states.get(day, DayState())
-        cause = _contradiction(incoming, staged_rows[day], current_rows[day])
+        cause = _contradiction(incoming, before, staged_rows[day], current_rows[day])
         if before.fetched_at is not None and before.fetched_at > incoming.fetched_at:
             outcome.superseded.append(day)
         elif cause and not _confirms(incoming, day, before, cause):
             outcome.held.append(day)
             _hold(cursor, incoming, day, before, cause)
-            if cause is Hold.VANISHED and not already_committed:
+            if cause is Hold.VANISHED and current_rows[day] and not already_committed:
                 _tell_vanished(cursor, incoming, day, current_rows[day])
         else:
             dates.append(day)
@@ -95,10 +96,14 @@ def accepted(
     return dates
 
 
-def _contradiction(incoming: Incoming, staged: int, current: int) -> Hold | None:
-    if current and not staged:
-        return Hold.VANISHED
-    return Hold.TOTALS_MISMATCH if incoming.staged.mismatch else None
+def _contradiction(incoming: Incoming, before: DayState, staged: int, current: int) -> Hold | None:
+    """The total goes first: an answer that contradicts it confirms nothing, and rows without one end no such hold."""
+    if incoming.staged.mismatch:
+        return Hold.TOTALS_MISMATCH
+    if staged:
+        doubted = before.state == "held" and before.evidence.get("held_for") == Hold.TOTALS_MISMATCH.value
+        return Hold.TOTALS_MISMATCH if doubted and not incoming.staged.agrees else None
+    return Hold.VANISHED if current or before.state == "held" else None
 
 
 def _held_since(before: DayState, cause: Hold) -> datetime | None:
@@ -109,9 +114,10 @@ def _held_since(before: DayState, cause: Hold) -> datetime | None:
 
 
 def _confirms(incoming: Incoming, day: date, before: DayState, cause: Hold) -> bool:
+    """Whether the date is taken all the same: a person released it, or a whole answer says again that it is empty."""
     if day in incoming.released:
         return True
-    since = _held_since(before, cause)
+    since = _held_since(before, cause) if cause is Hold.VANISHED else None
     return since is not None and incoming.fetched_at - since >= CONFIRMED_AFTER
 
 
@@ -145,7 +151,7 @@ def _tell_vanished(cursor: Cursor, incoming: Incoming, day: date, current: int) 
 
 
 def _tell_mismatch(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
-    done = f"{len(outcome.held)} dates are held" if outcome.held else "it was said before, so the rows were taken"
+    done = f"{len(outcome.held)} dates are held" if outcome.held else "the dates were released, so the rows were taken"
     tell(cursor, incoming, "totals_mismatch", f"{incoming.staged.mismatch}; {done}", REMEDIES[Hold.TOTALS_MISMATCH])
 
 
