@@ -82,6 +82,12 @@ class BadWindow(PersonMustAct):
     remedy = "give dates that are over, the first one first"
 
 
+class OutOfReach(BadWindow):
+    """The dates are older than the provider answers for; they were not asked for."""
+
+    remedy = "leave them out: what the ledger holds of them stands"
+
+
 # Try again
 
 

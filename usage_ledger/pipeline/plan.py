@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from usage_ledger.connections import Connection
-from usage_ledger.core.errors import BadWindow
+from usage_ledger.core.errors import BadWindow, OutOfReach
 from usage_ledger.core.windows import DAY, Window, cut, last_complete_date
 from usage_ledger.model.provider import Report
 
 EARLIEST = date(2015, 1, 1)
+ALL = date.max - date.min
 UNSETTLED_FOR = timedelta(days=60)
 """How long after its look-back an unsettled date is read again: what a provider never closes, or no longer tells, would
 be asked for without end."""
@@ -44,6 +46,25 @@ def requested_dates(first: object, last: object, *, now: datetime, connection: C
     return Dates(begin, end)
 
 
+def reach_start(report: Report, zone: ZoneInfo, now: datetime) -> date:
+    """The oldest date that the vendor answers for."""
+    return last_complete_date(now, zone) + DAY - report.reach if report.reach else EARLIEST
+
+
+def require_reach(connection: Connection, report: Report, window: Window, *, now: datetime) -> None:
+    """Raises `OutOfReach` for a window with dates that the vendor no longer answers for."""
+    oldest = reach_start(report, connection.day_zone(report), now)
+    if report.reach and not report.snapshot and window.first < oldest:
+        raise OutOfReach(
+            f"{connection.declared.title} answers for the last {report.reach.days} complete dates only, now since "
+            f"{oldest}; older ones were not asked for",
+            connection=connection.id,
+            report=report.name,
+            window=str(window),
+            next_step=report.older,
+        )
+
+
 def windows(
     dates: Dates, connection: Connection, report: Report, recorded: Mapping[date, bool], *, now: datetime
 ) -> list[Window]:
@@ -51,16 +72,17 @@ def windows(
 
     `recorded` are the dates that the ledger can speak of, and whether each is unsettled: a date whose look-back ran out
     while nothing ran still has the figures of an early reading, and is read again. A report of UTC days takes completed
-    UTC days alone: east of Greenwich that may leave the newest date to the next run.
+    UTC days alone: east of Greenwich that may leave the newest date to the next run. Dates beyond the report's reach
+    are windows of their own, which are never requested.
     """
     zone = connection.day_zone(report)
     newest = min(dates.last, last_complete_date(now, zone))
+    reached = reach_start(report, zone, now)
     days = set(Window(dates.first, max(newest, dates.first - DAY) + DAY))
     late: set[date] = set()
     if dates.heal:
         lookback = dates.last - timedelta(days=connection.lookback(report))
         start = connection.start_date
-        reached = newest + DAY - report.reach if report.reach else EARLIEST
         start = max(start, reached) if start else None
         lookback = max(lookback, reached)
         first = max(lookback, start) if start else lookback
@@ -72,7 +94,8 @@ def windows(
             days |= set(Window(gaps_from, newest + DAY)) - recorded.keys()
         doubted = max(reached, lookback - UNSETTLED_FOR)
         late = {day for day, unsettled in recorded.items() if unsettled and doubted <= day <= newest}
-    windows_of_days = cut(days, report.longest, zone)
+    too_old = cut({day for day in days if day < reached}, ALL, zone)
+    windows_of_days = [*too_old, *cut({day for day in days if day >= reached}, report.longest, zone)]
     late = {day for day in late if not any(day in window for window in windows_of_days)}
     # In windows of their own: one that cannot be read any more would keep the new dates from coming.
     return sorted([*windows_of_days, *cut(late, report.longest, zone)])

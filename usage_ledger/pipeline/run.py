@@ -65,6 +65,7 @@ def extract_all(
     root: AnyPath,
     run_id: str,
     sweeping: bool = True,
+    now: datetime | None = None,
     progress: Callable[[Report, Window], None] = lambda _report, _window: None,
 ) -> Extracted:
     """Land every window that can be; one report's failure does not stop the others, a bad key stops all.
@@ -81,7 +82,7 @@ def extract_all(
             continue  # the next window would be refused as well
         try:
             done.load_ids.append(
-                extract(connection, report, window, client=client, engine=engine, root=root, run_id=run_id)
+                extract(connection, report, window, client=client, engine=engine, root=root, run_id=run_id, now=now)
             )
             landed.add(report.name)
         except UsageLedgerError as error:
@@ -186,6 +187,7 @@ def run_all(
         engine=engine,
         root=root,
         run_id=new_run_id(),
+        now=now,
         progress=lambda report, window: progress(f"{report.name} {window}"),
     )
     ran = Ran(failures=list(done.failures))

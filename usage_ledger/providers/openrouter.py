@@ -50,7 +50,8 @@ OWN_KEYS = rows(
     constants=MONEY,
     meters=(m.Meter("amount", "byok_usage_inference", "decimal", exact=False),),
 )
-activity = partial(m.Report, day="UTC", longest=timedelta(days=1), reach=timedelta(days=30))
+OLDER = "leave them out; OpenRouter's console shows them under Analytics"
+activity = partial(m.Report, day="UTC", longest=timedelta(days=1), reach=timedelta(days=30), older=OLDER)
 ACTIVITY = m.Request("/api/v1/activity", (("date", "{date}"), ("group_by", "workspace")))
 ACTIVITY_OF_KEY = replace(ACTIVITY, query=(*ACTIVITY.query, ("api_key_hash", "{key}")))
 PAGING = m.Offset("data", "offset")
