@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from usage_ledger.http.fill import Values, fill_request
 from usage_ledger.http.page import Call, Page
@@ -38,7 +39,7 @@ class FixedClient:
     def call_of(self, request: Request, values: Values) -> Call:
         return fill_request(request, {"account": self.account, **values}, FIREWORKS, BASE)
 
-    def pages(self, call: Call, _paging: Paging | None) -> Iterator[Page]:
+    def pages(self, call: Call, _paging: Paging | None, _inspect: Any = None) -> Iterator[Page]:
         self.calls[call.path] += 1
         for body in [self.lists[call.path]] if call.path in self.lists else self.bodies:
             yield Page(call, body, 200, self.requested_at)

@@ -589,7 +589,7 @@ def test_a_prediction_that_has_not_ended_keeps_its_day_open(desk: Callable[[Prov
     report = PROVIDERS["replicate"].report("predictions")
     at_work.now = at_work.now + timedelta(days=30)
     row_set = report.row_sets[0]
-    at_work.site.changes["/v1/predictions"] = spoil_row(report, row_set, lambda row: row.update(status="processing"))
+    at_work.site.changes["/v1/predictions"] = spoil_row(report, row_set, lambda row: row.update(completed_at=None))
     assert at_work.run().failures == []
     settled = "SELECT usage_date, settled, evidence ->> 'open' FROM ops.day WHERE connection_id = %s ORDER BY 1"
     assert sorted(query(settled, at_work.connection_id), key=lambda row: row[1])[0][1:] == (False, "1")

@@ -155,8 +155,8 @@ def test_a_local_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_provider_that_breaks_off_between_pages_leaves_no_manifest(tmp_path: Path) -> None:
     class Breaking(FixedClient):
-        def pages(self, call: Call, paging: Paging | None) -> Iterator[Page]:
-            yield from super().pages(call, paging)
+        def pages(self, call: Call, paging: Paging | None, inspect: Any = None) -> Iterator[Page]:
+            yield from super().pages(call, paging, inspect)
             raise provider_errors.IncompleteAnswer("it broke off")
 
     with pytest.raises(provider_errors.IncompleteAnswer):

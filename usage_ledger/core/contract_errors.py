@@ -21,6 +21,18 @@ class MissingGroupKey(ContractBroken):
     """A grouping that was asked for is absent from a row."""
 
 
+class MissingList(ContractBroken):
+    """An array that the provider always sends is absent or null."""
+
+    remedy = "it is no empty list, so nothing of the window was loaded: run the window again"
+
+
+class MissingBucket(ContractBroken):
+    """The provider sends a bucket for each date, and the one of a date did not come."""
+
+    remedy = "such a date was not read: what the ledger holds of it stands, and the next run asks for it again"
+
+
 class NullRequired(ContractBroken):
     """A required field is null."""
 

@@ -96,6 +96,16 @@ class BadJson(IncompleteAnswer):
     most_requests = 2
 
 
+class NotWhole(IncompleteAnswer):
+    """An answer that lacks what its provider always sends: nothing may be concluded from what is not in it."""
+
+    remedy = (
+        "nothing of it was loaded, and what the ledger holds stands; it is tried again by itself; if it lasts, ask the "
+        "provider what its answer means"
+    )
+    most_requests = 2
+
+
 class EmptyBody(IncompleteAnswer):
     """No body at all, which is not an empty list."""
 

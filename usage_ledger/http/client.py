@@ -73,8 +73,10 @@ class Client:
         """
         return fill_request(request, {"account": self.account, **values}, self.provider, self.host)
 
-    def pages(self, first: Call, paging: Paging | None) -> Iterator[Page]:
-        """Each page of an answer, first to last.
+    def pages(
+        self, first: Call, paging: Paging | None, inspect: Callable[[Page], None] = lambda _: None
+    ) -> Iterator[Page]:
+        """Each page of an answer, first to last, after `inspect` has accepted it.
 
         Raises `ContractBroken` when a page would be requested twice, `TooLarge` beyond the page limit, and what
         `ask` and `next_call` raise.
@@ -84,7 +86,7 @@ class Client:
         hosts = (urlsplit(self.base_url).hostname or "", *self.provider.hosts)
         counted = paging.items if isinstance(paging, Offset) else ""
         for _ in range(self.limits.pages):
-            page = self.ask(call, count=counted)
+            page = self.ask(call, count=counted, inspect=inspect)
             size += len(page.body)
             if size > self.limits.all_bytes:
                 raise provider_errors.TooLarge(f"the pages of the answer hold more than {self.limits.all_bytes} bytes")
@@ -103,15 +105,17 @@ class Client:
             call = following
         raise provider_errors.TooLarge(f"the answer has more than {self.limits.pages} pages")
 
-    def ask(self, call: Call, *, count: str = "") -> Page:
+    def ask(self, call: Call, *, count: str = "", inspect: Callable[[Page], None] = lambda _: None) -> Page:
         """Request one page, and retry by the policy; `count` names a list whose items are counted.
 
-        Raises the errors of the *provider's side* and *try again* families.
+        What `inspect` raises of a page is retried by the same policy. Raises the errors of the *provider's side* and
+        *try again* families.
         """
         budget, cost = budget_of(self.base_url), 0
         for attempt in range(1, self.retries.attempts + 1):
             try:
                 page = self._once(call, count)
+                inspect(page)
             except errors.PersonMustAct as error:
                 raise error.about(connection=self.connection_id) from None
             except errors.TryAgain as error:

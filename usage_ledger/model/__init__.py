@@ -5,7 +5,18 @@ invalid combination cannot be written.
 """
 
 from usage_ledger.model.provider import Auth, HeaderKey, Provider, Report, Setting
-from usage_ledger.model.request import Cursor, HttpPages, Link, Listing, Offset, Paging, PerSetting, Request, Source
+from usage_ledger.model.request import (
+    Cursor,
+    HttpPages,
+    Link,
+    Listing,
+    Mark,
+    Offset,
+    Paging,
+    PerSetting,
+    Request,
+    Source,
+)
 from usage_ledger.model.rows import (
     Balance,
     Bucket,
@@ -41,6 +52,7 @@ __all__ = [
     "Link",
     "Listing",
     "Lookup",
+    "Mark",
     "Meter",
     "Moment",
     "Money",

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from usage_ledger.model.request import Listing, Source
+from usage_ledger.model.request import Listing, Mark, Source
 from usage_ledger.model.rows import Reshape, RowSet, Total
 
-PLANNING = frozenset({"ignored", "longest", "reach", "settle_days", "paging", "accept", "allow_extra_fields"})
+PLANNING = frozenset(
+    {
+        *("ignored", "longest", "reach", "settle_days", "paging", "accept", "allow_extra_fields"),
+        *("marks", "optional", "every_day", "completion", "older"),
+    }
+)
 """Fields that change requests or warnings but no row: a declaration's hash leaves them out."""
 
 
@@ -24,7 +29,9 @@ class Report:
     day: Literal["zone", "UTC"] = "zone"
     longest: timedelta = timedelta(days=31)
     reach: timedelta | None = None
-    """How far back the vendor answers; a run requests older dates only when a person names them."""
+    """How far back from the last complete date the vendor answers; older dates are never requested."""
+    older: str = ""
+    """Where a person finds dates beyond `reach`."""
     date_labels: bool = False
     """Buckets of a zone may also come as the local date at 00:00 UTC; accepted, and reported."""
     settle_days: int = 3
@@ -39,6 +46,8 @@ class Report:
     ignored: tuple[str, ...] = ()
     """Outermost fields that are known and not read."""
     totals: tuple[Total, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    """What each page must say of itself to be whole."""
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -44,6 +44,29 @@ Paging = Cursor | Link | Offset
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What a page must say of itself to be whole, looked at before its load is committed.
+
+    Either the value at a path, as in `Mark("jobComplete", is_=True)`, or that there is none: `Mark("unreachable",
+    absent=True)` accepts an absent, null or empty value. Raises `ConfigError` for both or neither.
+    """
+
+    path: str
+    """Through objects: `job/state`."""
+    is_: str | int | bool | None = None
+    absent: bool = False
+    otherwise: Literal["again", "refuse"] = "again"
+    """The page is asked for again, or refused until a person looks at it."""
+
+    def __post_init__(self) -> None:
+        if (self.is_ is not None) == self.absent:
+            raise ConfigError(
+                f"the mark {self.path} declares both a value and none, or neither",
+                next_step="declare `is_` or `absent`",
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One request. Path, query values, body and base may hold placeholders.
 
@@ -98,6 +121,8 @@ class Listing:
     """The answer is one object, not a list."""
     per: "Listing | None" = None
     """The list is requested once for each thing of another list, whose label the request holds."""
+    optional: bool = False
+    """The vendor leaves the list out when it is empty; without it an answer that lacks the list is broken."""
 
 
 @dataclass(frozen=True, slots=True)

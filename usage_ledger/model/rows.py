@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from usage_ledger.core.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
@@ -127,6 +129,16 @@ class Bucket:
     end: str
     clock: Literal["rfc3339", "epoch"] = "rfc3339"
     """`epoch` is whole seconds since 1970."""
+    every_day: bool = False
+    """The vendor sends a bucket for each date asked for, without rows where nothing was used: a date whose bucket did
+    not come was not read. The bounds must be those of an element that holds the rows (`^`)."""
+
+    def __post_init__(self) -> None:
+        if self.every_day and not (self.start.startswith("^") and self.end.startswith("^")):
+            raise ConfigError(
+                f"a bucket at {self.start} is declared for every date, but a date without rows would have none",
+                next_step="declare `every_day` where an element above the rows holds the bounds",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +158,8 @@ class Moment:
     path: str
     event_id: str
     """The path of an event's id; when several answers hold an event, the first counts."""
-    unfinished: tuple[str, tuple[str, ...]] = ("", ())
-    """A path and its values in unfinished events: a day with such events is not settled."""
+    completion: str = ""
+    """A path that has a value once the event has ended: a day with events that have none there is not settled."""
 
 
 When = Bucket | Day | Moment
@@ -178,6 +190,9 @@ class RowSet:
     """Paths outside the identity by which the vendor splits rows: those are added up. Any other repeat is an error."""
     repeats: bool = False
     """The vendor repeats rows within a page: those are added up. A bucket that comes twice is an error."""
+    optional: bool = False
+    """The vendor leaves out the arrays at `path` when they are empty, as proto3 JSON may. Without it an answer in which
+    one is absent or null is broken: a missing list is no empty one."""
     skip_when_missing: str = ""
     """A row without a value at this path is skipped, and that is reported."""
 

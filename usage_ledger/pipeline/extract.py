@@ -2,8 +2,10 @@
 
 import logging
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
 import tzdata
 from sqlalchemy import Engine
@@ -12,13 +14,17 @@ from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, crash, provider_errors
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
+from usage_ledger.http.page import Page
 from usage_ledger.json.scrub import scrub
 from usage_ledger.model.provider import Report
+from usage_ledger.pipeline.plan import require_reach
+from usage_ledger.reading.layout import decode
 from usage_ledger.reading.nested import has_rows
+from usage_ledger.reading.whole import Covered, add_buckets, missing_buckets, require_whole, sends_every_day
 from usage_ledger.sources.account import verify_account
 from usage_ledger.sources.source import source_of
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import Landing, Manifest
+from usage_ledger.storage.landing import Landing, Manifest, landed_parts
 from usage_ledger.warehouse import loads
 
 log = logging.getLogger(__name__)
@@ -36,12 +42,14 @@ def extract(
     engine: Engine,
     root: AnyPath,
     run_id: str,
+    now: datetime | None = None,
 ) -> str:
     """Land one window; returns the load's id.
 
-    Raises the errors of the provider's side, `StorageRefused`, `WarehouseDown`. The attempt stands in `ops.load`
-    either way.
+    Raises `OutOfReach` before anything is asked; the errors of the provider's side, `StorageRefused`, `WarehouseDown`:
+    then the attempt stands in `ops.load`, as one that succeeds does.
     """
+    require_reach(connection, report, window, now=now or datetime.now(UTC))
     declaration = report.declaration()
     landed = loads.landed_in_run(engine, connection.id, report.name, window, declaration, run_id)
     if landed:
@@ -66,18 +74,10 @@ def land(
     """Every page and then the manifest; when the first page was asked for, and the manifest's address."""
     landing = Landing.begin(root, connection.provider, connection.id, report.name, window, load_id)
     hidden = () if connection.people == "clear" else report.pseudonyms
-    small: list[bytes] | None = []
-    fetched_at: datetime | None = None
-    for page in source_of(connection, report, client).pages(window):
-        fetched_at = fetched_at or page.requested_at
-        crash.point("extract")  # an answer that is nowhere yet
-        body = scrub(page.body, report.cut, hidden)
-        landing.land(replace(page, body=body), client.base_url)
-        crash.point("extract")  # a page without its manifest
-        if small is not None and page.role == "rows":
-            small = [*small, bytes(body)] if len(body) <= SMALL else None
-    if fetched_at is None:
-        raise provider_errors.IncompleteAnswer("the provider sent no page")
+    pages = source_of(connection, report, client, partial(require_whole, report)).pages(window)
+    small, refusal = _land_pages(pages, landing, report.cut, hidden, client.base_url)
+    if not landing.pages:
+        raise refusal or provider_errors.IncompleteAnswer("the provider sent no page")
     empty = not report.snapshot and small is not None and not _any_rows(report, small)
     manifest = Manifest(
         load_id=load_id,
@@ -89,14 +89,60 @@ def land(
         window_to=window.end,
         day_zone=connection.day_zone(report).key,
         declaration=report.declaration(),
-        fetched_at=fetched_at,
+        fetched_at=landing.pages[0].requested_at,
         pages=landing.pages,
         tzdata=tzdata.IANA_VERSION,
         cut=list(report.cut),
         pseudonyms=list(hidden),
         account_listed=verify_account(connection, client) if empty else None,
+        refusal=refusal.what if refusal else "",
     )
-    return fetched_at, landing.commit(manifest)
+    if refusal:
+        _require_rest(connection, report, manifest, landing.folder, refusal)
+    return manifest.fetched_at, landing.commit(manifest)
+
+
+def _land_pages(
+    pages: Iterator[Page], landing: Landing, cut: tuple[str, ...], hidden: tuple[str, ...], base_url: str
+) -> tuple[list[bytes] | None, provider_errors.BadRequest | None]:
+    """Land each page as it comes: the pages of rows, None when one is large; and the refusal that ended them, if any.
+
+    Raises what the source raises beside `BadRequest`, and `StorageRefused`.
+    """
+    small: list[bytes] | None = []
+    try:
+        for page in pages:
+            crash.point("extract")  # an answer that is nowhere yet
+            body = scrub(page.body, cut, hidden)
+            landing.land(replace(page, body=body), base_url)
+            crash.point("extract")  # a page without its manifest
+            if small is not None and page.role == "rows":
+                small = [*small, bytes(body)] if len(body) <= SMALL else None
+    except provider_errors.BadRequest as error:
+        return small, error
+    return small, None
+
+
+def _require_rest(
+    connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, refusal: provider_errors.BadRequest
+) -> None:
+    """Raise the refusal of a further page unless the pages before it are all that there is to have.
+
+    So it is where they have a bucket for each date, and of a list, which is read as far as it can be.
+    """
+    covered: Covered = {}
+    zone = connection.day_zone(report)
+    rows = [page for page in manifest.pages if page.role == "rows"]
+    if not rows or report.source.per is not None or not (report.snapshot or sends_every_day(report)):
+        raise refusal
+    try:
+        for page, parts in landed_parts(folder, manifest):
+            for body in parts:
+                add_buckets(covered, report, decode(report, body)[0], page.labels, zone)
+    except contract_errors.ContractBroken:
+        raise refusal from None
+    if not report.snapshot and missing_buckets(covered, manifest.window, zone):
+        raise refusal
 
 
 def _any_rows(report: Report, pages: list[bytes]) -> bool:

@@ -21,6 +21,7 @@ from usage_ledger.reading.names import NAMES
 from usage_ledger.reading.nested import money_elements, rows_of
 from usage_ledger.reading.reshape import reshape
 from usage_ledger.reading.rows import Gathered, gather
+from usage_ledger.reading.whole import Lists, add_buckets, missing_buckets
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Manifest, landed_parts, load_folder, manifest_of
 from usage_ledger.storage.staged import Note, Staged, StagedTable, write_note, write_table
@@ -68,22 +69,40 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
     )
     with collector_paused():
         _read_pages(connection, report, manifest, folder, gathered)
+    _require_buckets(connection, report, manifest, gathered)
     if not gathered.read and not report.snapshot:
         _refuse_unknown(report, manifest, folder)
     if not gathered.read and not report.snapshot and not manifest.account_listed:
         raise contract_errors.Shape(
             "the answer holds no row of a declared row set", next_step=contract_errors.ContractBroken.remedy
         )
+    mismatch = _mismatch(report, gathered)
     staged = Staged(
         manifest.load_id,
         dict(_write_facts(gathered, manifest, root)),
-        _notes(gathered),
+        [*_notes(gathered), *_note_of_refusal(report, manifest)],
         _evidence(gathered),
-        _mismatch(report, gathered),
-        dict(gathered.unfinished),
+        mismatch,
+        agrees=bool(gathered.totals) and not mismatch,
+        open=dict(gathered.unfinished),
     )
     write_note(root, staged)
     return staged
+
+
+def _require_buckets(connection: Connection, report: Report, manifest: Manifest, gathered: Gathered) -> None:
+    """Of a vendor that sends a bucket for each date, one without was not read. Raises `MissingBucket`."""
+    missing = missing_buckets(gathered.covered, manifest.window, connection.day_zone(report))
+    if missing:
+        raise contract_errors.MissingBucket(f"the answer has no bucket for {', '.join(map(str, missing[:5]))}")
+
+
+def _note_of_refusal(report: Report, manifest: Manifest) -> list[Note]:
+    """That the provider refused a further page which it had announced itself."""
+    if not manifest.refusal:
+        return []
+    before = "hold what is known of the list" if report.snapshot else "have a bucket for each date of the window"
+    return [Note("page_refused", f"a further page was refused ({manifest.refusal}); the pages before it {before}")]
 
 
 def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:
@@ -116,9 +135,12 @@ def _read_pages(
         if page.server_date is not None and page.server_date.tzinfo:
             gathered.skew = max(gathered.skew, abs(page.server_date - page.requested_at))
         read: dict[str, int] = defaultdict(int)
+        lists = Lists(report)
         for number, body in enumerate(reshape(report.reshape, parts)):
             document, unknown = decode(report, body)
             gathered.unknown.update(unknown)
+            lists.add(document)
+            add_buckets(gathered.covered, report, document, page.labels, connection.day_zone(report))
             for row_set in report.row_sets:
                 rows = rows_of(report, row_set, document, page.labels, before=read[row_set.name])
                 if len(rows):
@@ -129,6 +151,8 @@ def _read_pages(
                     key = f"{total.column} {currency or ''}"
                     amount = numbers.money(signed(units), signed(nanos))
                     gathered.totals[key] = numbers.added(gathered.totals.get(key, 0), amount)
+        if lists.absent:
+            raise contract_errors.MissingList(lists.message)
         crash.point("transform")  # some pages read
 
 

@@ -9,6 +9,7 @@ messages count as well.
 Units: tokens as integers; money as decimal strings of cents; estimated cost as a number of cents.
 Token meaning: four disjoint counters and no total are sent; `input_tokens` is their sum: uncached, read from the cache,
 written to it for 5 minutes and for an hour. Thinking is part of the output.
+Whole: each date asked for has a bucket, but in the lists of Claude Code; a date without one was not read.
 Limits: 31 daily buckets a page; Claude Code one day a call. Lag: minutes, for Claude Code an hour; finality is not
 published, so three days are read again.
 Not given: requests; priority-tier cost; the id of the default workspace, which is '' here.
@@ -25,7 +26,7 @@ PAGING = m.Cursor("next_page", "page", more="has_more")
 LIST = m.Cursor("last_id", "after_id", more="has_more")
 CENTS = Decimal("0.01")
 WRITES = ("cache_creation/ephemeral_5m_input_tokens", "cache_creation/ephemeral_1h_input_tokens")
-bucketed = partial(m.RowSet, path="data/results", when=m.Bucket("^starting_at", "^ending_at"))
+bucketed = partial(m.RowSet, path="data/results", when=m.Bucket("^starting_at", "^ending_at", every_day=True))
 daily = partial(m.Report, day="UTC", longest=timedelta(days=31))
 BUCKETS = (("starting_at", "{start}"), ("ending_at", "{end}"), ("bucket_width", "1d"), ("limit", "31"))
 BY_LINE, ONE_DAY = ("group_by[]", ("workspace_id", "description")), (("starting_at", "{date}"), ("limit", "1000"))

@@ -5,6 +5,7 @@ Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, tr
 Grain: usage, one row per local day x every grouping that exists; cost, one row per UTC day x line item.
 Units: int64 as text, seconds as numbers, money as google.type.Money, before credits, discounts and tax.
 Limits: 31 x 24 h a call; 10 or 6,000 requests a minute an account. Lag: not published, so three days are read again.
+Whole: an empty array may be left out, so that an answer cannot tell; cost has a total over the window.
 Not given: the form of annotation keys in `group` and of bucket times in a zone (all documented forms are accepted);
 `costNanoUsd`, which was 0 next to large counts, is landed and never read.
 Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billing-summary). Last checked: 2026-11-20.
@@ -15,7 +16,7 @@ from functools import partial
 from usage_ledger import model as m
 
 PAGING, PAGES = m.Cursor("nextPageToken", "pageToken"), (("pageSize", "200"),)
-usage = partial(m.RowSet, table="usage_daily", when=m.Bucket("startTime", "endTime"))
+usage = partial(m.RowSet, table="usage_daily", when=m.Bucket("startTime", "endTime"), optional=True)
 SERIES = (("SERVERLESS", "serverless"), ("DEDICATED_DEPLOYMENT", "dedicated"), ("TRAINING", "training"))
 WINDOW = (("startTime", "{start}"), ("endTime", "{end}"))
 GROUPING_PAIRS = (("groupingKey", "groupingValue"), ("secondaryGroupingKey", "secondaryGroupingValue"))
@@ -87,6 +88,7 @@ TRAINING = usage(
 )
 LINE_ITEMS = m.RowSet(
     path="usageBuckets/lineItems",
+    optional=True,
     table="cost_daily",
     basis="rated",
     when=m.Bucket("^startTime", "^endTime"),
@@ -105,6 +107,7 @@ LINE_ITEMS = m.RowSet(
 )
 API_KEYS = m.RowSet(
     path="apiKeys",
+    optional=True,
     table="",
     names=(m.NameOf("api_key", id="keyId", name="displayName", owner="@user", tags="annotations"),),
     ignored=("secure", "createTime", "expireTime", "lastUsed"),
@@ -112,14 +115,14 @@ API_KEYS = m.RowSet(
 
 USAGE = m.Request("/v1/accounts/{account}/billingUsage", (*WINDOW, ("timezone", "{zone}"), ("groupBy", GROUPINGS)))
 SUMMARY = m.Request("/v1/accounts/{account}/billing/summary", (*WINDOW, ("granularity", "DAILY")))
-USERS = m.Listing(m.Request("/v1/accounts/{account}/users", PAGES), "users", "name", "user", PAGING)
+USERS = m.Listing(m.Request("/v1/accounts/{account}/users", PAGES), "users", "name", "user", PAGING, optional=True)
 
 FIREWORKS = m.Provider(
     name="fireworks",
     title="Fireworks AI",
     base_url="https://api.fireworks.ai",
     hosts=("api.fireworks.ai",),
-    accounts=m.Listing(m.Request("/v1/accounts", PAGES), "accounts", "name", "account", PAGING),
+    accounts=m.Listing(m.Request("/v1/accounts", PAGES), "accounts", "name", "account", PAGING, optional=True),
     account=m.Setting("account", "Account", "The account's slug, as in accounts/<slug>."),
     requests_per_minute=600,
     docs="https://docs.fireworks.ai/accounts/exporting-usage-and-costs",

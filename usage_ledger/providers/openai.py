@@ -6,6 +6,7 @@ Grain: a UTC day x everything that the report can be grouped by.
 Units: tokens as integers; money in whole dollars, as a number or a quoted decimal.
 Token meaning: `input_tokens` includes cached and cache-write tokens, of text, audio and images; output includes
 reasoning, which has no field of its own. A figure by modality includes what of it was cached.
+Whole: each date asked for has a bucket, with rows or without; a date without one was not read.
 Limits: 31 daily buckets of usage a page, 180 of costs. Lag: not published, so three days are read again.
 Not given: whether all parts by modality make up the total (a difference is reported, and loaded); what the daily
 `usage_bytes` is of the day (a gauge); requests of web searches, which completions count as well, are not read.
@@ -34,7 +35,7 @@ NAMES = {
 PEOPLE = ("project_id", "user_id", "api_key_id")
 EVERYONE = (*PEOPLE, "model")
 BUCKETS = (("start_time", "{start_epoch}"), ("end_time", "{end_epoch}"), ("bucket_width", "1d"))
-BUCKET = m.Bucket("^start_time", "^end_time", clock="epoch")
+BUCKET = m.Bucket("^start_time", "^end_time", clock="epoch", every_day=True)
 PAGES = (("limit", "100"),)
 optional = partial(m.Meter, absent="null")
 REQUESTS = m.Meter("requests", "num_model_requests")

@@ -9,7 +9,9 @@ Units: seconds as decimals; tokens, of language models alone, as integers, input
 Limits: 100 records a page, newest first: a request covers one day; addresses of next pages are followed on this
 host alone, over TLS.
 Lag: none, but predictions change until they end, and one that is deleted by hand vanishes: whole days are replaced,
-three days are read again, and a day with predictions that have not ended is not settled. Trainings are not read.
+three days are read again, and a day with predictions that have no `completed_at` is not settled. `created_at` may
+differ by milliseconds between two readings: over midnight, runs of single days may count a prediction on both dates
+until the look-back reads the first one again. Trainings are not read.
 Privacy: inputs, outputs, logs, errors and addresses are cut before anything is stored.
 Source: https://replicate.com/docs/reference/http. Last checked: 2026-11-21.
 """
@@ -23,7 +25,7 @@ METRICS = ("total_time", "tokens_per_second", "time_to_first_token")
 PREDICTIONS = m.RowSet(
     path="results",
     table="usage_daily",
-    when=m.Moment("created_at", event_id="id", unfinished=("status", ("starting", "processing"))),
+    when=m.Moment("created_at", event_id="id", completion="completed_at"),
     constants=(("usage_type", "serverless"),),
     dimensions=(
         *m.dimensions(model="model", model_version="version", deployment="deployment", status="status"),

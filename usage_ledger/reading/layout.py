@@ -121,9 +121,9 @@ def layout(report: Report) -> Layout:
         element = root.lists.setdefault(total.path, Node(open=True))
         for part, kind in MONEY_PARTS.items():
             element.want([*total.field.split("/"), part], kind)
-    for name in ("totalSize", *_paging_fields(report), *report.ignored):
+    for name in ("totalSize", *_paging_fields(report), *report.ignored, *(mark.path for mark in report.marks)):
         if name:
-            root.want([name], "json")
+            root.want(name.split("/"), "json")
     return Layout(msgspec.json.Decoder(root.struct(True)), msgspec.json.Decoder(root.struct(False)), root, chains)
 
 
@@ -198,5 +198,10 @@ def _unknown(node: Node, value: Any, where: str, *, filled: bool = False) -> set
 
 
 def unknown_content(report: Report, body: bytes) -> list[str]:
-    """Undeclared arrays and objects of a page that are not empty, as a renamed array would be."""
-    return sorted(_unknown(layout(report).root, document_of(plain(body), "the answer"), "", filled=True))
+    """Undeclared arrays and objects of a page that are not empty, as a renamed array would be.
+
+    Of a page without any declared array, all that is undeclared: an error in a form of its own is no empty answer.
+    """
+    root, document = layout(report).root, document_of(plain(body), "the answer")
+    has_array = isinstance(document, dict) and bool(document.keys() & {*root.lists, *root.maps})
+    return sorted(_unknown(root, document, "", filled=has_array))

@@ -71,12 +71,18 @@ class Rows:
         return self._objects[level, parents]
 
 
-def rows_of(report: Report, row_set: RowSet, document: Any, labels: dict[str, str], before: int = 0) -> Rows:
-    """The rows of a row set in a decoded page, or a part of one; a missing, null or empty array holds none."""
+def rows_of(
+    report: Report, row_set: RowSet, document: Any, labels: dict[str, str], before: int = 0, up: int = 0
+) -> Rows:
+    """The rows of a row set in a decoded page, or a part of one; a missing, null or empty array holds none.
+
+    `up`: the elements so many levels above the rows, with rows or without.
+    """
     chain = layout(report).chains[row_set.path]
     levels: list[tuple[Node, list[Any]]] = [(chain[0], [document])]
     keys: list[str] | None = None
-    for (segment, is_map), node in zip(segments_of(row_set.path), chain[1:], strict=True):
+    segments = segments_of(row_set.path)
+    for (segment, is_map), node in zip(segments[: len(segments) - up], chain[1:], strict=False):
         holder, holders = levels[-1]
         get: Callable[[Any], Any] = attrgetter(holder.attribute(segment))
         containers = [get(one) or () for one in holders]

@@ -30,8 +30,8 @@ def _paths_of_day(row_set: RowSet) -> dict[str, str]:
             return dict.fromkeys((start, end), "epoch" if clock == "epoch" else "text")
         case Day(path):
             return {path: "text"}
-        case Moment(path, event_id, (unfinished, _)):
-            return dict.fromkeys((event_id, unfinished, path), "text")
+        case Moment(path, event_id, completion):
+            return dict.fromkeys((event_id, completion, path), "text")
         case None:
             return {}
 

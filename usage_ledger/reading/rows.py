@@ -46,6 +46,8 @@ class Gathered:
     """The page, or part of one, of each bucket, for row sets whose rows may repeat."""
     unfinished: dict[date, int] = field(default_factory=lambda: defaultdict(int))
     """Number of unfinished events by date."""
+    covered: dict[tuple[str, ...], set[date]] = field(default_factory=dict)
+    """The dates whose bucket came, by row set and by what the request was repeated for."""
     read: int = 0
     """Fact rows on the pages, with those outside of the window."""
     rounded: int = 0
@@ -101,8 +103,8 @@ def gather(
     gathered.facts[row_set.table].add(row_set, table)
     which = buckets.which.to_pylist()
     gathered.names.gather(rows, buckets.days, which)
-    path, values = row_set.when.unfinished if isinstance(row_set.when, Moment) else ("", ())
-    for number in compress(which, (value in values for value in rows.column(path)) if path else ()):
+    completion = row_set.when.completion if isinstance(row_set.when, Moment) else ""
+    for number in compress(which, (not value for value in rows.column(completion)) if completion else ()):
         gathered.unfinished[buckets.days[number]] += 1
 
 

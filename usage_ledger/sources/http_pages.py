@@ -1,6 +1,6 @@
 """Pages of a request over HTTP, sent once or for each thing of a listing or value of a setting."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -19,8 +19,8 @@ Labels = dict[str, str]
 class HttpPageSource:
     """The pages that `HttpPages` declares."""
 
-    def __init__(self, connection: Connection, report: Report, client: Client) -> None:
-        self._connection, self._report, self._client = connection, report, client
+    def __init__(self, connection: Connection, report: Report, client: Client, inspect: Callable[[Page], None]) -> None:
+        self._connection, self._report, self._client, self._inspect = connection, report, client, inspect
         self._declared: HttpPages = report.source
 
     def pages(self, window: Window) -> Iterator[Page]:
@@ -58,7 +58,7 @@ class HttpPageSource:
 
     def _rows(self, values: Values, labels: Labels) -> Iterator[Page]:
         call = self._client.call_of(self._declared.request, {**values, **labels})
-        for page in self._client.pages(call, self._declared.paging):
+        for page in self._client.pages(call, self._declared.paging, self._inspect):
             yield replace(page, labels=labels)
 
     def _values(self, window: Window) -> Values:

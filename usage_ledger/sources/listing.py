@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from usage_ledger.core.contract_errors import Shape
+from usage_ledger.core.provider_errors import NotWhole
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
 from usage_ledger.json.document import document_of
@@ -34,10 +35,12 @@ def list_things(
 
 
 def items_of(page: Page, listing: Listing) -> list[dict[str, Any]]:
-    """The objects on a page of a listing. Raises `Shape`."""
+    """The objects on a page of a listing. Raises `Shape`, and `NotWhole` where the list itself is absent or null."""
     path = listing.request.path
     document = document_of(plain(bytes(page.body)), f"the list of {path}")
     items = document.get(listing.items) if listing.items and isinstance(document, dict) else document
+    if items is None and not listing.optional:
+        raise NotWhole(f"the answer of {path} has no `{listing.items}`, which the provider always sends")
     if listing.single:
         items = [items]
     if items is not None and not isinstance(items, list):

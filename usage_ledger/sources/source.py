@@ -1,6 +1,6 @@
 """The protocol of every source, and the source of a report."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Protocol
 
@@ -25,6 +25,8 @@ class PageSource(Protocol):
         """
 
 
-def source_of(connection: Connection, report: Report, client: Client) -> PageSource:
-    """The source that a report declares."""
-    return HttpPageSource(connection, report, client)
+def source_of(
+    connection: Connection, report: Report, client: Client, inspect: Callable[[Page], None] = lambda _: None
+) -> PageSource:
+    """The source that a report declares; `inspect` may refuse a page of rows by raising."""
+    return HttpPageSource(connection, report, client, inspect)

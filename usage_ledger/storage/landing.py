@@ -73,6 +73,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """Paths whose values were replaced by a keyed hash; all else is as sent."""
     account_listed: bool | None = None
     """Whether the provider listed the account; requested only when the answer has no rows."""
+    refusal: str = ""
+    """What the provider said to the request of a further page, where the pages before it are the whole answer."""
     seal: str = ""
     """SHA-256 of this file with zeros in its place. Manifests of the first version have none."""
 
