@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from mutants import MUTANTS, Mutant, text_of
+from mutants import MUTANTS, Mutant, selected, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -13,6 +13,13 @@ def test_what_a_mutant_takes_away_is_there(mutant: Mutant) -> None:
     for path, text, other in mutant.edits:
         text_of(mutant, ROOT, path, text)
         assert text != other
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_test_of_a_mutant_is_in_the_files_that_are_run(mutant: Mutant) -> None:
+    texts = [Path(path).read_text(encoding="utf-8") for path in selected(mutant.tests)]
+    for name in mutant.tests.split(" or "):
+        assert any(f"def {name}" in text for text in texts), name
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_after_random_kills_restarts_and_bad_answers_the_ledger_equals_the_truth
         | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=300 + 10 * ROUNDS,
         check=False,
     )
     summary = re.fullmatch(
