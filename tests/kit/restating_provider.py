@@ -95,8 +95,8 @@ class Restated:
         return truth_of(self.account, VERSIONS[0]).all_keys
 
     @property
-    def since(self) -> date:
-        return truth_of(self.account, VERSIONS[0]).since
+    def start(self) -> datetime:
+        return truth_of(self.account, VERSIONS[0]).start
 
     def usage(self, start: date, end: date, zone: str, dimensions: Sequence[str], *_: Any, **__: Any) -> Any:
         answer: dict[str, list[Any]] = {"serverlessCosts": [], "dedicatedCosts": [], "trainingCosts": []}

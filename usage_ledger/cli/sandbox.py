@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from usage_ledger.cli.arguments import read_key
+from usage_ledger.cli.arguments import WrongUsage, read_key
+
+if TYPE_CHECKING:
+    from usage_ledger.sandbox.kit.failures import Failures
 
 
 def sandbox(
@@ -19,12 +22,17 @@ def sandbox(
     models: int = 4,
     deployments: int = 2,
     training_jobs: int = 1,
+    fail: Annotated[str | None, typer.Option(help="429:3 = the first three requests of each report get 429.")] = None,
+    empty: Annotated[str | None, typer.Option(help="A usage date (YYYY-MM-DD) that has no rows.")] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Answers hold half of their rows.")] = False,
+    other_account: Annotated[bool, typer.Option("--other-account", help="The key opens another account.")] = False,
 ) -> None:
     """Serve a stand-in for the providers' APIs with known truth; the first account is at every provider."""
     from usage_ledger.sandbox.accounts import other_accounts
     from usage_ledger.sandbox.app import create_app, serve
     from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
+    failures = _failures(fail, empty, partial, other_account)
     key = key_file.read_text(encoding="utf-8").strip() if key_file else read_key("the sandbox")
     truths = [
         FireworksTruth(
@@ -33,4 +41,25 @@ def sandbox(
         for name in account or ["sandbox"]
     ]
     others = other_accounts(key, truths[0].account, seed)
-    serve(create_app(truths, key, now=lambda: datetime.now(UTC), others=others), host=host, port=port)
+    app = create_app(truths, key, now=lambda: datetime.now(UTC), others=others, failures=failures)
+    serve(app, host=host, port=port)
+
+
+def _failures(fail: str | None, empty: str | None, partial: bool, other_account: bool) -> "Failures":
+    """The failures that the options order. Raises `WrongUsage` or `BadWindow`."""
+    from usage_ledger.console import day_option
+    from usage_ledger.sandbox.kit.failures import Failures
+    from usage_ledger.sandbox.kit.queries import parse_whole
+
+    status, times = 429, 0
+    if fail is not None:
+        first, _, second = fail.partition(":")
+        numbers = parse_whole(first, 400, 599), parse_whole(second, 1, 10**6)
+        if numbers[0] is None or numbers[1] is None:
+            raise WrongUsage(
+                f"--fail {fail[:40]!r} is no status from 400 to 599 and a number of requests",
+                next_step="write it as 429:3",
+            )
+        status, times = numbers[0], numbers[1]
+    day = None if empty is None else day_option(empty, "--empty")
+    return Failures(status, times, day, partial, other_account)

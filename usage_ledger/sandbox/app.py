@@ -15,10 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from usage_ledger.sandbox.fireworks.api import fireworks_router
 from usage_ledger.sandbox.fireworks.queries import refusal
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
-from usage_ledger.sandbox.kit.serving import Refusal, encode
+from usage_ledger.sandbox.kit.failures import Failures, encode
+from usage_ledger.sandbox.kit.serving import Refusal
 
-Router = Callable[[Callable[[], datetime]], APIRouter]
-"""Serves further accounts, by a clock."""
+Router = Callable[[Callable[[], datetime], Failures], APIRouter]
+"""Serves further accounts, by a clock, with failures on order."""
 
 
 class Recorder:
@@ -52,6 +53,7 @@ def create_app(
     *,
     now: Callable[[], datetime] | None = None,
     others: Iterable[Router] = (),
+    failures: Failures | None = None,
 ) -> FastAPI:
     """The stand-in for `accounts` at Fireworks, open to the bearer of `api_key`, and for other providers' accounts.
 
@@ -63,14 +65,14 @@ def create_app(
     app = FastAPI(title="Sandbox", openapi_url=None)
     app.state.requests = []
     app.state.accounts = {truth.account: truth for truth in accounts}
-    clock = now or (lambda: datetime.now(UTC))
+    clock, ordered = now or (lambda: datetime.now(UTC)), failures or Failures()
     app.add_middleware(Recorder, requests=app.state.requests)
     app.add_exception_handler(Refusal, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_api_route("/healthz", _healthy)
-    app.include_router(fireworks_router({api_key: app.state.accounts}, clock))
+    app.include_router(fireworks_router({api_key: app.state.accounts}, clock, ordered))
     for other in others:
-        app.include_router(other(clock))
+        app.include_router(other(clock, ordered))
     return app
 
 

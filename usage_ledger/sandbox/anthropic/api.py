@@ -10,8 +10,17 @@ from usage_ledger.sandbox.anthropic.costs import cost
 from usage_ledger.sandbox.anthropic.lists import api_keys, me, users, workspaces
 from usage_ledger.sandbox.anthropic.queries import invalid, refusal
 from usage_ledger.sandbox.anthropic.usage import messages
+from usage_ledger.sandbox.kit.failures import Rows, phrase_of
 from usage_ledger.sandbox.kit.serving import Api, Endpoint, Json, Refusal, account_of
 from usage_ledger.sandbox.kit.streams import stable
+
+_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+    529: "overloaded_error",
+}
 
 
 def _authorize(accounts: Mapping[str, AnthropicAccount], request: Request) -> AnthropicAccount:
@@ -38,13 +47,37 @@ def _error(request: Request, refusal: Refusal) -> Json:
     return {"type": "error", "error": refusal.body, "request_id": _request_id(request)}
 
 
+def _account_headers(account: AnthropicAccount) -> dict[str, str]:
+    return {"anthropic-organization-id": account.account}
+
+
+def _refuse(status: int) -> Refusal:
+    return refusal(
+        status, _KINDS.get(status, "invalid_request_error" if status < 500 else "api_error"), phrase_of(status)
+    )
+
+
+def _dead_page(_request: Request) -> Json:
+    return {"has_more": True, "next_page": "page_dead"}
+
+
+_BUCKETS = Rows(("data",), "starting_at", "results", _dead_page)
+_LIST = Rows(("data",), dead_end=lambda _: {"has_more": True, "last_id": "dead"})
 _ENDPOINTS = {
-    "/usage_report/messages": Endpoint(messages),
-    "/cost_report": Endpoint(cost),
-    "/usage_report/claude_code": Endpoint(claude_code),
+    "/usage_report/messages": Endpoint(messages, rows=_BUCKETS),
+    "/cost_report": Endpoint(cost, rows=_BUCKETS),
+    "/usage_report/claude_code": Endpoint(claude_code, rows=Rows(("data",), "date", dead_end=_dead_page)),
     "/me": Endpoint(me),
-    "/workspaces": Endpoint(workspaces),
-    "/api_keys": Endpoint(api_keys),
-    "/users": Endpoint(users),
+    "/workspaces": Endpoint(workspaces, rows=_LIST),
+    "/api_keys": Endpoint(api_keys, rows=_LIST),
+    "/users": Endpoint(users, rows=_LIST),
 }
-anthropic_router = Api("/v1/organizations", _ENDPOINTS, _authorize, headers=_headers, error_body=_error).router
+anthropic_router = Api(
+    "/v1/organizations",
+    _ENDPOINTS,
+    _authorize,
+    headers=_headers,
+    account_headers=_account_headers,
+    refuse=_refuse,
+    error_body=_error,
+).router

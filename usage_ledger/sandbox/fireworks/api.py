@@ -10,7 +10,8 @@ from fastapi import Request
 from usage_ledger.sandbox.fireworks.lists import account_resource, api_key_resources, user_resources
 from usage_ledger.sandbox.fireworks.queries import SummaryQuery, UsageQuery, page, refusal
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
-from usage_ledger.sandbox.kit.serving import Api, Call, Endpoint, Json, account_of, bearer_key, encode
+from usage_ledger.sandbox.kit.failures import Rows, encode, phrase_of
+from usage_ledger.sandbox.kit.serving import Api, Call, Endpoint, Json, Refusal, account_of, bearer_key
 from usage_ledger.sandbox.kit.slots import DAY_SLOTS, first_instant, instant_of, slot_of
 
 Accounts = Mapping[str, FireworksTruth]
@@ -18,6 +19,8 @@ Accounts = Mapping[str, FireworksTruth]
 FireworksCall = Call[Accounts]
 _NO_USAGE: Json = {"serverlessCosts": [], "dedicatedCosts": [], "trainingCosts": []}
 _NO_COSTS: Json = {"lineItems": [], "usageBuckets": []}
+# By HTTP status, the number of google.rpc.Code.
+_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 429: 8, 500: 13, 501: 12, 503: 14, 504: 4}
 
 
 # The last few answers are cached, so that a client's clock measures the client.
@@ -81,11 +84,19 @@ def _authorize(accounts: Mapping[str, Accounts], request: Request) -> Accounts:
     return opened
 
 
+def _refuse(status: int) -> Refusal:
+    return refusal(status, _CODES.get(status, 2), phrase_of(status))
+
+
+def _list(array: str) -> Rows:
+    return Rows((array,), dead_end=lambda _: {"nextPageToken": "dead"})
+
+
 _ENDPOINTS = {
     "": Endpoint(_accounts),
-    "/{slug}/users": Endpoint(_users),
-    "/{slug}/users/{user}/apiKeys": Endpoint(_api_keys),
-    "/{slug}/billingUsage": Endpoint(_usage),
-    "/{slug}/billing/summary": Endpoint(_summary),
+    "/{slug}/users": Endpoint(_users, rows=_list("users")),
+    "/{slug}/users/{user}/apiKeys": Endpoint(_api_keys, rows=_list("apiKeys")),
+    "/{slug}/billingUsage": Endpoint(_usage, rows=Rows(tuple(_NO_USAGE), "startTime")),
+    "/{slug}/billing/summary": Endpoint(_summary, rows=Rows(("usageBuckets",), "startTime")),
 }
-fireworks_router = Api("/v1/accounts", _ENDPOINTS, _authorize, compress=True).router
+fireworks_router = Api("/v1/accounts", _ENDPOINTS, _authorize, refuse=_refuse, compress=True).router

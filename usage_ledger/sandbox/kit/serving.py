@@ -13,11 +13,11 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
+from usage_ledger.sandbox.kit.failures import Failures, Rows, encode, phrase_of
+
 Json = dict[str, object]
 Account = TypeVar("Account")
 Truth = TypeVar("Truth")
-encode = msgspec.json.Encoder(decimal_format="number").encode
-"""Decimals are written as numbers, digit by digit."""
 _SMALL = 1000
 
 
@@ -46,10 +46,11 @@ class Call(NamedTuple, Generic[Truth]):
 
 
 class Endpoint(NamedTuple, Generic[Truth]):
-    """What answers one path; POST only where the service reads by it."""
+    """What answers one path; POST only where the service reads by it. `rows` are those of a report."""
 
     answer: Callable[[Call[Truth]], object]
     method: str = "GET"
+    rows: Rows | None = None
 
 
 def bearer_key(request: Request) -> str:
@@ -70,6 +71,14 @@ def _no_headers(_request: Request, _status: int) -> dict[str, str]:
     return {}
 
 
+def _no_account(_truth: Any) -> dict[str, str]:
+    return {}
+
+
+def _plain_refusal(status: int) -> Refusal:
+    return Refusal(status, {"message": phrase_of(status)})
+
+
 def _plain_body(_request: Request, refusal: Refusal) -> Json:
     return refusal.body
 
@@ -79,25 +88,39 @@ class Api(Generic[Account, Truth]):
     """One provider's API: what answers each path, and who may ask.
 
     `authorize` finds what a request may read among the accounts by key, or raises `Refusal`. `headers` depend on the
-    status. With `compress`, large answers are gzipped for clients that accept it.
+    status, `account_headers` say whose answer it is. `refuse` writes an error of any status. With `compress`, large
+    answers are gzipped for clients that accept it.
     """
 
     prefix: str
     endpoints: Mapping[str, Endpoint[Truth]]
     authorize: Callable[[Mapping[str, Account], Request], Truth]
     headers: Callable[[Request, int], dict[str, str]] = _no_headers
+    account_headers: Callable[[Truth], dict[str, str]] = _no_account
+    refuse: Callable[[int], Refusal] = _plain_refusal
     error_body: Callable[[Request, Refusal], Json] = _plain_body
     error_type: str = "application/json"
     compress: bool = False
 
-    def router(self, accounts: Mapping[str, Account], now: Callable[[], datetime]) -> APIRouter:
+    def router(
+        self, accounts: Mapping[str, Account], now: Callable[[], datetime], failures: Failures | None = None
+    ) -> APIRouter:
         """The API for `accounts`, by the key that opens each. `now` is the service's clock, zone-aware."""
-        router = APIRouter(prefix=self.prefix)
+        router, ordered = APIRouter(prefix=self.prefix), failures or Failures()
 
         def route_of(endpoint: Endpoint[Truth]) -> Callable[[Request], Awaitable[Response]]:
+            def respond(request: Request, text: bytes) -> Response:
+                try:
+                    truth = ordered.opened(self.authorize(accounts, request))
+                    document = _document(text) if endpoint.method == "POST" else None
+                    call = Call(request, truth, now().astimezone(UTC), document)
+                    return self._answer(call, endpoint, ordered)
+                except Refusal as refusal:
+                    body, status = encode(self.error_body(request, refusal)), refusal.status
+                    return Response(body, status, self.headers(request, status), self.error_type)
+
             async def route(request: Request) -> Response:
-                text = await request.body()
-                return await run_in_threadpool(self._respond, request, endpoint, text, accounts, now)
+                return await run_in_threadpool(respond, request, await request.body())
 
             return route
 
@@ -105,25 +128,16 @@ class Api(Generic[Account, Truth]):
             router.add_api_route(path, route_of(endpoint), methods=[endpoint.method], name=f"{self.prefix}{path}")
         return router
 
-    def _respond(
-        self,
-        request: Request,
-        endpoint: Endpoint[Truth],
-        text: bytes,
-        accounts: Mapping[str, Account],
-        now: Callable[[], datetime],
-    ) -> Response:
-        try:
-            truth = self.authorize(accounts, request)
-            document = _document(text) if endpoint.method == "POST" else None
-            body = encode(endpoint.answer(Call(request, truth, now().astimezone(UTC), document)))
-        except Refusal as refusal:
-            body, status = encode(self.error_body(request, refusal)), refusal.status
-            return Response(body, status, self.headers(request, status), self.error_type)
-        headers = self.headers(request, 200)
+    def _answer(self, call: Call[Truth], endpoint: Endpoint[Truth], failures: Failures) -> Response:
+        if endpoint.rows and failures.refuses(call.request):
+            raise self.refuse(failures.status)
+        body = encode(endpoint.answer(call))
+        if endpoint.rows:
+            body = failures.spoil(body, endpoint.rows, call.request)
+        headers = self.headers(call.request, 200) | self.account_headers(call.truth)
         if self.compress:
             headers["Vary"] = "Accept-Encoding"
-            if len(body) >= _SMALL and "gzip" in request.headers.get("accept-encoding", ""):
+            if len(body) >= _SMALL and "gzip" in call.request.headers.get("accept-encoding", ""):
                 body, headers["Content-Encoding"] = _packed(body), "gzip"
         return Response(body, 200, headers, "application/json")
 

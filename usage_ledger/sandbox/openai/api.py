@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from fastapi import Request
 
-from usage_ledger.sandbox.kit.serving import Api, Endpoint, account_of, bearer_key
+from usage_ledger.sandbox.kit.failures import Rows, phrase_of
+from usage_ledger.sandbox.kit.serving import Api, Endpoint, Refusal, account_of, bearer_key
 from usage_ledger.sandbox.kit.streams import stable
 from usage_ledger.sandbox.openai.account import OpenAIAccount
 from usage_ledger.sandbox.openai.costs import costs
@@ -30,11 +31,23 @@ def _headers(request: Request, _status: int) -> dict[str, str]:
     return {"x-request-id": f"req_{stable(request.url.path, request.url.query):016x}"}
 
 
+def _account_headers(account: OpenAIAccount) -> dict[str, str]:
+    return {"openai-organization": account.account}
+
+
+def _refuse(status: int) -> Refusal:
+    return refusal(status, phrase_of(status), None, "rate_limit_exceeded" if status == 429 else None)
+
+
+_BUCKETS = Rows(("data",), "start_time", "results", lambda _: {"has_more": True, "next_page": "page_dead"})
+_LIST = Rows(("data",), dead_end=lambda _: {"has_more": True, "last_id": "dead"})
 _ENDPOINTS = {
-    "/usage/{report}": Endpoint(usage),
-    "/costs": Endpoint(costs),
-    "/projects": Endpoint(projects),
-    "/projects/{project_id}/api_keys": Endpoint(api_keys),
-    "/users": Endpoint(users),
+    "/usage/{report}": Endpoint(usage, rows=_BUCKETS),
+    "/costs": Endpoint(costs, rows=_BUCKETS),
+    "/projects": Endpoint(projects, rows=_LIST),
+    "/projects/{project_id}/api_keys": Endpoint(api_keys, rows=_LIST),
+    "/users": Endpoint(users, rows=_LIST),
 }
-openai_router = Api("/v1/organization", _ENDPOINTS, _authorize, headers=_headers).router
+openai_router = Api(
+    "/v1/organization", _ENDPOINTS, _authorize, headers=_headers, account_headers=_account_headers, refuse=_refuse
+).router

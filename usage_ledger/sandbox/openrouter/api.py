@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from fastapi import Request
 
-from usage_ledger.sandbox.kit.serving import Api, Endpoint, account_of, bearer_key
+from usage_ledger.sandbox.kit.failures import Rows, phrase_of
+from usage_ledger.sandbox.kit.serving import Api, Endpoint, Refusal, account_of, bearer_key
 from usage_ledger.sandbox.openrouter.account import OpenRouterAccount
 from usage_ledger.sandbox.openrouter.activity import activity
 from usage_ledger.sandbox.openrouter.lists import credit, keys, this_key, workspaces
@@ -28,12 +29,17 @@ def _authorize(accounts: Mapping[str, OpenRouterAccount], request: Request) -> O
     return account
 
 
+def _refuse(status: int) -> Refusal:
+    return refusal(status, phrase_of(status))
+
+
+_LIST = Rows(("data",))
 _ENDPOINTS = {
     "/key": Endpoint[OpenRouterAccount | None](this_key),
-    "/activity": managed(activity),
-    "/keys": managed(keys),
-    "/workspaces": managed(workspaces),
-    "/credits": managed(credit),
-    "/models": managed(models),
+    "/activity": managed(activity, Rows(("data",), "date")),
+    "/keys": managed(keys, _LIST),
+    "/workspaces": managed(workspaces, _LIST),
+    "/credits": managed(credit, Rows()),
+    "/models": managed(models, Rows(("data",), dead_end=lambda _: {"links": {"next": "/api/v1/models?offset=dead"}})),
 }
-openrouter_router = Api("/api/v1", _ENDPOINTS, _authorize).router
+openrouter_router = Api("/api/v1", _ENDPOINTS, _authorize, refuse=_refuse).router

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from starlette.datastructures import QueryParams
 
+from usage_ledger.sandbox.kit.failures import Rows
 from usage_ledger.sandbox.kit.queries import parse_whole
 from usage_ledger.sandbox.kit.serving import Call, Endpoint, Json, Refusal
 from usage_ledger.sandbox.openrouter.account import OpenRouterAccount
@@ -56,7 +57,7 @@ def whole(params: QueryParams, name: str, default: int, lowest: int, highest: in
     return number
 
 
-def managed(answer: Callable[[OpenRouterCall], Json]) -> Endpoint[OpenRouterAccount | None]:
+def managed(answer: Callable[[OpenRouterCall], Json], rows: Rows | None = None) -> Endpoint[OpenRouterAccount | None]:
     """An endpoint for management keys alone."""
 
     def respond(call: AnyCall) -> Json:
@@ -64,4 +65,4 @@ def managed(answer: Callable[[OpenRouterCall], Json]) -> Endpoint[OpenRouterAcco
             raise refusal(403, "Only management keys can perform this operation")
         return answer(Call(call.request, call.truth, call.now, call.document))
 
-    return Endpoint(respond)
+    return Endpoint(respond, rows=rows)
