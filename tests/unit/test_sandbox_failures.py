@@ -161,6 +161,10 @@ def test_two_reports_of_one_path_fail_apart_and_pages_of_one_together() -> None:
             first = [client.get(path, params=httpx.QueryParams(params)).status_code for _ in range(2)]
             paged = client.get(path, params=httpx.QueryParams([*params, ("page", "page_dead")])).status_code
             assert (first, paged) == ([429, 200], 400)
+        case = CASES["openai"]
+        for report in ("completions", "embeddings"):
+            one = case._replace(report=f"/v1/organization/usage/{report}")
+            assert [asked(client, one).status_code for _ in range(2)] == [429, 200]
 
 
 @pytest.mark.parametrize("name", CASES)
