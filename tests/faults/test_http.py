@@ -501,11 +501,11 @@ def test_h27_a_bomb_stops_at_the_cap_and_one_coding_alone_is_read(
     has 566 MB. Of a quine, which unpacks to itself for ever, one layer is taken off, and that is no JSON."""
     assert (Limits().inflation, Limits().decoded_bytes) == (200, 2**30)
     asking = Asking(scripted(reply), limits=limits)
-    started = time.monotonic()
+    started = time.process_time()
     with remembering_less_than(48), pytest.raises(error):
         asking.ask()
     assert len(asking.server.requests) == (2 if error is provider_errors.BadJson else 1)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

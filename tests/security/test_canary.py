@@ -2,7 +2,9 @@
 
 import configparser
 import json
+import os
 import re
+import resource
 import stat
 import subprocess
 import sys
@@ -50,6 +52,18 @@ def test_the_scanner_finds_a_planted_key_in_tables_and_process_lists(stack: Stac
             wait_until(lambda watch=watch: watch.seen, "the watch to see the key", 20)
             told.kill()
             told.wait()
+
+
+def test_the_watch_notices_a_process_that_may_leave_its_memory_on_disk(stack: Stack) -> None:
+    if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
+        pytest.skip("no process may leave its memory on disk here")
+    with Watch(stack) as watch:
+        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"], env=stack.environment)
+        try:
+            wait_until(lambda: watch.may_dump, "the watch to see the limit", 60)
+        finally:
+            busy.kill()
+            busy.wait()
 
 
 def spoil(stack: Stack) -> Iterator[tuple[str, bytes]]:
@@ -104,9 +118,8 @@ class Watch:
         self.stack, self.looks, self._done = stack, 0, threading.Event()
         self.seen: list[bytes] = []
         self.may_dump: set[bytes] = set()
-        """Of the stack's processes those that leave their memory on disk when they crash: at two looks, because a
-        process may be seen before its first line runs."""
-        self._dumping: set[Path] = set()
+        """Of the stack's processes those that leave their memory on disk when they crash, after a second of processor:
+        a process may be looked at before its first line runs."""
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> "Watch":
@@ -125,15 +138,15 @@ class Watch:
                 try:
                     line, environment = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
                     limits = (process / "limits").read_text()
+                    ran = (process / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
                 except OSError:
                     continue
                 ours = marker in environment
                 if hits(line, self.stack.key) or (ours and hits(environment, self.stack.key)):
                     self.seen.append(line)
-                if ours and not re.search(r"Max core file size +0 +0 ", limits):
-                    if process in self._dumping:
-                        self.may_dump.add(line)
-                    self._dumping.add(process)
+                has_begun = sum(map(int, ran)) > os.sysconf("SC_CLK_TCK")
+                if ours and has_begun and not re.search(r"Max core file size +0 +0 ", limits):
+                    self.may_dump.add(line)
             self._done.wait(0.5)
 
 
