@@ -125,6 +125,12 @@ def test_a_manual_run_with_one_date_alone_fails_at_once(stack: Stack) -> None:
     extract = stack.task(dag_id, "half", "extract")
     assert extract["state"] == "failed"
     assert extract["try_number"] == 1
+    errors = [entry for entry in stack.log(dag_id, "half", "extract") if entry.get("level") == "error"]
+    assert [entry["event"] for entry in errors[:2]] == [
+        "only one of `from` and `to` is given (connection in_utc)",
+        "Next step: give both, or neither",
+    ]
+    assert not [frame for entry in errors for detail in entry.get("error_detail") or () for frame in detail["frames"]]
 
 
 def test_asset_events_come_with_changes_alone_and_name_the_table(stack: Stack) -> None:
@@ -237,6 +243,28 @@ def test_the_test_button_tells_a_good_connection_from_a_bad_one(
     assert form["hook_name"] == "Fireworks AI"
     assert form["extra_fields"]["account"]["description"]
     assert form["standard_fields"]["password"]["title"] == "API key"
+
+
+@pytest.mark.parametrize("made_by", ["command", "form"])
+def test_the_test_button_tests_a_stored_connection_with_the_body_that_the_ui_sends(stack: Stack, made_by: str) -> None:
+    """The UI sends no key, which it does not know, and a port of 0 for the hidden field."""
+    name = "in_utc"
+    with stack.api() as api:
+        if made_by == "form":
+            name = "of_the_form"
+            extra = json.dumps({"account": "in_utc"})
+            document = {"connection_id": name, "conn_type": "fireworks", "host": stack.provider, "extra": extra}
+            api.post("/api/v2/connections", json=document | {"password": stack.key}).raise_for_status()
+            dag_id = dag_of("in_utc")
+            run = {"dag_run_id": "after_the_form", "logical_date": None, "conf": {}}
+            api.post(f"/api/v2/dags/{dag_id}/dagRuns", json=run).raise_for_status()
+            wait_until(lambda: api.get(f"/api/v2/connections/{name}").json()["port"] == 0, "the port", 90)
+        stored = api.get(f"/api/v2/connections/{name}").json()
+        names = ("connection_id", "conn_type", "description", "host", "login", "schema", "extra")
+        body = {key: stored[key] or "" for key in names} | {"port": int(stored["port"] or 0)}
+        answer = api.post("/api/v2/connections/test", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"status": True, "message": "the key is valid and sees account in_utc"}
 
 
 def test_the_key_is_in_no_file_and_no_process_list(stack: Stack) -> None:

@@ -112,6 +112,12 @@ class Stack:
         with self.api() as api:
             return dict(api.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}").json())
 
+    def log(self, dag_id: str, run_id: str, task_id: str, number: int = 1) -> list[dict[str, Any]]:
+        """The entries of a try's log, as the UI gets them."""
+        with self.api() as api:
+            path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{number}"
+            return list(api.get(path, headers={"accept": "application/json"}).raise_for_status().json()["content"])
+
     def query(self, sql: str, database: str = "ledger", *values: object) -> list[tuple[Any, ...]]:
         """The rows that a statement returns, if it does; it is committed."""
         connection = psycopg2.connect(host=str(self.folder / "postgres"), user="postgres", dbname=database)

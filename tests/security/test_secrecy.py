@@ -206,3 +206,12 @@ def test_a_client_shows_its_key_to_nobody_who_looks_at_it() -> None:
     with Client(PROVIDER, base_url="http://127.0.0.1:9", credential=Credential(KEY), account="acme") as client:
         shown: list[Any] = [repr(client), str(vars(client)), repr(client._http)]
     assert hits("".join(map(str, shown)).encode(), KEY) == []
+
+
+def test_an_error_of_ours_is_logged_without_frames_and_a_defect_with_them() -> None:
+    frames = [{"filename": "x.py", "lineno": 1, "name": "f"}]
+    event = {
+        "event": "failed",
+        "exception": [{"exc_type": name, "frames": list(frames)} for name in ("BadKey", "KeyError")],
+    }
+    assert [one["frames"] for one in redacted(None, "error", event)["exception"]] == [[], frames]

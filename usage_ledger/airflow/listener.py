@@ -45,11 +45,12 @@ def mask_structlog() -> None:
 
 
 def _ensure_pools() -> None:
-    from usage_ledger.airflow.store import ensure_pools
+    from usage_ledger.airflow.store import ensure_pools, ensure_ports
 
     try:
         for name in ensure_pools():
             log.warning("made the missing pool %s", name)
+        ensure_ports()
     except Exception:
         log.exception("pools could not be checked; a task whose pool is missing waits for ever")
 

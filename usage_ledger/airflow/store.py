@@ -12,6 +12,8 @@ from usage_ledger.providers import PROVIDERS
 
 DEFAULT_POOL = "default_pool"
 """Airflow's own pool, of the tasks that ask no provider."""
+UNUSED_PORT = 0
+"""What Airflow's UI sends for the hidden port when it tests a stored connection; Airflow refuses one that differs."""
 
 
 def store_connection(connection_id: str, provider: Provider, *, key: str, account: str, host: str | None) -> None:
@@ -26,6 +28,7 @@ def store_connection(connection_id: str, provider: Provider, *, key: str, accoun
         stored = Connection(conn_id=connection_id)
         stored.conn_type = provider.name
         stored.host = host
+        stored.port = UNUSED_PORT
         stored.description = f"{provider.title} account {account}"
         stored.set_password(key)
         stored.set_extra('{"account": "%s"}' % account)  # noqa: UP031  the pattern of account ids admits no quote
@@ -117,6 +120,17 @@ def _add_assets(session: Any, connection: Connection) -> list[str]:
             model.aliases.append(alias)
     session.flush()
     return [asset.name for asset in missing]
+
+
+def ensure_ports() -> None:
+    """Store the port that the UI's *Test* sends where the UI itself stored none for a connection of ours."""
+    _require_airflow()
+    from airflow.models.connection import Connection as Row
+    from sqlalchemy import update
+
+    with metadata() as session:
+        ours = Row.conn_type.in_(PROVIDERS), Row.port.is_(None)
+        session.execute(update(Row).where(*ours).values(port=UNUSED_PORT))
 
 
 def missing_pools() -> list[str]:

@@ -1,14 +1,37 @@
-"""Redacts what a task logs, in the task's own process.
+"""What a task logs, in the task's own process: without secrets, and an error of ours as its sentence.
 
 Airflow's masker sees whole keys and their whole encodings, later, in the process that supervises the task; a key's
 beginning, or what a library prints, never gets that far.
 """
 
 import logging
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Callable, Iterator, MutableMapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.redaction import RedactingFilter, no_memory_dump, quiet_libraries, redact
+
+log = logging.getLogger(__name__)
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def explained(step: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """A task that logs an error's sentence, and what to do next on a line of its own, before Airflow logs the error."""
+
+    @wraps(step)
+    def run(*values: Parameters.args, **named: Parameters.kwargs) -> Result:
+        redact_task_log()
+        try:
+            return step(*values, **named)
+        except UsageLedgerError as error:
+            log.error("%s", error.sentence)
+            if error.next_step:
+                log.error("Next step: %s", error.next_step)
+            raise
+
+    return run
 
 
 def redact_task_log() -> None:
@@ -29,10 +52,24 @@ def redact_task_log() -> None:
 
 
 def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: every text of the event, however deep, without secrets."""
+    """A structlog processor: every text of the event, however deep, without secrets; our errors without a traceback.
+
+    An error of ours says what a person needs; where in the code it was raised helps nobody who reads the log.
+    """
     for name, value in event.items():
         event[name] = _without(value)
+    ours = {kind.__name__ for kind in _family(UsageLedgerError)}
+    raised = event.get("exception")
+    for one in raised if isinstance(raised, list) else ():
+        if one["exc_type"] in ours:
+            one["frames"] = []
     return event
+
+
+def _family(kind: type[UsageLedgerError]) -> Iterator[type[UsageLedgerError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _family(child)
 
 
 def _without(value: Any) -> Any:

@@ -30,6 +30,7 @@ from usage_ledger.airflow.handover import (
 )
 from usage_ledger.airflow.retry_policy import wait_of
 from usage_ledger.airflow.run_dates import dates_of_run, described
+from usage_ledger.airflow.task_log import explained
 from usage_ledger.connections import Connection, find_connection
 from usage_ledger.core.errors import TryAgain, UsageLedgerError
 
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 TASKS = ("extract", "transform", "validate", "load", "repair")
 
 
+@explained
 def extract(connection_id: str) -> None:
     """Ask the provider for the newest windows of each report and land the answers; `repair` gets the others."""
     from usage_ledger.pipeline.repair import portion
@@ -74,6 +76,7 @@ def extract(connection_id: str) -> None:
     _hand_over(handed | {WINDOWS: encode(connection, left)} if left else handed, done.failures, of=len(first))
 
 
+@explained
 def transform(connection_id: str) -> None:
     """Stage every landed load as Parquet."""
     from usage_ledger.pipeline.transform import transform as step
@@ -82,6 +85,7 @@ def transform(connection_id: str) -> None:
     _each("extract", lambda load_id: step(connection, load_id, engine=engine, root=root))
 
 
+@explained
 def validate(connection_id: str) -> None:
     """Check every staged load against its data contract."""
     from usage_ledger.pipeline.validate import validate as step
@@ -90,6 +94,7 @@ def validate(connection_id: str) -> None:
     _each("transform", lambda load_id: step(connection, load_id, engine=engine, root=root))
 
 
+@explained
 def load(connection_id: str, outlet_events: Any) -> None:
     """Bring every validated load into the ledger; announce the tables that changed. Skip `repair` if nothing is left.
 
@@ -110,6 +115,7 @@ def load(connection_id: str, outlet_events: Any) -> None:
         raise DownstreamTasksSkipped(tasks=["repair"])
 
 
+@explained
 def repair(connection_id: str, outlet_events: Any) -> None:
     """Load, window by window, what the other tasks left: all beyond the first windows, and what had to wait.
 
@@ -147,15 +153,13 @@ def repair(connection_id: str, outlet_events: Any) -> None:
 
 
 def _resources(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
-    """What every step takes: the connection, the warehouse, raw storage. From here on the task's log is redacted."""
+    """What every step takes: the connection, the warehouse, raw storage."""
     from airflow.sdk import ObjectStoragePath
 
     from usage_ledger.airflow.credentials import warehouse_url
-    from usage_ledger.airflow.task_log import redact_task_log
     from usage_ledger.storage.root import raw_root
     from usage_ledger.warehouse.engine import warehouse_engine
 
-    redact_task_log()
     # Airflow's path object, so that a cloud's credentials may be an Airflow connection.
     return find_connection(connection_id), warehouse_engine(warehouse_url()), raw_root(ObjectStoragePath)
 

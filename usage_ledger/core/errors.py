@@ -31,11 +31,15 @@ class UsageLedgerError(Exception):
         self.window = self.window or window
         return self
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """What happened, and where, without the next step."""
         places = (("connection", self.connection), ("report", self.report), ("window", self.window))
         where = ", ".join(f"{word}{'s' if ', ' in value else ''} {value}" for word, value in places if value)
-        text = self.what + (f" ({where})" if where else "")
-        return f"{text}: {self.next_step}." if self.next_step else f"{text}."
+        return self.what + (f" ({where})" if where else "")
+
+    def __str__(self) -> str:
+        return f"{self.sentence}: {self.next_step}." if self.next_step else f"{self.sentence}."
 
 
 def one_line(text: str, longest: int = 2000) -> str:
