@@ -105,10 +105,11 @@ def print_run(ran: Any, *, as_json: bool) -> None:
             outcome.rows,
             sum(outcome.changed.values()),
             [str(day) for day in outcome.held],
+            [str(day) for day in outcome.failed],
         )
         for report, window, outcome in ran.loads
     ]
-    names = ("report", "window", "state", "rows", "changed", "held")
+    names = ("report", "window", "state", "rows", "changed", "held", "failed")
     if as_json:
         print_json(
             {
@@ -118,7 +119,7 @@ def print_run(ran: Any, *, as_json: bool) -> None:
             }
         )
     else:
-        table("", names, [(*row[:5], ", ".join(row[5])) for row in rows])
+        table("", names, [(*row[:5], *map(", ".join, row[5:])) for row in rows])
     for note in ran.notes:
         sys.stderr.write(f"usage-ledger: {redact(note)}\n")
     for cause in causes(ran.failures):

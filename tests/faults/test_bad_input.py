@@ -217,22 +217,44 @@ def usage_answer(**changed: Any) -> bytes:
     return json.dumps({"serverlessCosts": [row]}).encode()
 
 
-BROKEN = {
-    "negative": (usage_answer(promptTokens="-5"), contract_errors.NegativeCount),
-    "empty number": (usage_answer(promptTokens=""), contract_errors.EmptyNumber),
-    "true": (usage_answer(promptTokens=True), contract_errors.ContractBroken),
-    "beyond 64 bits": (usage_answer(promptTokens=str(2**63)), contract_errors.OutOfRange),
-    "grouping lost": (usage_answer(group={"model_name": "m"}), contract_errors.MissingGroupKey),
-    "field renamed": (usage_answer(promptTokens=None, inputTokens="10"), contract_errors.NullRequired),
+BROKEN_ROWS = {
+    "negative": ({"promptTokens": "-5"}, contract_errors.NegativeCount),
+    "empty number": ({"promptTokens": ""}, contract_errors.EmptyNumber),
+    "true": ({"promptTokens": True}, contract_errors.Shape),
+    "beyond 64 bits": ({"promptTokens": str(2**63)}, contract_errors.OutOfRange),
+    "grouping lost": ({"group": {"model_name": "m"}}, contract_errors.MissingGroupKey),
+    "field renamed": ({"promptTokens": None, "inputTokens": "10"}, contract_errors.NullRequired),
+    "cached above input": ({"cachedPromptTokens": "11"}, contract_errors.ValidationFailed),
+}
+BROKEN_ANSWERS = {
     "another day": (
         usage_answer(startTime="2026-10-01T00:00:00Z", endTime="2026-10-02T00:00:00Z"),
         contract_errors.OutOfWindow,
     ),
     "half a day": (usage_answer(endTime=f"{FIRST}T12:00:00Z"), contract_errors.BadBucket),
     "object for list": (b'{"serverlessCosts": {}}', contract_errors.Shape),
-    "cached above input": (usage_answer(cachedPromptTokens="11"), contract_errors.ValidationFailed),
     "an error with 200": (b'{"code": 3, "message": "no such grouping"}', errors.UsageLedgerError),
 }
+
+
+@pytest.mark.parametrize(("changed", "error"), BROKEN_ROWS.values(), ids=BROKEN_ROWS)
+def test_a_row_that_breaks_the_contract_fails_its_date_alone(
+    site: Site, changed: dict[str, Any], error: type[errors.UsageLedgerError]
+) -> None:
+    good = {"startTime": f"{LAST}T00:00:00Z", "endTime": f"{LAST + DAY}T00:00:00Z"}
+    rows = [json.loads(usage_answer(**one))["serverlessCosts"][0] for one in (changed, good)]
+    site.provider.answers = {KEYS: (403, b"{}"), USAGE: (200, json.dumps({"serverlessCosts": rows}).encode())}
+    [failure] = site.run(reports=("usage",)).failures
+    assert type(failure) is error
+    assert site.tokens() == {LAST: 10}
+    assert site.days() == {("usage", FIRST, "failed"), ("usage", LAST, "loaded")}
+    [told] = [row for row in site.loads("report, state, error_class, error_message") if row[0] == "usage"]
+    assert told[1:] == ("loaded", error.__name__, str(failure))
+    [event] = [event for event in site.events() if event[0] == "date_failed"]
+    assert event[1:3] == ("error", "usage")
+    assert event[3].startswith(f"{FIRST}: {error.__name__}: ")
+    dates = site.query("SELECT observed_on FROM ops.name_observation WHERE connection_id = %s", site.name)
+    assert dates == [(LAST,)]
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +266,7 @@ def loaded(provider: tuple[Overruled, str], engine: Engine, query: Query, tmp_pa
     return made
 
 
-@pytest.mark.parametrize(("body", "error"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(("body", "error"), BROKEN_ANSWERS.values(), ids=BROKEN_ANSWERS)
 def test_an_answer_that_breaks_the_contract_changes_nothing_and_is_told(
     loaded: Site, content: Callable[..., Any], body: bytes, error: type[errors.UsageLedgerError]
 ) -> None:

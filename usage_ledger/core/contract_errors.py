@@ -1,12 +1,40 @@
-"""An answer, or a value or row in it, that breaks its data contract. A person must act."""
+"""An answer, or a value or row in it, that breaks its data contract. A person must act.
+
+The usage date is the unit of failure: what is wrong with rows of known dates fails these dates, and the error says
+which (`by_date`). What is wrong with the answer itself, or with a row whose date cannot be read, fails the window.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
 
 from usage_ledger.core.errors import PersonMustAct
 
+REBUILD = (
+    "the other dates are not concerned and the raw pages are kept: correct the provider's declaration and run "
+    "`usage-ledger rebuild` for these dates, or ask the provider"
+)
+
 
 class ContractBroken(PersonMustAct):
-    """The answer, or the rows made of it, break the data contract; nothing of the window was loaded."""
+    """The answer, or the rows made of it, break the data contract."""
 
     remedy = "the raw pages are kept: correct the provider's declaration or ask the provider, then run the window again"
+
+    by_date: Mapping[date, "ContractBroken"] = MappingProxyType({})
+    """The usage dates that alone are broken, each with its own error; empty when the whole window is."""
+
+
+def error_of_dates(by_date: Mapping[date, ContractBroken], window_days: int = 1) -> ContractBroken:
+    """One error for the broken dates of a window of so many days: the sentence of the first, and how many they are."""
+    first = min(by_date)
+    what, count = by_date[first].what, len(by_date)
+    if window_days > 1:
+        others = f" and {count - 1} later date{'s' if count > 2 else ''}" if count > 1 else ""
+        what = f"{what}; nothing of {first}{others} was loaded"
+    error = type(by_date[first])(what, next_step=REBUILD if count < window_days else "")
+    error.by_date = dict(by_date)
+    return error
 
 
 class Shape(ContractBroken):

@@ -1,6 +1,6 @@
 """What Great Expectations reports about a table: the rules that are broken, how many rows break them, and some rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -28,6 +28,8 @@ class Finding:
     count: int
     samples: tuple[str, ...]
     critical: bool
+    dates: frozenset[date | None] = frozenset()
+    """The usage dates of the rows that break it; empty where it is the table that does."""
 
     def __str__(self) -> str:
         shown = f", such as {' | '.join(self.samples)}" if self.samples else ""
@@ -42,6 +44,12 @@ class Part:
     first: int
     """The number of the first row in the table."""
     staged: StagedRows | pa.Table
+
+    def dates(self, indices: Sequence[int]) -> frozenset[date | None]:
+        """The usage dates of some rows, where the table has such a column; None for a null."""
+        if "usage_date" not in self.rows.column_names:
+            return frozenset()
+        return frozenset(self.rows.column("usage_date").take(pa.array(indices, pa.int64())).unique().to_pylist())
 
     def row(self, index: Any) -> str:
         """A whole row as [name, value] pairs: Airflow masks values whose keys have names such as input_tokens."""
@@ -98,6 +106,7 @@ def _finding(result: Any, rule: Rule, columns: Columns, part: Part) -> Finding:
     detail = result.result
     indices = detail.get("unexpected_index_list") or _rows_that_break(rule, columns)
     samples = tuple(map(part.row, indices[:SAMPLES]))
+    dates = part.dates([int(one if isinstance(one, int) else one["index"]) for one in indices])
     if not samples and "observed_value" in detail:
         samples = (f"observed {detail['observed_value']}",)
     return Finding(
@@ -105,6 +114,7 @@ def _finding(result: Any, rule: Rule, columns: Columns, part: Part) -> Finding:
         detail.get("unexpected_count", len(indices) or part.rows.num_rows),
         samples,
         critical=result.expectation_config.severity != "warning",
+        dates=dates,
     )
 
 

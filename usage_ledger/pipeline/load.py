@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
@@ -42,12 +44,19 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
                 declaration=report.declaration(),
                 lookback=timedelta(days=connection.lookback(report)),
                 tables={name: _rows(root, staged, name) for name in report.tables},
-                names=_rows(root, staged, NAMES).whole() if NAMES in staged.tables else None,
+                names=_names(root, staged) if NAMES in staged.tables else None,
                 staged=staged,
                 has_days=not report.snapshot,
                 released=frozenset(released_dates(load_folder(root, attempt.manifest_uri or ""))),
             ),
         )
+
+
+def _names(root: AnyPath, staged: Staged) -> pa.Table:
+    """The names of the dates that have not failed."""
+    names = _rows(root, staged, NAMES).whole()
+    failed = pa.array(list(staged.failed), pa.date32())
+    return names.filter(pc.invert(pc.is_in(names.column("observed_on"), value_set=failed)))
 
 
 def _rows(root: AnyPath, staged: Staged, table: str) -> StagedRows:

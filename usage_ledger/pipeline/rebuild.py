@@ -50,12 +50,13 @@ def rebuild(
     for uri, manifest in landed:
         if manifest.report in declared:
             loads.restore(engine, manifest, uri, run_id)
+            loads_before = len(ran.loads)
             failures = _load_again(connection, manifest.load_id, ran, engine=engine, root=root)
             dates = {day for day in manifest.window if span is None or span.first <= day < span.end}
-            if failures:
-                unread += [Unread(manifest.report, dates, error) for error in failures]
-            else:
-                _bring(ran.loads[-1][2], manifest, unread)
+            for _, _, outcome in ran.loads[loads_before:]:
+                _bring(outcome, manifest, unread)
+                dates &= {*outcome.failed}
+            unread += [Unread(manifest.report, dates, error) for error in failures]
         progress(f"{manifest.report} {manifest.window}")
     ran.failures += [one.error for one in unread if one.dates]
     ran.notes += [f"newer loads brought all its dates: {one.error}" for one in unread if not one.dates]
@@ -64,7 +65,10 @@ def rebuild(
 
 @dataclass(slots=True)
 class Unread:
-    """A landed load that could not be loaded again, and those of its dates that no newer load has brought."""
+    """A landed load that could not be loaded again, and those of its dates that no newer load has brought.
+
+    Of a load that left out failed dates these alone.
+    """
 
     report: str
     dates: set[date]
@@ -73,7 +77,7 @@ class Unread:
 
 def _bring(outcome: Outcome, manifest: Manifest, unread: Iterable[Unread]) -> None:
     """Take the dates that a load made what they are off the older loads that could not be read."""
-    dates = set(manifest.window) - {*outcome.held, *outcome.superseded}
+    dates = set(manifest.window) - {*outcome.held, *outcome.superseded, *outcome.failed}
     for one in unread:
         if one.report == manifest.report:
             one.dates -= dates

@@ -115,7 +115,9 @@ class Repair:
 
     def _window(self, left: Remaining, attempts: Sequence[loads.Load]) -> None:
         report, name = left.report, left.report.name
-        if any(attempt.state in DONE for attempt in attempts):
+        if done := [attempt for attempt in attempts if attempt.state in DONE]:
+            if error := _recorded(done[-1]):  # dates that failed: another try would bring the same
+                self._miss(left, error, None)
             return
         last = attempts[-1] if attempts else None
         if last and (final := _final(last)):
@@ -135,7 +137,11 @@ class Repair:
             return
         try:
             load_id = landed[-1].load_id if landed else self._extract(report, left.window)
-            self._done.outcomes.append(self._steps(load_id))
+            outcome = self._steps(load_id)
+            self._done.outcomes.append(outcome)
+            if outcome.error:
+                self._failed(left, outcome.error, tries=len(attempts))
+                return
             log.info("%s %s is loaded", name, left.window)
         except BadKey:
             raise
@@ -185,8 +191,13 @@ class Repair:
 
 def _final(attempt: loads.Load) -> UsageLedgerError | None:
     """The recorded failure of an attempt that only a person can mend."""
+    return _recorded(attempt) if attempt.state == "failed" else None
+
+
+def _recorded(attempt: loads.Load) -> UsageLedgerError | None:
+    """The error that an attempt ended with, when only a person can mend it."""
     kind = ERROR_CLASSES.get(attempt.error_class or "")
-    if attempt.state != "failed" or kind is None or issubclass(kind, TryAgain):
+    if kind is None or issubclass(kind, TryAgain):
         return None
     error = kind((attempt.error_message or kind.__name__).rstrip("."))
     error.next_step = ""  # the recorded text says it

@@ -112,12 +112,15 @@ def _row_count(any_column: str, rows: int) -> Rule:
 
 
 def _unique(names: tuple[str, ...]) -> Rule:
-    def breaks(columns: Columns) -> bool:
+    def breaks(columns: Columns) -> pa.ChunkedArray | bool:
         keys = pa.table({name: columns[name] for name in names})
+        first_occurrences, which = distinct_rows(keys)
+        if len(first_occurrences) == keys.num_rows:
+            return False
+        repeats = np.bincount(which.to_numpy())[which.to_numpy()] > 1
         if all(column.null_count for column in keys.columns):  # a key of nulls alone breaks other rules
-            keys = keys.filter(reduce(pc.or_, (column.is_valid() for column in keys.columns)))
-        first_occurrences, _ = distinct_rows(keys)
-        return len(first_occurrences) < int(keys.num_rows)
+            repeats &= reduce(pc.or_, (column.is_valid() for column in keys.columns)).to_numpy()
+        return pa.chunked_array([pa.array(repeats)])
 
     return Rule(gxe.ExpectCompoundColumnsToBeUnique, {"column_list": [*names]}, breaks)
 

@@ -119,7 +119,10 @@ def _sweep(connection: Connection, report: str, root: AnyPath) -> None:
 def each(
     load_ids: Iterable[str], step: Callable[[str], Outcome | object]
 ) -> tuple[list[str], list[UsageLedgerError], list[Outcome]]:
-    """Run a step for every load; which succeeded, what went wrong, what it returned."""
+    """Run a step for every load; which succeeded, what went wrong, what it returned.
+
+    A load that left out failed dates has succeeded, and their error is among what went wrong.
+    """
     passed: list[str] = []
     failures: list[UsageLedgerError] = []
     outcomes: list[Outcome] = []
@@ -133,6 +136,9 @@ def each(
             passed.append(load_id)
             if isinstance(result, Outcome):
                 outcomes.append(result)
+                if result.error:
+                    failures.append(result.error)
+                    log.error("%s", result.error)
     return passed, failures, outcomes
 
 

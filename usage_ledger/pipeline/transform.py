@@ -1,37 +1,35 @@
 """Transform: stage landed pages, and nothing else, as Parquet in the contract's schema; roundings are noted."""
 
 import gc
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, crash, errors, numbers, storage_errors
+from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.provider import Report
+from usage_ledger.pipeline.notes import note_of_refusal, notes_of
 from usage_ledger.reading.facts import Facts
+from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.layout import decode, unknown_content
 from usage_ledger.reading.lookup import load_lookup
 from usage_ledger.reading.meters import signed
 from usage_ledger.reading.names import NAMES
 from usage_ledger.reading.nested import money_elements, rows_of
 from usage_ledger.reading.reshape import reshape
-from usage_ledger.reading.rows import Gathered, gather
+from usage_ledger.reading.rows import gather
+from usage_ledger.reading.salvage import failed_dates, salvage
 from usage_ledger.reading.whole import Lists, add_buckets, missing_buckets
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Manifest, landed_parts, load_folder, manifest_of
-from usage_ledger.storage.staged import Note, Staged, StagedTable, write_note, write_table
+from usage_ledger.storage.staged import Failure, Staged, StagedTable, write_note, write_table
 from usage_ledger.warehouse import loads
 
-UNKNOWN_FIELD = "declare it if it should be loaded; `usage-ledger rebuild` then loads what was fetched meanwhile"
-UNGROUPED = "check whether the provider still groups by what the request names"
-UNKNOWN_METER = re.compile(r"token|cost|usd|amount|count|second|quantity|unit", re.IGNORECASE)
-CLOCKS_AGREE = timedelta(minutes=5)
-CLOCK = "set this machine's clock by a time server: it decides which dates are over"
 HALF_A_NANO = Decimal("0.0000000005")
 
 
@@ -56,7 +54,10 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
 def stage(connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath) -> Staged:
     """Stage Parquet and its note from landed pages alone.
 
-    Raises `ConfigError` when the pages hold days of another time zone, `Shape` when they hold no row that is declared.
+    A date with a row that cannot stand is left out, and the note says why: the pages are then read once more without
+    its rows, so that rows, sums and names are those of the other dates. Raises `ConfigError` when the pages hold days
+    of another time zone, `Shape` when they hold no row that is declared, and the errors of `ContractBroken` for the
+    window as a whole, or when none of its dates can stand.
     """
     zone = connection.day_zone(report).key
     if manifest.day_zone != zone and not report.snapshot:
@@ -64,12 +65,32 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
             f"load {manifest.load_id} was landed in days of {manifest.day_zone}, but {connection.id} uses {zone}",
             next_step=f"restore timezone: {manifest.day_zone}, or run these dates again",
         )
-    gathered = Gathered(
-        facts={name: Facts(name) for name in report.tables}, lookup=load_lookup(report, manifest, folder)
-    )
-    with collector_paused():
-        _read_pages(connection, report, manifest, folder, gathered)
-    _require_buckets(connection, report, manifest, gathered)
+    failed: dict[date, ContractBroken] = {}
+    while len(failed) < manifest.window.days:
+        gathered = Gathered(
+            facts={name: Facts(name) for name in report.tables},
+            lookup=load_lookup(report, manifest, folder),
+            failed=dict(failed),
+        )
+        try:
+            with collector_paused():
+                _read_pages(connection, report, manifest, folder, gathered)
+            if gathered.failed.keys() == failed.keys():
+                _require_buckets(connection, report, manifest, gathered)
+                return _staged(report, manifest, folder, root, gathered)
+            failed = gathered.failed
+        except ContractBroken as error:  # of rows that only all pages together show to be wrong
+            if not error.by_date:
+                raise
+            failed = {**error.by_date, **failed}
+        finally:
+            for facts in gathered.facts.values():
+                facts.close()
+    raise contract_errors.error_of_dates(failed, manifest.window.days)
+
+
+def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, gathered: Gathered) -> Staged:
+    """Stage what was read of all pages. Raises as `stage`."""
     if not gathered.read and not report.snapshot:
         _refuse_unknown(report, manifest, folder)
     if not gathered.read and not report.snapshot and not manifest.account_listed:
@@ -80,11 +101,12 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
     staged = Staged(
         manifest.load_id,
         dict(_write_facts(gathered, manifest, root)),
-        [*_notes(gathered), *_note_of_refusal(report, manifest)],
+        [*notes_of(report, gathered), *note_of_refusal(report, manifest)],
         _evidence(gathered),
         mismatch,
         agrees=bool(gathered.totals) and not mismatch,
         open=dict(gathered.unfinished),
+        failed={day: Failure(type(error).__name__, error.what) for day, error in sorted(gathered.failed.items())},
     )
     write_note(root, staged)
     return staged
@@ -95,14 +117,6 @@ def _require_buckets(connection: Connection, report: Report, manifest: Manifest,
     missing = missing_buckets(gathered.covered, manifest.window, connection.day_zone(report))
     if missing:
         raise contract_errors.MissingBucket(f"the answer has no bucket for {', '.join(map(str, missing[:5]))}")
-
-
-def _note_of_refusal(report: Report, manifest: Manifest) -> list[Note]:
-    """That the provider refused a further page which it had announced itself."""
-    if not manifest.refusal:
-        return []
-    before = "hold what is known of the list" if report.snapshot else "have a bucket for each date of the window"
-    return [Note("page_refused", f"a further page was refused ({manifest.refusal}); the pages before it {before}")]
 
 
 def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:
@@ -137,7 +151,13 @@ def _read_pages(
         read: dict[str, int] = defaultdict(int)
         lists = Lists(report)
         for number, body in enumerate(reshape(report.reshape, parts)):
-            document, unknown = decode(report, body)
+            try:
+                document, unknown = decode(report, body)
+            except contract_errors.Shape as error:
+                salvaged = salvage(report, body, error)
+                failed = failed_dates(connection, report, salvaged, manifest, page.labels)
+                gathered.failed = failed | gathered.failed
+                document, unknown = decode(report, salvaged.body)
             gathered.unknown.update(unknown)
             lists.add(document)
             add_buckets(gathered.covered, report, document, page.labels, connection.day_zone(report))
@@ -146,7 +166,7 @@ def _read_pages(
                 if len(rows):
                     gather(connection, report, rows, manifest, gathered, page=f"{page.file} {number}")
                 read[row_set.name] += len(rows)
-            for total in report.totals:
+            for total in () if gathered.failed else report.totals:  # a total is of failed dates too
                 for units, nanos, currency in money_elements(report, total, document):
                     key = f"{total.column} {currency or ''}"
                     amount = numbers.money(signed(units), signed(nanos))
@@ -172,44 +192,9 @@ def _write_facts(gathered: Gathered, manifest: Manifest, root: AnyPath) -> Itera
         yield NAMES, StagedTable(table.num_rows, table.num_rows, {})
 
 
-def _notes(gathered: Gathered) -> list[Note]:
-    notes = [
-        Note(
-            "unknown_meter" if UNKNOWN_METER.search(path.rsplit(".", 1)[-1]) else "unknown_field",
-            f"the answer holds `{path}`, which is not declared; raw storage has it",
-            UNKNOWN_FIELD,
-        )
-        for path in sorted(gathered.unknown)
-    ]
-    notes += gathered.names.notes()
-    if gathered.labelled:
-        notes.append(
-            Note("date_labels", "bucket times are local dates at 00:00 UTC, not the instants of local midnight")
-        )
-    notes += [Note("totals_differ", text, "the rows are loaded as sent") for text in sorted(gathered.differing)]
-    notes += [
-        Note("left_out", f"{count} rows have no `{path}` and were skipped", "raw holds them as sent")
-        for path, count in sorted(gathered.skipped.items())
-    ]
-    notes += [
-        Note("not_grouped", f"no row of {name} has any dimension, though the request groups by them", UNGROUPED)
-        for name, has_dimension in sorted(gathered.grouped.items())
-        if not has_dimension
-    ]
-    if gathered.skew > CLOCKS_AGREE:
-        notes.append(Note("clock_skew", "the provider's clock and this machine's differ by minutes", CLOCK))
-    if gathered.rounded:
-        notes.append(
-            Note(
-                "rounded", f"{gathered.rounded} values had more places than the ledger keeps and were rounded half-even"
-            )
-        )
-    return notes
-
-
 def _mismatch(report: Report, gathered: Gathered) -> str:
     """How the rows differ from the provider's own total, by more than rounding to 9 decimals explains; else ''."""
-    for total in report.totals:
+    for total in () if gathered.failed else report.totals:
         sent = _of_column(gathered.totals, total.column)
         summed = _of_column(gathered.sums[total.table], total.column)
         zero = Decimal(0)

@@ -2,9 +2,11 @@
 
 import gc
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -14,13 +16,13 @@ from usage_ledger.connections import Connection
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import crash
-from usage_ledger.core.contract_errors import ValidationFailed
+from usage_ledger.core.contract_errors import ContractBroken, ValidationFailed, error_of_dates
 from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.pipeline.findings import SAMPLES, Finding, Part, all_met, unmet
 from usage_ledger.pipeline.rules import Rule, checked_columns, rules_of_rows, rules_of_table
 from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.staged import StagedRows, open_table, read_note
+from usage_ledger.storage.staged import Failure, Staged, StagedRows, open_table, read_note, write_note
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.events import add_event
@@ -32,7 +34,10 @@ AT_ONCE, PART = 250_000, 50_000
 
 
 def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> list[Finding]:
-    """Check a staged load; returns the warnings. Raises `ValidationFailed` naming each expectation not met."""
+    """Check a staged load; returns the warnings. A date whose rows break the contract fails, by the load's note.
+
+    Raises `ValidationFailed` naming each expectation not met, when it is of no date's rows, or of those of all dates.
+    """
     load = loads.load_by_id(engine, load_id)
     report = connection.declared.report(load.report)
     zone = connection.day_zone(report)
@@ -43,19 +48,50 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
             int((ends - begins).total_seconds()) for begins, ends in (day_bounds(day, zone) for day in load.window)
         }
         findings: list[Finding] = []
+        failed: dict[date, ContractBroken] = {}
         for name, counted in staged.tables.items():
             table = open_table(root, load_id, name)
             window = None if name == NAMES else load.window
-            findings += check(contract(name), table, rows=counted.rows, window=window, bucket_seconds=lengths)
+            of_table = check(contract(name), table, rows=counted.rows, window=window, bucket_seconds=lengths)
+            findings += [finding for finding in of_table if not finding.critical]
+            critical = [finding for finding in of_table if finding.critical]
+            failed = _failed_dates(contract(name), table, critical, load.window, lengths) | failed
             crash.point("validate")  # some tables checked
-        critical = [finding for finding in findings if finding.critical]
-        if critical:
-            raise ValidationFailed("; ".join(map(str, critical)))
+        if failed:
+            _fail_dates(root, staged, failed, load.window)
         _note_warnings(engine, load, findings)
         crash.point("validate")
         loads.advance(engine, load_id, "validated")
         crash.point("validate")
     return findings
+
+
+def _failed_dates(
+    table: Contract, staged: StagedRows, critical: list[Finding], window: Window, bucket_seconds: Iterable[int]
+) -> dict[date, ContractBroken]:
+    """The dates whose rows break the contract, each with what its own rows break.
+
+    Raises `ValidationFailed` when it is the table that does, or rows of no date of the window.
+    """
+    dates = {day for finding in critical for day in finding.dates}
+    if any(not finding.dates for finding in critical) or not dates <= set(window):
+        raise ValidationFailed("; ".join(map(str, critical)))
+    failed: dict[date, ContractBroken] = {}
+    for day in sorted(day for day in dates if day is not None):
+        parts = [rows.filter(pc.equal(rows.column("usage_date"), pa.scalar(day))) for rows in staged.tables()]
+        rows = pa.concat_tables(parts)
+        of_date = check(table, rows, rows=rows.num_rows, window=window, bucket_seconds=bucket_seconds)
+        failed[day] = ValidationFailed("; ".join(str(finding) for finding in of_date if finding.critical))
+    return failed
+
+
+def _fail_dates(root: AnyPath, staged: Staged, failed: Mapping[date, ContractBroken], window: Window) -> None:
+    """Note which dates the load must leave out. Raises `ValidationFailed` when no date of the window remains."""
+    by_date = {day: Failure(type(error).__name__, error.what) for day, error in failed.items()}
+    noted = by_date | staged.failed
+    if len(noted) == window.days:
+        raise error_of_dates(failed, window.days)
+    write_note(root, msgspec.structs.replace(staged, failed=noted))
 
 
 def check(
@@ -82,7 +118,8 @@ def check(
         for finding in _findings(rules, part):
             earlier = findings.get(finding.expectation)
             count = finding.count + (earlier.count if earlier else 0)
-            findings[finding.expectation] = replace(earlier or finding, count=count)
+            dates = finding.dates | (earlier.dates if earlier else frozenset())
+            findings[finding.expectation] = replace(earlier or finding, count=count, dates=dates)
         if not whole:
             keys.append(_keys(table, part.rows))
             del part

@@ -1,6 +1,7 @@
 """The usage date of each row: from the vendor's time slice, its date, or the moment at which something happened."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import compress
@@ -33,6 +34,12 @@ class Buckets:
     starts: pa.Array
     ends: pa.Array
     labelled: bool
+
+    def only(self, numbers: Sequence[int]) -> "Buckets":
+        """Of some of the rows; `days` stay the same."""
+        chosen = pa.array(numbers, pa.int64())
+        which, dates, starts, ends = (one.take(chosen) for one in (self.which, self.dates, self.starts, self.ends))
+        return Buckets(self.days, which, dates, starts, ends, self.labelled)
 
 
 def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: bool) -> Buckets:
@@ -69,17 +76,24 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
 def new_events(rows: Rows, when: Moment, zone: ZoneInfo, window: Window, event_ids: set[str]) -> Rows:
     """The events of a window whose ids are not in `event_ids`, to which they are added.
 
-    An answer may reach beyond the window, and pages may overlap. Raises `MissingField`, `BadBucket`.
+    An answer may reach beyond the window, and pages may overlap; an event without id stays, for `check_event_ids`.
+    Raises `MissingField`, `BadBucket`.
     """
     numbers = []
     for number, (moment, event_id) in enumerate(zip(rows.column(when.path), rows.column(when.event_id), strict=True)):
-        if not event_id:
-            raise contract_errors.MissingField(f"{rows.place(number)}.{when.event_id} is absent")
         if local_date(instant(f"{rows.place(number)}.{when.path}", moment), zone) in window:
             if event_id not in event_ids:
                 numbers.append(number)
-            event_ids.add(event_id)
+            if event_id:
+                event_ids.add(event_id)
     return rows if len(numbers) == len(rows) else rows.only(numbers)
+
+
+def check_event_ids(rows: Rows, when: Moment) -> None:
+    """Refuse an event without an id: it could not be told from its repeats. Raises `MissingField`."""
+    for number, event_id in enumerate(rows.column(when.event_id)):
+        if not event_id:
+            raise contract_errors.MissingField(f"{rows.place(number)}.{when.event_id} is absent")
 
 
 def bucket_start(row_set: RowSet) -> str:

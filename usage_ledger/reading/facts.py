@@ -3,6 +3,7 @@
 from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from usage_ledger.reading.identity import OVER, distinct_rows, sum_rows
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import TableWriter
 
+EPOCH = date(1970, 1, 1)
 DAYS = 2**24
 """Factor of a key's number in key * DAYS + day: more days than dates from 1970 to 9999 have."""
 Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -29,12 +31,14 @@ class Keys:
         self._splits: dict[tuple[str, ...], int] = {}
         self._keys: list[Numbers] = []
         self._split: list[Numbers] = []
+        self._rows: list[Numbers] = []
 
     def __len__(self) -> int:
         return sum(map(len, self._keys))
 
-    def add(self, table: pa.Table) -> None:
-        """Add the keys of rows."""
+    def add(self, table: pa.Table, rows: Numbers) -> None:
+        """Add the keys of rows; `rows` is the number of each among all that were received."""
+        self._rows.append(rows)
         encoded = table.column("row_key").combine_chunks().dictionary_encode()
         numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in encoded.dictionary.to_pylist()]
         keys = np.array(numbers, dtype=np.int64)[encoded.indices.to_numpy()]
@@ -54,17 +58,22 @@ class Keys:
         repeated: Mask = counts[which] > 1
         return repeated
 
-    def repeat(self, among: Numbers) -> tuple[int, int] | None:
-        """The numbers of the first two rows that have the same key and split; None when there are none."""
+    def places(self, *numbers: int) -> list[int]:
+        """The number of rows of this object among all that were received."""
+        return [int(place) for place in np.concatenate(self._rows)[list(numbers)]]
+
+    def repeats(self, among: Numbers) -> dict[date, tuple[int, int]]:
+        """For each date with repeats the first two rows that have the same key and split."""
         splits = np.concatenate(self._split) if self._split else None
         keys = np.concatenate(self._keys)
         first_rows: dict[tuple[int, int], int] = {}
+        pairs: dict[date, tuple[int, int]] = {}
         for number in among.tolist():
             identity = (int(keys[number]), 0 if splits is None else int(splits[number]))
             first = first_rows.setdefault(identity, number)
             if first != number:
-                return first, number
-        return None
+                pairs.setdefault(EPOCH + timedelta(days=int(keys[number]) % DAYS), (first, number))
+        return pairs
 
 
 @dataclass
@@ -79,28 +88,35 @@ class Facts:
     row_count: int = 0
     """Rows received, before any are summed."""
 
-    def add(self, row_set: RowSet, rows: pa.Table) -> None:
-        """Add rows in the contract's columns and those that they are split by; events are summed at once."""
+    def add(self, row_set: RowSet, rows: pa.Table, numbers: Numbers) -> None:
+        """Add rows in the contract's columns and those that they are split by; events are summed at once.
+
+        `numbers` are those of the rows among all that were received, for messages. Raises `OutOfRange`.
+        """
         self.row_count += rows.num_rows
         if isinstance(row_set.when, Moment):
             rows = sum_rows(rows, self.table)
-        self.keys[row_set].add(rows)
+        self.keys[row_set].add(rows, numbers)
         self._segments.append((row_set, rows.num_rows))
         self._open_writer().add(rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)]))
 
     def commit(self, root: AnyPath, load_id: str) -> int:
         """Stage the rows, one for each key, and return their number: split rows are summed, other repeats refused.
 
-        Raises `DuplicateRow`, `ConflictingRows`, `OutOfRange`, `StorageRefused`, `StorageDown`.
+        Raises `DuplicateRow`, `ConflictingRows` and `OutOfRange` for the dates that have such rows, `StorageRefused`,
+        `StorageDown`.
         """
         writer = self._open_writer()
         with closing(writer):
             repeated = {row_set: keys.repeated() for row_set, keys in self.keys.items()}
+            failed: dict[date, contract_errors.ContractBroken] = {}
             for row_set, mask in repeated.items():
                 if row_set.repeats or isinstance(row_set.when, Moment) or not mask.any():
                     continue
-                if repeat := self.keys[row_set].repeat(np.flatnonzero(mask)):
-                    raise self._repeat_error(row_set, repeat)
+                for day, repeat in self.keys[row_set].repeats(np.flatnonzero(mask)).items():
+                    failed.setdefault(day, self._repeat_error(row_set, repeat))
+            if failed:
+                raise contract_errors.error_of_dates(failed)
             crash.point("transform")
             if not any(mask.any() for mask in repeated.values()):
                 writer.commit(root, load_id, self.table)
@@ -110,6 +126,11 @@ class Facts:
                 self._add_single(single, self._in_order(repeated))
                 single.commit(root, load_id, self.table)
                 return single.rows
+
+    def close(self) -> None:
+        """Drop what was added."""
+        if self._writer is not None:
+            self._writer.close()
 
     def _open_writer(self) -> TableWriter:
         if self._writer is None:
@@ -132,18 +153,33 @@ class Facts:
             start += rows.num_rows
             split.append(rows.filter(mask))
             single.add(rows.filter(pc.invert(mask)))
-        single.add(sum_rows(pa.concat_tables(split), self.table))
+        single.add(self._summed(pa.concat_tables(split)))
+
+    def _summed(self, rows: pa.Table) -> pa.Table:
+        """The rows of one key added up. Raises `OutOfRange` for the dates whose sums no column can hold."""
+        try:
+            return sum_rows(rows, self.table)
+        except contract_errors.OutOfRange:
+            failed: dict[date, contract_errors.ContractBroken] = {}
+            dates = rows.column("usage_date")
+            for day in dates.unique():
+                try:
+                    sum_rows(rows.filter(pc.equal(dates, day)), self.table)
+                except contract_errors.OutOfRange as error:
+                    failed[day.as_py()] = error
+            raise contract_errors.error_of_dates(failed) from None
 
     def _repeat_error(self, row_set: RowSet, repeat: tuple[int, int]) -> contract_errors.ContractBroken:
         first, number = repeat
-        where = f"{row_set.name}[{number}] repeats [{first}]"
+        one, other = self.keys[row_set].places(first, number)
+        where = f"{row_set.name}[{other}] repeats [{one}]"
         mine = {one: np.zeros(len(keys), dtype=bool) for one, keys in self.keys.items()}
         mine[row_set][[first, number]] = True
         mask, start, pair = self._in_order(mine), 0, []
-        for rows in self._open_writer().written().tables():
+        for rows in self._open_writer().written().tables([*contract(self.table).names("meter")]):
             pair.append(rows.filter(pa.array(mask[start : start + rows.num_rows])))
             start += rows.num_rows
-        one, other = pa.concat_tables(pair).select(contract(self.table).names("meter")).to_pylist()
-        if one == other:
+        values, other_values = pa.concat_tables(pair).to_pylist()
+        if values == other_values:
             return contract_errors.DuplicateRow(where)
         return contract_errors.ConflictingRows(f"{where} with other values")

@@ -30,15 +30,19 @@ class Rows:
     keys: list[str] | None = None
     """The keys of a map's entries, when the rows are map entries."""
 
+    numbers: Sequence[int] | None = None
+    """Of some of a page's rows, the number that each has among all of them."""
+
     def only(self, numbers: Sequence[int]) -> "Rows":
-        """Some of the rows; messages then count these alone."""
+        """Some of the rows; messages still name their place among all."""
         levels = [(node, [objects[number] for number in numbers]) for node, objects in self.levels]
         keys = None if self.keys is None else [self.keys[number] for number in numbers]
-        return Rows(self.row_set, levels, self.labels, before=self.before, keys=keys)
+        places = numbers if self.numbers is None else [self.numbers[number] for number in numbers]
+        return Rows(self.row_set, levels, self.labels, before=self.before, keys=keys, numbers=places)
 
     def place(self, number: int) -> str:
         """The row's path for messages: row set and number."""
-        return f"{self.row_set.name}[{self.before + number}]"
+        return f"{self.row_set.name}[{self.before + (number if self.numbers is None else self.numbers[number])}]"
 
     def __len__(self) -> int:
         return len(self.levels[-1][1])

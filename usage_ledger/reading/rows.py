@@ -1,106 +1,128 @@
 """Check the rows of one page, and turn them into a table of the contract's columns."""
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from decimal import Decimal
-from functools import reduce
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date
 from itertools import compress
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import arrow_schema, contract
-from usage_ledger.core import contract_errors, numbers, provider_errors
+from usage_ledger.core import numbers
+from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.provider import Report
-from usage_ledger.model.rows import Dimension, Lookup, Moment, RowSet
-from usage_ledger.reading.days import Buckets, bucket_columns, bucket_start, new_events
+from usage_ledger.model.rows import Lookup, Moment, RowSet
+from usage_ledger.reading.checks import check_balances, check_buckets, check_metered, check_owner
+from usage_ledger.reading.days import Buckets, bucket_columns, check_event_ids, new_events
 from usage_ledger.reading.dimensions import resolve, text_column
-from usage_ledger.reading.facts import Facts
+from usage_ledger.reading.facts import Numbers
+from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.identity import row_keys, with_splits
-from usage_ledger.reading.meters import Counted, meter_column, whole_numbers
-from usage_ledger.reading.names import Names
+from usage_ledger.reading.meters import Counted, meter_column
 from usage_ledger.reading.nested import Rows
-from usage_ledger.reading.paths import levels_up
 from usage_ledger.storage.landing import Manifest
-
-Sums = dict[str, int | Decimal]
-
-
-@dataclass
-class Gathered:
-    """The result of reading the pages of a load, added to page by page."""
-
-    facts: dict[str, Facts] = field(default_factory=dict)
-    sums: dict[str, Sums] = field(default_factory=lambda: defaultdict(dict))
-    names: Names = field(default_factory=Names)
-    totals: dict[str, Decimal] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
-    """Cache of row keys, by the identity that they are a hash of."""
-    lookup: dict[str, str] = field(default_factory=dict)
-    """Id to value of the report's lookup."""
-    event_ids: set[str] = field(default_factory=set)
-    """Ids of the events on pages read before."""
-    pages: dict[tuple[str, date], str] = field(default_factory=dict)
-    """The page, or part of one, of each bucket, for row sets whose rows may repeat."""
-    unfinished: dict[date, int] = field(default_factory=lambda: defaultdict(int))
-    """Number of unfinished events by date."""
-    covered: dict[tuple[str, ...], set[date]] = field(default_factory=dict)
-    """The dates whose bucket came, by row set and by what the request was repeated for."""
-    read: int = 0
-    """Fact rows on the pages, with those outside of the window."""
-    rounded: int = 0
-    labelled: bool = False
-    unknown: set[str] = field(default_factory=set)
-    differing: set[str] = field(default_factory=set)
-    """Messages about totals that differ from the sum of their parts, where the provider promises no balance."""
-    skipped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Number of skipped rows by the path that they lack."""
-    grouped: dict[str, bool] = field(default_factory=dict)
-    """For each row set whether any of its rows has any dimension."""
-    skew: timedelta = timedelta()
-    """Largest difference between the provider's clock and ours."""
-
-    @property
-    def rows(self) -> int:
-        """Rows received for all tables."""
-        return sum(facts.row_count for facts in self.facts.values())
 
 
 def gather(
     connection: Connection, report: Report, rows: Rows, manifest: Manifest, gathered: Gathered, *, page: str
 ) -> None:
-    """Add the rows of one row set on a page, or a part of one. Raises the errors of `ContractBroken`."""
+    """Add the rows of one row set on a page, or a part of one; rows of dates in `gathered.failed` are left out.
+
+    A row that cannot stand adds its date to them; what was added before such a date is known is then of no use. Raises
+    the errors of `ContractBroken` for what is wrong with the answer itself, or with a row whose date cannot be read.
+    """
     row_set = rows.row_set
     if not row_set.table:
         gathered.names.gather(rows, [manifest.window_from], [0] * len(rows))
         return
     gathered.read += len(rows)
+    first = gathered.received[row_set.name]
+    gathered.received[row_set.name] += len(rows)
+    rows, buckets = _with_dates(connection, report, rows, manifest, gathered, page)
+    if buckets is None:
+        return
+
+    def add(rows: Rows, buckets: Buckets, gathered: Gathered) -> None:
+        sent, meters = _cells(rows, gathered)
+        table = _table(connection, report, rows, manifest, buckets, sent, meters, gathered)
+        gathered.facts[row_set.table].add(row_set, table, first + _numbers(rows))
+        _add_rest(rows, buckets, meters, gathered)
+
+    try:
+        add(rows, buckets, gathered)
+    except ContractBroken:
+        failed = _failed_dates(rows, buckets, lambda some, of_some: add(some, of_some, gathered.scratch()))
+        if not failed:
+            raise
+        gathered.failed = failed | gathered.failed
+
+
+def _with_dates(
+    connection: Connection, report: Report, rows: Rows, manifest: Manifest, gathered: Gathered, page: str
+) -> tuple[Rows, Buckets | None]:
+    """The rows of the window but for failed dates, and their dates; without dates when no row remains."""
     zone = connection.day_zone(report)
-    if isinstance(row_set.when, Moment):
-        rows = new_events(rows, row_set.when, zone, manifest.window, gathered.event_ids)
-    if row_set.skip_when_missing:
+    if isinstance(rows.row_set.when, Moment):
+        rows = new_events(rows, rows.row_set.when, zone, manifest.window, gathered.event_ids)
+    if rows.row_set.skip_when_missing:
         rows = _skip_incomplete(rows, gathered)
     if not len(rows):
-        return
+        return rows, None
     buckets = bucket_columns(rows, zone, manifest.window, date_labels=report.date_labels)
     gathered.labelled |= buckets.labelled
-    _check_buckets(rows, buckets, gathered, page)
-    _check_balances(rows, gathered)
-    _check_owner(rows, connection.account)
+    check_buckets(rows, buckets, gathered, page)
+    check_owner(rows, connection.account)
+    if gathered.failed.keys() & set(buckets.days):
+        good = [day not in gathered.failed for day in buckets.days]
+        chosen = [number for number, which in enumerate(buckets.which.to_pylist()) if good[which]]
+        rows, buckets = rows.only(chosen), buckets.only(chosen)
+    return rows, buckets if len(rows) else None
+
+
+def _failed_dates(rows: Rows, buckets: Buckets, read: Callable[[Rows, Buckets], None]) -> dict[date, ContractBroken]:
+    """The dates whose rows alone cannot be read, each with its error."""
+    numbers: dict[date, list[int]] = defaultdict(list)
+    for number, which in enumerate(buckets.which.to_pylist()):
+        numbers[buckets.days[which]].append(number)
+    failed: dict[date, ContractBroken] = {}
+    for day, chosen in numbers.items():
+        try:
+            read(rows.only(chosen), buckets.only(chosen))
+        except ContractBroken as error:
+            failed[day] = error
+    return failed
+
+
+def _numbers(rows: Rows) -> Numbers:
+    """The number of each row among those of its page."""
+    return np.arange(len(rows)) if rows.numbers is None else np.array(rows.numbers, dtype=np.int64)
+
+
+def _cells(rows: Rows, gathered: Gathered) -> tuple[dict[str, pa.Array], dict[str, Counted]]:
+    """The dimensions and meters of rows, checked row by row."""
+    row_set = rows.row_set
+    if isinstance(row_set.when, Moment):
+        check_event_ids(rows, row_set.when)
+    check_balances(rows, gathered)
     sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
     gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or _any_value(sent)
     meters = _meters(rows, sent)
-    _check_metered(rows, meters)
+    check_metered(rows, meters)
+    return sent, meters
+
+
+def _add_rest(rows: Rows, buckets: Buckets, meters: dict[str, Counted], gathered: Gathered) -> None:
+    """Add the sums, the names and the unfinished events of rows."""
+    row_set = rows.row_set
     sums = gathered.sums[row_set.table]
     for column, counted in meters.items():
         gathered.rounded += counted.rounded
         for currency, total in counted.sums.items():
             key = f"{column} {currency}".strip()
             sums[key] = numbers.added(sums.get(key, 0), total)
-    table = _table(connection, report, rows, manifest, buckets, sent, meters, gathered)
-    gathered.facts[row_set.table].add(row_set, table)
     which = buckets.which.to_pylist()
     gathered.names.gather(rows, buckets.days, which)
     completion = row_set.when.completion if isinstance(row_set.when, Moment) else ""
@@ -183,55 +205,3 @@ def _complete(table: str, count: int, arrays: dict[str, pa.Array], constants: di
 def _identity(row_set: RowSet, sent: dict[str, pa.Array]) -> dict[str, pa.Array]:
     """The dimensions that the provider sent with the row."""
     return {one.column: sent[one.column] for one in row_set.dimensions if not isinstance(one, Lookup)}
-
-
-def _check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) -> None:
-    """Refuse a bucket that comes twice where rows may repeat: its rows look like repeats. Raises `DuplicateRow`."""
-    path = bucket_start(rows.row_set)
-    if not rows.row_set.repeats or not path:
-        return
-    if levels_up(path):
-        _, holders = rows.levels[-1 - levels_up(path)]
-        days = [*dict(zip(map(id, holders), buckets.dates.to_pylist(), strict=True)).values()]
-        twice = [day for day, count in Counter(days).items() if count > 1]
-        if twice:
-            raise contract_errors.DuplicateRow(f"{rows.row_set.name}: {twice[0]} comes twice in the answer")
-    for day in buckets.days:
-        if gathered.pages.setdefault((rows.row_set.name, day), page) != page:
-            raise contract_errors.DuplicateRow(f"{rows.row_set.name}: {day} comes twice in the answer")
-
-
-def _check_balances(rows: Rows, gathered: Gathered) -> None:
-    for balance in rows.row_set.balances:
-        total, *parts = (whole_numbers(rows, path) for path in (balance.total, *balance.parts))
-        difference = reduce(pc.subtract, parts, total)
-        wrong = pc.index(pc.not_equal(difference, 0), True).as_py()
-        if wrong < 0:
-            continue
-        if not balance.promised:
-            names = [path.replace("/", ".") for path in (balance.total, *balance.parts)]
-            gathered.differing.add(f"{rows.row_set.name}: `{names[0]}` is not {' + '.join(names[1:])}")
-            continue
-        where = f"{rows.place(wrong)}.{balance.total}"
-        addends = " + ".join(str(part[wrong]) for part in parts)
-        raise contract_errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
-
-
-def _check_owner(rows: Rows, account: str) -> None:
-    """Refuse an answer that holds a resource of another account. Raises `WrongAccount`."""
-    for dimension in (one for one in rows.row_set.dimensions if isinstance(one, Dimension)):
-        own = dimension.within.replace("{account}", account)
-        for path in dimension.paths if own else ():
-            for value in dict.fromkeys(rows.column(path)):
-                if value and "/" in value and not value.startswith(own):
-                    raise provider_errors.WrongAccount(f"{rows.row_set.name}: {value} is not of account {account}")
-
-
-def _check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
-    """Refuse a row without any meter value: it would be lost silently. Raises `MissingField`."""
-    silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
-    number = pc.index(silent, True).as_py()
-    if number >= 0:
-        raise contract_errors.MissingField(
-            f"{rows.place(number)} has no meter value: {', '.join(meters)} are all missing"
-        )

@@ -37,6 +37,13 @@ class Note(msgspec.Struct, frozen=True):
     next_step: str = ""
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """Why a usage date cannot be loaded: the class of the error, and what is wrong, with row and field."""
+
+    error_class: str
+    what: str
+
+
 class Staged(msgspec.Struct, frozen=True):
     """The result of transforming a load."""
 
@@ -50,6 +57,8 @@ class Staged(msgspec.Struct, frozen=True):
     """Whether the provider sent a total of its own, and the rows add up to it."""
     open: dict[date, int] = {}
     """Number of unfinished events, by date."""
+    failed: dict[date, Failure] = {}
+    """Dates that cannot be loaded; the load leaves what the ledger holds of them as it is."""
 
 
 def staged_folder(root: AnyPath, load_id: str) -> AnyPath:

@@ -73,7 +73,7 @@ def accepted(
     *,
     already_committed: bool,
 ) -> list[date]:
-    """The dates to replace: not those with newer data in the ledger, nor those that contradict it.
+    """The dates to replace: not those that failed, that the ledger has newer data of, or that contradict it.
 
     Such a date is held until a later answer ends that, or somebody releases it. `already_committed`: a replay of this
     load, whose events are written.
@@ -84,6 +84,8 @@ def accepted(
         cause = _contradiction(incoming, before, staged_rows[day], current_rows[day])
         if before.fetched_at is not None and before.fetched_at > incoming.fetched_at:
             outcome.superseded.append(day)
+        elif day in incoming.staged.failed:
+            outcome.failed.append(day)
         elif cause and not _confirms(incoming, day, before, cause):
             outcome.held.append(day)
             _hold(cursor, incoming, day, before, cause)

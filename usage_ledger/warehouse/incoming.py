@@ -1,6 +1,6 @@
 """What enters the ledger, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from usage_ledger.core.contract_errors import ContractBroken, error_of_dates
+from usage_ledger.core.error_classes import ERROR_CLASSES
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.staged import Staged, StagedRows
 
@@ -31,6 +33,18 @@ class Incoming:
     released: frozenset[date] = frozenset()
     """Dates that somebody accepted although what came for them contradicts what is known."""
 
+    def error_of(self, failed: Iterable[date]) -> ContractBroken | None:
+        """What is wrong with some of the dates that `staged.failed` names; None when there are none."""
+        by_date: dict[date, ContractBroken] = {}
+        for day in failed:
+            failure = self.staged.failed[day]
+            kind = ERROR_CLASSES.get(failure.error_class, ContractBroken)
+            by_date[day] = (kind if issubclass(kind, ContractBroken) else ContractBroken)(failure.what)
+        if not by_date:
+            return None
+        error = error_of_dates(by_date, self.window.days)
+        return error.about(connection=self.connection_id, report=self.report, window=str(self.window))
+
     @property
     def values(self) -> dict[str, Any]:
         """What statements bind."""
@@ -47,10 +61,16 @@ class Incoming:
 
 @dataclass
 class Outcome:
-    """What a load did. `changed` counts written rows by table; `held` and `superseded` are dates left alone."""
+    """What a load did. `changed` counts written rows by table.
+
+    `held`, `superseded` and `failed` are dates left alone.
+    """
 
     state: str
     changed: dict[str, int] = field(default_factory=dict)
     held: list[date] = field(default_factory=list)
     superseded: list[date] = field(default_factory=list)
+    failed: list[date] = field(default_factory=list)
+    error: ContractBroken | None = None
+    """What is wrong with the failed dates."""
     rows: int = 0

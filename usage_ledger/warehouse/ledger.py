@@ -1,8 +1,8 @@
 """The load transaction: makes every usage date of a window equal to the staged rows, or changes nothing.
 
-Under one advisory lock for connection and report: stage, compare, hold what vanished, skip what is older than the
-ledger, write restatements, delete, update, insert, record the days, prove the sums, commit. Into dates of which nothing
-is known the rows are copied, and proved, without a stage.
+Under one advisory lock for connection and report: stage, compare, hold what vanished, skip what failed or is older than
+the ledger, write restatements, delete, update, insert, record the days, prove the sums, commit. Into dates of which
+nothing is known the rows are copied, and proved, without a stage.
 """
 
 import json
@@ -23,6 +23,7 @@ from usage_ledger.warehouse.days import DayState, accepted, day_states, record_d
 from usage_ledger.warehouse.drift import refuse_drift
 from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.events import add_event, close_failures
+from usage_ledger.warehouse.failures import Attempt, record_failed_dates
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import execute
 from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
@@ -56,7 +57,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     outcome = Outcome("loaded")
     if incoming.has_days:
         states = day_states(cursor, incoming)
-        if states or incoming.staged.mismatch or _has_rows(cursor, incoming):
+        if states or incoming.staged.mismatch or incoming.staged.failed or _has_rows(cursor, incoming):
             _replace_days(cursor, incoming, states, outcome, already_committed=already_committed)
         else:
             _fill_days(cursor, incoming, outcome)
@@ -75,14 +76,26 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             once=True,
         )
     crash.point("load")  # before the load is recorded
-    sums = {name: {"rows": table.rows, **table.sums} for name, table in incoming.staged.tables.items()}
-    ended = values | {"state": outcome.state, "row_count": outcome.rows, "sums": json.dumps(sums)}
-    cursor.execute(statement("load/finish"), ended)
-    cursor.execute(statement("load/finish_report"), ended)
-    if outcome.state == "loaded":
-        close_failures(cursor, incoming)
+    _end_load(cursor, incoming, outcome)
     crash.point("load")  # before COMMIT
     return outcome
+
+
+def _end_load(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
+    """Record how the load ended, in its own row and its report's; one that left out failed dates has their error."""
+    sums = {name: {"rows": table.rows, **table.sums} for name, table in incoming.staged.tables.items()}
+    error = outcome.error
+    ended = incoming.values | {
+        "state": outcome.state,
+        "row_count": outcome.rows,
+        "sums": json.dumps(sums),
+        "error_class": type(error).__name__ if error else None,
+        "error_message": str(error) if error else None,
+    }
+    cursor.execute(statement("load/finish"), ended)
+    cursor.execute(statement("load/finish_report"), ended)
+    if outcome.state == "loaded" and not outcome.error:
+        close_failures(cursor, incoming)
 
 
 def _has_rows(cursor: Cursor, incoming: Incoming) -> bool:
@@ -135,8 +148,15 @@ def _replace_days(
     crash.point("load")  # before the proof
     prove(cursor, incoming, metered, dates)
     crash.point("load")
+    outcome.error = incoming.error_of(outcome.failed)
+    if outcome.error and not already_committed:
+        attempt = Attempt(incoming.connection_id, incoming.report, incoming.load_id, incoming.day_zone.key)
+        by_date, next_step = outcome.error.by_date, outcome.error.next_step
+        record_failed_dates(cursor, attempt, by_date, next_step=next_step, step="load")
     if outcome.held:
         outcome.state = "held"
+    elif outcome.failed and not dates:
+        outcome.state = "failed"
     elif outcome.superseded and not dates:
         outcome.state = "superseded"
 

@@ -12,11 +12,13 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
 from usage_ledger.contracts.odcs import Contract
+from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.landing import Manifest
 from usage_ledger.warehouse.engine import in_transaction, transaction
 from usage_ledger.warehouse.events import add_event
+from usage_ledger.warehouse.failures import Attempt, evidence_of, record_failed_dates
 from usage_ledger.warehouse.sql import statement
 
 log = logging.getLogger(__name__)
@@ -134,11 +136,17 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
         "load_id": load.load_id,
         "error_class": kind,
         "error_message": str(error),
+        "evidence": evidence_of(error, load.load_id),
     }
+    by_date = error.by_date if isinstance(error, ContractBroken) else {}
 
     def work(cursor: Cursor) -> None:
         cursor.execute(statement("ops/fail"), values | {"final": final})
         cursor.execute(statement("ops/fail_report"), values)
+        if day_zone is not None and by_date:
+            attempt = Attempt(load.connection_id, load.report, load.load_id, day_zone)
+            record_failed_dates(cursor, attempt, by_date, next_step=error.next_step, step=step)
+            return
         if day_zone is not None:
             cursor.execute(statement("ops/fail_days"), values | {"day_zone": day_zone})
         add_event(

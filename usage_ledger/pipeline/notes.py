@@ -1,0 +1,62 @@
+"""Warnings to a person about an answer that was accepted."""
+
+import re
+from datetime import timedelta
+
+from usage_ledger.model.provider import Report
+from usage_ledger.reading.gathered import Gathered
+from usage_ledger.storage.landing import Manifest
+from usage_ledger.storage.staged import Note
+
+UNKNOWN_FIELD = "declare it if it should be loaded; `usage-ledger rebuild` then loads what was fetched meanwhile"
+UNGROUPED = "check whether the provider still groups by what the request names"
+UNKNOWN_METER = re.compile(r"token|cost|usd|amount|count|second|quantity|unit", re.IGNORECASE)
+CLOCKS_AGREE = timedelta(minutes=5)
+CLOCK = "set this machine's clock by a time server: it decides which dates are over"
+TOTAL = "the provider's own total is of failed dates too: the other dates of the window were not compared to it"
+
+
+def notes_of(report: Report, gathered: Gathered) -> list[Note]:
+    """What a person may want to know of the pages of a load."""
+    notes = [
+        Note(
+            "unknown_meter" if UNKNOWN_METER.search(path.rsplit(".", 1)[-1]) else "unknown_field",
+            f"the answer holds `{path}`, which is not declared; raw storage has it",
+            UNKNOWN_FIELD,
+        )
+        for path in sorted(gathered.unknown)
+    ]
+    notes += gathered.names.notes()
+    if gathered.labelled:
+        notes.append(
+            Note("date_labels", "bucket times are local dates at 00:00 UTC, not the instants of local midnight")
+        )
+    if gathered.failed and report.totals:
+        notes.append(Note("total_not_compared", TOTAL))
+    notes += [Note("totals_differ", text, "the rows are loaded as sent") for text in sorted(gathered.differing)]
+    notes += [
+        Note("left_out", f"{count} rows have no `{path}` and were skipped", "raw holds them as sent")
+        for path, count in sorted(gathered.skipped.items())
+    ]
+    notes += [
+        Note("not_grouped", f"no row of {name} has any dimension, though the request groups by them", UNGROUPED)
+        for name, has_dimension in sorted(gathered.grouped.items())
+        if not has_dimension
+    ]
+    if gathered.skew > CLOCKS_AGREE:
+        notes.append(Note("clock_skew", "the provider's clock and this machine's differ by minutes", CLOCK))
+    if gathered.rounded:
+        notes.append(
+            Note(
+                "rounded", f"{gathered.rounded} values had more places than the ledger keeps and were rounded half-even"
+            )
+        )
+    return notes
+
+
+def note_of_refusal(report: Report, manifest: Manifest) -> list[Note]:
+    """Whether the provider refused a further page which it had announced itself."""
+    if not manifest.refusal:
+        return []
+    before = "hold what is known of the list" if report.snapshot else "have a bucket for each date of the window"
+    return [Note("page_refused", f"a further page was refused ({manifest.refusal}); the pages before it {before}")]

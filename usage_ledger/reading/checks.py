@@ -1,0 +1,66 @@
+"""Checks of rows before they become facts: of what the answer promises, and of the account that it is of."""
+
+from collections import Counter
+from functools import reduce
+
+import pyarrow.compute as pc
+
+from usage_ledger.core import contract_errors, provider_errors
+from usage_ledger.model.rows import Dimension
+from usage_ledger.reading.days import Buckets, bucket_start
+from usage_ledger.reading.gathered import Gathered
+from usage_ledger.reading.meters import Counted, whole_numbers
+from usage_ledger.reading.nested import Rows
+from usage_ledger.reading.paths import levels_up
+
+
+def check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) -> None:
+    """Refuse a bucket that comes twice where rows may repeat: its rows look like repeats. Raises `DuplicateRow`."""
+    path = bucket_start(rows.row_set)
+    if not rows.row_set.repeats or not path:
+        return
+    if levels_up(path):
+        _, holders = rows.levels[-1 - levels_up(path)]
+        days = [*dict(zip(map(id, holders), buckets.dates.to_pylist(), strict=True)).values()]
+        twice = [day for day, count in Counter(days).items() if count > 1]
+        if twice:
+            raise contract_errors.DuplicateRow(f"{rows.row_set.name}: {twice[0]} comes twice in the answer")
+    for day in buckets.days:
+        if gathered.pages.setdefault((rows.row_set.name, day), page) != page:
+            raise contract_errors.DuplicateRow(f"{rows.row_set.name}: {day} comes twice in the answer")
+
+
+def check_balances(rows: Rows, gathered: Gathered) -> None:
+    for balance in rows.row_set.balances:
+        total, *parts = (whole_numbers(rows, path) for path in (balance.total, *balance.parts))
+        difference = reduce(pc.subtract, parts, total)
+        wrong = pc.index(pc.not_equal(difference, 0), True).as_py()
+        if wrong < 0:
+            continue
+        if not balance.promised:
+            names = [path.replace("/", ".") for path in (balance.total, *balance.parts)]
+            gathered.differing.add(f"{rows.row_set.name}: `{names[0]}` is not {' + '.join(names[1:])}")
+            continue
+        where = f"{rows.place(wrong)}.{balance.total}"
+        addends = " + ".join(str(part[wrong]) for part in parts)
+        raise contract_errors.ContractBroken(f"{where} is {total[wrong]}, but its parts are {addends}")
+
+
+def check_owner(rows: Rows, account: str) -> None:
+    """Refuse an answer that holds a resource of another account. Raises `WrongAccount`."""
+    for dimension in (one for one in rows.row_set.dimensions if isinstance(one, Dimension)):
+        own = dimension.within.replace("{account}", account)
+        for path in dimension.paths if own else ():
+            for value in dict.fromkeys(rows.column(path)):
+                if value and "/" in value and not value.startswith(own):
+                    raise provider_errors.WrongAccount(f"{rows.row_set.name}: {value} is not of account {account}")
+
+
+def check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
+    """Refuse a row without any meter value: it would be lost silently. Raises `MissingField`."""
+    silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
+    number = pc.index(silent, True).as_py()
+    if number >= 0:
+        raise contract_errors.MissingField(
+            f"{rows.place(number)} has no meter value: {', '.join(meters)} are all missing"
+        )

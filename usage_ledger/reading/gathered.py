@@ -1,0 +1,60 @@
+"""What was read of the pages of a load, added to page by page."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+
+from usage_ledger.core.contract_errors import ContractBroken
+from usage_ledger.reading.facts import Facts
+from usage_ledger.reading.names import Names
+
+Sums = dict[str, int | Decimal]
+
+
+@dataclass
+class Gathered:
+    """The result of reading the pages of a load, added to page by page."""
+
+    facts: dict[str, Facts] = field(default_factory=dict)
+    sums: dict[str, Sums] = field(default_factory=lambda: defaultdict(dict))
+    names: Names = field(default_factory=Names)
+    totals: dict[str, Decimal] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    """Cache of row keys, by the identity that they are a hash of."""
+    lookup: dict[str, str] = field(default_factory=dict)
+    """Id to value of the report's lookup."""
+    event_ids: set[str] = field(default_factory=set)
+    """Ids of the events on pages read before."""
+    pages: dict[tuple[str, date], str] = field(default_factory=dict)
+    """The page, or part of one, of each bucket, for row sets whose rows may repeat."""
+    unfinished: dict[date, int] = field(default_factory=lambda: defaultdict(int))
+    """Number of unfinished events by date."""
+    covered: dict[tuple[str, ...], set[date]] = field(default_factory=dict)
+    """The dates whose bucket came, by row set and by what the request was repeated for."""
+    failed: dict[date, ContractBroken] = field(default_factory=dict)
+    """Dates with a row that cannot stand, and why: their rows are left out."""
+    read: int = 0
+    """Fact rows on the pages, with those outside of the window."""
+    received: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Number of rows on the pages by row set."""
+    rounded: int = 0
+    labelled: bool = False
+    unknown: set[str] = field(default_factory=set)
+    differing: set[str] = field(default_factory=set)
+    """Messages about totals that differ from the sum of their parts, where the provider promises no balance."""
+    skipped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Number of skipped rows by the path that they lack."""
+    grouped: dict[str, bool] = field(default_factory=dict)
+    """For each row set whether any of its rows has any dimension."""
+    skew: timedelta = timedelta()
+    """Largest difference between the provider's clock and ours."""
+
+    @property
+    def rows(self) -> int:
+        """Rows received for all tables."""
+        return sum(facts.row_count for facts in self.facts.values())
+
+    def scratch(self) -> "Gathered":
+        """An empty one with the same lookup, to read some rows into for their errors alone."""
+        return Gathered(facts={name: Facts(name) for name in self.facts}, lookup=self.lookup)

@@ -1,0 +1,62 @@
+"""Usage dates that cannot be loaded: `ops.day` and `ops.event` say what is wrong with each, row and field included."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from usage_ledger.core.contract_errors import ContractBroken
+from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.warehouse.events import add_event
+from usage_ledger.warehouse.sql import statement
+
+MOST_EVENTS = 10
+"""Dates of a load that get an event of their own; the others share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The load that failed on some dates."""
+
+    connection_id: str
+    report: str
+    load_id: str
+    day_zone: str
+
+
+def record_failed_dates(
+    cursor: Cursor, attempt: Attempt, by_date: Mapping[date, ContractBroken], *, next_step: str, step: str
+) -> None:
+    """Say of each date what is wrong: one that was never loaded becomes `failed`, any other keeps state and rows."""
+    values = {"connection_id": attempt.connection_id, "report": attempt.report, "day_zone": attempt.day_zone}
+    for number, (day, error) in enumerate(sorted(by_date.items())):
+        evidence = evidence_of(error, attempt.load_id)
+        cursor.execute(statement("ops/fail_day"), values | {"usage_date": day, "evidence": evidence})
+        if number < MOST_EVENTS:
+            _add(cursor, attempt, f"{day}: {type(error).__name__}: {error.what}", next_step, "date_failed", day)
+    if len(by_date) > MOST_EVENTS:
+        others = sorted(by_date)[MOST_EVENTS:]
+        text = f"{len(others)} more dates from {others[0]} to {others[-1]} failed; ops.day says why, date by date"
+        _add(cursor, attempt, text, next_step, f"{step}_failed", None)
+
+
+def evidence_of(error: UsageLedgerError, load_id: str) -> str:
+    """What `ops.day.evidence` says of a failure, as JSON."""
+    failed = {"error_class": type(error).__name__, "message": error.what, "load_id": load_id}
+    return json.dumps({"failed": failed})
+
+
+def _add(cursor: Cursor, attempt: Attempt, message: str, next_step: str, kind: str, day: date | None) -> None:
+    add_event(
+        cursor,
+        attempt.connection_id,
+        kind=kind,
+        severity="error",
+        message=message,
+        next_step=next_step,
+        report=attempt.report,
+        usage_date=day,
+        load_id=attempt.load_id,
+    )
