@@ -10,6 +10,8 @@ import pytest
 from kit.answering import Account, Answer, Received, sample
 
 from usage_ledger.core import contract_errors, provider_errors
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.model import Bucket
 
 FIRST, SECOND, THIRD = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 20)
 DAY = date(2026, 11, 10)
@@ -123,3 +125,39 @@ def test_a_vendor_that_leaves_out_empty_lists_may_do_so(account: Make, answer: A
     one.server.answers["/billingUsage"] = Answer(answer)
     assert failures(one, "usage", DAY) == []
     assert one.days("usage") == {DAY: "empty"}
+
+
+@pytest.mark.parametrize("answer", [{"error": "no"}, {"detail": "no"}, {"code": 13}, {"status": "INTERNAL"}])
+def test_an_error_with_status_200_is_no_empty_list_even_where_lists_may_be_left_out(account: Make, answer: Any) -> None:
+    one = account("fireworks")
+    one.server.answers["/accounts"] = Answer({"accounts": [{"name": f"accounts/{one.account}"}]})
+    one.server.answers["/billingUsage"] = Answer(answer)
+    assert len(failures(one, "usage", DAY)) == 1
+    assert one.days("usage") == {DAY: "failed"}
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": None}])
+def test_an_account_is_not_proved_by_an_answer_without_it(account: Make, answer: Any) -> None:
+    one = account("openrouter")
+    one.server.answers |= {"/key": Answer(answer), "/activity": Answer({"data": []})}
+    [failure] = failures(one, "activity", DAY)
+    assert type(failure) is provider_errors.NotWhole
+    assert one.days("activity") == {DAY: "failed"}
+
+
+def test_a_list_of_names_is_read_as_far_as_it_can_be(account: Make) -> None:
+    one = account("openai")
+    page = {"object": "list", "data": [{"id": "user-1", "name": "Ada"}], "has_more": True, "last_id": "user-1"}
+    dead = Answer({"error": {"message": "no such cursor"}}, 400)
+    one.server.answers["/users"] = lambda request: dead if request.values("after") else Answer(page)
+    one.server.answers["/costs"] = Answer(sample("openai-bucket-missing", "page-1.json"))
+    ran = one.run(FIRST, THIRD, reports=("costs",))
+    assert {failure.report for failure in ran.failures} == {"projects", "api_keys"}  # which are not answered here
+    names = "SELECT id, name FROM ledger.name WHERE connection_id = %s"
+    assert one.query(names) == [("user-1", "Ada")]
+    assert "page_refused" in {kind for kind, _, _ in one.events()}
+
+
+def test_a_bucket_for_every_date_needs_bounds_above_the_rows() -> None:
+    with pytest.raises(ConfigError, match="a date without rows would have none"):
+        Bucket("startTime", "endTime", every_day=True)
