@@ -178,6 +178,101 @@ MUTANTS = (
         (("usage_ledger/http/transport.py", "if not permitted(host, port, address)", "if not host"),),
         "test_x17_",
     ),
+    Mutant(
+        "a missing list read as an empty one",
+        (
+            ("usage_ledger/reading/whole.py", "    if lists.absent:\n", "    if False:\n"),
+            ("usage_ledger/pipeline/transform.py", "        if lists.absent:\n", "        if False:\n"),
+        ),
+        "test_openai_data_null or test_or_data_null or test_re_empty_object",
+    ),
+    Mutant(
+        "a missing list of a listing read as an empty one",
+        (("usage_ledger/sources/listing.py", "    if items is None and not listing.optional:\n", "    if False:\n"),),
+        "test_an_account_is_not_proved_by_an_answer_without_it",
+    ),
+    Mutant(
+        "an error in a form of its own read as no use",
+        (("usage_ledger/reading/layout.py", "filled=has_array))", "filled=True))"),),
+        "test_an_error_with_status_200_is_no_empty_list_",
+    ),
+    Mutant(
+        "a date without its bucket read as empty",
+        (
+            (
+                "usage_ledger/reading/whole.py",
+                "    return [day for day in days if not all(",
+                "    return [day for day in () if not all(",
+            ),
+        ),
+        "test_openai_bucket_missing_",
+    ),
+    Mutant(
+        "a dead page token taken for the end of any answer",
+        (
+            (
+                "usage_ledger/pipeline/extract.py",
+                "    if not report.snapshot and missing_buckets(covered, manifest.window, zone):\n",
+                "    if False:\n",
+            ),
+            ("usage_ledger/pipeline/transform.py", "    if missing:\n", "    if False:\n"),
+        ),
+        "test_a_dead_page_token_before_the_last_date_",
+    ),
+    Mutant(
+        "no look at the marks of a page",
+        (("usage_ledger/reading/whole.py", "    for mark in report.marks:\n", "    for mark in ():\n"),),
+        "test_a_page_that_does_not_say_ or test_a_page_that_its_mark_refuses_",
+    ),
+    Mutant(
+        "a contradicted total confirmed by its repetition",
+        (
+            (
+                "usage_ledger/warehouse/days.py",
+                "_held_since(before, cause) if cause is Hold.VANISHED else None",
+                "_held_since(before, cause)",
+            ),
+        ),
+        "test_fw_totals_mismatch_ or test_a_total_that_differs_however_often_",
+    ),
+    Mutant(
+        "a held date taken for empty at once",
+        (("usage_ledger/warehouse/days.py", 'if current or before.state == "held" else None', "if current else None"),),
+        "test_a_date_held_for_its_total_",
+    ),
+    Mutant(
+        "rows without a total end the hold of a contradicted one",
+        (
+            (
+                "usage_ledger/warehouse/days.py",
+                "if doubted and not incoming.staged.agrees else None",
+                "if False else None",
+            ),
+        ),
+        "test_a_total_that_differs_however_often_",
+    ),
+    Mutant(
+        "dates beyond the reach requested",
+        (
+            (
+                "usage_ledger/pipeline/extract.py",
+                "    require_reach(connection, report, window, now=now or datetime.now(UTC))\n",
+                "",
+            ),
+        ),
+        "test_or_date_too_old",
+    ),
+    Mutant(
+        "a prediction without an end taken for one that has ended",
+        (
+            (
+                "usage_ledger/reading/rows.py",
+                "(not value for value in rows.column(completion))",
+                "(False for _ in rows.column(completion))",
+            ),
+        ),
+        "test_re_unknown_status_",
+    ),
 )
 
 

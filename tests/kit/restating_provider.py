@@ -173,6 +173,10 @@ class Faulty:
             "renamed": lambda body: (200, body.replace(b"promptTokens", b"inTokens").replace(b"totalCost", b"cost")),
             "negative": lambda body: (200, body.replace(b'"completionTokens":"', b'"completionTokens":"-')),
             "other total": _another_total,
+            "total alone": _total_alone,
+            "null lists": lambda _: (200, b'{"serverlessCosts":null,"dedicatedCosts":null,"usageBuckets":null}'),
+            "nothing": lambda _: (200, b"{}"),
+            "error text": lambda _: (200, b'{"error":"internal"}'),
         }
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -209,6 +213,14 @@ def _another_total(body: bytes) -> tuple[int, bytes]:
     for item in document.get("lineItems", [])[:1]:
         item["totalCost"]["units"] = str(int(item["totalCost"]["units"]) + 7)
     return 200, json.dumps(document, default=float).encode()
+
+
+def _total_alone(body: bytes) -> tuple[int, bytes]:
+    """A bill without its rows."""
+    document = json.loads(body, parse_float=Decimal)
+    return 200, json.dumps(
+        document | ({"usageBuckets": []} if "usageBuckets" in document else {}), default=float
+    ).encode()
 
 
 @contextmanager
