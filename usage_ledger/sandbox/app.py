@@ -55,7 +55,7 @@ def create_app(
     others: Iterable[Router] = (),
     failures: Failures | None = None,
 ) -> FastAPI:
-    """The stand-in for `accounts` at Fireworks, open to the bearer of `api_key`, and for other providers' accounts.
+    """The stand-in for `accounts` at Fireworks, which `api_key` opens, and for other providers' accounts.
 
     `now` is the service's clock, zone-aware: later usage does not exist yet. `app.state.requests` lists every
     request as `GET /path?query`; `app.state.accounts` holds Fireworks' accounts by name.

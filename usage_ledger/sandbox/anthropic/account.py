@@ -176,7 +176,7 @@ class AnthropicAccount(Account):
                 entries.append(self._use("long", models[0], default, key, 200, context_window="200k-1M"))
             if place == 1:
                 entries.append(self._use("priority", models[0], support, key, 0, service_tier="priority"))
-                # The dimensions of plain use: usage reports add both up, the bill knows only one of them.
+                # Its dimensions are those of plain use: usage adds both up, only plain use is billed.
                 entries.append(self._use("blocked", models[0], support, key, 0))
         entries.append(self._use("console", models[0], default))
         entries.append(self._use("federated", models[-1], support, service_account_id=self._id("svac", 0)))
@@ -191,7 +191,7 @@ class AnthropicAccount(Account):
     def _use(
         self, kind: str, model: Model, place: Workspace, key: ApiKey | None = None, rate: int = 100, **odd: str
     ) -> Use:
-        """`rate` is what is billed, in percent of the model's price; a tenth more buys the US if that can be had."""
+        """`rate` is the price in percent of the model's; 110 buys inference in the US where the model has it."""
         name = f"{kind}/{key.key_id if key else ''}/{model.model_id}"
         size, since = 100 + stable(self.seed, name) % 900, key.created_at if key else self.start
         last = slot_of(place.archived_at) if place.archived_at else FOREVER

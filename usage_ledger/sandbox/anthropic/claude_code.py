@@ -15,7 +15,7 @@ def claude_code(call: AnthropicCall) -> Json:
     """One page of the records of a day."""
     account, params, now = call.truth, call.params, call.now
     size, day = limit(params, 20, 1000), instant(params, "starting_at", "T00:00:00Z")
-    # What is old enough on the first page stays so on the others, however late they are requested.
+    # Every page ends where the first one ended, however late it is requested.
     slot_limit, offset = read_cursor(params, 2) or (slot_of(now - CODE_DELAY), 0)
     low, high = min(slot_of(day), slot_limit), min(slot_of(day) + DAY_SLOTS, slot_limit)
     shared: Json = {"date": rfc3339(day), "organization_id": account.account}

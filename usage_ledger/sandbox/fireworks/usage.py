@@ -20,7 +20,7 @@ USAGE_TYPES = ("USAGE_TYPE_UNSPECIFIED", "SERVERLESS", "DEDICATED_DEPLOYMENT", "
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What one row is made of: dimension values, meters, and the slots `[first, last)` in which the values hold."""
+    """A part of a row: dimension values, meters, and the slots `[first, last)` in which the values hold."""
 
     values: dict[str, str]
     meters: tuple[Stream, ...]

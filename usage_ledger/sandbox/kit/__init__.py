@@ -1,1 +1,1 @@
-"""What stand-ins share: time slots, streams, requests, page tokens, error answers, sums of the truth."""
+"""What stand-ins share: accounts, time slots, meters, requests, page tokens, errors, failures, sums of the truth."""

@@ -35,7 +35,7 @@ def phrase_of(status: int) -> str:
 
 @dataclass(frozen=True)
 class Rows:
-    """Where a report's rows are in its answer: an item of `arrays` each, or the array `inside` such an item.
+    """Where an answer has a report's rows: the items of `arrays`, or of the array `inside` each such item.
 
     `time` is the field of an item that says when: RFC 3339, a date, or Unix seconds. `dead_end` is what the answer says
     when more follows, with a page token that the API refuses.
@@ -94,14 +94,14 @@ class Failures:
 
 
 def _report_of(request: Request) -> object:
-    """What all requests of a report share, whatever their window, page, or the thing they are about."""
+    """What all requests of a report share: path, groups, and the names of parameters other than a page's."""
     params = request.query_params
     groups = sorted((name, value) for name, value in params.multi_items() if "group" in name.lower())
     names = frozenset(params) - _PAGING
     return request.scope["route"].path, request.path_params.get("report"), tuple(groups), names
 
 
-# Cached, because an account computes what it holds only once.
+# Cached: an account computes its contents once, so one must serve every request.
 @lru_cache(maxsize=64)
 def _foreign(account: Any) -> Any:
     return replace(account, account=f"other-{account.account}")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 SLOT = timedelta(minutes=15)
 DAY_SLOTS = 96
 FOREVER = 1 << 40
-"""A slot that never comes."""
+"""The end of what has no end."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,7 +29,7 @@ def slot_of(instant: datetime) -> int:
 
 
 def limit_of(now: datetime | None) -> int:
-    """How many slots are over at `now`; without it, all."""
+    """How many slots are over at `now`; without it, `FOREVER`."""
     return FOREVER if now is None else slot_of(now)
 
 

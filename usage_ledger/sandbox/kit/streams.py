@@ -66,7 +66,7 @@ class Stream:
         for totals in self.cycles:
             rounds, rest = divmod(place, len(totals) - 1)
             work += rounds * totals[-1] + totals[rest]
-        # The hash of the work done is below one step of work: it blurs the digits and keeps the order.
+        # A hash below one step of work: the total gets odd digits and still never falls.
         return (self.scale * work + stable(self.name, work) % self.scale) // self.divisor
 
     def between(self, first: int, last: int) -> int:

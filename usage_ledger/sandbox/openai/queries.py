@@ -50,7 +50,7 @@ def chosen(name: str, text: str, choices: Iterable[str]) -> str:
 
 
 def _filters(params: QueryParams, dimensions: Iterable[str]) -> dict[str, tuple[str | bool, ...]]:
-    """The values that are let through, by dimension. Parameters of other reports are unknown, so they are ignored."""
+    """The values that filters allow, by dimension. Parameters of other reports are ignored."""
     entries: dict[str, tuple[str | bool, ...]] = {}
     for dimension in dimensions:
         name = dimension if dimension == "batch" else f"{dimension}s"
@@ -63,7 +63,10 @@ def _filters(params: QueryParams, dimensions: Iterable[str]) -> dict[str, tuple[
 
 
 class BucketQuery(NamedTuple):
-    """Buckets of `[first, end)` in Unix seconds, at most `limit` of them. `mark` is of everything but the cursor."""
+    """Buckets of `[first, end)` in Unix seconds, at most `limit` of them.
+
+    `mark` is a hash of all parameters but the cursor.
+    """
 
     first: int
     end: int
@@ -78,7 +81,7 @@ class BucketQuery(NamedTuple):
         """From the query string; raises `Refusal`."""
         params, account = call.params, call.truth
         start = integer(params, "start_time", None, 0, 10**14)
-        # Nothing is known of the time after the call: the running bucket ends at it.
+        # The bucket that is not over ends at the time of the call.
         moment = int(call.now.timestamp())
         end = integer(params, "end_time", max(moment, start + 1), 0, 10**14)
         if end <= start:

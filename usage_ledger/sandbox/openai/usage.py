@@ -34,7 +34,7 @@ _COMPLETIONS: dict[str, tuple[str, ...]] = {
     **{f"output_{modality}_tokens": (f"output_{modality}",) for modality in _MODALITIES},
     **_REQUESTS,
 }
-# What a row held before the fields by modality came.
+# The fields of a row before those by modality were added.
 _OLDER_FIELDS = (
     "input_tokens",
     "output_tokens",

@@ -14,7 +14,7 @@ from usage_ledger.sandbox.openrouter.catalogue import CATALOGUE, Model, Prices
 DISABLED_AT = datetime(2026, 11, 12, 16, 0, tzinfo=UTC)
 """When the fifth key is disabled; its usage ends there."""
 BYOK_FEE_PERCENT = 5
-"""The part of the estimated price of own-key inference that is charged to credits."""
+"""The fee for inference with an own key, in percent of its price."""
 
 
 @dataclass(frozen=True, slots=True)

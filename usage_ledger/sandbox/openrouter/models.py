@@ -35,7 +35,7 @@ def _price(nanos: int) -> str:
 
 def _pricing(model: Model) -> Json:
     if not model.hosts:
-        # What a router costs is known once it has chosen: seen as minus one.
+        # The price of a router depends on the model that it picks: the API writes -1.
         return {"prompt": "-1", "completion": "-1"}
     cached, prompt, completion, twice, thrice = map(_price, (*model.prices, model.prices[1] * 2, model.prices[2] * 3))
     prices: Json = {"prompt": prompt, "completion": completion}

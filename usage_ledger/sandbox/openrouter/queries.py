@@ -28,7 +28,7 @@ def refusal(status: int, message: str) -> Refusal:
 
 
 def days_of(params: QueryParams, today: date) -> tuple[date, ...]:
-    """The days to answer with, the newest first. `today`, which runs, is out of reach."""
+    """The days to answer with, the newest first. `today` is not over: it is left out."""
     days = tuple(today - number * _ONE_DAY for number in range(1, WINDOW_DAYS + 1))
     if "date" not in params:
         return days

@@ -17,7 +17,7 @@ from usage_ledger.sandbox.kit.streams import stable
 from usage_ledger.sandbox.replicate.predictions import Lots, Model, Prediction, prediction_of
 
 LATE_MODEL_AT = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
-"""Before this nobody uses the fifth model."""
+"""When the fifth model is used first."""
 NEW_VERSION_AT = datetime(2026, 11, 18, 11, 30, tzinfo=UTC)
 """When the first model changes its version: inside a local day, never on its edge, in every zone."""
 HARDWARE = {
@@ -92,7 +92,7 @@ class ReplicateAccount(Account):
 
     @cached_property
     def _deployment_names(self) -> dict[str, list[str]]:
-        """Where each model runs: '' is nowhere in particular, the last of the first model is not listed any more."""
+        """The deployments of each model, and '' for none. The first model has one more, which is no longer listed."""
         names = {model.name: [""] for model in self.all_models}
         for deployment in self.all_deployments:
             names[deployment.model.name].append(deployment.name)

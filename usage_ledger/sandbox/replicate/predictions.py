@@ -1,4 +1,4 @@
-"""Invented predictions: all about one follows from whole numbers, and these from its quarter hour and its place there.
+"""Invented predictions: hashes of its quarter hour and its number decide all about one.
 
 Oddities, as life has them:
 - predictions in the first and in the last microsecond of a quarter hour, so of days too;
@@ -15,10 +15,10 @@ from typing import NamedTuple
 from usage_ledger.sandbox.kit.slots import SLOT, instant_of
 
 FINAL_AFTER = timedelta(minutes=10)
-"""A younger prediction has not ended; an older one has."""
+"""The age at which a prediction has ended."""
 MICROSECOND = timedelta(microseconds=1)
 _SLOT_MICROS = SLOT // MICROSECOND
-# How a prediction ends, and what its metrics tell of the time it took.
+# How a prediction ends, and which time its metrics hold.
 _COURSES = (
     *(("succeeded", "elapsed"),) * 8,
     *(("succeeded", "nanos"),) * 2,
@@ -49,7 +49,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One prediction as it is at last. `wait` is None if it never started; `predict_nanos` if no metric tells.
+    """One prediction in its final state. `wait` is None if it never started; `predict_nanos` if no metric tells.
 
     `digits` and `tail` are how the creation is written: digits of the second, and hundredths of a microsecond;
     `run_digits` and `run_tail` are those of start and end.
@@ -90,7 +90,7 @@ class Prediction:
 
 
 def _tokens(model: Model, status: str, lot: int) -> tuple[int | None, int | None]:
-    """Both counts, as far as they are sent."""
+    """The counts of input and output tokens; None for one that is not sent."""
     if not model.tokens or status != "succeeded" or lot % 7 == 0:
         return None, None
     return lot // 7 % 4000, None if lot % 7 == 1 else lot // 28_000 % 900
@@ -123,7 +123,7 @@ def _times(course: str, lot: int, created: int, digits: int) -> tuple[int | None
 
 
 class Lots(NamedTuple):
-    """What decides about a prediction. The lots are independent: one says nothing about the others."""
+    """Hashes that decide about one prediction, each about something else."""
 
     what: int
     when: int

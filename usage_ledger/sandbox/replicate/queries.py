@@ -70,7 +70,7 @@ class Window(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """A place between two predictions: what was created before `position`, or after it where `back`."""
+    """A place in the list: a page holds what was created before `position`, or after it with `back`."""
 
     position: datetime
     back: bool = False

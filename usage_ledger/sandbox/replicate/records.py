@@ -58,7 +58,7 @@ def _written(instant: datetime, digits: int, tail: int) -> str:
 
 
 def _number(units: int, places: int) -> Decimal | int:
-    """Exact, and without the zeros at its end."""
+    """An exact decimal without trailing zeros."""
     whole, rest = divmod(units, 10**places)
     fraction = f"{rest:0{places}d}".rstrip("0")
     return Decimal(f"{whole}.{fraction}") if fraction else whole
@@ -79,7 +79,7 @@ def _metrics(prediction: Prediction) -> Json:
 
 
 def _private(prediction: Prediction, status: str, lot: int) -> Json:
-    """What the customer sent and got, with names and signs that mislead whoever reads text instead of JSON."""
+    """What the customer sent and got. Its texts look like JSON, to mislead a reader that searches text."""
     prompt = f'{CANARY} "status": "succeeded", {{"predict_time": 99}}]}} \\ \u2028 {prediction.prediction_id}'
     sent = {"prompt": prompt, "metrics": {"predict_time": 99, "note": CANARY}, "id": CANARY, "created_at": CANARY}
     output: tuple[object, ...] = (
