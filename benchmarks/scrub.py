@@ -17,6 +17,7 @@ from pathlib import Path
 import usage_ledger.airflow.preload  # noqa: F401  as in a task: all imports, and a frozen collector
 from usage_ledger.connections import connection_from
 from usage_ledger.core.windows import DAY, Window
+from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.extract import land
 
@@ -55,7 +56,7 @@ def measure(url: str) -> dict[str, float]:
     base, started = peak(), time.perf_counter()
     with (
         tempfile.TemporaryDirectory() as root,
-        Client(connection.declared, base_url=url, key=key, account="bench") as client,
+        Client(connection.declared, base_url=url, credential=Credential(key), account="bench") as client,
     ):
         land(connection, report, Window(FIRST, FIRST + DAY), "bench", client=client, root=Path(root))
     return {"peak_mb": peak() - base, "seconds": time.perf_counter() - started}

@@ -273,6 +273,21 @@ MUTANTS = (
         ),
         "test_re_unknown_status_",
     ),
+    Mutant(
+        "undeclared fields of people landed",
+        (("usage_ledger/pipeline/people.py", 'or (role == "rows" and self._report.lists_people)', ""),),
+        "test_of_a_user_only_the_declared_fields_are_stored",
+    ),
+    Mutant(
+        "addresses where nothing is declared landed",
+        (("usage_ledger/pipeline/people.py", "read = None if self._clear else", "read = None if True else"),),
+        "test_planted_addresses_are_nowhere",
+    ),
+    Mutant(
+        "addresses in errors told",
+        (("usage_ledger/http/error_mapping.py", "hide_addresses(value)", "value"),),
+        "test_an_address_in_an_error_is_nowhere",
+    ),
 )
 
 

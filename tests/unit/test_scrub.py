@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.pseudonym import pseudonym
 from usage_ledger.json.packed import Packed
-from usage_ledger.json.scrub import scrub
+from usage_ledger.json.scrub import Scrubber
 
 CUT = ("items/*/key", "items/*/note", "secret", "deep/*/list/*/x", "*/key")
 PEOPLE = ("items/*/who/email", "owner", "*/who/email", "items/*/note/email")
@@ -65,29 +65,29 @@ def test_a_document_in_parts_is_scrubbed_as_the_whole_one(document: Any, size: i
     body = json.dumps(document, indent=1 if indent else None).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("usage_ledger.json.scrub.PART", size)
-        scrubbed = scrub(packed(body), CUT, PEOPLE)
+        scrubbed = Scrubber(CUT, PEOPLE).scrub(packed(body))
     assert isinstance(scrubbed, Packed)
     assert json.loads(bytes(scrubbed)) == expected(document, CUT, PEOPLE)
-    assert json.loads(bytes(scrub(body, CUT, PEOPLE))) == expected(document, CUT, PEOPLE)
+    assert json.loads(bytes(Scrubber(CUT, PEOPLE).scrub(body))) == expected(document, CUT, PEOPLE)
 
 
 def test_literals_keep_their_form_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("usage_ledger.json.scrub.PART", 50)
     body = b'{"items":[' + b",".join([b'{"key":"s","n":1.10,"big":9007199254740993,"t":"\\u00e9"}'] * 20) + b"]}"
-    scrubbed = bytes(scrub(packed(body), ("items/*/key",), ()))
+    scrubbed = bytes(Scrubber(("items/*/key",)).scrub(packed(body)))
     assert scrubbed == body.replace(b'"key":"s",', b"")
 
 
 def test_what_needs_no_scrubbing_is_not_copied() -> None:
     large = packed(b'{"items": []}')
-    assert scrub(large, (), ()) is large
+    assert Scrubber().scrub(large) is large
 
 
 MEASURED = """
 import re
 from pathlib import Path
 from usage_ledger.json.packed import Packed
-from usage_ledger.json.scrub import scrub
+from usage_ledger.json.scrub import Scrubber
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 row = b'{"actor":{"email_address":"somebody@example.com"},"n":1,"secret":"something long","pad":"' + b"y" * 400 + b'"}'
 body = Packed()
@@ -97,7 +97,7 @@ for _ in range(24 * 2**20 // len(row)):
 body.add(b"]}")
 body.close()
 base = peak()
-out = scrub(body, ("data/*/secret",), ("data/*/actor/email_address",))
+out = Scrubber(("data/*/secret",), ("data/*/actor/email_address",)).scrub(body)
 assert len(body) > 24 * 2**20 and len(out) < len(body)
 print(peak() - base)
 """

@@ -3,6 +3,7 @@
 import contextlib
 import hmac
 import os
+import re
 import secrets
 from functools import cache
 from pathlib import Path
@@ -12,11 +13,21 @@ from usage_ledger.core.project import local_folder
 
 SETTING = "USAGE_LEDGER_PSEUDONYM_KEY"
 MIN_KEY_LENGTH = 16
+_AT = r"(?:@|%40|\\u0040)"
+_ADDRESS = re.compile(
+    rf'(?:(?<![\w.+-])[\w.+-]++|"[^"\n]{{1,64}}"){_AT}(?:[\w-]{{1,63}}\.){{1,16}}(?:[^\W\d_])[\w-]{{0,61}}\w'
+)
+"""Each word is tried once, so that a long text without an address costs a linear time."""
 
 
 def pseudonym(name: str) -> str:
     """`p_` and 32 hexadecimal digits; letter case and outer spaces do not matter. Raises `ConfigError`."""
     return f"p_{hmac.digest(_key(), name.strip().casefold().encode(), 'sha256').hex()[:32]}"
+
+
+def hide_addresses(text: str) -> str:
+    """The text with the pseudonym of each e-mail address in its place, also of one with `%40`. Raises `ConfigError`."""
+    return _ADDRESS.sub(lambda match: pseudonym(re.sub(_AT, "@", match[0])), text)
 
 
 def _key() -> bytes:

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from usage_ledger.core import errors, provider_errors
+from usage_ledger.core.pseudonym import hide_addresses
 from usage_ledger.http.retry import reset_after, retry_after, wait_in_body
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Provider
@@ -87,7 +88,7 @@ def status_of_error(body: bytes, paths: tuple[str, ...]) -> int:
 
 
 def _message(body: bytes, paths: tuple[str, ...]) -> str:
-    """The provider's own error message, at most 500 characters; '' for none."""
+    """The provider's own error message without people's addresses, at most 500 characters; '' for none."""
     document: object = None
     with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         document = msgspec.json.decode(plain(body))
@@ -96,5 +97,5 @@ def _message(body: bytes, paths: tuple[str, ...]) -> str:
         for segment in path.split("/"):
             value = value.get(segment) if isinstance(value, dict) else None
         if isinstance(value, str) and value:
-            return errors.one_line(value, 500)
+            return errors.one_line(hide_addresses(value), 500)
     return ""

@@ -7,8 +7,12 @@ from typing import IO, cast
 
 import zstandard
 
+from usage_ledger.json.text import has_at_sign
+
 LEVEL = 3
 MEMORY = 4 * 2**20
+LONGEST_SIGN = 6
+"""Bytes of an escaped at sign, which two chunks may share."""
 READ_SIZE = 128 * 1024
 STEP = 128
 """Compressed bytes to unpack at once. A zstd block of four bytes may hold 128 KiB: this bounds a piece to 4 MiB."""
@@ -22,9 +26,15 @@ class Packed:
         self._compressor = zstandard.ZstdCompressor(level=LEVEL, threads=1).compressobj()
         self._hash = hashlib.sha256()
         self._size = 0
+        self._last = b""
+        self.has_at_sign = False
+        """Whether an e-mail address can be in it; see `has_at_sign`."""
 
     def add(self, chunk: bytes) -> None:
         """Append bytes."""
+        if not self.has_at_sign:
+            self.has_at_sign = has_at_sign(chunk) or has_at_sign(self._last + chunk[:LONGEST_SIGN])
+            self._last = chunk[-LONGEST_SIGN:]
         self._hash.update(chunk)
         self._size += len(chunk)
         self._file.write(self._compressor.compress(chunk))

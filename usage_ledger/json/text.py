@@ -3,6 +3,7 @@
 import re
 
 BOM = b"\xef\xbb\xbf"
+_address = re.compile(rb'@[^"@.\\]*+[.\\]')
 _escape = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -26,3 +27,18 @@ def encoded(text: bytes) -> bytes:
     """
     text.decode()
     return text
+
+
+def has_at_sign(text: bytes) -> bool:
+    """Whether there is an at sign, plain, escaped or percent-encoded."""
+    return b"@" in text or _has_encoded_sign(text)
+
+
+def may_hold_address(text: bytes) -> bool:
+    """Whether an at sign has a dot behind it in its string, or is encoded; never false for an e-mail address."""
+    return (b"@" in text and _address.search(text) is not None) or _has_encoded_sign(text)
+
+
+def _has_encoded_sign(text: bytes) -> bool:
+    """One byte is found ten times as fast as three."""
+    return (b"\\" in text and b"\\u0040" in text) or (b"%" in text and b"%40" in text)

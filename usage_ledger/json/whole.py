@@ -7,8 +7,11 @@ from typing import Any
 import msgspec
 
 from usage_ledger.core import provider_errors
+from usage_ledger.core.pseudonym import hide_addresses
 from usage_ledger.json.parts import parts
 from usage_ledger.json.text import encoded, plain
+
+BEGINNING = 200
 
 
 def checked_document(body: bytes, headers: Mapping[str, str]) -> dict[str, msgspec.Raw]:
@@ -63,5 +66,5 @@ def _refuse_web_page(body: bytes, headers: Mapping[str, str]) -> None:
 
 
 def _beginning(body: bytes) -> str:
-    """The first bytes, escaped: enough for a person to recognise what was sent."""
-    return repr(body[:200])[1:]
+    """The first characters, escaped: enough for a person to recognise what was sent, and no address of anybody."""
+    return repr(hide_addresses(body[: 2 * BEGINNING].decode(errors="backslashreplace"))[:BEGINNING])

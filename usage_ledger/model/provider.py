@@ -18,6 +18,9 @@ PLANNING = frozenset(
 )
 """Fields that change requests or warnings but no row: a declaration's hash leaves them out."""
 
+PEOPLE = frozenset({"user", "service_account", "api_key"})
+"""Kinds of names that belong to a person, or to what a person made for somebody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -53,6 +56,11 @@ class Report:
     def tables(self) -> tuple[str, ...]:
         """The fact tables that this report fills."""
         return tuple(sorted({row_set.table for row_set in self.row_sets if row_set.table}))
+
+    @property
+    def lists_people(self) -> bool:
+        """Whether it lists people or keys: only what is declared of them is landed."""
+        return self.snapshot and any(name.kind in PEOPLE for row_set in self.row_sets for name in row_set.names)
 
     def declaration(self) -> str:
         """A hash of what decides how an answer becomes rows: by name, without what has its default.

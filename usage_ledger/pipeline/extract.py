@@ -15,8 +15,8 @@ from usage_ledger.core import contract_errors, crash, provider_errors
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
-from usage_ledger.json.scrub import scrub
 from usage_ledger.model.provider import Report
+from usage_ledger.pipeline.people import People
 from usage_ledger.pipeline.plan import require_reach
 from usage_ledger.reading.layout import decode
 from usage_ledger.reading.nested import has_rows
@@ -73,9 +73,9 @@ def land(
 ) -> tuple[datetime, str]:
     """Every page and then the manifest; when the first page was asked for, and the manifest's address."""
     landing = Landing.begin(root, connection.provider, connection.id, report.name, window, load_id)
-    hidden = () if connection.people == "clear" else report.pseudonyms
+    people = People(report, clear=connection.people == "clear")
     pages = source_of(connection, report, client, partial(require_whole, report)).pages(window)
-    small, refusal = _land_pages(pages, landing, report.cut, hidden, client.base_url)
+    small, refusal = _land_pages(pages, landing, people, client.base_url)
     if not landing.pages:
         raise refusal or provider_errors.IncompleteAnswer("the provider sent no page")
     empty = not report.snapshot and small is not None and not _any_rows(report, small)
@@ -93,7 +93,10 @@ def land(
         pages=landing.pages,
         tzdata=tzdata.IANA_VERSION,
         cut=list(report.cut),
-        pseudonyms=list(hidden),
+        pseudonyms=list(people.pseudonyms),
+        keep=people.keep,
+        dropped=people.dropped,
+        addresses=people.addresses,
         account_listed=verify_account(connection, client) if empty else None,
         refusal=refusal.what if refusal else "",
     )
@@ -103,7 +106,7 @@ def land(
 
 
 def _land_pages(
-    pages: Iterator[Page], landing: Landing, cut: tuple[str, ...], hidden: tuple[str, ...], base_url: str
+    pages: Iterator[Page], landing: Landing, people: People, base_url: str
 ) -> tuple[list[bytes] | None, provider_errors.BadRequest | None]:
     """Land each page as it comes: the pages of rows, None when one is large; and the refusal that ended them, if any.
 
@@ -113,7 +116,7 @@ def _land_pages(
     try:
         for page in pages:
             crash.point("extract")  # an answer that is nowhere yet
-            body = scrub(page.body, cut, hidden)
+            body = people.scrub(page)
             landing.land(replace(page, body=body), base_url)
             crash.point("extract")  # a page without its manifest
             if small is not None and page.role == "rows":

@@ -14,6 +14,7 @@ from usage_ledger.core import contract_errors, crash, errors, numbers, storage_e
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.notes import note_of_refusal, notes_of
+from usage_ledger.pipeline.people import notes_of_landing
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.layout import decode, unknown_content
@@ -101,7 +102,7 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
     staged = Staged(
         manifest.load_id,
         dict(_write_facts(gathered, manifest, root)),
-        [*notes_of(report, gathered), *note_of_refusal(report, manifest)],
+        [*notes_of_landing(manifest), *notes_of(report, gathered), *note_of_refusal(report, manifest)],
         _evidence(gathered),
         mismatch,
         agrees=bool(gathered.totals) and not mismatch,

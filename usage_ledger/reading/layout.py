@@ -18,7 +18,7 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.provider import Report
-from usage_ledger.model.request import Cursor, Link, Offset
+from usage_ledger.reading.declared import paging_fields
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 
 Text = str | None | UnsetType
@@ -121,7 +121,12 @@ def layout(report: Report) -> Layout:
         element = root.lists.setdefault(total.path, Node(open=True))
         for part, kind in MONEY_PARTS.items():
             element.want([*total.field.split("/"), part], kind)
-    for name in ("totalSize", *_paging_fields(report), *report.ignored, *(mark.path for mark in report.marks)):
+    for name in (
+        "totalSize",
+        *paging_fields(report.source.paging),
+        *report.ignored,
+        *(mark.path for mark in report.marks),
+    ):
         if name:
             root.want(name.split("/"), "json")
     return Layout(msgspec.json.Decoder(root.struct(True)), msgspec.json.Decoder(root.struct(False)), root, chains)
@@ -139,18 +144,6 @@ def _require_columns(report: Report) -> None:
                     f"which the contract of {row_set.table} lacks",
                     next_step=f"add the column to data_contracts/{row_set.table}.yaml, or name another one",
                 )
-
-
-def _paging_fields(report: Report) -> tuple[str, ...]:
-    match report.source.paging:
-        case Cursor(field, _, more):
-            return (field, more)
-        case Link(field):
-            return (field,)
-        case Offset(total=total):
-            return (total,)
-        case None:
-            return ()
 
 
 def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:

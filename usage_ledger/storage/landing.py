@@ -70,7 +70,13 @@ class Manifest(msgspec.Struct, frozen=True):
     cut: list[str] = []
     """Paths that were dropped before anything was stored."""
     pseudonyms: list[str] = []
-    """Paths whose values were replaced by a keyed hash; all else is as sent."""
+    """Paths whose values were replaced by a keyed hash."""
+    keep: list[str] = []
+    """Paths which alone were kept, of lists of people and keys; of other pages all is as sent but for what follows."""
+    dropped: list[str] = []
+    """Fields that such a list had and that are not declared."""
+    addresses: list[str] = []
+    """Fields that are not declared and held e-mail addresses: a keyed hash took the place of each."""
     account_listed: bool | None = None
     """Whether the provider listed the account; requested only when the answer has no rows."""
     refusal: str = ""

@@ -1,0 +1,84 @@
+"""Which values of a landed page are declared: those that are read, and those that are known and not read.
+
+Paths begin at the answer, and `*` is each element of a list or member of a map: `data/*/owner/id`.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+from usage_ledger.http.page import Role
+from usage_ledger.model.provider import Report
+from usage_ledger.model.request import Cursor, Link, Listing, Offset, Paging
+from usage_ledger.model.rows import Lookup, RowSet, Series, Table
+from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
+
+
+@cache
+def read_paths(report: Report, role: Role) -> frozenset[str]:
+    """The paths that are read of a page of that role."""
+    return frozenset(filter(None, _read(report, role)))
+
+
+@cache
+def ignored_paths(report: Report, role: Role) -> frozenset[str]:
+    """The paths that are declared and not read."""
+    if role != "rows":
+        return frozenset()
+    of_rows = {_from_top(row_set, path) for row_set in report.row_sets for path in row_set.ignored}
+    return frozenset({*of_rows, *report.ignored}) - read_paths(report, role)
+
+
+def _read(report: Report, role: Role) -> Iterator[str]:
+    source = report.source
+    if role == "listing":
+        listing = source.per
+        while isinstance(listing, Listing):
+            yield from _of_listing(listing)
+            listing = listing.per
+    elif role == "lookup":
+        yield from _of_listing(source.lookup) if source.lookup else ()
+        for lookup in (one for row_set in report.row_sets for one in row_set.dimensions if isinstance(one, Lookup)):
+            yield from (f"{lookup.items}/*/{path}" for path in (*lookup.id, lookup.value))
+    else:
+        yield from ("totalSize", *paging_fields(source.paging), *(mark.path for mark in report.marks))
+        yield from _of_rows(report)
+
+
+def _of_rows(report: Report) -> Iterator[str]:
+    match report.reshape:
+        case Series(path, labels, points):
+            names = {name for row_set in report.row_sets for name in paths_of(row_set)}
+            yield from (f"{path}/*/{labels}/{name}" for name in names)
+            yield f"{path}/*/{points}/*/*"
+        case Table(columns):
+            yield f"{columns}/*/name"  # which cells are read is known when all headers have come, perhaps last
+        case None:
+            for row_set in report.row_sets:
+                yield from (_from_top(row_set, path) for path in paths_of(row_set) if path not in row_set.ignored)
+            for total in report.totals:
+                yield from (f"{total.path}/*/{total.field}/{part}" for part in MONEY_PARTS)
+
+
+def _of_listing(listing: Listing) -> Iterator[str]:
+    items = f"{listing.items}/" if listing.items else ""
+    yield from paging_fields(listing.paging)
+    yield f"{items}{'' if listing.single else '*/'}{listing.id}" if listing.id else ""
+
+
+def paging_fields(paging: Paging | None) -> tuple[str, ...]:
+    """The outermost fields that lead to the next page."""
+    match paging:
+        case Cursor(field, _, more):
+            return (field, more)
+        case Link(field):
+            return (field,)
+        case Offset(total=total):
+            return (total,)
+        case None:
+            return ()
+
+
+def _from_top(row_set: RowSet, path: str) -> str:
+    """A row's path from the answer on: `^starting_at` of `data/results` is `data/*/starting_at`."""
+    lists = [f"{name}/*" for name, _ in segments_of(row_set.path)]
+    return "/".join([*lists[: len(lists) - levels_up(path)], path.lstrip("^")])
