@@ -65,7 +65,7 @@ def code_spans(text: str) -> list[str]:
 # SQL
 
 SQL = blocks("sql")
-TITLES = ["spend per day", "tokens per model", "per API key", "missing days", "what changed"]
+TITLES = ["spend per day", "spend per month", "tokens per model", "per API key", "missing days", "what changed"]
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,9 @@ def test_an_example_answers_with_rows(loaded: date, query: Query, number: int) -
 
 
 def test_the_examples_add_up_to_the_ledger(loaded: date, query: Query) -> None:
-    spend, models, keys, missing, changed = (query(text.rstrip("; \n")) for text in SQL)
+    spend, months, models, keys, missing, changed = (query(text.rstrip("; \n")) for text in SQL)
+    assert sum(row[4] for row in months) == sum(row[4] for row in spend)
+    assert not any(row[8] for row in months)
     assert sum(row[4] for row in spend) == query("SELECT sum(amount) FROM ledger.cost_daily")[0][0]
     tokens = query("SELECT sum(input_tokens) FROM ledger.usage_daily WHERE usage_type = 'serverless'")[0][0]
     assert sum(row[2] for row in models) == sum(row[3] for row in keys) == tokens

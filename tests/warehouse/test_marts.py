@@ -18,10 +18,13 @@ from sqlalchemy import Engine
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import SQL
 from usage_ledger.warehouse.schema import mart_name, marts
+from usage_ledger.warehouse.sql import statement
 
 VIEWS = {
     "connection_status",
     "coverage",
+    "monthly_coverage",
+    "monthly_spend",
     "daily_cost",
     "daily_usage",
     "daily_usage_by_api_key",
@@ -341,6 +344,32 @@ def test_daily_cost_adds_no_quantities_of_two_units(cursor: Cursor) -> None:
     ]
 
 
+def test_monthly_spend_says_how_much_of_the_month_it_is(cursor: Cursor) -> None:
+    add_connection(cursor, account_id="account")
+    for month in (date(2026, 2, 1), date(2026, 3, 1)):
+        cursor.execute(statement("ops/ensure_month"), {"fact": "cost_daily", "month": month})
+    for number in range(28):
+        add_day(cursor, date(2026, 2, 1) + timedelta(number), report="cost", settled=True)
+        add_cost(cursor, usage_date=date(2026, 2, 1) + timedelta(number), amount=2)
+    add_cost(cursor, usage_date=date(2026, 2, 3), amount=100, breakdown="user")
+    add_cost(cursor, usage_date=date(2026, 2, 3), amount=7, currency="EUR")
+    for number in range(14):
+        add_day(cursor, date(2026, 3, 1) + timedelta(number), report="cost", settled=number < 10)
+        add_cost(cursor, usage_date=date(2026, 3, 1) + timedelta(number), amount=3)
+    add_cost(cursor, connection_id="gone", usage_date=date(2026, 3, 1), amount=9)
+    know_reports(cursor)
+    assert answer(
+        cursor,
+        "SELECT connection_id, month, currency, amount, days, loaded_days, settled_days, whole FROM marts.monthly_spend"
+        " ORDER BY 1, 2, 3",
+    ) == [
+        ("acme", date(2026, 2, 1), "EUR", 7, 28, 28, 28, True),
+        ("acme", date(2026, 2, 1), "USD", 56, 28, 28, 28, True),
+        ("acme", date(2026, 3, 1), "USD", 42, 31, 14, 10, False),
+        ("gone", date(2026, 3, 1), "USD", 9, None, None, None, False),
+    ]
+
+
 def test_daily_cost_sums_one_currency_and_item(cursor: Cursor) -> None:
     add_cost(cursor, category="c", line_item="i", usage_type="training", quantity=1, amount=UNIT)
     add_cost(cursor, category="c", line_item="i", usage_type="training", quantity=2, amount=10**19)
@@ -435,6 +464,39 @@ def test_coverage_ends_yesterday_in_the_reports_own_days(cursor: Cursor, session
         (report, first, end, (end - first).days + 1, (end - first).days + 1, zones[report])
         for report, end in sorted(ends.items())
     ]
+
+
+def test_half_a_month_never_looks_whole(cursor: Cursor) -> None:
+    """A month is whole when each of its dates, those before the first known one too, is loaded and settled."""
+    add_connection(cursor, account_id="account")
+    whole, half, late = date(2026, 2, 1), date(2026, 3, 1), date(2026, 3, 17)
+    for number in range(28):
+        add_day(cursor, whole + timedelta(number), "empty" if number == 3 else "loaded", settled=True)
+    for number in range(16, 31):
+        add_day(cursor, half + timedelta(number), report="cost", settled=number < 20)
+    add_day(cursor, half, "failed")
+    add_day(cursor, late, "held")
+    know_reports(cursor)
+    columns = "days, loaded_days, settled_days, held_days, failed_days, missing_days, whole"
+    months = answer(
+        cursor, f"SELECT report, month, {columns} FROM marts.monthly_coverage WHERE month <= '2026-03-01' ORDER BY 1, 2"
+    )
+    assert months == [
+        ("cost", half, 31, 15, 4, 0, 0, 16, False),
+        ("usage", whole, 28, 28, 28, 0, 0, 0, True),
+        ("usage", half, 31, 0, 0, 1, 1, 29, False),
+    ]
+
+
+def test_the_month_that_goes_on_lacks_no_date_to_come(cursor: Cursor) -> None:
+    last = yesterday(cursor)
+    add_connection(cursor)
+    add_day(cursor, last, settled=True)
+    know_reports(cursor)
+    [(days, loaded, missing, whole)] = answer(
+        cursor, "SELECT days, loaded_days, missing_days, whole FROM marts.monthly_coverage"
+    )
+    assert (loaded, missing, whole) == (1, last.day - 1, days == 1)
 
 
 def state_of(cursor: Cursor, connection_id: str = "acme") -> str:
