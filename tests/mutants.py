@@ -215,7 +215,7 @@ MUTANTS = (
                 "    if not report.snapshot and missing_buckets(covered, manifest.window, zone):\n",
                 "    if False:\n",
             ),
-            ("usage_ledger/pipeline/transform.py", "    if missing:\n", "    if False:\n"),
+            ("usage_ledger/pipeline/transform.py", "        gathered.failed.setdefault(day, ", "        (day, "),
         ),
         "test_a_dead_page_token_before_the_last_date_",
     ),

@@ -11,7 +11,10 @@ from kit.answering import Account, Answer, Received, sample
 
 from usage_ledger.core import contract_errors, provider_errors
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.windows import DAY as DAY_LONG
+from usage_ledger.core.windows import Window
 from usage_ledger.model import Bucket
+from usage_ledger.pipeline.rebuild import rebuild
 
 FIRST, SECOND, THIRD = date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 20)
 DAY = date(2026, 11, 10)
@@ -45,8 +48,10 @@ def test_openai_bucket_missing_in_the_first_answer(account: Make) -> None:
     one = openai(account, Answer(sample("openai-bucket-missing", "page-2-second-run.json")))
     [failure] = run_costs(one)
     assert type(failure) is contract_errors.MissingBucket
-    assert f"{SECOND}, {THIRD}" in failure.what
-    assert "empty" not in one.days("costs").values()
+    assert f"no bucket for {SECOND}; nothing of {SECOND} and 1 later date was loaded" in failure.what
+    assert "asks for it again" in failure.next_step
+    assert amounts(one) == ALL[:1]
+    assert one.days("costs") == {FIRST: "loaded", SECOND: "failed", THIRD: "failed"}
 
 
 def test_openai_bucket_missing_however_often_deletes_nothing(account: Make) -> None:
@@ -58,6 +63,20 @@ def test_openai_bucket_missing_however_often_deletes_nothing(account: Make) -> N
         assert [type(failure) for failure in run_costs(one)] == [contract_errors.MissingBucket]
         assert amounts(one) == ALL
         assert one.days("costs") == dict.fromkeys((FIRST, SECOND, THIRD), "loaded")
+    for table in ("ledger.cost_daily", "ops.day"):
+        with one.engine.begin() as transaction:
+            transaction.exec_driver_sql(f"DELETE FROM {table} WHERE connection_id = %s", (one.connection_id,))
+    rebuild(one.connection(), Window(FIRST, THIRD + DAY_LONG), engine=one.engine, root=one.root)
+    assert amounts(one) == ALL
+
+
+def test_a_date_whose_bucket_comes_later_is_loaded_then(account: Make) -> None:
+    one = openai(account, Answer(sample("openai-bucket-missing", "page-2-second-run.json")))
+    run_costs(one)
+    one.server.answers["/costs"] = Answer(sample("openai-bucket-missing", "page-1.json"))
+    assert run_costs(one) == []
+    assert amounts(one) == ALL
+    assert one.days("costs") == dict.fromkeys((FIRST, SECOND, THIRD), "loaded")
 
 
 def test_openai_data_null(account: Make) -> None:

@@ -32,7 +32,9 @@ def error_of_dates(by_date: Mapping[date, ContractBroken], window_days: int = 1)
     if window_days > 1:
         others = f" and {count - 1} later date{'s' if count > 2 else ''}" if count > 1 else ""
         what = f"{what}; nothing of {first}{others} was loaded"
-    error = type(by_date[first])(what, next_step=REBUILD if count < window_days else "")
+    kind = type(by_date[first])
+    has_remedy = kind.remedy != ContractBroken.remedy
+    error = kind(what, next_step=REBUILD if count < window_days and not has_remedy else "")
     error.by_date = dict(by_date)
     return error
 
@@ -58,7 +60,10 @@ class MissingList(ContractBroken):
 class MissingBucket(ContractBroken):
     """The provider sends a bucket for each date, and the one of a date did not come."""
 
-    remedy = "such a date was not read: what the ledger holds of it stands, and the next run asks for it again"
+    remedy = (
+        "such a date was not read, and what the ledger holds of it stays: the next run asks for it again; run it "
+        "yourself where it is older than the look-back"
+    )
 
 
 class NullRequired(ContractBroken):

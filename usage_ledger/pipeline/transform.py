@@ -77,8 +77,9 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
             with collector_paused():
                 _read_pages(connection, report, manifest, folder, gathered)
             if gathered.failed.keys() == failed.keys():
-                _require_buckets(connection, report, manifest, gathered)
-                return _staged(report, manifest, folder, root, gathered)
+                _fail_dates_without_bucket(connection, report, manifest, gathered)
+                if len(gathered.failed) < manifest.window.days:
+                    return _staged(report, manifest, folder, root, gathered)
             failed = gathered.failed
         except ContractBroken as error:  # of rows that only all pages together show to be wrong
             if not error.by_date:
@@ -113,11 +114,10 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
     return staged
 
 
-def _require_buckets(connection: Connection, report: Report, manifest: Manifest, gathered: Gathered) -> None:
-    """Of a vendor that sends a bucket for each date, one without was not read. Raises `MissingBucket`."""
-    missing = missing_buckets(gathered.covered, manifest.window, connection.day_zone(report))
-    if missing:
-        raise contract_errors.MissingBucket(f"the answer has no bucket for {', '.join(map(str, missing[:5]))}")
+def _fail_dates_without_bucket(connection: Connection, report: Report, manifest: Manifest, gathered: Gathered) -> None:
+    """Of a vendor that sends a bucket for each date, one without was not read; the others are."""
+    for day in missing_buckets(gathered.covered, manifest.window, connection.day_zone(report)):
+        gathered.failed.setdefault(day, contract_errors.MissingBucket(f"the answer has no bucket for {day}"))
 
 
 def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:

@@ -137,7 +137,7 @@ def test_a_date_whose_bucket_did_not_come_is_never_empty(
     [failure] = at_work.run(report.name).failures
     assert type(failure) is contract_errors.MissingBucket
     assert str(LAST) in failure.what
-    assert at_work.days(report.name)[LAST] == "failed"
+    assert at_work.days(report.name) == {FIRST: "loaded", LAST: "failed"}
     at_work.site.reset()
     at_work.run(report.name)
     rows = at_work.rows(report.name)
