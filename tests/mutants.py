@@ -38,6 +38,26 @@ MUTANTS = (
         "test_c1_ or test_c3_",
     ),
     Mutant(
+        "an account that is not asked for",
+        (("usage_ledger/sources/account.py", "    if not connection.declared.accounts.id:\n", "    if True:\n"),),
+        "test_a_key_of_another_organization_changes_nothing or test_another_account_is_noticed",
+    ),
+    Mutant(
+        "headers that tell another account ignored",
+        (("usage_ledger/http/account.py", "    if sent != account:\n", "    if False:\n"),),
+        "test_a_header_tells_where",
+    ),
+    Mutant(
+        "rows that tell another account ignored",
+        (("usage_ledger/sources/account.py", "        if others:\n", "        if False:\n"),),
+        "test_rows_that_tell_another_account",
+    ),
+    Mutant(
+        "what another account's key landed is left for a rebuild",
+        (("usage_ledger/pipeline/run.py", '        retract(load_folder(root, load.manifest_uri or ""))\n', ""),),
+        "test_rows_that_tell_another_account",
+    ),
+    Mutant(
         "merge instead of replace",
         (("include/sql/load/delete.sql", "WHERE ", "WHERE false AND "),),
         "test_t4_ or test_t2_",

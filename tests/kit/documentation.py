@@ -15,7 +15,7 @@ from usage_ledger.model import Listing, PerSetting, Provider, Report, RowSet
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
 
-PAGES = (ROOT / "README.md", ROOT / "docs" / "connect.md", ROOT / "docs" / "query.md")
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("connect", "query", "reliability")))
 GENERATED = re.compile(r"(<!-- ([a-z]+)(?::(\w+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 # How a declaration is read. What the model calls things is known here alone.
@@ -39,6 +39,15 @@ def repeated_for(report: Report) -> str:
 def refused_keys(provider: Provider) -> tuple[tuple[str, str], ...]:
     """What keys of a wrong kind begin with, and what they are."""
     return provider.auth.other_keys
+
+
+def account_proofs(provider: Provider) -> list[str]:
+    """What tells the account that a key belongs to."""
+    proofs = [f"`{provider.accounts.request.path}`, once a run"] if provider.accounts.id else []
+    if header := provider.account_header:
+        ids = "" if re.fullmatch(header.pattern, "any_id") else f", where it and `account` are ids (`{header.pattern}`)"
+        proofs.append(f"the header `{header.name}` of every answer{ids}")
+    return proofs + [f"`{one.account}` in the rows of `{one.name}`" for one in provider.reports if one.account]
 
 
 def form_fields(provider: Provider) -> list[tuple[str, str, str]]:
@@ -149,7 +158,17 @@ def keys() -> str:
     return table("Needs | In commands | Key | Account | Refused", rows)
 
 
+def accounts() -> str:
+    """How it is noticed that a key is another account's, one row a provider."""
+    untold = "nothing: it cannot tell whose a key is"
+    return table(
+        "Provider | What tells the account of a key",
+        [(one.title, "; ".join(account_proofs(one)) or untold) for one in PROVIDERS.values()],
+    )
+
+
 TABLES: dict[str, Callable[..., str]] = {
+    "accounts": accounts,
     "columns": columns,
     "marts": mart_columns,
     "providers": providers,

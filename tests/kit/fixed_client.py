@@ -24,6 +24,7 @@ class FixedClient:
     """Answers with these bodies, one a page; a path in `lists` with its body."""
 
     base_url = BASE
+    answers_tell_account = False
 
     def __init__(
         self,

@@ -96,6 +96,8 @@ class Spoiled:
         self.changes: dict[str, Change] = {}
         self.refusals: dict[str, list[tuple[int, bytes, dict[str, str]]]] = {}
         self.raw: dict[str, Callable[[bytes], bytes]] = {}
+        self.headers: dict[str, str] = {}
+        """Headers of every answer."""
         self.parameters: dict[str, str] = {}
         """Parameters that are sent on with another value."""
         self.requests: list[tuple[str, list[tuple[str, str]]]] = []
@@ -136,7 +138,7 @@ class Spoiled:
         await self._say(send, started["status"], body, {})
 
     async def _say(self, send: Any, status: int, body: bytes, headers: dict[str, str]) -> None:
-        told = {"content-type": "application/json", **headers}
+        told = {"content-type": "application/json", **self.headers, **headers}
         pairs = [(name.encode(), value.encode()) for name, value in told.items()]
         await send({"type": "http.response.start", "status": status, "headers": pairs})
         await send({"type": "http.response.body", "body": body})

@@ -4,6 +4,7 @@ Each test runs the whole pipeline for two dates into a real PostgreSQL.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,6 +88,39 @@ def emptied(report: Report) -> Callable[[str, Json], Json]:
         return document | {total.path: [] for total in report.totals}
 
     return spoiled
+
+
+def ways_to_tell(provider: Provider, report: Report) -> Iterator[Callable[[Desk], None]]:
+    """What makes a provider tell another account: at the proving endpoint, in a header, in the rows."""
+    listing = provider.accounts
+
+    def another(_path: str, document: Json) -> Json:
+        items = document[listing.items] if listing.items else [document]
+        for item in items:
+            item[listing.id] = "org-other"
+        return document
+
+    def in_rows(_path: str, document: Json) -> Json:
+        for row in document["data"]:
+            row[report.account.rsplit("/", 1)[-1]] = "org-other"
+        return document
+
+    def at_endpoint(one: Desk) -> None:
+        one.site.changes[listing.request.path] = another
+
+    def by_rows(one: Desk) -> None:
+        one.site.changes[ending(report)] = in_rows
+
+    def by_header(one: Desk) -> None:
+        assert provider.account_header is not None
+        one.site.headers[provider.account_header.name] = "org-other"
+
+    if listing.id:
+        yield at_endpoint
+    if report.account:
+        yield by_rows
+    if provider.account_header and re.fullmatch(provider.account_header.pattern, "acme1"):
+        yield by_header
 
 
 @each_report
@@ -208,7 +242,26 @@ def test_dates_without_use_are_empty_on_evidence_and_no_zero(
     assert at_work.run(report.name).failures == []
     assert at_work.days(report.name) == dict.fromkeys(BOTH, "empty")
     assert at_work.rows(report.name) == 0
-    assert [path for path, _ in at_work.site.requests if path == provider.accounts.request.path]
+    proofs = [path for path, _ in at_work.site.requests if path == provider.accounts.request.path]
+    assert bool(proofs) == bool(provider.accounts.id)
+
+
+@each_report
+def test_an_answer_of_another_account_is_landed_and_loaded_nowhere(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report
+) -> None:
+    """Every way in which a provider can tell the account, one after the other; where there is none, none is tried."""
+    at_work = desk(provider)
+    assert at_work.run(report.name).failures == []
+    rows, pages = at_work.rows(report.name), sorted(at_work.root.rglob("page-*"))
+    for foreign in ways_to_tell(provider, report):
+        foreign(at_work)
+        (failure,) = at_work.run(report.name).failures
+        assert type(failure) is provider_errors.WrongAccount
+        assert failure.what.startswith(f"the key does not see account {at_work.name}; it sees: ")
+        assert at_work.rows(report.name) == rows
+        assert sorted(at_work.root.rglob("page-*")) == pages
+        at_work.site.reset()
 
 
 @each_report
@@ -575,13 +628,12 @@ def test_people_are_pseudonyms_unless_their_connection_says_otherwise(
 
 
 def test_a_workspace_key_is_refused_before_anything_is_asked(desk: Callable[[Provider], Desk]) -> None:
-    for name in ("openai", "anthropic"):
-        at_work = desk(PROVIDERS[name])
-        beginning, kind = PROVIDERS[name].auth.other_keys[0]
-        with pytest.raises(provider_errors.BadKey, match=kind.split(",")[0]) as refused:
-            at_work.run(key=f"{beginning}of-a-project")
-        assert "Admin" in refused.value.next_step
-        assert at_work.site.requests == []
+    at_work = desk(PROVIDERS["openai"])
+    beginning, kind = PROVIDERS["openai"].auth.other_keys[0]
+    with pytest.raises(provider_errors.BadKey, match=kind.split(",")[0]) as refused:
+        at_work.run(key=f"{beginning}of-a-project")
+    assert "Admin" in refused.value.next_step
+    assert at_work.site.requests == []
 
 
 def test_a_prediction_that_has_not_ended_keeps_its_day_open(desk: Callable[[Provider], Desk], query: Query) -> None:

@@ -1,5 +1,6 @@
 """Connection types: what the Test button of the Airflow UI does."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -27,10 +28,12 @@ class ProviderHook(BaseHook):
         """Whether the key works and sees the account of the form."""
         from usage_ledger.airflow.credentials import settings_of
         from usage_ledger.connections import Connection
+        from usage_ledger.core.windows import last_complete_date
         from usage_ledger.http.auth import Credential
         from usage_ledger.http.client import client_for
         from usage_ledger.http.retry import Retries
         from usage_ledger.sources.account import verify_account
+        from usage_ledger.sources.source import source_of
 
         provider = provider_named(self.conn_type)
         stored = self.get_connection(self.connection_id)
@@ -44,10 +47,14 @@ class ProviderHook(BaseHook):
             connection = Connection(id=self.connection_id, provider=provider.name, account=account, settings=public)
             credential = Credential(stored.password or "", settings, stored.host or None)
             with client_for(connection, credential, retries=Retries(attempts=1)) as client:
-                verify_account(connection, client)
+                untold = verify_account(connection, client)
+                if untold:  # the key may read facts all the same
+                    report = next(one for one in provider.reports if not one.snapshot)
+                    day = last_complete_date(datetime.now(UTC), connection.day_zone(report))
+                    source_of(connection, report, client).verify(day)
         except (UsageLedgerError, ValueError) as error:
             return False, redact(str(error))
-        if not provider.accounts.id:
+        if not client.answers_tell_account and (untold or not provider.accounts.id):
             return True, "the key is valid; the provider does not tell whose it is"
         return True, f"the key is valid and sees account {account}"
 

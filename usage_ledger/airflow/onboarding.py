@@ -12,7 +12,7 @@ from usage_ledger.airflow.store import delete_connection, ensure_pools, require_
 from usage_ledger.connections import Connection, connection_from, find_connection
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import connections_folder
-from usage_ledger.core.provider_errors import AccessDenied, BadKey
+from usage_ledger.core.provider_errors import CONCERNS_EVERY_REPORT, AccessDenied
 from usage_ledger.core.windows import last_complete_date
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client, client_for
@@ -27,24 +27,27 @@ from usage_ledger.warehouse.schema import ensure_schema
 class Readable:
     """What a key can read: report names, and for the others why not."""
 
+    proves_account: bool = False
+    """Whether the provider told that the key belongs to the account."""
     reports: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
 
 def readable(connection: Connection, client: Client, now: datetime | None = None) -> Readable:
     """Verify account and key, and ask each report for its last complete date. Raises `AccessDenied`, `TryAgain`."""
-    verify_account(connection, client)
+    untold = verify_account(connection, client)
     access = Readable()
     for report in connection.chosen_reports:
         day = last_complete_date(now or datetime.now(UTC), connection.day_zone(report))
         try:
             source_of(connection, report, client).verify(day)
-        except BadKey:
+        except CONCERNS_EVERY_REPORT:
             raise
         except AccessDenied as error:
             access.refused[report.name] = error.what
         else:
             access.reports.append(report.name)
+    access.proves_account = client.answers_tell_account or (bool(connection.declared.accounts.id) and not untold)
     return access
 
 

@@ -71,6 +71,8 @@ def extract(connection_id: str) -> None:
             run_id=run.run_id,
             sweeping=not backfill,  # the daily run does
         )
+    if done.stopped and not done.load_ids:
+        raise done.stopped from None
     left = [*later, *remaining_of(done)]
     handed = {LOADS: done.load_ids, LEFT: len(left), SINCE: int(now.timestamp())}
     _hand_over(handed | {WINDOWS: encode(connection, left)} if left else handed, done.failures, of=len(first))

@@ -8,6 +8,8 @@ from usage_ledger.cli.arguments import ConnectionId, Json, as_usage, checked, re
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.provider_errors import NoPermission
 
+UNTOLD = "; the provider does not tell whose it is"
+
 
 def connect(
     provider: Annotated[str, typer.Argument(help="The provider's name, such as fireworks.")],
@@ -57,7 +59,8 @@ def check(connection_id: ConnectionId, json: Json = False) -> None:
             {"connection_id": connection_id, "reads": access.reports, "refused": access.refused, "missing_pools": pools}
         )
     else:
-        say(f"{connection_id}: the key is valid and sees account {connection.account}")
+        whose = f" and sees account {connection.account}"
+        say(f"{connection_id}: the key is valid{whose if access.proves_account else UNTOLD}")
         say(f"it can read {', '.join(access.reports)}")
         for name, why in access.refused.items():
             say(f"it cannot read {name}: {why}")

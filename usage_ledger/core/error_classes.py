@@ -13,3 +13,21 @@ ERROR_CLASSES: dict[str, type[UsageLedgerError]] = {
     if isinstance(value, type) and issubclass(value, UsageLedgerError)
 }
 """Name to class. A record of an older version may hold a name that is not in it."""
+OF_ONE_ANSWER = (
+    provider_errors.AccessDenied,
+    provider_errors.BadRequest,
+    provider_errors.BadHttp,
+    provider_errors.RedirectRefused,
+    provider_errors.TooLarge,
+    provider_errors.HostRefused,
+    provider_errors.RateLimited,
+    provider_errors.ProviderDown,
+    provider_errors.IncompleteAnswer,
+    contract_errors.ContractBroken,
+    errors.Unreachable,
+)
+
+
+def is_of_one_answer(error: UsageLedgerError) -> bool:
+    """Whether an error is about what one request brought: not the key, the storage or a setting."""
+    return isinstance(error, OF_ONE_ANSWER) and not isinstance(error, provider_errors.CONCERNS_EVERY_REPORT)

@@ -15,6 +15,10 @@ class UsageLedgerError(Exception):
     """Base of all. `next_step` is the remedy; the class gives a default."""
 
     remedy = ""
+    status = 0
+    """Of the HTTP answer that it tells of; 0 for none."""
+    names_only = False
+    """A list of names could not be had, and no figure is missing by it."""
 
     def __init__(
         self, what: str, *, next_step: str = "", connection: str = "", report: str = "", window: str = ""

@@ -30,7 +30,11 @@ class NoPermission(AccessDenied):
 class WrongAccount(AccessDenied):
     """The key does not see the account that the connection names."""
 
-    remedy = "correct `account` to one that the key can see"
+    remedy = "nothing of it was loaded; store a key of that account, or correct `account` to one that the key can see"
+
+
+CONCERNS_EVERY_REPORT = (BadKey, WrongAccount)
+"""Errors that end a run: any other report would meet them as well."""
 
 
 class BadRequest(PersonMustAct):

@@ -12,6 +12,7 @@ import httpx
 from usage_ledger import __version__
 from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, crash, errors, provider_errors, redaction
+from usage_ledger.http.account import require_own_answer
 from usage_ledger.http.address import base_url
 from usage_ledger.http.auth import Credential, auth_of
 from usage_ledger.http.body import Limits, read_body, received
@@ -50,6 +51,8 @@ class Client:
         self.provider, self.base_url, self.host = provider, base_url, credential.host
         self.account, self.connection_id = account, connection_id
         self.limits, self.retries, self._sleep = limits or Limits(), retries or Retries(), sleep
+        self.answers_tell_account = False
+        """Whether an answer told that it is of the connection's account."""
         self._deadline = Deadline()
         self._http = httpx.Client(
             auth=auth,
@@ -153,6 +156,7 @@ class Client:
             with self._http.stream(call.method, origin + call.path, **_sent(call)) as response:
                 crash.point("ask")  # headers came, the body did not
                 refuse_head(response)
+                self.answers_tell_account |= require_own_answer(self.provider, response.headers, self.account)
                 status, headers = response.status_code, response.headers
                 parts = Parts(headers, count)
                 body = received(read_body(response, self.limits, self._deadline.at), parts.check, check=status == 200)
@@ -173,7 +177,9 @@ class Client:
 
     def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> errors.UsageLedgerError:
         longest = self.retries.longest_retry_after
-        return error_for_status(self.provider, status, headers, body, longest_retry_after=longest)
+        error = error_for_status(self.provider, status, headers, body, longest_retry_after=longest)
+        error.status = status
+        return error
 
     def _await_turn(self) -> None:
         """Wait so that requests stay within the account's rate limit, across the clients of this process."""

@@ -4,7 +4,7 @@
 invalid combination cannot be written.
 """
 
-from usage_ledger.model.provider import Auth, HeaderKey, Provider, Report, Setting
+from usage_ledger.model.provider import AccountHeader, Auth, HeaderKey, Provider, Report, Setting
 from usage_ledger.model.request import (
     Cursor,
     HttpPages,
@@ -40,6 +40,7 @@ from usage_ledger.model.rows import (
 )
 
 __all__ = [
+    "AccountHeader",
     "Auth",
     "Balance",
     "Bucket",

@@ -13,7 +13,7 @@ from usage_ledger.model.rows import Reshape, RowSet, Total
 PLANNING = frozenset(
     {
         *("ignored", "longest", "reach", "settle_days", "paging", "accept", "allow_extra_fields"),
-        *("marks", "optional", "every_day", "completion", "older"),
+        *("marks", "optional", "every_day", "completion", "older", "account"),
     }
 )
 """Fields that change requests or warnings but no row: a declaration's hash leaves them out."""
@@ -51,6 +51,8 @@ class Report:
     totals: tuple[Total, ...] = ()
     marks: tuple[Mark, ...] = ()
     """What each page must say of itself to be whole."""
+    account: str = ""
+    """A path (`items/*/field`) of the account's id in the rows; compared before anything of the answer is landed."""
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -94,6 +96,15 @@ class HeaderKey:
     """Prefixes of keys of other kinds, and what they are: refused before any request."""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountHeader:
+    """A header of every answer that tells the account of the key that was sent."""
+
+    name: str
+    pattern: str = r"\S+"
+    """Of an id, whole. What is no id, a short name for instance, tells nothing; nor does an `account` that is none."""
+
+
 Auth = HeaderKey
 """How a request authenticates; data only. `usage_ledger/http/auth.py` makes an `httpx.Auth` of it."""
 
@@ -134,6 +145,8 @@ class Provider:
     docs: str
     key_help: str
     auth: Auth = HeaderKey()
+    account_header: AccountHeader | None = None
+    """Compared with the connection's account in every answer, before anything of it is landed."""
     headers: tuple[tuple[str, str], ...] = ()
     """Sent with every request."""
     settings: tuple[Setting, ...] = ()

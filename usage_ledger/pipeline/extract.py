@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
 import tzdata
 from sqlalchemy import Engine
@@ -19,18 +18,16 @@ from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.people import People
 from usage_ledger.pipeline.plan import require_reach
 from usage_ledger.reading.layout import decode
-from usage_ledger.reading.nested import has_rows
 from usage_ledger.reading.whole import Covered, add_buckets, missing_buckets, require_whole, sends_every_day
-from usage_ledger.sources.account import verify_account
+from usage_ledger.sources.account import prove_account, require_own_rows
 from usage_ledger.sources.source import source_of
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Landing, Manifest, landed_parts
 from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.engine import in_transaction
+from usage_ledger.warehouse.events import add_event
 
 log = logging.getLogger(__name__)
-
-SMALL = 64 * 1024
-"""Bytes. Only an answer this small may hold no row at all; a larger one is read when it is transformed."""
 
 
 def extract(
@@ -61,6 +58,8 @@ def extract(
     load = loads.load_by_id(engine, load_id)
     with loads.recorded(engine, load, step="extract", day_zone=connection.days_of(report)):
         crash.point("extract")  # before the first request
+        if (why := prove_account(connection, client)) and not client.answers_tell_account:
+            _tell_believed(engine, connection, why)
         fetched_at, uri = land(connection, report, window, load_id, client=client, root=root)
         crash.point("extract")  # committed in raw storage alone
         loads.landed(engine, load_id, fetched_at, uri)
@@ -74,11 +73,16 @@ def land(
     """Every page and then the manifest; when the first page was asked for, and the manifest's address."""
     landing = Landing.begin(root, connection.provider, connection.id, report.name, window, load_id)
     people = People(report, clear=connection.people == "clear")
-    pages = source_of(connection, report, client, partial(require_whole, report)).pages(window)
-    small, refusal = _land_pages(pages, landing, people, client.base_url)
+    unproved = prove_account(connection, client)
+
+    def inspect(page: Page) -> None:
+        require_own_rows(connection, report, page)
+        require_whole(report, page)
+
+    pages = source_of(connection, report, client, inspect).pages(window)
+    refusal = _land_pages(pages, landing, people, client.base_url)
     if not landing.pages:
         raise refusal or provider_errors.IncompleteAnswer("the provider sent no page")
-    empty = not report.snapshot and small is not None and not _any_rows(report, small)
     manifest = Manifest(
         load_id=load_id,
         connection_id=connection.id,
@@ -97,7 +101,7 @@ def land(
         keep=people.keep,
         dropped=people.dropped,
         addresses=people.addresses,
-        account_listed=verify_account(connection, client) if empty else None,
+        account_listed=not unproved or client.answers_tell_account,
         refusal=refusal.what if refusal else "",
     )
     if refusal:
@@ -107,23 +111,20 @@ def land(
 
 def _land_pages(
     pages: Iterator[Page], landing: Landing, people: People, base_url: str
-) -> tuple[list[bytes] | None, provider_errors.BadRequest | None]:
-    """Land each page as it comes: the pages of rows, None when one is large; and the refusal that ended them, if any.
+) -> provider_errors.BadRequest | None:
+    """Land each page as it comes; the refusal that ended them, if any.
 
     Raises what the source raises beside `BadRequest`, and `StorageRefused`.
     """
-    small: list[bytes] | None = []
     try:
         for page in pages:
             crash.point("extract")  # an answer that is nowhere yet
             body = people.scrub(page)
             landing.land(replace(page, body=body), base_url)
             crash.point("extract")  # a page without its manifest
-            if small is not None and page.role == "rows":
-                small = [*small, bytes(body)] if len(body) <= SMALL else None
     except provider_errors.BadRequest as error:
-        return small, error
-    return small, None
+        return error
+    return None
 
 
 def _require_rest(
@@ -148,9 +149,11 @@ def _require_rest(
         raise refusal
 
 
-def _any_rows(report: Report, pages: list[bytes]) -> bool:
-    """Of a page that cannot be read yes: it is landed all the same, for a corrected declaration to read."""
-    try:
-        return any(has_rows(report, body) for body in pages)
-    except contract_errors.ContractBroken:
-        return True
+def _tell_believed(engine: Engine, connection: Connection, why: str) -> None:
+    message = f"the provider does not tell this key whose it is ({why}); its answers are believed"
+    in_transaction(
+        engine,
+        lambda cursor: add_event(
+            cursor, connection.id, kind="account_not_told", severity="info", message=message, once=True
+        ),
+    )

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
-from usage_ledger.core.error_classes import ERROR_CLASSES
+from usage_ledger.core.error_classes import ERROR_CLASSES, is_of_one_answer
 from usage_ledger.core.errors import PersonMustAct, TryAgain, UsageLedgerError
-from usage_ledger.core.provider_errors import AccessDenied, BadKey, RateLimited
+from usage_ledger.core.provider_errors import CONCERNS_EVERY_REPORT, AccessDenied, RateLimited
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
 from usage_ledger.model.provider import Report
@@ -95,7 +95,7 @@ class Repair:
     def run(self, remaining: Sequence[Remaining], load_ids: Sequence[str], *, since: int) -> Repaired:
         """Load the windows that remain and the loads handed over, newest first; what is loaded is not asked again.
 
-        Raises `BadKey` at once, for it concerns every report. Other failures are in `missing`.
+        Raises `BadKey` and `WrongAccount` at once, for they concern every report. Other failures are in `missing`.
         """
         attempts: dict[tuple[str, Window], list[loads.Load]] = {}
         for attempt in loads.loads_of_run(self.engine, self.connection.id, self.run_id, since=since, load_ids=load_ids):
@@ -121,7 +121,7 @@ class Repair:
             return
         last = attempts[-1] if attempts else None
         if last and (final := _final(last)):
-            if not (report.snapshot and isinstance(final, AccessDenied)):
+            if not (report.snapshot and is_of_one_answer(final)):
                 self._miss(left, final, None)
             return
         if left.not_before == NEVER:
@@ -143,18 +143,18 @@ class Repair:
                 self._failed(left, outcome.error, tries=len(attempts))
                 return
             log.info("%s %s is loaded", name, left.window)
-        except BadKey:
+        except CONCERNS_EVERY_REPORT:
             raise
         except UsageLedgerError as error:
             self._failed(left, error, tries=len(attempts) + 1 - len(landed))
 
     def _failed(self, left: Remaining, error: UsageLedgerError, *, tries: int) -> None:
         name = left.report.name
+        if error.names_only:
+            log.warning("%s", error)  # names are a convenience, figures are not
+            return
         if isinstance(error, AccessDenied):
             self._refused[name] = error
-            if left.report.snapshot:
-                log.warning("%s", error)  # names are a convenience, figures are not
-                return
         log.error("%s", error)
         wait = self._wait(error, tries) if isinstance(error, TryAgain) and self._now() < self._until else None
         until = None if wait is None else int(self._now() + wait) + 1

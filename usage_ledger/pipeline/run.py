@@ -9,14 +9,15 @@ from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import UsageLedgerError
-from usage_ledger.core.provider_errors import AccessDenied, BadKey
+from usage_ledger.core.provider_errors import CONCERNS_EVERY_REPORT, AccessDenied, WrongAccount
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Client
 from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.plan import EARLIEST, Dates, windows
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.sweep import sweep
+from usage_ledger.storage.landing import load_folder
+from usage_ledger.storage.sweep import retract, sweep
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Outcome
 from usage_ledger.warehouse.registration import register
@@ -33,6 +34,11 @@ class Extracted:
     failures: list[UsageLedgerError] = field(default_factory=list)
     missing: list[tuple[Report, Window, UsageLedgerError]] = field(default_factory=list)
     """Of each failure, the window that was not landed."""
+
+    @property
+    def stopped(self) -> UsageLedgerError | None:
+        """The failure that concerns every report, and ended the run."""
+        return next((error for error in self.failures if isinstance(error, CONCERNS_EVERY_REPORT)), None)
 
 
 def planned(
@@ -70,13 +76,12 @@ def extract_all(
 ) -> Extracted:
     """Land every window that can be; one report's failure does not stop the others, a bad key stops all.
 
-    A snapshot that the key may not read is an event, not a failure: names are a convenience, figures are not.
-    What earlier runs left half landed is swept, report by report; it takes a look at all that a report has in raw
-    storage, so that many runs at a time had better leave it to another one.
+    A key of another account stops all too, and nothing that it landed goes on, neither now nor in a rebuild. A list
+    that cannot be had is no failure. What earlier runs left half landed is swept, report by report; that looks at all
+    that a report has in raw storage, so that many runs at a time had better leave it to another one.
     """
     done = Extracted()
-    refused: set[str] = set()
-    landed: set[str] = set()
+    refused, landed = set[str](), set[str]()
     for report, window in requests:
         if report.name in refused:
             continue  # the next window would be refused as well
@@ -89,17 +94,30 @@ def extract_all(
             if isinstance(error, AccessDenied):
                 refused.add(report.name)
             _note_failure(done, report, window, error)
-            if isinstance(error, BadKey):
+            if isinstance(error, CONCERNS_EVERY_REPORT):
                 break
         finally:
             progress(report, window)
+    _retract(done, engine=engine, root=root)
     for name in sorted(landed) if sweeping else ():
         _sweep(connection, name, root)
     return done
 
 
+def _retract(done: Extracted, *, engine: Engine, root: AnyPath) -> None:
+    """Take back what the key of another account landed before an answer told whose it is."""
+    error = done.stopped
+    if not isinstance(error, WrongAccount):
+        return
+    for load_id in done.load_ids:
+        load = loads.load_by_id(engine, load_id)
+        retract(load_folder(root, load.manifest_uri or ""))
+        loads.fail(engine, load, error)
+    done.load_ids.clear()
+
+
 def _note_failure(done: Extracted, report: Report, window: Window, error: UsageLedgerError) -> None:
-    if report.snapshot and isinstance(error, AccessDenied) and not isinstance(error, BadKey):
+    if error.names_only:
         log.warning("%s", error)
         return
     done.failures.append(error)
@@ -121,7 +139,8 @@ def each(
 ) -> tuple[list[str], list[UsageLedgerError], list[Outcome]]:
     """Run a step for every load; which succeeded, what went wrong, what it returned.
 
-    A load that left out failed dates has succeeded, and their error is among what went wrong.
+    A load that left out failed dates has succeeded, and their error is among what went wrong. A list of names that
+    cannot be had is neither.
     """
     passed: list[str] = []
     failures: list[UsageLedgerError] = []
@@ -130,6 +149,9 @@ def each(
         try:
             result = step(load_id)
         except UsageLedgerError as error:
+            if error.names_only:
+                log.warning("%s", error)
+                continue
             failures.append(error)
             log.error("%s", error)
         else:

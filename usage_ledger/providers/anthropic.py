@@ -158,15 +158,15 @@ ANTHROPIC = m.Provider(
     title="Anthropic",
     base_url="https://api.anthropic.com",
     hosts=("api.anthropic.com",),
-    auth=m.HeaderKey(
-        "x-api-key", "", other_keys=(("sk-ant-api", "a workspace's key, which cannot read what the organization used"),)
-    ),
+    auth=m.HeaderKey("x-api-key", ""),
+    account_header=m.AccountHeader("anthropic-organization-id"),
     headers=(("anthropic-version", "2023-06-01"),),
     accounts=m.Listing(m.Request("/v1/organizations/me"), "", "id", "account", single=True),
     account=m.Setting("account", "Organization", "The organization's id, as in Console, Settings, Organization."),
     requests_per_minute=60,
     docs="https://docs.claude.com/en/api/usage-cost-api",
-    key_help="an Admin key, sk-ant-admin01-… (Claude Console, Settings, Admin keys; an admin makes it)",
+    key_help="an Admin key, sk-ant-admin01-… (Claude Console, Settings, Admin keys; an admin makes it), or a key of an "
+    "admin or a service account without a workspace",
     reports=(
         messages("messages", KEYS, BY_KEY, ""),
         messages("messages_by_user", PEOPLE, BY_USER, "user"),
@@ -182,6 +182,7 @@ ANTHROPIC = m.Provider(
             day="UTC",
             longest=timedelta(days=1),
             pseudonyms=("data/*/actor/email_address",),
+            account="data/*/organization_id",
         ),
         names(
             "workspaces",

@@ -145,6 +145,7 @@ OPENAI = m.Provider(
             ("sk-svcacct-", "a service account's key, which cannot read what the organization used"),
         )
     ),
+    account_header=m.AccountHeader("openai-organization", pattern=r"org-[A-Za-z0-9]+"),
     forbidden="Missing scopes",
     reports=(
         COMPLETIONS,

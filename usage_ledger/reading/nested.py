@@ -9,7 +9,7 @@ import msgspec
 
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import RowSet, Total
-from usage_ledger.reading.layout import Node, decode, layout
+from usage_ledger.reading.layout import Node, layout
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, segments_of
 
 
@@ -107,9 +107,3 @@ def money_elements(report: Report, total: Total, document: Any) -> list[tuple[An
     level: tuple[Node, list[Any]] = (element, list(getattr(document, root.attribute(total.path)) or ()))
     rows = Rows(report.row_sets[0], [level], {})
     return list(zip(*(rows.column(f"{total.field}/{part}") for part in MONEY_PARTS), strict=True))
-
-
-def has_rows(report: Report, body: bytes) -> bool:
-    """Whether a page holds any row of the report."""
-    document, _ = decode(report, body)
-    return any(len(rows_of(report, row_set, document, {})) for row_set in report.row_sets)

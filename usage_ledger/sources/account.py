@@ -1,17 +1,77 @@
-"""Whether a credential is of the right kind and has access to the connection's account."""
+"""Whose answers these are: whether a credential is of the right kind and belongs to the connection's account."""
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from usage_ledger.connections import Connection
-from usage_ledger.core.provider_errors import BadKey, WrongAccount
+from usage_ledger.core.contract_errors import Shape
+from usage_ledger.core.errors import TryAgain, UsageLedgerError
+from usage_ledger.core.provider_errors import BadKey, BadRequest, NoPermission, WrongAccount
 from usage_ledger.http.client import Client
+from usage_ledger.http.page import Page
+from usage_ledger.json.document import document_of
+from usage_ledger.json.packed import Packed
+from usage_ledger.json.parts import parts
+from usage_ledger.json.text import plain
+from usage_ledger.model.provider import Report
 from usage_ledger.sources.listing import items_of, list_things
 
+ABSENT = 404
+_proofs: WeakKeyDictionary[Client, str | UsageLedgerError] = WeakKeyDictionary()
+"""What asking for the account came to: '' when it is proved, or why the provider does not tell; or the failure."""
 
-def verify_account(connection: Connection, client: Client) -> bool:
-    """True when the key is of the right kind and has access to the account: a wrong id may answer 200 elsewhere.
 
-    Where the provider lists no account ids, the key alone is verified. Raises `WrongAccount`, naming the accounts that
-    the key has access to, `BadKey`, and the errors of `Client.ask`.
+def prove_account(connection: Connection, client: Client) -> str:
+    """Prove once a client, and so once a run or task, that the key belongs to the account: before anything is landed.
+
+    Returns '' when the account is proved or the provider has no word for it, else why it does not tell this key: then
+    the key may read facts all the same, and its answers are believed. Raises `WrongAccount`, `BadKey`, and the errors
+    of `Client.ask`, the same again without another request.
     """
+    if not connection.declared.accounts.id:
+        return ""
+    if client not in _proofs:
+        try:
+            _proofs[client] = verify_account(connection, client)
+        except UsageLedgerError as error:
+            _proofs[client] = copy(error)
+    proof = _proofs[client]
+    if isinstance(proof, str):
+        return proof
+    raise copy(proof)  # a copy, because each window adds its own name to what it raises
+
+
+def verify_account(connection: Connection, client: Client) -> str:
+    """Ask whose the key is, and whether it is of the right kind; a wrong account id may answer 200 elsewhere.
+
+    Returns '' or why the provider does not tell this key: it answered 403 or 404, or has no ids and does not answer.
+    Raises `WrongAccount`, naming the accounts that the key has access to, `BadKey`, and the errors of `Client.ask`.
+    """
+    listing = connection.declared.accounts
+    try:
+        accounts = _accounts(connection, client)
+    except NoPermission as error:
+        return error.what
+    except BadRequest as error:
+        if error.status != ABSENT:
+            raise
+        return error.what
+    except TryAgain as error:
+        if listing.id:
+            raise
+        return error.what
+    if not listing.id or connection.account in accounts:
+        return ""
+    visible = ", ".join(sorted(accounts)[:10]) or "none"
+    raise WrongAccount(
+        f"the key does not see account {connection.account}; it sees: {visible}", connection=connection.id
+    )
+
+
+def _accounts(connection: Connection, client: Client) -> list[str]:
+    """The ids of the accounts that the key has access to. Raises `BadKey` for a key of the wrong kind."""
     provider = connection.declared
     accounts: list[str] = []
     for page, things in list_things(client, provider.accounts):
@@ -24,10 +84,32 @@ def verify_account(connection: Connection, client: Client) -> bool:
                 next_step=f"use {provider.key_help}",
             )
         if not provider.accounts.id:
-            return True
-    if connection.account in accounts:
-        return True
-    visible = ", ".join(sorted(accounts)[:10]) or "none"
-    raise WrongAccount(
-        f"the key does not see account {connection.account!r}; it sees: {visible}", connection=connection.id
-    )
+            break
+    return accounts
+
+
+def require_own_rows(connection: Connection, report: Report, page: Page) -> None:
+    """Refuse a page whose rows tell another account than the connection's. Raises `WrongAccount`."""
+    if not report.account or page.role != "rows":
+        return
+    for body in parts(page.body.chunks()) if isinstance(page.body, Packed) else (page.body,):
+        try:
+            document = document_of(plain(body), "the answer")
+        except Shape:
+            return  # landed all the same, for transform to name what is wrong
+        others = set(_values(document, report.account.split("/"))) - {connection.account}
+        if others:
+            visible = ", ".join(sorted(others)[:10])
+            raise WrongAccount(f"the key does not see account {connection.account}; it sees: {visible}")
+
+
+def _values(value: Any, path: list[str]) -> Iterator[str]:
+    """The texts at a path, whose `*` are the elements of a list."""
+    if not path:
+        if isinstance(value, str) and value:
+            yield value
+    elif path[0] == "*":
+        for element in value if isinstance(value, list) else ():
+            yield from _values(element, path[1:])
+    elif isinstance(value, dict):
+        yield from _values(value.get(path[0]), path[1:])

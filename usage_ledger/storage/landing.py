@@ -78,7 +78,7 @@ class Manifest(msgspec.Struct, frozen=True):
     addresses: list[str] = []
     """Fields that are not declared and held e-mail addresses: a keyed hash took the place of each."""
     account_listed: bool | None = None
-    """Whether the provider listed the account; requested only when the answer has no rows."""
+    """Whether the account was proved, or the provider has no word for it; an answer without rows needs it."""
     refusal: str = ""
     """What the provider said to the request of a further page, where the pages before it are the whole answer."""
     seal: str = ""

@@ -37,6 +37,11 @@ def sweep(root: AnyPath, provider: str, connection_id: str, report: str, *, now:
     return swept
 
 
+def retract(folder: AnyPath) -> None:
+    """Take back a committed load: without its manifest its pages are never read, and are swept like any leftovers."""
+    remove([folder / MANIFEST])
+
+
 def _remove_old(files: Iterable[AnyPath], now: datetime) -> bool:
     """Remove the files if all are old enough; returns whether. The note is removed first: it commits the others."""
     ordered = sorted(files, key=lambda path: path.name != NOTE)

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core.contract_errors import ContractBroken
+from usage_ledger.core.error_classes import is_of_one_answer
 from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.landing import Manifest
@@ -22,6 +23,8 @@ from usage_ledger.warehouse.failures import Attempt, evidence_of, record_failed_
 from usage_ledger.warehouse.sql import statement
 
 log = logging.getLogger(__name__)
+
+WITHOUT_NAMES = "no figure is missing; let the key read the list, or name in the YAML's `reports` the lists to read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def recorded(engine: Engine, load: Load, *, step: str, day_zone: str | None) -> 
 
 def _try_to_record(engine: Engine, load: Load, error: UsageLedgerError, *, step: str, day_zone: str | None) -> None:
     error.about(connection=load.connection_id, report=load.report, window=str(load.window))
+    error.names_only = day_zone is None and is_of_one_answer(error)
     try:
         record_failure(engine, load, error, step=step, day_zone=day_zone)
     except UsageLedgerError as second:
@@ -129,7 +133,10 @@ def _try_to_record(engine: Engine, load: Load, error: UsageLedgerError, *, step:
 
 
 def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step: str, day_zone: str | None) -> None:
-    """What failed, for the people who ask the warehouse. Loaded days keep their state and rows."""
+    """What failed, for the people who ask the warehouse. Loaded days keep their state and rows.
+
+    A list of names that could not be had is a warning, told once: its report and its connection do not fail by it.
+    """
     final = isinstance(error, PersonMustAct)
     kind = type(error).__name__
     values = _window_values(load.connection_id, load.report, load.window) | {
@@ -142,6 +149,9 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
 
     def work(cursor: Cursor) -> None:
         cursor.execute(statement("ops/fail"), values | {"final": final})
+        if error.names_only:
+            _warn_of_names(cursor, load, error)
+            return
         cursor.execute(statement("ops/fail_report"), values)
         if day_zone is not None and by_date:
             attempt = Attempt(load.connection_id, load.report, load.load_id, day_zone)
@@ -161,6 +171,26 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
         )
 
     in_transaction(engine, work)
+
+
+def _warn_of_names(cursor: Cursor, load: Load, error: UsageLedgerError) -> None:
+    add_event(
+        cursor,
+        load.connection_id,
+        kind="names_missing",
+        severity="warning",
+        message=f"the list cannot be read: {error.what}",
+        next_step=WITHOUT_NAMES,
+        report=load.report,
+        load_id=load.load_id,
+        once=True,
+    )
+
+
+def fail(engine: Engine, load: Load, error: UsageLedgerError) -> None:
+    """Record of a load alone that it failed for good: neither its dates nor its report fail by it."""
+    values = {"load_id": load.load_id, "error_class": type(error).__name__, "error_message": str(error), "final": True}
+    execute(engine, "ops/fail", values)
 
 
 def landed_in_run(
