@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 DEVELOPMENT = PROJECT["dependency-groups"]["dev"]
-OWN = {"usage_ledger", "kit", *(path.stem for path in (ROOT / "tests").rglob("*.py"))}
+OWN = {"usage_ledger", *(path.stem for path in (ROOT / "tests").rglob("*") if path.is_dir() or path.suffix == ".py")}
 
 
 def normalized(name: str) -> str:
