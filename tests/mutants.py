@@ -93,12 +93,56 @@ MUTANTS = (
         "test_x3_",
     ),
     Mutant(
-        "an absent count is 0",
+        "a count that is always sent may be absent",
+        (("usage_ledger/reading/absence.py", 'if meter.absent == "error":', "if False:"),),
+        "test_what_a_vendor_leaves_out_is_what_its_declaration_says",
+    ),
+    Mutant(
+        "an absent count is 0 whatever new field stands next to it",
+        (("usage_ledger/reading/absence.py", "        fields = rows.undeclared(number)\n", "        fields = {}\n"),),
+        "test_b12_ or test_a_count_under_a_new_name_is_not_taken_for_absent",
+    ),
+    Mutant(
+        "a grouping under a new name is unattributed",
         (
-            ("usage_ledger/reading/meters.py", 'if meter.absent == "error":', "if False:"),
-            ("usage_ledger/reading/meters.py", 'stand_in = "0" if meter.absent == "zero" else None', 'stand_in = "0"'),
+            (
+                "usage_ledger/reading/dimensions.py",
+                'if dimension.missing == "grouped" and rows.page is not None:',
+                "if False:",
+            ),
         ),
-        "test_b12_ or test_b11_",
+        "test_a_grouping_under_a_new_name_fails_its_date",
+    ),
+    Mutant(
+        "a whole number with a point through a float",
+        (("usage_ledger/core/numbers.py", "    value = Decimal(literal)\n", "    value = Decimal(float(literal))\n"),),
+        "test_a_large_number_with_a_point_is_exact",
+    ),
+    Mutant(
+        "a further counter of a total is left out",
+        (
+            (
+                "usage_ledger/reading/meters.py",
+                "if rows.page is not None and (meter.others or meter.unread):",
+                "if False:",
+            ),
+        ),
+        "test_a_further_lifetime_of_the_cache_is_part_of_the_input",
+    ),
+    Mutant(
+        "money without a currency",
+        (("usage_ledger/reading/currency.py", "if number >= 0:", "if False:"),),
+        "test_b19_ or test_a_zero_alone_needs_no_currency_and_money_does",
+    ),
+    Mutant(
+        "a line with a price and no amount is free",
+        (("usage_ledger/reading/metered.py", "    _check_unpaid(rows, meters)\n", ""),),
+        "test_a_line_with_a_price_and_no_amount_is_not_free",
+    ),
+    Mutant(
+        "prices of lines that are alike added up",
+        (("usage_ledger/reading/identity.py", "prices = contract(name).prices", "prices = ()"),),
+        "test_a_price_is_not_added_up",
     ),
     Mutant(
         "buckets clipped to the window",

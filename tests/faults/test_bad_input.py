@@ -222,8 +222,8 @@ BROKEN_ROWS = {
     "empty number": ({"promptTokens": ""}, contract_errors.EmptyNumber),
     "true": ({"promptTokens": True}, contract_errors.Shape),
     "beyond 64 bits": ({"promptTokens": str(2**63)}, contract_errors.OutOfRange),
-    "grouping lost": ({"group": {"model_name": "m"}}, contract_errors.MissingGroupKey),
-    "field renamed": ({"promptTokens": None, "inputTokens": "10"}, contract_errors.NullRequired),
+    "grouping renamed": ({"group": {"model_name": "m", "key": "k"}}, contract_errors.MissingGroupKey),
+    "field renamed": ({"promptTokens": None, "inputTokens": "10"}, contract_errors.MissingField),
     "cached above input": ({"cachedPromptTokens": "11"}, contract_errors.ValidationFailed),
 }
 BROKEN_ANSWERS = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 Role = Literal["key", "dimension", "attribute", "meter"]
+PRICE = "currency per unit"
 Severity = Literal["error", "warning"]
 
 
@@ -43,6 +44,11 @@ class Contract:
     non_negative: tuple[str, ...] = ()
     at_most: tuple[tuple[str, str], ...] = ()
     """Pairs of meters of which the first is a part of the second."""
+
+    @property
+    def prices(self) -> tuple[str, ...]:
+        """The meters that are prices of one unit: rows that are added up keep a price, and never add it."""
+        return tuple(column.name for column in self.columns if column.unit == PRICE)
 
     def names(self, *roles: Role) -> tuple[str, ...]:
         """The columns of these roles, or all, in contract order."""

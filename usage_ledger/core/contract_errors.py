@@ -51,6 +51,10 @@ class MissingGroupKey(ContractBroken):
     """A grouping that was asked for is absent from a row."""
 
 
+class UnreadPart(ContractBroken):
+    """An undeclared number that may be missing from a total."""
+
+
 class MissingList(ContractBroken):
     """An array that the provider always sends is absent or null."""
 

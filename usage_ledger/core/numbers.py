@@ -6,8 +6,11 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from usage_ledger.core import contract_errors
 
 INT64_MAX = 2**63 - 1
+ZERO = Decimal(0)
 EXACT = Context(prec=200)
 """Room for any sum or product of the ledger's numbers. Python's own 28 digits would round a sum of large ones."""
+LONGEST = 40
+"""Digits beyond which a number is not written out: no column holds half as many."""
 CANONICAL_INTEGER = r"(?:0|[1-9][0-9]*)"
 """A count as text: ASCII digits, no sign, no leading zero, no blanks. Also the pattern of the vectorised check."""
 
@@ -29,6 +32,16 @@ def integer(text: str) -> int:
     if len(text) > 19 or int(text) > INT64_MAX:
         raise contract_errors.OutOfRange(f"the count {text[:40]} is larger than {INT64_MAX}")
     return int(text)
+
+
+def plain_digits(literal: str) -> str:
+    """A JSON number that is whole, such as 44.0 or 4.4e1, in plain digits; any other literal as it is."""
+    if not _decimal.fullmatch(literal):
+        return literal
+    value = Decimal(literal)
+    if value.adjusted() > LONGEST or value != value.to_integral_value(context=EXACT):
+        return literal
+    return f"{value:.0f}" if value else "0"
 
 
 def decimal(text: str) -> Decimal:

@@ -17,6 +17,7 @@ from usage_ledger.model.request import (
     Request,
     Source,
 )
+from usage_ledger.model.reshape import Reshape, Series, Table
 from usage_ledger.model.rows import (
     Balance,
     Bucket,
@@ -29,10 +30,7 @@ from usage_ledger.model.rows import (
     Money,
     NameOf,
     Pairs,
-    Reshape,
     RowSet,
-    Series,
-    Table,
     Total,
     When,
     dimensions,

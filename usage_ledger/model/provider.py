@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from usage_ledger.model.request import Listing, Mark, Source
-from usage_ledger.model.rows import Reshape, RowSet, Total
+from usage_ledger.model.reshape import Reshape
+from usage_ledger.model.rows import RowSet, Total
 
 PLANNING = frozenset(
     {
         *("ignored", "longest", "reach", "settle_days", "paging", "accept", "allow_extra_fields"),
-        *("marks", "optional", "every_day", "completion", "older", "account"),
+        *("marks", "optional", "every_day", "completion", "older", "account", "double"),
     }
 )
 """Fields that change requests or warnings but no row: a declaration's hash leaves them out."""

@@ -18,8 +18,10 @@ class Dimension:
 
     column: str
     paths: tuple[str, ...]
-    missing: Literal["blank", "error", "required"] = "blank"
-    """When no path is present: '' or an error; `required` refuses a blank value as well."""
+    missing: Literal["blank", "error", "grouped", "required", "zero"] = "blank"
+    """When no path is present: '' or an error; `required` refuses a blank value as well. `grouped` is for what the
+    request groups by: '' for a row that has none, an error where an undeclared text could be its new name. `zero` is
+    for a currency: blank in a row of no money, which has the other rows' currency."""
     form: Literal["text", "last_segment", "upper", "flag"] = "text"
     """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name; `upper`
     is for codes that come in lower case; `flag` is a JSON boolean: `true`, `false`."""
@@ -62,7 +64,8 @@ def from_parent(declared: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
 
 
 Absent = Literal["zero", "null", "error"]
-"""What an absent or null value means. Null is "not metered", which is not zero."""
+"""What an absent or null value means: `zero` where the format writes no zeros, `null` for "not metered", which is not
+zero. Both are an error in a row with an undeclared number that could be the meter under a new name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,24 @@ class Meter:
     column: str
     path: str
     form: Literal["integer", "decimal"] = "integer"
+    spellings: tuple[str, ...] = ()
+    """Other names of the path: the one that has a value counts; two that differ are an error."""
     plus: tuple[str, ...] = ()
     """Further paths whose values are added. With `absent="null"` absent ones are skipped."""
+    others: str = ""
+    """An object whose undeclared numbers are parts of the meter too (`cache_creation`): they are added."""
+    unread: str = ""
+    """A pattern of undeclared numbers (`*input_tokens`) that may be parts of the meter: their date is refused."""
     scale: Decimal = Decimal(1)
     """The vendor's unit in the column's unit: 0.01 for cents in a column of dollars."""
     elapsed: tuple[str, str] | None = None
-    """When the path is absent: the seconds between the instants at these two paths, if both are present."""
+    """A duration: when the path is absent, the seconds between the instants at these two paths, if both are present.
+    Clocks that disagree may make it negative: it is then 0, and reported."""
     absent: Absent = "error"
     exact: bool = True
-    """False for a source that is a binary float by declaration: rounded half-even to the column's places."""
+    """False for a source with more places than the column: rounded half-even, and reported."""
+    double: bool = False
+    """The vendor's type is a binary float: its digits beyond the column's places are noise, and not reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +201,8 @@ class RowSet:
     sum_over: tuple[str, ...] = ()
     """Paths outside the identity by which the vendor splits rows: those are added up. Any other repeat is an error."""
     repeats: bool = False
-    """The vendor repeats rows within a page: those are added up. A bucket that comes twice is an error."""
+    """The vendor repeats rows within a page: those are added up, and money is reported. A bucket that comes twice is an
+    error."""
     optional: bool = False
     """The vendor leaves out the arrays at `path` when they are empty, as proto3 JSON may. Without it an answer in which
     one is absent or null is broken: a missing list is no empty one."""
@@ -211,32 +224,3 @@ class Total:
     path: str
     field: str
     """google.type.Money, in each element of the list at `path`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows that are arrays, addressed by column headers: they become objects in a list `rows`, literals untouched."""
-
-    columns: str
-    """The path of the list of headers, objects with a `name`."""
-    rows: str
-    """The path of the list of arrays."""
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Label sets with points `[time, value]`: they become one object a point in a list `rows`, literals untouched.
-
-    An object has the labels, and `time` and `value` as sent.
-    """
-
-    path: str
-    """The list of series."""
-    labels: str
-    """The field with a series' labels, an object of strings."""
-    points: str
-    """The field with its points."""
-
-
-Reshape = Table | Series
-"""Landed bytes to bytes, before decoding."""

@@ -14,6 +14,13 @@ UNKNOWN_METER = re.compile(r"token|cost|usd|amount|count|second|quantity|unit", 
 CLOCKS_AGREE = timedelta(minutes=5)
 CLOCK = "set this machine's clock by a time server: it decides which dates are over"
 TOTAL = "the provider's own total is of failed dates too: the other dates of the window were not compared to it"
+FORMS = {
+    "rounded": "{count} values of {field} have more places than the ledger keeps and were rounded half-even",
+    "absent_zero": "{count} values of {field} are absent: 0, because the format writes no zeros",
+    "clock_order": "{count} values of {field} are below 0, because clocks disagree: they count as 0",
+    "added_up": "{count} rows of {field} are alike in all that is sent: their amounts are added up",
+}
+"""Of values that were accepted in a form that loses something, or that were completed."""
 
 
 def notes_of(report: Report, gathered: Gathered) -> list[Note]:
@@ -45,13 +52,7 @@ def notes_of(report: Report, gathered: Gathered) -> list[Note]:
     ]
     if gathered.skew > CLOCKS_AGREE:
         notes.append(Note("clock_skew", "the provider's clock and this machine's differ by minutes", CLOCK))
-    if gathered.rounded:
-        notes.append(
-            Note(
-                "rounded", f"{gathered.rounded} values had more places than the ledger keeps and were rounded half-even"
-            )
-        )
-    return notes
+    return notes + _value_notes(gathered)
 
 
 def note_of_refusal(report: Report, manifest: Manifest) -> list[Note]:
@@ -60,3 +61,14 @@ def note_of_refusal(report: Report, manifest: Manifest) -> list[Note]:
         return []
     before = "hold what is known of the list" if report.snapshot else "have a bucket for each date of the window"
     return [Note("page_refused", f"a further page was refused ({manifest.refusal}); the pages before it {before}")]
+
+
+def _value_notes(gathered: Gathered) -> list[Note]:
+    """A note for each kind and field, with the number of values."""
+    notes = dict(gathered.forms)
+    for facts in gathered.facts.values():
+        notes |= {("added_up", name): count for name, count in facts.alike.items()}
+    return [
+        Note(kind, FORMS[kind].format(count=count, field=field), "raw holds them as sent", severity="info")
+        for (kind, field), count in sorted(notes.items())
+    ]

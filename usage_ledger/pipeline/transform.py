@@ -152,24 +152,27 @@ def _read_pages(
         read: dict[str, int] = defaultdict(int)
         lists = Lists(report)
         for number, body in enumerate(reshape(report.reshape, parts)):
+            text = body
             try:
-                document, unknown = decode(report, body)
+                document, unknown = decode(report, text)
             except contract_errors.Shape as error:
                 salvaged = salvage(report, body, error)
                 failed = failed_dates(connection, report, salvaged, manifest, page.labels)
                 gathered.failed = failed | gathered.failed
-                document, unknown = decode(report, salvaged.body)
+                text = salvaged.body
+                document, unknown = decode(report, text)
             gathered.unknown.update(unknown)
             lists.add(document)
             add_buckets(gathered.covered, report, document, page.labels, connection.day_zone(report))
             for row_set in report.row_sets:
-                rows = rows_of(report, row_set, document, page.labels, before=read[row_set.name])
+                before = read[row_set.name]
+                rows = rows_of(report, row_set, document, page.labels, before, text=text if unknown else b"")
                 if len(rows):
                     gather(connection, report, rows, manifest, gathered, page=f"{page.file} {number}")
                 read[row_set.name] += len(rows)
             for total in () if gathered.failed else report.totals:  # a total is of failed dates too
                 for units, nanos, currency in money_elements(report, total, document):
-                    key = f"{total.column} {currency or ''}"
+                    key = f"{total.column} {(currency or '').upper()}"
                     amount = numbers.money(signed(units), signed(nanos))
                     gathered.totals[key] = numbers.added(gathered.totals.get(key, 0), amount)
         if lists.absent:
@@ -181,6 +184,10 @@ def _write_facts(gathered: Gathered, manifest: Manifest, root: AnyPath) -> Itera
     for name, facts in gathered.facts.items():
         crash.point("transform")
         rows = facts.commit(root, manifest.load_id)
+        for key, fewer in facts.fewer.items():
+            total = gathered.sums[name].pop(key)
+            if fewer is not None:
+                gathered.sums[name][key] = numbers.added(total, fewer, -1)
         crash.point("transform")  # Parquet without its note
         sums = {
             key: f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -22,15 +22,25 @@ from functools import partial
 
 from usage_ledger import model as m
 
-PAGING = m.Cursor("next_page", "page", more="has_more")
-LIST = m.Cursor("last_id", "after_id", more="has_more")
-CENTS = Decimal("0.01")
-WRITES = ("cache_creation/ephemeral_5m_input_tokens", "cache_creation/ephemeral_1h_input_tokens")
+PAGING, LIST = m.Cursor("next_page", "page", more="has_more"), m.Cursor("last_id", "after_id", more="has_more")
+CENTS, CACHE = Decimal("0.01"), "cache_creation"
+WRITES = tuple(f"{CACHE}/ephemeral_{lifetime}_input_tokens" for lifetime in ("5m", "1h"))
+PARTS, OF_CODE = ("cache_read_input_tokens", *WRITES), ("tokens/cache_read", "tokens/cache_creation")
 bucketed = partial(m.RowSet, path="data/results", when=m.Bucket("^starting_at", "^ending_at", every_day=True))
 daily = partial(m.Report, day="UTC", longest=timedelta(days=31))
 BUCKETS = (("starting_at", "{start}"), ("ending_at", "{end}"), ("bucket_width", "1d"), ("limit", "31"))
 BY_LINE, ONE_DAY = ("group_by[]", ("workspace_id", "description")), (("starting_at", "{date}"), ("limit", "1000"))
 actors = partial(m.RowSet, table="usage_daily", breakdown="actor", constants=(("usage_type", "agent"),), repeats=True)
+
+
+TOKENS = (
+    m.Meter("input_tokens", "uncached_input_tokens", plus=PARTS, others=CACHE, unread="*input_tokens"),
+    m.Meter("cached_input_tokens", "cache_read_input_tokens"),
+    m.Meter("cache_write_tokens", WRITES[0], plus=WRITES[1:], others=CACHE),
+    m.Meter("cache_write_1h_tokens", WRITES[1]),
+    m.Meter("output_tokens", "output_tokens"),
+    m.Meter("web_searches", "server_tool_use/web_search_requests"),
+)
 
 
 def messages(name: str, group_by: tuple[str, ...], dimensions: tuple[m.Dimension, ...], breakdown: str) -> m.Report:
@@ -46,14 +56,7 @@ def messages(name: str, group_by: tuple[str, ...], dimensions: tuple[m.Dimension
                 breakdown=breakdown,
                 constants=(("usage_type", "serverless"),),
                 dimensions=dimensions,
-                meters=(
-                    m.Meter("input_tokens", "uncached_input_tokens", plus=("cache_read_input_tokens", *WRITES)),
-                    m.Meter("cached_input_tokens", "cache_read_input_tokens"),
-                    m.Meter("cache_write_tokens", WRITES[0], plus=WRITES[1:]),
-                    m.Meter("cache_write_1h_tokens", WRITES[1]),
-                    m.Meter("output_tokens", "output_tokens"),
-                    m.Meter("web_searches", "server_tool_use/web_search_requests"),
-                ),
+                meters=TOKENS,
                 ignored=tuple(one for one in (*KEYS, *PEOPLE) if one not in group_by),
             ),
         ),
@@ -76,16 +79,14 @@ COST_ROWS = bucketed(
         *m.dimensions(model="model", project_id="workspace_id", region="inference_geo", line_item="description"),
         *m.dimensions(category="cost_type", meter="token_type"),
         *TIERS,
-        m.Dimension("currency", ("currency",), missing="required"),
+        m.Dimension("currency", ("currency",), missing="zero", form="upper"),
     ),
-    meters=(m.Meter("amount", "amount", "decimal", scale=CENTS),),
+    meters=(m.Meter("amount", "amount", "decimal", scale=CENTS, exact=False),),
+    repeats=True,
 )
-WHO = m.dimensions(
-    user_id="actor/email_address",
-    resource="actor/api_key_name",
-    channel="terminal_type",
-    variant="customer_type",
-    service_tier="subscription_type",
+WHO = (
+    *m.dimensions(user_id="actor/email_address", resource="actor/api_key_name", channel="terminal_type"),
+    *m.dimensions(variant="customer_type", service_tier="subscription_type"),
 )
 MODEL = (*m.from_parent(WHO), *m.dimensions(model="model"))
 CLAUDE_CODE = (
@@ -118,7 +119,7 @@ CLAUDE_CODE = (
         when=m.Day("^date"),
         dimensions=MODEL,
         meters=(
-            m.Meter("input_tokens", "tokens/input", plus=("tokens/cache_read", "tokens/cache_creation")),
+            m.Meter("input_tokens", "tokens/input", plus=OF_CODE, unread="tokens/*"),
             m.Meter("cached_input_tokens", "tokens/cache_read"),
             m.Meter("cache_write_tokens", "tokens/cache_creation"),
             m.Meter("output_tokens", "tokens/output"),
@@ -132,7 +133,7 @@ CLAUDE_CODE = (
         breakdown="actor",
         when=m.Day("^date"),
         constants=(("usage_type", "agent"), ("charge_category", "Usage")),
-        dimensions=(*MODEL, m.Dimension("currency", ("estimated_cost/currency",), missing="required")),
+        dimensions=(*MODEL, m.Dimension("currency", ("estimated_cost/currency",), missing="zero", form="upper")),
         meters=(m.Meter("amount", "estimated_cost/amount", "decimal", scale=CENTS, exact=False),),
         repeats=True,
     ),
@@ -171,9 +172,7 @@ ANTHROPIC = m.Provider(
         messages("messages", KEYS, BY_KEY, ""),
         messages("messages_by_user", PEOPLE, BY_USER, "user"),
         daily(
-            name="cost",
-            source=m.HttpPages(m.Request("/v1/organizations/cost_report", (*BUCKETS, BY_LINE)), PAGING),
-            row_sets=(COST_ROWS,),
+            "cost", m.HttpPages(m.Request("/v1/organizations/cost_report", (*BUCKETS, BY_LINE)), PAGING), (COST_ROWS,)
         ),
         m.Report(
             name="claude_code",

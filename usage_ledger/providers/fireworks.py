@@ -40,16 +40,16 @@ SERVERLESS = usage(
     path="serverlessCosts",
     constants=(("usage_type", "serverless"),),
     dimensions=(
-        m.Dimension("model", ("group/model_name",), missing="error"),
-        m.Dimension("api_key_id", ("group/api_key_id",), missing="error"),
+        m.Dimension("model", ("group/model_name",), missing="grouped"),
+        m.Dimension("api_key_id", ("group/api_key_id",), missing="grouped"),
         m.Dimension("operation", ("usageType",)),
         *tags(),
     ),
     meters=(
-        m.Meter("input_tokens", "promptTokens"),
+        m.Meter("input_tokens", "promptTokens", absent="zero"),
         m.Meter("cached_input_tokens", "cachedPromptTokens", absent="null"),
-        m.Meter("output_tokens", "completionTokens"),
-        m.Meter("audio_seconds", "audioInputSeconds", "decimal", absent="null", exact=False),
+        m.Meter("output_tokens", "completionTokens", absent="zero"),
+        m.Meter("audio_seconds", "audioInputSeconds", "decimal", absent="null", exact=False, double=True),
     ),
     balances=(m.Balance("promptTokens", ("cachedPromptTokens", "uncachedPromptTokens")),),
     names=(m.NameOf("api_key", id="group/api_key_id", name="group/api_key_name"),),
@@ -60,14 +60,14 @@ DEDICATED = usage(
     path="dedicatedCosts",
     constants=(("usage_type", "dedicated"),),
     dimensions=(
-        m.Dimension("deployment", ("deploymentId", "group/deployment_name"), "error", "last_segment", within=OWN),
+        m.Dimension("deployment", ("deploymentId", "group/deployment_name"), "grouped", "last_segment", within=OWN),
         m.Dimension("accelerator", ("acceleratorType", "group/accelerator_type")),
         m.Dimension("model", ("baseModel",)),
         m.Dimension("region", ("placement",)),
         m.Dimension("operation", ("usageType",)),
         *tags(),
     ),
-    meters=(m.Meter("accelerator_seconds", "acceleratorSeconds"),),
+    meters=(m.Meter("accelerator_seconds", "acceleratorSeconds", absent="zero"),),
 )
 TRAINING = usage(
     path="trainingCosts",
@@ -97,13 +97,14 @@ LINE_ITEMS = m.RowSet(
         m.Dimension("usage_type", ("series",), values=SERIES),
         m.Dimension("category", ("category",)),
         m.Pairs("line_item", GROUPING_PAIRS),
-        m.Dimension("currency", ("totalCost/currencyCode",), missing="required"),
+        m.Dimension("currency", ("totalCost/currencyCode",), missing="zero", form="upper"),
     ),
     meters=(
-        m.Meter("quantity", "quantity", "decimal", absent="null", exact=False),
+        m.Meter("quantity", "quantity", "decimal", absent="null", exact=False, double=True),
         m.Money("unit_price", "unitAmount", absent="null"),
-        m.Money("amount", "totalCost"),
+        m.Money("amount", "totalCost", absent="zero"),
     ),
+    repeats=True,
 )
 API_KEYS = m.RowSet(
     path="apiKeys",

@@ -103,10 +103,10 @@ COST_ROWS = m.RowSet(
     constants=(("charge_category", "Usage"),),
     dimensions=(
         *m.dimensions(project_id="project_id", line_item="line_item", api_key_id="api_key_id", unit="quantity_unit"),
-        m.Dimension("currency", ("amount/currency",), missing="required", form="upper"),
+        m.Dimension("currency", ("amount/currency",), missing="zero", form="upper"),
     ),
     meters=(
-        m.Meter("quantity", "quantity", "decimal", absent="null", exact=False),
+        m.Meter("quantity", "quantity", "decimal", absent="null", exact=False, double=True),
         m.Meter("amount", "amount/value", "decimal", exact=False),
     ),
     skip_when_missing="amount/value",

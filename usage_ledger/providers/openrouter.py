@@ -22,7 +22,7 @@ READ = ("model", "requests", "prompt_tokens", "completion_tokens", "reasoning_to
 WHERE = m.dimensions(
     model="model_permaslug", variant="model", resource="endpoint_id", host="provider_name", project_id="workspace_id"
 )
-rows = partial(m.RowSet, path="data", when=m.Day("date"), dimensions=WHERE, ignored=READ)
+rows = partial(m.RowSet, path="data", when=m.Day("date"), dimensions=WHERE, ignored=READ, repeats=True)
 TOKENS = rows(
     label="tokens",
     table="usage_daily",
@@ -31,7 +31,7 @@ TOKENS = rows(
         m.Meter("requests", "requests"),
         m.Meter("input_tokens", "prompt_tokens"),
         m.Meter("output_tokens", "completion_tokens"),
-        m.Meter("reasoning_tokens", "reasoning_tokens"),
+        m.Meter("reasoning_tokens", "reasoning_tokens", absent="null"),
     ),
 )
 MONEY = (("usage_type", "serverless"), ("charge_category", "Usage"), ("currency", "USD"))

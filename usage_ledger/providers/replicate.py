@@ -17,11 +17,13 @@ Source: https://replicate.com/docs/reference/http. Last checked: 2026-11-21.
 """
 
 from datetime import timedelta
+from functools import partial
 
 from usage_ledger import model as m
 
 PAGING = m.Link("next")
-METRICS = ("total_time", "tokens_per_second", "time_to_first_token")
+METRICS = ("total_time", "tokens_per_second", "time_to_first_token", "resolution_target", "with_audio")
+metric = partial(m.Meter, absent="null")
 PREDICTIONS = m.RowSet(
     path="results",
     table="usage_daily",
@@ -29,7 +31,7 @@ PREDICTIONS = m.RowSet(
     constants=(("usage_type", "serverless"),),
     dimensions=(
         *m.dimensions(model="model", model_version="version", deployment="deployment", status="status"),
-        *m.dimensions(channel="source"),
+        *m.dimensions(channel="source", variant="metrics/model_variant"),
         m.Lookup(
             "accelerator",
             "deployment",
@@ -46,10 +48,19 @@ PREDICTIONS = m.RowSet(
             "decimal",
             absent="null",
             exact=False,
+            double=True,
             elapsed=("started_at", "completed_at"),
         ),
-        m.Meter("input_tokens", "metrics/input_token_count", absent="null"),
-        m.Meter("output_tokens", "metrics/output_token_count", absent="null"),
+        metric("input_tokens", "metrics/input_token_count", spellings=("metrics/token_input_count",)),
+        metric("output_tokens", "metrics/output_token_count", spellings=("metrics/token_output_count",)),
+        metric("images", "metrics/image_output_count"),
+        metric("characters", "metrics/character_input_count", plus=("metrics/character_output_count",)),
+        metric("audio_seconds", "metrics/audio_output_duration_seconds", "decimal", exact=False, double=True),
+        metric("video_seconds", "metrics/video_output_duration_seconds", "decimal", exact=False, double=True),
+        metric("videos", "metrics/video_output_count"),
+        metric("video_pixels", "metrics/video_output_total_pixel_count"),
+        metric("results", "metrics/generic_output_count", plus=("metrics/audio_output_count",)),
+        metric("training_steps", "metrics/training_step_count"),
     ),
     ignored=("deadline", "data_removed", *(f"metrics/{name}" for name in METRICS)),
 )

@@ -3,6 +3,7 @@
 from collections import Counter
 from functools import reduce
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from usage_ledger.core import contract_errors, provider_errors
@@ -12,6 +13,7 @@ from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.meters import Counted, whole_numbers
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.paths import levels_up
+from usage_ledger.reading.undeclared import number_in
 
 
 def check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) -> None:
@@ -56,11 +58,20 @@ def check_owner(rows: Rows, account: str) -> None:
                     raise provider_errors.WrongAccount(f"{rows.row_set.name}: {value} is not of account {account}")
 
 
+def _unsent(counted: Counted) -> pa.Array:
+    return counted.values.is_null() if counted.sent is None else pc.invert(counted.sent)
+
+
 def check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
-    """Refuse a row without any meter value: it would be lost silently. Raises `MissingField`."""
-    silent = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
-    number = pc.index(silent, True).as_py()
-    if number >= 0:
+    """Refuse a row without any meter value: it would be lost silently. Raises `MissingField`.
+
+    One whose values are all 0 because they are absent is refused where it counts something that is not declared.
+    """
+    silent = reduce(pc.and_, (_unsent(counted) for counted in meters.values()))
+    zeros = reduce(pc.and_, (counted.values.is_null() for counted in meters.values()))
+    for number in pc.indices_nonzero(silent).to_pylist():
+        if not zeros[number].as_py() and not any(map(number_in, rows.undeclared(number).values())):
+            continue
         raise contract_errors.MissingField(
             f"{rows.place(number)} has no meter value: {', '.join(meters)} are all missing"
         )

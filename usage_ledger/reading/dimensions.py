@@ -10,6 +10,7 @@ from msgspec import UNSET
 from usage_ledger.core import contract_errors
 from usage_ledger.model.rows import Dimension, Lookup, Pairs
 from usage_ledger.reading.nested import Rows
+from usage_ledger.reading.undeclared import new_name_of_text
 
 AnyDimension = Dimension | Pairs | Lookup
 
@@ -65,12 +66,25 @@ def _checked_values(rows: Rows, dimension: Dimension) -> list[str]:
 
 def _refuse_blank(rows: Rows, dimension: Dimension, values: list[Any]) -> None:
     path = dimension.paths[0].replace("/", ".")
-    if dimension.missing != "blank" and UNSET in values:
+    if dimension.missing == "grouped" and rows.page is not None:
+        _refuse_new_name(rows, dimension, values)
+    if dimension.missing in ("error", "required") and UNSET in values:
         place = rows.place(values.index(UNSET))
         raise contract_errors.MissingGroupKey(f"{place}.{path} is absent, though the request groups by it")
     if dimension.missing == "required":
         place = rows.place(next(number for number, value in enumerate(values) if not value))
         raise contract_errors.MissingField(f"{place}.{path} is empty")
+
+
+def _refuse_new_name(rows: Rows, dimension: Dimension, values: list[Any]) -> None:
+    """Refuse a row that lacks a grouping and has an undeclared one: its rows would be taken for one another."""
+    for number in [number for number, value in enumerate(values) if value is UNSET]:
+        names = [new_name_of_text(path, rows.undeclared(number)) for path in dimension.paths]
+        if name := next(filter(None, names), ""):
+            path = dimension.paths[0].replace("/", ".")
+            raise contract_errors.MissingGroupKey(
+                f"{rows.place(number)}.{path} is absent, and undeclared `{name}` could be its new name"
+            )
 
 
 def resolve(column: pa.Array, dimension: AnyDimension, lookup: Mapping[str, str]) -> pa.Array:

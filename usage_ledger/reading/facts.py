@@ -13,6 +13,7 @@ from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import contract_errors, crash
 from usage_ledger.model.rows import Moment, RowSet
 from usage_ledger.reading.identity import OVER, distinct_rows, sum_rows
+from usage_ledger.reading.prices import Fewer, fewer_prices, priced
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import TableWriter
 
@@ -85,6 +86,9 @@ class Facts:
     _segments: list[tuple[RowSet, int]] = field(default_factory=list)
     _writer: TableWriter | None = None
 
+    fewer: Fewer = field(default_factory=dict)
+    alike: dict[str, int] = field(default_factory=dict)
+    """Number of lines of money that are alike in all that is sent, by row set: they were added up."""
     row_count: int = 0
     """Rows received, before any are summed."""
 
@@ -111,6 +115,8 @@ class Facts:
             repeated = {row_set: keys.repeated() for row_set, keys in self.keys.items()}
             failed: dict[date, contract_errors.ContractBroken] = {}
             for row_set, mask in repeated.items():
+                if row_set.repeats and self.table == "cost_daily" and mask.any():
+                    self.alike[row_set.name] = int(mask.sum())
                 if row_set.repeats or isinstance(row_set.when, Moment) or not mask.any():
                     continue
                 for day, repeat in self.keys[row_set].repeats(np.flatnonzero(mask)).items():
@@ -147,13 +153,17 @@ class Facts:
         return np.concatenate(masks)
 
     def _add_single(self, single: TableWriter, repeated: Mask) -> None:
-        start, split = 0, []
+        start, split, elsewhere = 0, [], set[str]()
         for rows in self._open_writer().written().tables():
             mask = pa.array(repeated[start : start + rows.num_rows])
             start += rows.num_rows
             split.append(rows.filter(mask))
-            single.add(rows.filter(pc.invert(mask)))
-        single.add(self._summed(pa.concat_tables(split)))
+            single.add(others := rows.filter(pc.invert(mask)))
+            elsewhere |= priced(others, self.table)
+        parts = pa.concat_tables(split)
+        sums = self._summed(parts)
+        self.fewer = fewer_prices(parts, sums, self.table, elsewhere)
+        single.add(sums)
 
     def _summed(self, rows: pa.Table) -> pa.Table:
         """The rows of one key added up. Raises `OutOfRange` for the dates whose sums no column can hold."""

@@ -1,6 +1,6 @@
 """What was read of the pages of a load, added to page by page."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -38,7 +38,8 @@ class Gathered:
     """Fact rows on the pages, with those outside of the window."""
     received: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Number of rows on the pages by row set."""
-    rounded: int = 0
+    forms: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Number of values that came in a form to be reported, by kind of note and field."""
     labelled: bool = False
     unknown: set[str] = field(default_factory=set)
     differing: set[str] = field(default_factory=set)

@@ -7,7 +7,7 @@ one JSON type; numbers stay strings or integers until they are checked to be exa
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -32,6 +32,8 @@ _LEAF: dict[str, Any] = {
     "decimal": Raw,
     "json": Raw,
 }
+Mode = Literal["strict", "tolerant", "literal"]
+"""How a page is decoded; see `Layout`."""
 _NULLABLE = [_LEAF[kind] for kind in ("text", "flag", "epoch")]
 """The JSON type of each kind. An absent `text` reads as null; a `required_text` distinguishes absent from null."""
 
@@ -47,7 +49,7 @@ class Node:
     """Objects whose keys are the vendor's: each entry is a row."""
     open: bool = False
     """Only a part is declared: other fields are not reported as unknown."""
-    _structs: dict[bool, type[msgspec.Struct]] = field(default_factory=dict)
+    _structs: dict[Mode, type[msgspec.Struct]] = field(default_factory=dict)
 
     def want(self, segments: Sequence[str], kind: str) -> None:
         """Declare the leaf at a path below this object."""
@@ -57,35 +59,35 @@ class Node:
         else:
             self.leaves[head] = kind
 
-    def struct(self, strict: bool = False) -> type[msgspec.Struct]:
+    def struct(self, mode: Mode = "tolerant") -> type[msgspec.Struct]:
         """The msgspec type of this object, once it is complete. Attributes are `f0`, `f1`, …"""
-        if strict not in self._structs:
-            self._structs[strict] = self._define(strict)
-        return self._structs[strict]
+        if mode not in self._structs:
+            self._structs[mode] = self._define(mode)
+        return self._structs[mode]
 
-    def _define(self, strict: bool) -> type[msgspec.Struct]:
+    def _define(self, mode: Mode) -> type[msgspec.Struct]:
         fields: list[Any] = []
-        for number, (json_name, kind) in enumerate(self._children(strict)):
+        for number, (json_name, kind) in enumerate(self._children(mode)):
             blank: Any = Raw() if kind is Raw else None if kind in _NULLABLE else UNSET
             fields.append((f"f{number}", kind, msgspec.field(default=blank, name=json_name)))
         return msgspec.defstruct(
-            "Object", fields, frozen=True, gc=False, forbid_unknown_fields=strict and not self.open
+            "Object", fields, frozen=True, gc=False, forbid_unknown_fields=mode == "strict" and not self.open
         )
 
     def attribute(self, json_name: str) -> str:
         """The struct's attribute for a field."""
         return f"f{[*self.leaves, *self.objects, *self.lists, *self.maps].index(json_name)}"
 
-    def _children(self, strict: bool) -> Iterable[tuple[str, Any]]:
+    def _children(self, mode: Mode) -> Iterable[tuple[str, Any]]:
         for name, kind in self.leaves.items():
-            yield name, _LEAF[kind]
+            yield name, Raw if (kind, mode) == ("integer", "literal") else _LEAF[kind]
         for name, node in self.objects.items():
-            yield name, node.struct(strict) | None | UnsetType
+            yield name, node.struct(mode) | None | UnsetType
         for name, node in self.lists.items():
-            row: Any = node.struct(strict)
+            row: Any = node.struct(mode)
             yield name, list[row] | None | UnsetType
         for name, node in self.maps.items():
-            entry: Any = node.struct(strict)
+            entry: Any = node.struct(mode)
             yield name, dict[str, entry] | None | UnsetType
 
 
@@ -96,6 +98,8 @@ class Layout:
     strict: Any
     """Refuses undeclared fields: the fast way to learn that there are none."""
     tolerant: Any
+    literal: Any
+    """Leaves whole numbers as they are written: for those that came as 44.0 or 4.4e1, and to name the row of others."""
     root: Node
     chains: dict[str, list[Node]]
 
@@ -129,7 +133,8 @@ def layout(report: Report) -> Layout:
     ):
         if name:
             root.want(name.split("/"), "json")
-    return Layout(msgspec.json.Decoder(root.struct(True)), msgspec.json.Decoder(root.struct(False)), root, chains)
+    strict, tolerant, literal = (msgspec.json.Decoder(root.struct(mode)) for mode in ("strict", "tolerant", "literal"))
+    return Layout(strict, tolerant, literal, root, chains)
 
 
 def _require_columns(report: Report) -> None:
@@ -157,12 +162,17 @@ def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:
         try:
             encoded(text)
             return decoders.strict.decode(text), []
-        except msgspec.ValidationError as error:
-            if "unknown field" not in str(error):
-                raise
-            return decoders.tolerant.decode(text), sorted(_unknown(decoders.root, msgspec.json.decode(text), ""))
+        except msgspec.ValidationError:
+            return _tolerant(decoders, text), sorted(_unknown(decoders.root, msgspec.json.decode(text), ""))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Shape(f"the answer is not of the declared shape: {error}") from error
+
+
+def _tolerant(decoders: Layout, text: bytes) -> Any:
+    try:
+        return decoders.tolerant.decode(text)
+    except msgspec.ValidationError:
+        return decoders.literal.decode(text)
 
 
 def _unknown(node: Node, value: Any, where: str, *, filled: bool = False) -> set[str]:

@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import repeat
 from typing import Any
@@ -16,20 +15,24 @@ from msgspec import UNSET
 from usage_ledger.contracts.odcs import Column
 from usage_ledger.core import contract_errors, errors, numbers
 from usage_ledger.model.rows import Count, Meter, Money
-from usage_ledger.reading.days import instant
+from usage_ledger.reading.absence import check_absent, placed, undeclared_parts
+from usage_ledger.reading.durations import durations
 from usage_ledger.reading.nested import Rows
 
 
 @dataclass(frozen=True)
 class Counted:
-    """A meter's column, its exact sum (per currency, '' where there is none), and how many cells were rounded.
+    """A meter's column, its exact sum (per currency, '' where there is none), and what a person should know of it.
 
     Python sums the raw values, independently of Arrow: the proof of conservation compares the ledger with this sum.
     """
 
     values: pa.Array
     sums: dict[str, int | Decimal]
-    rounded: int = 0
+    notes: Counter[str] = field(default_factory=Counter)
+    """Number of values by kind of note: `rounded`, `absent_zero`, `clock_order`."""
+    sent: pa.Array | None = None
+    """Which rows have a value of their own; None where all values were sent or are null."""
 
 
 AnyMeter = Meter | Money | Count
@@ -40,8 +43,14 @@ def meter_column(rows: Rows, meter: AnyMeter, column: Column, currencies: Sequen
     if isinstance(meter, Count):
         return Counted(pa.repeat(pa.scalar(1, pa.int64()), len(rows)), {"": len(rows)})
     if isinstance(meter, Meter) and meter.form == "integer" and column.type == "bigint":
-        return _counts(rows, meter)
-    values = _money(rows, meter) if isinstance(meter, Money) else _values(rows, meter)
+        return _whole(rows, meter)
+    notes: Counter[str] = Counter()
+    values = _money(rows, meter) if isinstance(meter, Money) else _values(rows, meter, notes)
+    sent = None
+    if meter.absent == "zero" and None in values:
+        sent = pa.array([value is not None for value in values])
+        notes["absent_zero"] += values.count(None)
+        values = [numbers.ZERO if value is None else value for value in values]
     exact = isinstance(meter, Money) or meter.exact
     precision, scale = column.precision_and_scale
     fitted: dict[Decimal | None, Decimal | None] = {None: None}
@@ -49,34 +58,30 @@ def meter_column(rows: Rows, meter: AnyMeter, column: Column, currencies: Sequen
         try:
             fitted[value] = numbers.fit(value, precision, scale, exact=exact)
         except contract_errors.ContractBroken as error:
-            raise _placed(error, rows, meter.path, values.index(value)) from None
+            raise placed(error, rows, meter.path, values.index(value)) from None
     often = Counter(zip(currencies, values, strict=True) if currencies else zip(repeat(""), values))
     sums: dict[str, int | Decimal] = {}
-    rounded = 0
-    for (currency, sent), times in often.items():
-        amount = fitted[sent]
+    for (currency, cell), times in often.items():
+        amount = fitted[cell]
         if amount is not None:
             sums[currency] = numbers.added(sums.get(currency, 0), amount, times)
-            rounded += times if amount != sent else 0
+            if amount != cell and not (isinstance(meter, Meter) and meter.double):
+                notes["rounded"] += times
     cells = list(map(fitted.__getitem__, values))
-    return Counted(pa.array(cells, pa.decimal128(precision, scale)), sums, rounded)
+    return Counted(pa.array(cells, pa.decimal128(precision, scale)), sums, notes, sent)
 
 
-def _values(rows: Rows, meter: Meter) -> list[Decimal | None]:
+def _values(rows: Rows, meter: Meter, notes: Counter[str]) -> list[Decimal | None]:
     """A meter's values in the column's unit, whatever their form and number of places."""
     if meter.form == "integer":
-        whole = _counts(rows, meter).values.to_pylist()
+        whole = _counts(rows, meter)[0].to_pylist()
         values = [None if count is None else Decimal(count) for count in whole]
     else:
         values = _decimals(rows, meter, meter.path)
         for path in meter.plus:
             values = [_sum(one, other) for one, other in zip(values, _decimals(rows, meter, path), strict=True)]
-    if meter.elapsed and None in values:
-        starts, ends = (rows.column(path) for path in meter.elapsed)
-        values = [
-            _elapsed(rows, meter, start, end) if value is None else value
-            for value, start, end in zip(values, starts, ends, strict=True)
-        ]
+    if meter.elapsed:
+        values = durations(rows, meter, meter.elapsed, values, notes)
     if meter.scale != 1:
         values = [None if value is None else numbers.scaled(value, meter.scale) for value in values]
     return values
@@ -84,17 +89,6 @@ def _values(rows: Rows, meter: Meter) -> list[Decimal | None]:
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     return other if one is None else one if other is None else numbers.added(one, other)
-
-
-def _elapsed(rows: Rows, meter: Meter, start: Any, end: Any) -> Decimal | None:
-    """Seconds between two instants, exact to the microsecond; None where one is missing."""
-    if start is None or end is None:
-        return None
-    where = f"{rows.row_set.name}.{meter.path.replace('/', '.')}"
-    elapsed = instant(where, end) - instant(where, start)
-    if elapsed < timedelta(0):
-        raise contract_errors.NegativeCount(f"{where}: the end {end} is before the start {start}")
-    return Decimal(elapsed // timedelta(microseconds=1)).scaleb(-6)
 
 
 def whole_numbers(rows: Rows, path: str) -> pa.Array:
@@ -123,23 +117,51 @@ def _whole_numbers(rows: Rows, path: str) -> pa.Array:
     return column
 
 
-def _counts(rows: Rows, meter: Meter) -> Counted:
+def _whole(rows: Rows, meter: Meter) -> Counted:
+    column, total = _counts(rows, meter)
+    sums: dict[str, int | Decimal] = {"": sum(total)} if total else {}
+    if meter.absent != "zero" or not column.null_count:
+        return Counted(column, sums)
+    notes = Counter({"absent_zero": column.null_count})
+    return Counted(column.fill_null(0), {"": sum(total)}, notes, column.is_valid())
+
+
+def _counts(rows: Rows, meter: Meter) -> tuple[pa.Array, list[int]]:
+    """The meter's column, null where it has no value, and the values that it is the sum of."""
     column, total = _count(rows, meter, meter.path)
     for path in meter.plus:
         other, more = _count(rows, meter, path)
         column, total = _add(rows, meter, column, other), [*total, *more]
-    return Counted(column, {"": sum(total)} if total else {})
+    if rows.page is not None and (meter.others or meter.unread):
+        parts = undeclared_parts(rows, meter)
+        column = _add(rows, meter, column, pa.array(parts, pa.int64()))
+        total = [*total, *(part for part in parts if part is not None)]
+    return column, total
 
 
 def _count(rows: Rows, meter: Meter, path: str) -> tuple[pa.Array, list[int]]:
     """The column at one path, and its values."""
     values = rows.column(path)
     column = whole_numbers(rows, path)
+    if path == meter.path and meter.spellings:
+        values, column = _spelled(rows, meter)
     if column.null_count:
-        values = _present(rows, meter, values, path=path)
-        column = column.fill_null(0) if meter.absent == "zero" else column
-        values = [value for value in values if value is not None]
+        check_absent(rows, meter, values, path=path)
+        values = [value for value in values if value is not None and value is not UNSET]
     return column, list(map(int, values))
+
+
+def _spelled(rows: Rows, meter: Meter) -> tuple[list[Any], pa.Array]:
+    """The values at the one of a meter's names that has one. Raises `ConflictingRows`."""
+    column = whole_numbers(rows, meter.path)
+    for path in meter.spellings:
+        other = whole_numbers(rows, path)
+        if (number := pc.index(pc.not_equal(column, other), True).as_py()) >= 0:
+            where = f"{rows.place(number)}.{meter.path.replace('/', '.')}"
+            names = f"{where} is {column[number]}, and `{path}`, its other name, is {other[number]}"
+            raise contract_errors.ConflictingRows(names)
+        column = pc.coalesce(column, other)
+    return column.to_pylist(), column
 
 
 def _add(rows: Rows, meter: Meter, one: pa.Array, other: pa.Array) -> pa.Array:
@@ -160,56 +182,46 @@ def _decimals(rows: Rows, meter: Meter, path: str) -> list[Decimal | None]:
 def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal: bytes) -> Decimal | None:
     number = literals.index(literal)
     if literal in (b"", b"null"):
-        value = _present(rows, meter, [UNSET if literal == b"" else None], number, path=path)[0]
-        return None if value is None else Decimal(value)
+        blank = UNSET if literal == b"" else None
+        check_absent(rows, meter, [blank if one == literal else 0 for one in literals], path=path)
+        return None
     text = msgspec.json.decode(literal, type=str) if literal.startswith(b'"') else literal.decode()
     try:
         value = numbers.decimal(text)
-        if value < 0 and rows.row_set.table != "cost_daily":  # a credit takes back what was charged
+        # A credit takes back what was charged; a duration is negative where clocks disagree.
+        if value < 0 and rows.row_set.table != "cost_daily" and not meter.elapsed:
             raise contract_errors.NegativeCount(f"the quantity {text} is negative")
     except contract_errors.ContractBroken as error:
-        raise _placed(error, rows, path, number) from None
+        raise placed(error, rows, path, number) from None
     return value
 
 
 def _money(rows: Rows, meter: Money) -> list[Decimal | None]:
     """google.type.Money; proto3 leaves out a zero `units` or `nanos`, or both, but never the currency."""
     out: list[Decimal | None] = []
+    blanks: list[Any] = []
     parts = (rows.column(f"{meter.path}/{name}") for name in ("units", "nanos", "currencyCode"))
     for number, (whole, part, currency) in enumerate(zip(*parts, strict=True)):
-        if whole is UNSET and part is UNSET and not currency:
-            _present(rows, meter, [UNSET], number)
+        blank = whole in (UNSET, None) and part in (UNSET, None) and not currency
+        blanks.append(UNSET if blank else 0)
+        if blank:
             out.append(None)
             continue
         try:
             out.append(numbers.money(signed(whole), signed(part)))
         except contract_errors.ContractBroken as error:
-            raise _placed(error, rows, meter.path, number) from None
+            raise placed(error, rows, meter.path, number) from None
+    check_absent(rows, meter, blanks)
     return out
 
 
 def signed(value: Any) -> int:
-    """A whole number that may be negative; absent is 0. Raises the number errors of `ContractBroken`."""
-    if value is UNSET:
+    """A whole number that may be negative; absent and null are 0. Raises the number errors of `ContractBroken`."""
+    if value is UNSET or value is None:
         return 0
     text = str(value)
     magnitude = numbers.integer(text.removeprefix("-"))
     return -magnitude if text.startswith("-") else magnitude
-
-
-def _present(rows: Rows, meter: Meter | Money, values: list[Any], first: int = 0, *, path: str = "") -> list[Any]:
-    """The values, absent and null ones replaced as the meter's `absent` declares.
-
-    Raises `MissingField`, `NullRequired`.
-    """
-    if UNSET not in values and None not in values:
-        return values
-    if meter.absent == "error":
-        missing = UNSET if UNSET in values else None
-        error = contract_errors.MissingField("absent") if missing is UNSET else contract_errors.NullRequired("null")
-        raise _placed(error, rows, path or meter.path, first + values.index(missing), verb="is")
-    stand_in = "0" if meter.absent == "zero" else None
-    return [stand_in if value is UNSET else value for value in values]
 
 
 def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedgerError:
@@ -219,12 +231,5 @@ def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedge
             if value is not None:
                 numbers.integer(str(value))
         except contract_errors.ContractBroken as error:
-            return _placed(error, rows, path, number)
+            return placed(error, rows, path, number)
     raise AssertionError("every value of the column is a canonical count")
-
-
-def _placed(
-    error: contract_errors.ContractBroken, rows: Rows, path: str, number: int, *, verb: str = ""
-) -> contract_errors.ContractBroken:
-    where = f"{rows.place(number)}.{path.replace('/', '.')}"
-    return type(error)(f"{where} {verb} {error.what}" if verb else f"{where}: {error.what}")

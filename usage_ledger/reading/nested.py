@@ -6,11 +6,15 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, Raw
 
+from usage_ledger.core.contract_errors import Shape
+from usage_ledger.core.numbers import plain_digits
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import RowSet, Total
 from usage_ledger.reading.layout import Node, layout
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, segments_of
+from usage_ledger.reading.undeclared import Fields, Page
 
 
 @dataclass
@@ -29,6 +33,8 @@ class Rows:
     """How many rows of the row set came before these on the page."""
     keys: list[str] | None = None
     """The keys of a map's entries, when the rows are map entries."""
+    page: Page | None = None
+    """Where the undeclared fields of the rows are read; None where there are none."""
 
     numbers: Sequence[int] | None = None
     """Of some of a page's rows, the number that each has among all of them."""
@@ -38,11 +44,17 @@ class Rows:
         levels = [(node, [objects[number] for number in numbers]) for node, objects in self.levels]
         keys = None if self.keys is None else [self.keys[number] for number in numbers]
         places = numbers if self.numbers is None else [self.numbers[number] for number in numbers]
-        return Rows(self.row_set, levels, self.labels, before=self.before, keys=keys, numbers=places)
+        return Rows(self.row_set, levels, self.labels, before=self.before, keys=keys, page=self.page, numbers=places)
 
     def place(self, number: int) -> str:
         """The row's path for messages: row set and number."""
         return f"{self.row_set.name}[{self.before + (number if self.numbers is None else self.numbers[number])}]"
+
+    def undeclared(self, number: int) -> Fields:
+        """The undeclared fields of a row, path and literal."""
+        if self.page is None:
+            return {}
+        return self.page.fields(number if self.numbers is None else self.numbers[number])
 
     def __len__(self) -> int:
         return len(self.levels[-1][1])
@@ -60,7 +72,10 @@ class Rows:
             return self.keys or []
         *parents, leaf = path.lstrip("^").split("/")
         node, objects = self._at(len(self.levels) - 1 - levels_up(path), "/".join(parents))
-        return list(map(attrgetter(node.attribute(leaf)), objects))
+        values = list(map(attrgetter(node.attribute(leaf)), objects))
+        if node.leaves.get(leaf) == "integer" and Raw in set(map(type, values)):
+            values = [_as_count(value, f"{self.place(n)}.{path.lstrip('^')}") for n, value in enumerate(values)]
+        return values
 
     def _at(self, level: int, parents: str) -> tuple[Node, list[Any]]:
         if not parents:
@@ -75,12 +90,32 @@ class Rows:
         return self._objects[level, parents]
 
 
+def _as_count(value: Any, where: str) -> Any:
+    """A whole number that was left as it is written, in the form that the other decoders give it. Raises `Shape`."""
+    literal = bytes(value) if isinstance(value, Raw) else b""
+    if not literal:
+        return UNSET
+    if literal == b"null":
+        return None
+    if literal[:1] in b"tf[{":
+        raise Shape(f"{where.replace('/', '.')} is {literal[:40].decode(errors='replace')}, which is no number")
+    return msgspec.json.decode(literal, type=str) if literal.startswith(b'"') else plain_digits(literal.decode())
+
+
 def rows_of(
-    report: Report, row_set: RowSet, document: Any, labels: dict[str, str], before: int = 0, up: int = 0
+    report: Report,
+    row_set: RowSet,
+    document: Any,
+    labels: dict[str, str],
+    before: int = 0,
+    up: int = 0,
+    *,
+    text: bytes = b"",
 ) -> Rows:
     """The rows of a row set in a decoded page, or a part of one; a missing, null or empty array holds none.
 
-    `up`: the elements so many levels above the rows, with rows or without.
+    `up`: the elements so many levels above the rows, with rows or without. `text` is what was decoded, where it holds
+    undeclared fields.
     """
     chain = layout(report).chains[row_set.path]
     levels: list[tuple[Node, list[Any]]] = [(chain[0], [document])]
@@ -97,7 +132,8 @@ def rows_of(
             for outer, objects in levels
         ]
         levels.append((node, [element for array in arrays for element in array]))
-    return Rows(row_set, levels, labels, before=before, keys=keys)
+    page = Page(text, row_set.path, chain[-1]) if text else None
+    return Rows(row_set, levels, labels, before=before, keys=keys, page=page)
 
 
 def money_elements(report: Report, total: Total, document: Any) -> list[tuple[Any, Any, Any]]:

@@ -43,7 +43,7 @@ def _paths_of_dimension(dimension: Dimension | Pairs | Lookup) -> dict[str, str]
         case Lookup():
             return {dimension.path: "text"}
         case Dimension():
-            optional = dimension.missing == "blank"
+            optional = dimension.missing in ("blank", "zero")
             kind = "flag" if dimension.form == "flag" else "text" if optional else "required_text"
             return dict.fromkeys(dimension.paths, kind)
 
@@ -53,7 +53,7 @@ def _paths_of_meter(meter: Meter | Money | Count) -> dict[str, str]:
         case Money():
             return {f"{meter.path}/{part}": kind for part, kind in MONEY_PARTS.items()}
         case Meter():
-            return dict.fromkeys([meter.path, *meter.plus], meter.form)
+            return dict.fromkeys([meter.path, *meter.spellings, *meter.plus], meter.form)
         case Count():
             return {}
 

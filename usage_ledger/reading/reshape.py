@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.json.text import encoded, plain
-from usage_ledger.model.rows import Reshape, Series, Table
+from usage_ledger.model.reshape import Reshape, Series, Table
 
 
 def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]:

@@ -21,7 +21,8 @@ from usage_ledger.reading.dimensions import resolve, text_column
 from usage_ledger.reading.facts import Numbers
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.identity import row_keys, with_splits
-from usage_ledger.reading.meters import Counted, meter_column
+from usage_ledger.reading.metered import meters_of
+from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
 from usage_ledger.storage.landing import Manifest
 
@@ -109,7 +110,7 @@ def _cells(rows: Rows, gathered: Gathered) -> tuple[dict[str, pa.Array], dict[st
     check_balances(rows, gathered)
     sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
     gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or _any_value(sent)
-    meters = _meters(rows, sent)
+    meters = meters_of(rows, sent)
     check_metered(rows, meters)
     return sent, meters
 
@@ -119,7 +120,7 @@ def _add_rest(rows: Rows, buckets: Buckets, meters: dict[str, Counted], gathered
     row_set = rows.row_set
     sums = gathered.sums[row_set.table]
     for column, counted in meters.items():
-        gathered.rounded += counted.rounded
+        gathered.forms.update({(kind, f"{row_set.name}: `{column}`"): n for kind, n in counted.notes.items()})
         for currency, total in counted.sums.items():
             key = f"{column} {currency}".strip()
             sums[key] = numbers.added(sums.get(key, 0), total)
@@ -142,14 +143,6 @@ def _skip_incomplete(rows: Rows, gathered: Gathered) -> Rows:
 def _any_value(sent: dict[str, pa.Array]) -> bool:
     """Whether any row has any dimension."""
     return not sent or any(pc.any(pc.not_equal(column, "")).as_py() for column in sent.values())
-
-
-def _meters(rows: Rows, sent: dict[str, pa.Array]) -> dict[str, Counted]:
-    row_set = rows.row_set
-    columns = {meter.column: contract(row_set.table).column(meter.column) for meter in row_set.meters}
-    constant = dict(row_set.constants).get("currency")
-    currencies = sent["currency"].to_pylist() if "currency" in sent else [constant] * len(rows) if constant else None
-    return {meter.column: meter_column(rows, meter, columns[meter.column], currencies) for meter in row_set.meters}
 
 
 def _table(

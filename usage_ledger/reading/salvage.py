@@ -77,7 +77,7 @@ def failed_dates(
 
 def _broken_elements(report: Report, name: str, elements: list[Raw]) -> Iterator[tuple[int, Shape]]:
     """The number of each element of an outermost array that cannot be decoded, and why."""
-    decoder: Any = msgspec.json.Decoder(layout(report).root.lists[name].struct())
+    decoder: Any = msgspec.json.Decoder(layout(report).root.lists[name].struct("literal"))
     for number, element in enumerate(elements):
         try:
             decoder.decode(element)

@@ -30,11 +30,12 @@ class StagedTable(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """A warning to a person about an answer that was accepted."""
+    """What a person should know of an answer that was accepted."""
 
     kind: str
     message: str
     next_step: str = ""
+    severity: str = "warning"
 
 
 class Failure(msgspec.Struct, frozen=True):

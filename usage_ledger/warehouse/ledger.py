@@ -68,7 +68,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             cursor,
             incoming.connection_id,
             kind=note.kind,
-            severity="warning",
+            severity=note.severity,
             message=note.message,
             next_step=note.next_step,
             report=incoming.report,

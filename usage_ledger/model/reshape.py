@@ -1,0 +1,32 @@
+"""How landed bytes become the shape that row sets read."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that are arrays, addressed by column headers: they become objects in a list `rows`, literals untouched."""
+
+    columns: str
+    """The path of the list of headers, objects with a `name`."""
+    rows: str
+    """The path of the list of arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Label sets with points `[time, value]`: they become one object a point in a list `rows`, literals untouched.
+
+    An object has the labels, and `time` and `value` as sent.
+    """
+
+    path: str
+    """The list of series."""
+    labels: str
+    """The field with a series' labels, an object of strings."""
+    points: str
+    """The field with its points."""
+
+
+Reshape = Table | Series
+"""Landed bytes to bytes, before decoding."""
