@@ -41,7 +41,7 @@ def first_rows(report: Report) -> RowSet:
 
 def required(row_set: RowSet) -> Iterator[str]:
     for meter in row_set.meters:
-        if isinstance(meter, Meter) and meter.absent == "error" and meter.path != row_set.skip_when_missing:
+        if isinstance(meter, Meter) and meter.absent != "null" and meter.path != row_set.skip_when_missing:
             yield meter.path
 
 
