@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import tzdata
 from sqlalchemy import Engine
@@ -64,6 +65,7 @@ def extract(
         crash.point("extract")  # committed in raw storage alone
         loads.landed(engine, load_id, fetched_at, uri)
         crash.point("extract")
+        log.info("%s %s: load %s is landed at %s", report.name, window, load_id, uri)
     return load_id
 
 
@@ -75,11 +77,7 @@ def land(
     people = People(report, clear=connection.people == "clear")
     unproved = prove_account(connection, client)
 
-    def inspect(page: Page) -> None:
-        require_own_rows(connection, report, page)
-        require_whole(report, page)
-
-    pages = source_of(connection, report, client, inspect).pages(window)
+    pages = source_of(connection, report, client, partial(_inspect, connection, report)).pages(window)
     refusal = _land_pages(pages, landing, people, client.base_url)
     if not landing.pages:
         raise refusal or provider_errors.IncompleteAnswer("the provider sent no page")
@@ -106,7 +104,20 @@ def land(
     )
     if refusal:
         _require_rest(connection, report, manifest, landing.folder, refusal)
+    _log_pages(manifest)
     return manifest.fetched_at, landing.commit(manifest)
+
+
+def _inspect(connection: Connection, report: Report, page: Page) -> None:
+    """Refuse a page that is another account's, or not whole."""
+    require_own_rows(connection, report, page)
+    require_whole(report, page)
+
+
+def _log_pages(manifest: Manifest) -> None:
+    rows, size = sum(page.role == "rows" for page in manifest.pages), sum(page.bytes for page in manifest.pages)
+    text = f"{len(manifest.pages)} requests answered, {rows} pages of rows, {size} bytes"
+    log.info("%s %s: %s", manifest.report, manifest.window, text)
 
 
 def _land_pages(

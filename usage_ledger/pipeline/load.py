@@ -1,5 +1,6 @@
 """Load: merge validated Parquet into the ledger."""
 
+import logging
 from datetime import timedelta
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.ledger import apply_load
 
+log = logging.getLogger(__name__)
+
 VALIDATED = ("validated", "loaded", "held", "superseded")
 
 
@@ -32,7 +35,7 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
         if attempt.state not in VALIDATED or attempt.fetched_at is None:
             raise PersonMustAct(f"load {load_id} was not validated", next_step="run its transform and validate again")
         staged = read_note(root, load_id)
-        return apply_load(
+        outcome = apply_load(
             engine,
             Incoming(
                 load_id=load_id,
@@ -50,6 +53,8 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
                 released=frozenset(released_dates(load_folder(root, attempt.manifest_uri or ""))),
             ),
         )
+        log.info("%s %s: %s (load %s)", report.name, attempt.window, outcome, load_id)
+        return outcome
 
 
 def _names(root: AnyPath, staged: Staged) -> pa.Table:

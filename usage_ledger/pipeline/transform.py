@@ -1,6 +1,7 @@
 """Transform: stage landed pages, and nothing else, as Parquet in the contract's schema; roundings are noted."""
 
 import gc
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ from usage_ledger.warehouse import loads
 
 HALF_A_NANO = Decimal("0.0000000005")
 
+log = logging.getLogger(__name__)
+
 
 def transform(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> Staged:
     """Stage a landed load as Parquet. Raises the errors of `ContractBroken`, `RawCorrupt`, `StorageRefused`."""
@@ -49,6 +52,8 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
         crash.point("transform")  # staged, not yet in the load's state
         loads.advance(engine, load_id, "transformed", row_count=sum(table.rows for table in staged.tables.values()))
         crash.point("transform")
+        rows = ", ".join(f"{table.rows} rows of {name}" for name, table in staged.tables.items()) or "no rows"
+        log.info("%s %s: %s staged", load.report, load.window, rows)
         return staged
 
 

@@ -63,6 +63,7 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
         crash.point("validate")
         loads.advance(engine, load_id, "validated")
         crash.point("validate")
+        log.info("%s %s: the contract holds, %d warnings", load.report, load.window, len(findings))
     return findings
 
 

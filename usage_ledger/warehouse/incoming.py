@@ -74,3 +74,9 @@ class Outcome:
     error: ContractBroken | None = None
     """What is wrong with the failed dates."""
     rows: int = 0
+
+    def __str__(self) -> str:
+        """As a log says it: `loaded, 78 rows, 3 changed, held 2026-11-03`."""
+        parts = [self.state, f"{self.rows} rows", f"{sum(self.changed.values())} changed"]
+        left = {"held": self.held, "failed": self.failed, "older than the ledger": self.superseded}
+        return ", ".join([*parts, *(f"{word} {' '.join(map(str, days))}" for word, days in left.items() if days)])
