@@ -58,6 +58,26 @@ MUTANTS = (
         "test_rows_that_tell_another_account",
     ),
     Mutant(
+        "a list that cannot be had fails the run",
+        (("usage_ledger/warehouse/loads.py", "error.names_only = day_zone is None", "error.names_only = False"),),
+        "test_a_key_that_reads_costs_and_no_list",
+    ),
+    Mutant(
+        "one thing of a list costs the others",
+        (("usage_ledger/sources/http_pages.py", "self._report.snapshot and is_of_one_answer(error)", "False"),),
+        "test_one_project_costs_neither",
+    ),
+    Mutant(
+        "a list whose things do not answer is never given up",
+        (("usage_ledger/sources/gaps.py", "self._failures >= MOST_FAILURES", "False"),),
+        "test_a_list_whose_things_do_not_answer",
+    ),
+    Mutant(
+        "no key at all is an answer",
+        (("usage_ledger/sources/http_pages.py", "if self._gaps.newest and not", "if False and not"),),
+        "test_a_key_that_is_gone_between",
+    ),
+    Mutant(
         "merge instead of replace",
         (("include/sql/load/delete.sql", "WHERE ", "WHERE false AND "),),
         "test_t4_ or test_t2_",

@@ -70,7 +70,7 @@ class Connection(BaseModel):
                 f"key `account`: {self.account!r} is not an account id of {provider.title}; allowed: {pattern}"
             )
         _check_settings(provider, self.settings)
-        allowed = [report.name for report in provider.reports if not report.snapshot]
+        allowed = [report.name for report in provider.reports]
         for name in self.reports or ():
             if name not in allowed:
                 raise ValueError(f"key `reports`: there is no report {name!r}; allowed: {', '.join(allowed)}")
@@ -104,12 +104,13 @@ class Connection(BaseModel):
 
     @property
     def chosen_reports(self) -> tuple[Report, ...]:
-        """The reports to fetch; snapshots are always among them."""
-        return tuple(
-            report
-            for report in self.declared.reports
-            if report.snapshot or self.reports is None or report.name in self.reports
-        )
+        """The reports to fetch; where `reports` names no list, every list is among them."""
+        declared, named = self.declared.reports, self.reports
+        if named is None:
+            return declared
+        lists = {report.name for report in declared if report.snapshot}
+        chosen = set(named) if lists & set(named) else {*named, *lists}
+        return tuple(report for report in declared if report.name in chosen)
 
 
 def _check_settings(provider: Provider, settings: Mapping[str, str | tuple[str, ...]]) -> None:

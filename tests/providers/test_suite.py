@@ -15,7 +15,7 @@ from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, rows_of
 
 from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, errors, provider_errors
-from usage_ledger.model import Cursor, Link, Meter, Moment, Offset, Paging, Provider, Report, RowSet
+from usage_ledger.model import Cursor, Link, Listing, Meter, Moment, Offset, Paging, Provider, Report, RowSet
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import planned
 from usage_ledger.providers import PROVIDERS
@@ -444,6 +444,34 @@ def test_a_report_that_may_not_be_read_leaves_the_others_alone(
     for other in others[:1]:
         assert at_work.days(other) == dict.fromkeys(BOTH, "loaded")
     assert [message for message in at_work.events("extract_failed") if "NoPermission" in message]
+
+
+def paths_of_lists(provider: Provider) -> set[str]:
+    """What the paths of lists end with: of names, and of what a report is asked for one by one, or looks up."""
+    facts = {ending(report) for report in provider.reports if not report.snapshot}
+    return {ending(report) for report in provider.reports if report.snapshot} - facts | {
+        listing.request.path.rsplit("}", 1)[-1]
+        for report in provider.reports
+        for listing in (report.source.per, report.source.lookup)
+        if isinstance(listing, Listing)
+    }
+
+
+@each_provider
+@pytest.mark.parametrize("status", [403, 500])
+def test_every_list_forbidden_or_broken_costs_no_fact(
+    desk: Callable[[Provider], Desk], provider: Provider, status: int
+) -> None:
+    at_work = desk(provider)
+    for path in paths_of_lists(provider):
+        at_work.site.refusals[path] = [(status, b'{"error": {"message": "no list"}, "detail": "no list"}', {})] * 99
+    ran = at_work.run()
+    by_list = {report.name for report in provider.reports if isinstance(report.source.per, Listing)}
+    assert {failure.report for failure in ran.failures} <= by_list
+    for report in provider.reports:
+        if not report.snapshot and report.name not in by_list:
+            assert at_work.days(report.name) == dict.fromkeys(BOTH, "loaded"), report.name
+    assert at_work.events("names_missing")
 
 
 @each_provider

@@ -77,7 +77,7 @@ def test_the_defaults_are_utc_three_o_clock_three_days_and_every_report(tmp_path
         ({"account": '"acme\\n"'}, "account", "allowed"),
         ({"account": "12"}, "account", "string"),
         ({"reports": "[usage, spend]"}, "reports", "allowed: usage, cost"),
-        ({"reports": "[api_keys]"}, "reports", "allowed: usage, cost"),
+        ({"reports": "[names]"}, "reports", "allowed: usage, cost"),
         ({"reports": "usage"}, "reports", "tuple"),
         ({"start_date": "soon"}, "start_date", "date"),
         ({"lookback_days": "-1"}, "lookback_days", "greater than or equal to 0"),

@@ -10,12 +10,14 @@ from sqlalchemy import Engine
 
 from usage_ledger.airflow.store import delete_connection, ensure_pools, require_encryption, store_connection
 from usage_ledger.connections import Connection, connection_from, find_connection
-from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.error_classes import is_of_one_answer
+from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.core.project import connections_folder
 from usage_ledger.core.provider_errors import CONCERNS_EVERY_REPORT, AccessDenied
 from usage_ledger.core.windows import last_complete_date
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client, client_for
+from usage_ledger.model.provider import Provider
 from usage_ledger.pipeline.run import prepare_warehouse
 from usage_ledger.sources.account import verify_account
 from usage_ledger.sources.source import source_of
@@ -32,9 +34,18 @@ class Readable:
     reports: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
+    def without_names(self, provider: Provider) -> str:
+        """What will have ids and no names, because its list cannot be read; '' when nothing will."""
+        lists = [report for report in provider.reports if report.snapshot and report.name in self.refused]
+        kinds = {name.kind for report in lists for row_set in report.row_sets for name in row_set.names}
+        return ", ".join(sorted(f"{kind}s".replace("_", " ") for kind in kinds))
+
 
 def readable(connection: Connection, client: Client, now: datetime | None = None) -> Readable:
-    """Verify account and key, and ask each report for its last complete date. Raises `AccessDenied`, `TryAgain`."""
+    """Verify account and key, and ask each report for its last complete date; a list that cannot be had is refused.
+
+    Raises `AccessDenied`, `TryAgain`.
+    """
     untold = verify_account(connection, client)
     access = Readable()
     for report in connection.chosen_reports:
@@ -43,7 +54,9 @@ def readable(connection: Connection, client: Client, now: datetime | None = None
             source_of(connection, report, client).verify(day)
         except CONCERNS_EVERY_REPORT:
             raise
-        except AccessDenied as error:
+        except UsageLedgerError as error:
+            if not isinstance(error, AccessDenied) and not (report.snapshot and is_of_one_answer(error)):
+                raise
             access.refused[report.name] = error.what
         else:
             access.reports.append(report.name)

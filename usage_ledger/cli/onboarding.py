@@ -1,6 +1,6 @@
 """The commands that verify, store and remove a provider's key, and make pools."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,7 +8,18 @@ from usage_ledger.cli.arguments import ConnectionId, Json, as_usage, checked, re
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.provider_errors import NoPermission
 
+if TYPE_CHECKING:
+    from usage_ledger.airflow.onboarding import Readable
+
 UNTOLD = "; the provider does not tell whose it is"
+
+
+def _say_what_has_no_names(access: "Readable", provider: str) -> None:
+    from usage_ledger.console import say
+    from usage_ledger.providers import provider_named
+
+    if kinds := access.without_names(provider_named(provider)):
+        say(f"figures are complete all the same; ids of {kinds} will have no names")
 
 
 def connect(
@@ -25,6 +36,7 @@ def connect(
     from usage_ledger.cli.context import command_engine
     from usage_ledger.connections import connection_from
     from usage_ledger.console import day_option, say
+    from usage_ledger.providers import provider_named
 
     document: dict[str, Any] = {"provider": provider, "account": account, "timezone": timezone, "at": at}
     if start_date:
@@ -34,8 +46,10 @@ def connect(
     key = read_key(provider)
     done = add(connection_id, document, key=key, host=host, engine=engine)
     say(f"connected {connection_id}: account {account} can read {', '.join(done.readable.reports)}")
+    lists = {report.name for report in provider_named(provider).reports if report.snapshot}
     for name, why in done.readable.refused.items():
-        say(f"left out {name}: {why}" if done.new else f"it cannot read {name}: {why}")
+        say(f"left out {name}: {why}" if done.new and name not in lists else f"it cannot read {name}: {why}")
+    _say_what_has_no_names(done.readable, provider)
     if done.new:
         say(f"wrote {done.path}; the Dag usage_{connection_id} appears within a minute of a running Airflow")
     else:
@@ -64,6 +78,7 @@ def check(connection_id: ConnectionId, json: Json = False) -> None:
         say(f"it can read {', '.join(access.reports)}")
         for name, why in access.refused.items():
             say(f"it cannot read {name}: {why}")
+        _say_what_has_no_names(access, connection.provider)
     if lacking := [pool for pool in pools if pool in (connection.provider, DEFAULT_POOL)]:
         raise ConfigError(
             f"Airflow has no pool {' and no pool '.join(lacking)} with a slot; tasks would wait for ever",

@@ -17,12 +17,15 @@ Values = Mapping[str, str | int]
 def fill_request(request: Request, values: Values, provider: Provider, host: str | None = None) -> Call:
     """The call that a request makes with these values.
 
-    `host`, a connection's own base URL, replaces every base. Raises `ConfigError`, `HostRefused`.
+    A parameter whose placeholder has no value is left out. `host`, a connection's own base URL, replaces every base.
+    Raises `ConfigError`, `HostRefused`.
     """
     return Call(
         path=fill_path(request.path, values),
         query=tuple(
-            (name, _value(value, values) if isinstance(value, str) else value) for name, value in request.query
+            (name, _value(value, values) if isinstance(value, str) else value)
+            for name, value in request.query
+            if not isinstance(value, str) or _placeholder(value, values) != ""
         ),
         method=request.method,
         body=json.dumps(_filled(json.loads(request.body), values)) if request.body else "",

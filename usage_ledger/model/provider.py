@@ -15,6 +15,7 @@ PLANNING = frozenset(
     {
         *("ignored", "longest", "reach", "settle_days", "paging", "accept", "allow_extra_fields"),
         *("marks", "optional", "every_day", "completion", "older", "account", "double"),
+        *("implied", "lesser", "may_be_absent"),
     }
 )
 """Fields that change requests or warnings but no row: a declaration's hash leaves them out."""

@@ -121,6 +121,9 @@ class Listing:
     """The answer is one object, not a list."""
     per: "Listing | None" = None
     """The list is requested once for each thing of another list, whose label the request holds."""
+    implied: bool = False
+    """Some accounts have no such list (404): they have one thing without an id, and parameters that hold it are left
+    out."""
     optional: bool = False
     """The vendor leaves the list out when it is empty; without it an answer that lacks the list is broken."""
 

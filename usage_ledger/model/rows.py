@@ -129,7 +129,8 @@ class NameOf:
     id: str
     name: str
     owner: str = ""
-    parent: str = ""
+    parent: str | tuple[str, ...] = ""
+    """A path, or several: the first that has a value wins."""
     tags: str = ""
 
 

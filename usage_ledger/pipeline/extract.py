@@ -77,8 +77,8 @@ def land(
     people = People(report, clear=connection.people == "clear")
     unproved = prove_account(connection, client)
 
-    pages = source_of(connection, report, client, partial(_inspect, connection, report)).pages(window)
-    refusal = _land_pages(pages, landing, people, client.base_url)
+    source = source_of(connection, report, client, partial(_inspect, connection, report))
+    refusal = _land_pages(source.pages(window), landing, people, client.base_url)
     if not landing.pages:
         raise refusal or provider_errors.IncompleteAnswer("the provider sent no page")
     manifest = Manifest(
@@ -100,6 +100,7 @@ def land(
         dropped=people.dropped,
         addresses=people.addresses,
         account_listed=not unproved or client.answers_tell_account,
+        gaps=source.gaps,
         refusal=refusal.what if refusal else "",
     )
     if refusal:

@@ -7,6 +7,7 @@ from usage_ledger.model.provider import Report
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.storage.landing import Manifest
 from usage_ledger.storage.staged import Note
+from usage_ledger.warehouse.loads import WITHOUT_NAMES
 
 UNKNOWN_FIELD = "declare it if it should be loaded; `usage-ledger rebuild` then loads what was fetched meanwhile"
 UNGROUPED = "check whether the provider still groups by what the request names"
@@ -55,12 +56,14 @@ def notes_of(report: Report, gathered: Gathered) -> list[Note]:
     return notes + _value_notes(gathered)
 
 
-def note_of_refusal(report: Report, manifest: Manifest) -> list[Note]:
-    """Whether the provider refused a further page which it had announced itself."""
+def notes_of_gaps(report: Report, manifest: Manifest) -> list[Note]:
+    """What could not be had: parts of lists of names, and a further page which the provider had announced itself."""
+    notes = [Note("names_missing", text, WITHOUT_NAMES) for text in manifest.gaps]
     if not manifest.refusal:
-        return []
+        return notes
     before = "hold what is known of the list" if report.snapshot else "have a bucket for each date of the window"
-    return [Note("page_refused", f"a further page was refused ({manifest.refusal}); the pages before it {before}")]
+    text = f"a further page was refused ({manifest.refusal}); the pages before it {before}"
+    return [*notes, Note("page_refused", text)]
 
 
 def _value_notes(gathered: Gathered) -> list[Note]:

@@ -14,7 +14,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, crash, errors, numbers, storage_errors
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.provider import Report
-from usage_ledger.pipeline.notes import note_of_refusal, notes_of
+from usage_ledger.pipeline.notes import notes_of, notes_of_gaps
 from usage_ledger.pipeline.people import notes_of_landing
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.gathered import Gathered
@@ -108,7 +108,7 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
     staged = Staged(
         manifest.load_id,
         dict(_write_facts(gathered, manifest, root)),
-        [*notes_of_landing(manifest), *notes_of(report, gathered), *note_of_refusal(report, manifest)],
+        [*notes_of_landing(manifest), *notes_of(report, gathered), *notes_of_gaps(report, manifest)],
         _evidence(gathered),
         mismatch,
         agrees=bool(gathered.totals) and not mismatch,

@@ -166,8 +166,7 @@ ANTHROPIC = m.Provider(
     account=m.Setting("account", "Organization", "The organization's id, as in Console, Settings, Organization."),
     requests_per_minute=60,
     docs="https://docs.claude.com/en/api/usage-cost-api",
-    key_help="an Admin key, sk-ant-admin01-… (Claude Console, Settings, Admin keys; an admin makes it), or a key of an "
-    "admin or a service account without a workspace",
+    key_help="an Admin key, sk-ant-admin01-… (Claude Console, Settings, Admin keys), or an admin's without a workspace",
     reports=(
         messages("messages", KEYS, BY_KEY, ""),
         messages("messages_by_user", PEOPLE, BY_USER, "user"),
@@ -191,8 +190,10 @@ ANTHROPIC = m.Provider(
         ),
         names(
             "api_keys",
-            m.NameOf("api_key", id="id", name="name", parent="scope/workspace_id", owner="created_by/id"),
-            ("status", "expires_at", "principal", "workspace_id", "created_by/type", "scope/type"),
+            m.NameOf(
+                "api_key", id="id", name="name", parent=("scope/workspace_id", "workspace_id"), owner="created_by/id"
+            ),
+            ("status", "expires_at", "principal", "created_by/type", "scope/type"),
             cut=("data/*/partial_key_hint",),
         ),
     ),

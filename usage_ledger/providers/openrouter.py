@@ -61,6 +61,7 @@ WORKSPACES = m.Listing(
     "id",
     "workspace",
     m.Offset("data", "offset", "total_count"),
+    implied=True,
 )
 KEYS = m.Listing(
     m.Request("/api/v1/keys", (("include_disabled", "true"), ("workspace_id", "{workspace}"))),

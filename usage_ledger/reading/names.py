@@ -74,12 +74,14 @@ class Names:
         return name
 
 
-def _paths(name_of: NameOf) -> tuple[str, ...]:
+def _paths(name_of: NameOf) -> tuple[str | tuple[str, ...], ...]:
     return (name_of.id, name_of.name, name_of.parent, name_of.owner, name_of.tags)
 
 
-def _values(rows: Rows, path: str) -> list[Any]:
-    """The values at a path, falsy where not sent; a JSON value as canonical text."""
+def _values(rows: Rows, path: str | tuple[str, ...]) -> list[Any]:
+    """The values at a path, or at the first of several that has one, falsy where not sent; JSON as canonical text."""
+    if isinstance(path, tuple):
+        return [next(filter(None, values), None) for values in zip(*(_values(rows, one) for one in path), strict=True)]
     if not path:
         return [None] * len(rows)
     values = rows.column(path)

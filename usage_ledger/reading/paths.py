@@ -12,7 +12,8 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
     for dimension in row_set.dimensions:
         kinds |= _paths_of_dimension(dimension)
     for name in row_set.names:
-        kinds = dict.fromkeys([name.id, name.name, name.owner, name.parent], "text") | kinds
+        parents = (name.parent,) if isinstance(name.parent, str) else name.parent
+        kinds = dict.fromkeys([name.id, name.name, name.owner, *parents], "text") | kinds
         kinds[name.tags] = "json"
     for balance in row_set.balances:
         kinds |= dict.fromkeys([balance.total, *balance.parts], "integer")

@@ -75,6 +75,8 @@ def _accounts(connection: Connection, client: Client) -> list[str]:
     provider = connection.declared
     accounts: list[str] = []
     for page, things in list_things(client, provider.accounts):
+        if page is None:
+            continue
         accounts += [labels[provider.accounts.label] for labels in things]
         flags = [item.get(flag) for item in items_of(page, provider.accounts) for flag in provider.key_flags]
         if flags and True not in flags:

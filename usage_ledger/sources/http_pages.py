@@ -5,15 +5,20 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from usage_ledger.connections import Connection
+from usage_ledger.core.error_classes import is_of_one_answer
+from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.windows import DAY, Window, first_instant
 from usage_ledger.http.client import Client
 from usage_ledger.http.fill import Values
 from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
 from usage_ledger.model.request import HttpPages, Listing, PerSetting
+from usage_ledger.sources.gaps import Gaps
 from usage_ledger.sources.listing import list_things
 
 Labels = dict[str, str]
+GONE = 404
+"""The status of what was listed a moment ago and is not there any more."""
 
 
 class HttpPageSource:
@@ -22,19 +27,34 @@ class HttpPageSource:
     def __init__(self, connection: Connection, report: Report, client: Client, inspect: Callable[[Page], None]) -> None:
         self._connection, self._report, self._client, self._inspect = connection, report, client, inspect
         self._declared: HttpPages = report.source
+        self._gaps = Gaps()
+        self._begun = False
+        """Whether any page of rows came."""
+
+    @property
+    def gaps(self) -> list[str]:
+        """What of lists could not be had, known after `pages`."""
+        return self._gaps.texts
 
     def pages(self, window: Window) -> Iterator[Page]:
-        """Lookup pages first, then the rows of each thing; a listing's page comes before the rows of its things."""
+        """Lookup pages first, then the rows of each thing; a listing's page comes before the rows of its things.
+
+        A list of names, and a lookup, is read as far as it can be: see `gaps`.
+        """
         if self._declared.lookup:
-            for page, _ in list_things(self._client, self._declared.lookup):
-                yield replace(page, role="lookup")
+            for page, _ in self._things(self._declared.lookup, required=False):
+                if page is not None:
+                    yield replace(page, role="lookup")
         values = self._values(window)
         match self._declared.per:
             case Listing() as listing:
-                for page, things in list_things(self._client, listing):
-                    yield page
+                for page, things in self._things(listing):
+                    if page is not None:
+                        yield page
                     for labels in things:
-                        yield from self._rows(values, labels)
+                        yield from self._rows_of_thing(values, labels)
+                if self._gaps.newest and not (self._begun or self._report.snapshot):
+                    raise self._gaps.newest
             case PerSetting(setting):
                 for value in self._connection.setting_values(setting):
                     yield from self._rows(values, {setting: value})
@@ -48,17 +68,47 @@ class HttpPageSource:
             case Listing() as listing:
                 while listing.per:
                     listing = listing.per
-                request = listing.request
+                next(list_things(self._client, listing), None)
+                return
             case PerSetting(setting):
-                request = self._declared.request
                 values = {**values, setting: self._connection.setting_values(setting)[0]}
             case None:
-                request = self._declared.request
-        self._client.ask(self._client.call_of(request, values))
+                pass
+        self._client.ask(self._client.call_of(self._declared.request, values))
+
+    def _things(self, listing: Listing, *, required: bool = True) -> Iterator[tuple[Page | None, list[Labels]]]:
+        """The things of a list; of a list of names, and of one that is not required, as many as can be had."""
+        begun = False
+        try:
+            for page, things in list_things(self._client, listing):
+                begun = True
+                yield page, things
+        except UsageLedgerError as error:
+            if not is_of_one_answer(error) or (required and not (begun and self._report.snapshot)):
+                raise
+            self._gaps.add(f"{'the rest of ' if begun else ''}the list {listing.request.path}", error)
+
+    def _rows_of_thing(self, values: Values, labels: Labels) -> Iterator[Page]:
+        """The rows of one thing of a list; a gap where names are missing, or where the thing is gone meanwhile."""
+        thing = " ".join(next(reversed(labels.items())))
+        if self._gaps.stopped:
+            self._gaps.add(thing, self._gaps.stopped)
+            return
+        begun = False
+        try:
+            for page in self._rows(values, labels):
+                begun = True
+                yield page
+        except UsageLedgerError as error:
+            gone = error.status == GONE and not begun
+            if not gone and not (self._report.snapshot and is_of_one_answer(error)):
+                raise
+            self._gaps.add(thing, error)
 
     def _rows(self, values: Values, labels: Labels) -> Iterator[Page]:
         call = self._client.call_of(self._declared.request, {**values, **labels})
         for page in self._client.pages(call, self._declared.paging, self._inspect):
+            self._begun = True
             yield replace(page, labels=labels)
 
     def _values(self, window: Window) -> Values:

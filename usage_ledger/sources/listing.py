@@ -2,23 +2,27 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from usage_ledger.core.contract_errors import Shape
-from usage_ledger.core.provider_errors import NotWhole
+from usage_ledger.core.provider_errors import BadRequest, NotWhole
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
 from usage_ledger.model.request import Listing
 
+ABSENT = 404
+
 
 def list_things(
     client: Client, listing: Listing, labels: Mapping[str, str] | None = None
-) -> Iterator[tuple[Page, list[dict[str, str]]]]:
+) -> Iterator[tuple[Page | None, list[dict[str, str]]]]:
     """Each page of a listing, with the labels of each thing on it: its id, and the labels of the outer list.
 
-    Raises `Shape`, and what `Client.pages` does.
+    A list that an account need not have, and does not have, has no page and one thing without an id. Raises `Shape`,
+    and what `Client.pages` does.
     """
     outer = dict(labels or {})
     if listing.per:
@@ -27,7 +31,15 @@ def list_things(
             for holder in holders:
                 yield from list_things(client, replace(listing, per=None), {**outer, **holder})
         return
-    for page in client.pages(client.call_of(listing.request, outer), listing.paging):
+    pages = client.pages(client.call_of(listing.request, outer), listing.paging)
+    try:
+        first = next(pages)
+    except BadRequest as error:
+        if not listing.implied or error.status != ABSENT:
+            raise
+        yield None, [{**outer, listing.label: ""}]
+        return
+    for page in chain([first], pages):
         ids = [str(item[listing.id]) for item in items_of(page, listing) if item.get(listing.id)]
         if listing.form == "last_segment":
             ids = [one.rsplit("/", 1)[-1] for one in ids]

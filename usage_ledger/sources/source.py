@@ -15,6 +15,10 @@ from usage_ledger.sources.http_pages import HttpPageSource
 class PageSource(Protocol):
     """Pages of one report of one connection."""
 
+    @property
+    def gaps(self) -> list[str]:
+        """What of lists of names could not be had, in a sentence each; known after `pages`."""
+
     def pages(self, window: Window) -> Iterator[Page]:
         """Every page of a window, listings and lookups included, in the order in which they are landed."""
 

@@ -3,9 +3,7 @@
     <raw>/<provider>/<connection key>/<report>/<from>_<to>/<load_id>/page-00000.json.zst …  manifest.json
 
 `to` is exclusive. A folder without a manifest is not committed. Staged Parquet of the load is under
-`<raw>/_staged/<load_id>/`, and is complete once `staged.json` exists.
-
-No two writers share a file: every attempt has its own load id.
+`<raw>/_staged/<load_id>/`, and is complete once `staged.json` exists. Every attempt has its own load id.
 """
 
 import hashlib
@@ -79,6 +77,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """Fields that are not declared and held e-mail addresses: a keyed hash took the place of each."""
     account_listed: bool | None = None
     """Whether the account was proved, or the provider has no word for it; an answer without rows needs it."""
+    gaps: list[str] = []
+    """What of lists of names could not be had, and why."""
     refusal: str = ""
     """What the provider said to the request of a further page, where the pages before it are the whole answer."""
     seal: str = ""
