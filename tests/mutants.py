@@ -358,6 +358,21 @@ MUTANTS = (
         "test_re_unknown_status_",
     ),
     Mutant(
+        "a quota that is used up waited for",
+        (("usage_ledger/http/error_mapping.py", "(*provider.refusals, *GENERAL)", "()"),),
+        "test_a_refusal_that_waiting_does_not_mend_",
+    ),
+    Mutant(
+        "a reset counts though its allowance did not run out",
+        (("usage_ledger/http/waits.py", "    if used_up:\n", "    if False:\n"),),
+        "test_of_several_renewals_",
+    ),
+    Mutant(
+        "waits of our own within a limit per minute",
+        (("usage_ledger/http/retry.py", "self.throttled_base * 4 **", "self.throttled_base * 1 **"),),
+        "test_waits_without_any_header_",
+    ),
+    Mutant(
         "undeclared fields of people landed",
         (("usage_ledger/pipeline/people.py", 'or (role == "rows" and self._report.lists_people)', ""),),
         "test_of_a_user_only_the_declared_fields_are_stored",

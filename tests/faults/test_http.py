@@ -27,7 +27,8 @@ from usage_ledger.http.auth import Credential
 from usage_ledger.http.body import Limits
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Call
-from usage_ledger.http.retry import Budget, Retries, reset_after, retry_after
+from usage_ledger.http.retry import Budget, Retries
+from usage_ledger.http.waits import reset_after, retry_after
 from usage_ledger.pipeline.extract import land
 
 NOW = datetime(2026, 9, 14, 12, tzinfo=UTC)

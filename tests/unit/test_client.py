@@ -56,11 +56,18 @@ def test_requests_of_one_account_are_spaced_by_its_allowance(scripted: Server) -
 
 
 def test_waits_grow_with_full_jitter_up_to_the_cap() -> None:
-    retries = Retries(base=1, throttled_base=5, cap=20)
-    for attempt, throttled, most in ((1, False, 1), (3, False, 4), (9, False, 20), (1, True, 5), (2, True, 10)):
-        drawn = [retries.wait(attempt, throttled=throttled) for _ in range(300)]
+    retries = Retries(base=1, cap=20)
+    for attempt, most in ((1, 1), (3, 4), (9, 20)):
+        drawn = [retries.wait(attempt, throttled=False) for _ in range(300)]
         assert 0 <= min(drawn) < most * 0.2
         assert most * 0.8 < max(drawn) <= most
+
+
+def test_waits_without_any_header_outlast_a_limit_per_minute() -> None:
+    for _ in range(300):
+        waits = [Retries().wait(attempt, throttled=True) for attempt in (1, 2, 3)]
+        assert waits[0] <= 5
+        assert 62 < sum(waits) < 120
 
 
 @pytest.mark.parametrize(("factor", "expected"), [("", 7.14), ("0", 0.0), ("0.5", 3.57), ("x", 7.14), ("-1", 7.14)])

@@ -11,7 +11,7 @@ from usage_ledger.http.client import Client
 from usage_ledger.http.error_mapping import status_of_error
 from usage_ledger.http.page import Call, Page
 from usage_ledger.http.paging import next_call
-from usage_ledger.http.retry import date_of, retry_after
+from usage_ledger.http.waits import date_of, retry_after
 from usage_ledger.model import Cursor, Link, Paging
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.reading.days import instant

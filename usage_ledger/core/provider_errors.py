@@ -37,6 +37,18 @@ CONCERNS_EVERY_REPORT = (BadKey, WrongAccount)
 """Errors that end a run: any other report would meet them as well."""
 
 
+class AccountBlocked(AccessDenied):
+    """The account is suspended, or its quota, credit or spending limit is used up: waiting does not mend it."""
+
+    remedy = "settle the account with the provider (plan, billing, spending limit), then run again"
+
+
+class WrongPlace(AccessDenied):
+    """The provider does not serve the country that this machine calls from; the key is fine."""
+
+    remedy = "run this, or its way out, from a place that the provider serves"
+
+
 class BadRequest(PersonMustAct):
     """The provider refused the request itself (400, 404, 422, 501)."""
 

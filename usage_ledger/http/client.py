@@ -20,8 +20,9 @@ from usage_ledger.http.error_mapping import error_for_break, error_for_status, r
 from usage_ledger.http.fill import Values, fill_request
 from usage_ledger.http.page import Call, Page
 from usage_ledger.http.paging import next_call
-from usage_ledger.http.retry import Retries, budget_of, date_of, scale
+from usage_ledger.http.retry import Retries, budget_of, scale
 from usage_ledger.http.transport import Deadline, transport
+from usage_ledger.http.waits import date_of
 from usage_ledger.json.text import BOM
 from usage_ledger.json.whole import Parts, checked_document
 from usage_ledger.model.provider import Provider
@@ -172,12 +173,14 @@ class Client:
         if isinstance(body, bytes):
             fields = checked_document(body, headers)
             if code := status_of_error(body, self.provider.error_messages):
-                raise self._error(code, headers, body)
+                raise self._error(code, headers, body, answered=status)
         return Page(call, body, status, requested_at, date_of(headers), fields, parts.counts)
 
-    def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> errors.UsageLedgerError:
+    def _error(
+        self, status: int, headers: Mapping[str, str], body: bytes, answered: int | None = None
+    ) -> errors.UsageLedgerError:
         longest = self.retries.longest_retry_after
-        error = error_for_status(self.provider, status, headers, body, longest_retry_after=longest)
+        error = error_for_status(self.provider, status, headers, body, longest_retry_after=longest, answered=answered)
         error.status = status
         return error
 

@@ -10,9 +10,10 @@ import msgspec
 
 from usage_ledger.core import errors, provider_errors
 from usage_ledger.core.pseudonym import hide_addresses
-from usage_ledger.http.retry import reset_after, retry_after, wait_in_body
+from usage_ledger.http.waits import reset_after, retry_after, wait_in_body
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Provider
+from usage_ledger.model.refusal import GENERAL, Meaning
 
 MAX_ERROR_BODY = 64 * 1024
 """Bytes. An error object that comes with status 200 is small."""
@@ -22,6 +23,13 @@ MALFORMED = re.compile(r"illegal|too long|conflicting|invalid", re.IGNORECASE)
 """h11's words for bytes that are not HTTP. For an interrupted answer it names the peer or the server instead."""
 MOST_HEADERS = 500
 LONGEST_WAIT = 366 * 86400
+MEANINGS: dict[Meaning, type[errors.PersonMustAct]] = {
+    "blocked": provider_errors.AccountBlocked,
+    "place": provider_errors.WrongPlace,
+    "key": provider_errors.BadKey,
+    "permission": provider_errors.NoPermission,
+    "request": provider_errors.BadRequest,
+}
 
 
 def error_for_break(host: str, error: httpx.TransportError) -> errors.UsageLedgerError:
@@ -48,31 +56,46 @@ def refuse_head(response: httpx.Response) -> None:
 
 
 def error_for_status(
-    provider: Provider, status: int, headers: Mapping[str, str], body: bytes, *, longest_retry_after: float
+    provider: Provider,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    longest_retry_after: float,
+    answered: int | None = None,
 ) -> errors.UsageLedgerError:
-    """The error for an answer without success; a wait of more than `longest_retry_after` seconds is in its text."""
+    """The error for an answer without success; a wait of more than `longest_retry_after` seconds is in its text.
+
+    `answered` is the status of the answer itself, where `status` is that of the error in its body.
+    """
     message = _message(body, provider.error_messages)
-    what = f"{provider.title} answered {status}" + (f": {message}" if message else "")
-    if provider.forbidden and provider.forbidden in message:
-        return provider_errors.NoPermission(what)
+    what = f"{provider.title} answered {answered} with an error" if answered else f"{provider.title} answered {status}"
+    what += f": {message}" if message else ""
+    codes = _codes(body)
+    for refusal in (*provider.refusals, *GENERAL):
+        if refusal.fits(status, codes, message):
+            return MEANINGS[refusal.meaning](what, next_step=refusal.next_step)
     if status == 401:
         return provider_errors.BadKey(what)
     if status == 403:
         return provider_errors.NoPermission(what)
     if status == 429 or (status == 503 and retry_after(headers) is not None):
-        return _throttled(what, headers, body, longest_retry_after)
+        return _throttled(what, headers, wait_in_body(body, message), longest_retry_after)
     if status in (408, 425) or (status >= 500 and status not in (501, 505)):
         return provider_errors.ProviderDown(what)
     return provider_errors.BadRequest(what)
 
 
-def _throttled(what: str, headers: Mapping[str, str], body: bytes, longest: float) -> provider_errors.RateLimited:
-    wait = retry_after(headers)
-    wait = wait_in_body(body) if wait is None else wait
+def _throttled(
+    what: str, headers: Mapping[str, str], wait_of_body: float | None, longest: float
+) -> provider_errors.RateLimited:
+    """A renewal that is further away than we would wait here is a wait that the provider asks for."""
+    reset = reset_after(headers)
+    wait = retry_after(headers) or wait_of_body or (reset if reset > longest else None)
     if wait is not None and wait > longest:
         until = datetime.now(UTC) + timedelta(seconds=min(wait, LONGEST_WAIT))
         what = f"{what} (throttled until {until:%Y-%m-%d %H:%M} UTC)"
-    return provider_errors.RateLimited(what, retry_after=wait, reset_after=reset_after(headers))
+    return provider_errors.RateLimited(what, retry_after=wait, reset_after=reset)
 
 
 def status_of_error(body: bytes, paths: tuple[str, ...]) -> int:
@@ -85,6 +108,16 @@ def status_of_error(body: bytes, paths: tuple[str, ...]) -> int:
     if not isinstance(code, int):
         return 400
     return code if 400 <= code < 600 else RPC_STATUS.get(code, 400)
+
+
+def _codes(body: bytes) -> set[str]:
+    """The vendor's words for an error."""
+    document: object = None
+    with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        document = msgspec.json.decode(plain(body))
+    error = document.get("error") if isinstance(document, dict) else None
+    holders = [one for one in (document, error) if isinstance(one, dict)]
+    return {str(one[name]) for one in holders for name in ("code", "type", "status") if isinstance(one.get(name), str)}
 
 
 def _message(body: bytes, paths: tuple[str, ...]) -> str:

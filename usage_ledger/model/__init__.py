@@ -5,6 +5,7 @@ invalid combination cannot be written.
 """
 
 from usage_ledger.model.provider import AccountHeader, Auth, HeaderKey, Provider, Report, Setting
+from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import (
     Cursor,
     HttpPages,
@@ -61,6 +62,7 @@ __all__ = [
     "Pairs",
     "PerSetting",
     "Provider",
+    "Refusal",
     "Report",
     "Request",
     "Reshape",

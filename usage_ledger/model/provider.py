@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Listing, Mark, Source
 from usage_ledger.model.reshape import Reshape
 from usage_ledger.model.rows import RowSet, Total
@@ -154,8 +155,8 @@ class Provider:
     settings: tuple[Setting, ...] = ()
     key_flags: tuple[str, ...] = ()
     """Fields of the items of `accounts` of which one must be true for a key of the right kind."""
-    forbidden: str = ""
-    """Text in an error, of any status, about a valid key that lacks a permission."""
+    refusals: tuple[Refusal, ...] = ()
+    """What answers without success mean, before what they mean of any provider."""
     pool_slots: int = 4
     """Extracts at a time, over all of the provider's connections."""
     error_messages: tuple[str, ...] = ("message", "error/message")

@@ -1,8 +1,7 @@
 """Anthropic: messages by key and by person, billed cost, Claude Code, and the names of workspaces and keys.
 
 Measures: tokens and web searches (`usage_report/messages`, requested twice: a call takes five groupings at most),
-money (`cost_report`), sessions, lines, commits, tool calls and estimated cost of Claude Code
-(`usage_report/claude_code`).
+money (`cost_report`), sessions, lines, commits, tool calls and cost of Claude Code (`usage_report/claude_code`).
 Grain: a UTC day x the groupings. Record: model, key, workspace, service tier, context window. Breakdown `user`: the
 same traffic by account, service account, geography, model and workspace. Breakdown `actor`: Claude Code, which the
 messages count as well.
@@ -10,9 +9,8 @@ Units: tokens as integers; money as decimal strings of cents; estimated cost as 
 Token meaning: four disjoint counters and no total are sent; `input_tokens` is their sum: uncached, read from the cache,
 written to it for 5 minutes and for an hour. Thinking is part of the output.
 Whole: each date asked for has a bucket, but in the lists of Claude Code; a date without one was not read.
-Limits: 31 daily buckets a page; Claude Code one day a call. Lag: minutes, for Claude Code an hour; finality is not
-published, so three days are read again.
-Not given: requests; priority-tier cost; the id of the default workspace, which is '' here.
+Limits: 31 daily buckets a page; Claude Code one day a call. Lag: minutes, for Claude Code an hour; three days are read
+again. Not given: finality; requests; priority-tier cost; the id of the default workspace, which is '' here.
 Source: https://docs.claude.com/en/api/usage-cost-api (and claude-code-analytics-api). Last checked: 2026-11-21.
 """
 
@@ -21,6 +19,7 @@ from decimal import Decimal
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.refusals import ANTHROPIC as REFUSALS
 
 PAGING, LIST = m.Cursor("next_page", "page", more="has_more"), m.Cursor("last_id", "after_id", more="has_more")
 CENTS, CACHE = Decimal("0.01"), "cache_creation"
@@ -167,6 +166,7 @@ ANTHROPIC = m.Provider(
     requests_per_minute=60,
     docs="https://docs.claude.com/en/api/usage-cost-api",
     key_help="an Admin key, sk-ant-admin01-… (Claude Console, Settings, Admin keys), or an admin's without a workspace",
+    refusals=REFUSALS,
     reports=(
         messages("messages", KEYS, BY_KEY, ""),
         messages("messages_by_user", PEOPLE, BY_USER, "user"),

@@ -14,6 +14,7 @@ Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billi
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.refusals import FIREWORKS as REFUSALS
 
 PAGING, PAGES = m.Cursor("nextPageToken", "pageToken"), (("pageSize", "200"),)
 usage = partial(m.RowSet, table="usage_daily", when=m.Bucket("startTime", "endTime"), optional=True)
@@ -128,6 +129,7 @@ FIREWORKS = m.Provider(
     requests_per_minute=600,
     docs="https://docs.fireworks.ai/accounts/exporting-usage-and-costs",
     key_help="an API key of the account (app.fireworks.ai, Settings, API Keys); any role may read billing",
+    refusals=REFUSALS,
     reports=(
         m.Report(
             name="usage",

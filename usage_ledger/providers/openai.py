@@ -17,6 +17,7 @@ from datetime import timedelta
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.refusals import OPENAI as REFUSALS
 
 PAGING = m.Cursor("next_page", "page", more="has_more")
 LIST = m.Cursor("last_id", "after", more="has_more")
@@ -146,7 +147,7 @@ OPENAI = m.Provider(
         )
     ),
     account_header=m.AccountHeader("openai-organization", pattern=r"org-[A-Za-z0-9]+"),
-    forbidden="Missing scopes",
+    refusals=REFUSALS,
     reports=(
         COMPLETIONS,
         usage("embeddings", "embedding", EVERYONE, REQUESTS, INPUT),

@@ -17,6 +17,7 @@ from datetime import timedelta
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.refusals import OPENROUTER as REFUSALS
 
 READ = ("model", "requests", "prompt_tokens", "completion_tokens", "reasoning_tokens", "usage", "byok_usage_inference")
 WHERE = m.dimensions(
@@ -89,6 +90,7 @@ OPENROUTER = m.Provider(
     docs="https://openrouter.ai/docs/api-reference/analytics/get-activity",
     key_help="a management key (openrouter.ai, Settings, Management Keys)",
     key_flags=("is_management_key", "is_provisioning_key"),
+    refusals=REFUSALS,
     reports=(
         activity(name="activity", source=m.HttpPages(ACTIVITY), row_sets=(TOKENS, CREDITS, OWN_KEYS)),
         activity(

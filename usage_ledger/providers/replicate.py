@@ -20,6 +20,7 @@ from datetime import timedelta
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.refusals import REPLICATE as REFUSALS
 
 PAGING = m.Link("next")
 METRICS = ("total_time", "tokens_per_second", "time_to_first_token", "resolution_target", "with_audio")
@@ -77,6 +78,7 @@ REPLICATE = m.Provider(
     docs="https://replicate.com/docs/reference/http#predictions.list",
     key_help="an API token, r8_… (replicate.com/account/api-tokens); it can run models too, so keep it well",
     error_messages=("detail", "title"),
+    refusals=REFUSALS,
     reports=(
         m.Report(
             name="predictions",

@@ -1,0 +1,57 @@
+"""What each vendor's answers without success mean and what to do next, where status and general rules do not say it."""
+
+from usage_ledger.model import Refusal
+
+FIREWORKS = (
+    Refusal("blocked", "settle the account with Fireworks AI (Billing, spending limit), then run again", status=412),
+    Refusal("request", "correct `account` to the account's slug, as in accounts/<slug>", status=404, text=("account",)),
+)
+OPENAI = (
+    Refusal(
+        "blocked",
+        "the organization's quota is used up: look at plan and billing, then run again",
+        code="insufficient_quota",
+    ),
+    Refusal(
+        "place",
+        "OpenAI does not serve the place that this machine calls from: run it, or its way out, from a supported "
+        "country; the key is fine",
+        code="unsupported_country_region_territory",
+    ),
+    Refusal(
+        "permission",
+        "make an Admin key with the scopes that the message names, or leave the report out of the YAML's `reports`",
+        text=("Missing scopes",),
+    ),
+)
+ANTHROPIC = (
+    Refusal(
+        "blocked",
+        "raise the organization's spend limit or its credit (Console, Settings, Limits), then run again",
+        text=("specified API usage limits", "spend limit", "spend cap", "credit balance"),
+    ),
+    Refusal(
+        "request",
+        "an organization that is billed by a cloud marketplace has no Admin API; any other lacks this report alone: "
+        "leave it out of the YAML's `reports`",
+        status=404,
+    ),
+)
+OPENROUTER = (
+    Refusal(
+        "request",
+        "OpenRouter answers for the last 30 completed UTC days: run dates of those",
+        status=400,
+        text=("completed", "30 days"),
+    ),
+    Refusal(
+        "key", "use a management key (openrouter.ai, Settings, Management Keys)", status=403, text=("management key",)
+    ),
+    Refusal(
+        "request",
+        "the key or workspace was deleted meanwhile: run again, the list no longer has it",
+        status=404,
+        text=("key", "workspace"),
+    ),
+)
+REPLICATE = (Refusal("blocked", "pay at replicate.com/account/billing, then run again", status=402),)
