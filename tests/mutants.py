@@ -387,6 +387,41 @@ MUTANTS = (
         (("usage_ledger/http/error_mapping.py", "hide_addresses(value)", "value"),),
         "test_an_address_in_an_error_is_nowhere",
     ),
+    Mutant(
+        "a bad row fails its window",
+        (("usage_ledger/reading/rows.py", "        if not failed:\n            raise\n", "        raise\n"),),
+        "test_s4_",
+    ),
+    Mutant(
+        "good rows beside a bad one staged without the others of their page",
+        (("usage_ledger/reading/rows.py", "if gathered.failed.keys() & set(buckets.days):", "if False:"),),
+        "test_s4_",
+    ),
+    Mutant(
+        "a value of a wrong JSON type fails its window",
+        (("usage_ledger/pipeline/transform.py", "salvaged = salvage(report, body, error)", "raise"),),
+        "test_a_row_that_breaks_the_contract_fails_its_date_alone",
+    ),
+    Mutant(
+        "rows that failed the data contract loaded",
+        (("usage_ledger/warehouse/days.py", "elif day in incoming.staged.failed:", "elif False:"),),
+        "test_a_row_that_breaks_the_contract_fails_its_date_alone",
+    ),
+    Mutant(
+        "a run with failed dates ends green",
+        (("usage_ledger/pipeline/run.py", "                if result.error:\n", "                if False:\n"),),
+        "test_a_bad_row_fails_its_date_and_the_run_and_the_others_load",
+    ),
+    Mutant(
+        "failed dates asked for again and again within a run",
+        (("usage_ledger/pipeline/repair.py", "if error := _recorded(done[-1]):", "if error := None:"),),
+        "test_failed_dates_of_a_load_stay_missing_and_are_not_asked_for_again",
+    ),
+    Mutant(
+        "a date that breaks its window asked for with the others",
+        (("usage_ledger/pipeline/plan.py", "(days | late) & failed.of_whole_answers", "set[date]()"),),
+        "test_a_date_that_breaks_its_window_keeps_no_other_from_loading",
+    ),
 )
 
 

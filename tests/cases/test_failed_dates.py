@@ -155,6 +155,50 @@ def test_all_dates_that_fail_fail_the_load(account: Accounts) -> None:
     assert "serverlessCosts[7]" in failure_of(fireworks, DATES[7])["message"]
     [(state,)] = fireworks.query("SELECT state FROM ops.load WHERE connection_id = %s AND report = 'usage'")
     assert state == "failed"
-    assert [kind for kind, _, _ in fireworks.events() if kind != "transform_failed"] == ["date_failed"] * 10
+    assert [kind for kind, _, _ in fireworks.events()].count("date_failed") == 10
     [others] = [message for kind, _, message in fireworks.events() if kind == "transform_failed"]
     assert "10 more dates from 2026-11-11 to 2026-11-20" in others
+
+
+BROKEN, BEFORE = date(2026, 11, 10), date(2026, 11, 8)
+
+
+def half_a_day(received: Any) -> Answer:
+    """The rows of the dates that are asked for; the bucket of one is no day."""
+    return rows_asked_for(received, f"{BROKEN}T12:00:00Z")
+
+
+def rows_asked_for(received: Any, end_of_broken: str = "2026-11-11T00:00:00Z") -> Answer:
+    [first], [end] = received.values("startTime"), received.values("endTime")
+    document = json.loads(sample(CASE))
+    rows = [row for row in document["serverlessCosts"][:19] if first[:10] <= row["startTime"][:10] < end[:10]]
+    for row in rows:
+        if row["startTime"].startswith(str(BROKEN)):
+            row["endTime"] = end_of_broken
+    return Answer(document | {"serverlessCosts": rows})
+
+
+def test_a_date_that_breaks_its_window_keeps_no_other_from_loading(account: Accounts) -> None:
+    """A row whose date cannot be read fails its window; the next run asks for each of its dates alone."""
+    fireworks = fireworks_with(account, {})
+    fireworks.server.answers["/billingUsage"] = half_a_day
+    [error] = fireworks.run(BEFORE, BROKEN, reports=("usage",)).failures
+    assert isinstance(error, contract_errors.BadBucket)
+    assert set(fireworks.days("usage").values()) == {"failed"}
+    after = BROKEN + timedelta(days=1)
+    [error] = fireworks.run(BEFORE, after, reports=("usage",)).failures
+    assert isinstance(error, contract_errors.BadBucket)
+    dates = [BEFORE, BEFORE + timedelta(days=1), after]
+    assert fireworks.days("usage") == {**dict.fromkeys(dates, "loaded"), BROKEN: "failed"}
+
+
+def test_a_loaded_date_whose_newest_answer_breaks_its_window_keeps_no_other_from_loading(account: Accounts) -> None:
+    fireworks = fireworks_with(account, {})
+    fireworks.server.answers["/billingUsage"] = rows_asked_for
+    assert fireworks.run(BEFORE, BROKEN, reports=("usage",)).failures == []
+    fireworks.server.answers["/billingUsage"] = half_a_day
+    for later in (1, 2):
+        last = BROKEN + timedelta(days=later)
+        assert len(fireworks.run(BEFORE, last, reports=("usage",)).failures) == 1
+    assert fireworks.days("usage")[last] == "loaded"
+    assert fireworks.days("usage")[BROKEN] == "loaded"

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core.errors import BadWindow
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.pipeline.plan import EARLIEST, Dates, requested_dates, windows
+from usage_ledger.pipeline.plan import EARLIEST, MOST_ALONE, Dates, requested_dates, windows
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.providers.openrouter import OPENROUTER
+from usage_ledger.warehouse.failures import FailedDates
 
 USAGE, COST = FIREWORKS.report("usage"), FIREWORKS.report("cost")
 D = date(2026, 9, 14)
@@ -208,3 +209,27 @@ def test_the_newest_date_is_that_of_the_connections_zone() -> None:
     assert requested_dates(None, None, now=now, connection=west).last == date(2026, 9, 13)
     with pytest.raises(BadWindow, match="America/Los_Angeles"):
         requested_dates("2026-09-14", "2026-09-14", now=now, connection=west)
+
+
+def test_failed_dates_are_taken_again_without_a_start() -> None:
+    recorded = settled(*(D - DAY * n for n in range(1, 20) if n != 9))
+    failed = FailedDates(unloaded=frozenset([D - DAY * 9, D - DAY * 100]))
+    planned = windows(Dates(D, D, heal=True), connection(), USAGE, recorded, now=NOON, failed=failed)
+    assert planned == [Window(D - DAY * 9, D - DAY * 8), Window(D - DAY * 3, D + DAY)]
+
+
+def test_dates_of_an_answer_that_was_wrong_as_a_whole_are_asked_for_one_by_one() -> None:
+    broken = frozenset(D - DAY * n for n in range(1, 4))
+    failed = FailedDates(broken, broken)
+    planned = windows(Dates(D, D, heal=True), connection(), USAGE, {}, now=NOON, failed=failed)
+    assert planned == [Window(D - DAY * n, D - DAY * (n - 1)) for n in (3, 2, 1, 0)]
+    assert windows(Dates(D - DAY * 3, D), connection(), USAGE, {}, now=NOON, failed=failed) == planned
+
+
+def test_only_the_newest_of_many_broken_dates_are_asked_for_one_by_one() -> None:
+    broken = frozenset(D - DAY * n for n in range(100))
+    failed = FailedDates(broken, broken)
+    planned = windows(Dates(D - DAY * 99, D), connection(), USAGE, {}, now=NOON, failed=failed)
+    assert dates_of(planned) == sorted(broken)
+    assert [window.days for window in planned[-MOST_ALONE:]] == [1] * MOST_ALONE
+    assert len(planned) == MOST_ALONE + 3

@@ -3,12 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from kit.fireworks_answers import serverless, usage
 from kit.provider_site import DAY, FIRST, LAST, NOW, USAGE, Site
 
 from usage_ledger.airflow import handover
 from usage_ledger.airflow.retry_policy import wait_of
 from usage_ledger.connections import Connection
-from usage_ledger.core import provider_errors
+from usage_ledger.core import contract_errors, provider_errors
 from usage_ledger.core.windows import Window
 from usage_ledger.pipeline.repair import NEVER, PORTION, Missing, Remaining, Repair, Repaired, portion
 from usage_ledger.pipeline.run import Extracted
@@ -115,4 +116,24 @@ def test_a_report_that_is_refused_is_asked_once_and_stays_missing(site: Site) ->
         [missing] = done.missing
         assert (type(missing.error), missing.until) == (provider_errors.NoPermission, None)
         assert site.provider.request_count(f"/{site.name}{USAGE}") == asked
+    site.provider.answers.clear()
+
+
+def test_failed_dates_of_a_load_stay_missing_and_are_not_asked_for_again(site: Site) -> None:
+    """Another try would bring the same: a person must act, and the other date is loaded."""
+    connection = Connection(id=site.name, provider="fireworks", account=site.name, reports=("usage",))
+    assert site.run(reports=("cost",)).failures == []
+    site.provider.answers[f"/{site.name}{USAGE}"] = (200, usage(serverless(FIRST, "-1"), serverless(LAST)))
+    for outcomes in (1, 0):
+        with site.client() as client:
+            work = Repair(
+                connection, client=lambda c=client: c, engine=site.engine, root=site.root, run_id="c_run", wait=wait_of
+            )
+            done = work.run([Remaining(USED, Window(FIRST, LAST + DAY))], [], since=0)
+        [missing] = done.missing
+        assert (type(missing.error), missing.until) == (contract_errors.NegativeCount, None)
+        assert f"nothing of {FIRST} was loaded" in str(missing.error)
+        assert len(done.outcomes) == outcomes
+        assert list(site.tokens()) == [LAST]
+        assert site.provider.request_count(f"/{site.name}{USAGE}") == 1
     site.provider.answers.clear()

@@ -9,7 +9,11 @@ from usage_ledger.connections import Connection
 from usage_ledger.core.errors import BadWindow, OutOfReach
 from usage_ledger.core.windows import DAY, Window, cut, last_complete_date
 from usage_ledger.model.provider import Report
+from usage_ledger.warehouse.failures import FailedDates
 
+MOST_ALONE = 31
+"""Dates that a run asks for one by one; older ones share windows again."""
+NONE_FAILED = FailedDates()
 EARLIEST = date(2015, 1, 1)
 ALL = date.max - date.min
 UNSETTLED_FOR = timedelta(days=60)
@@ -66,14 +70,21 @@ def require_reach(connection: Connection, report: Report, window: Window, *, now
 
 
 def windows(
-    dates: Dates, connection: Connection, report: Report, recorded: Mapping[date, bool], *, now: datetime
+    dates: Dates,
+    connection: Connection,
+    report: Report,
+    recorded: Mapping[date, bool],
+    *,
+    now: datetime,
+    failed: FailedDates = NONE_FAILED,
 ) -> list[Window]:
     """The fewest windows of a report that cover the dates and are over at `now`.
 
     `recorded` are the dates that the ledger can speak of, and whether each is unsettled: a date whose look-back ran out
     while nothing ran still has the figures of an early reading, and is read again. A report of UTC days takes completed
     UTC days alone: east of Greenwich that may leave the newest date to the next run. Dates beyond the report's reach
-    are windows of their own, which are never requested.
+    are windows of their own, which are never requested. Dates that failed are taken again, and those whose answer was
+    wrong as a whole each alone, so that one keeps no other from loading.
     """
     zone = connection.day_zone(report)
     newest = min(dates.last, last_complete_date(now, zone))
@@ -81,24 +92,42 @@ def windows(
     days = set(Window(dates.first, max(newest, dates.first - DAY) + DAY))
     late: set[date] = set()
     if dates.heal:
-        lookback = dates.last - timedelta(days=connection.lookback(report))
-        start = connection.start_date
-        start = max(start, reached) if start else None
-        lookback = max(lookback, reached)
-        first = max(lookback, start) if start else lookback
-        days |= {day for day in Window(min(first, newest), newest + DAY) if day >= first}
-        # Without a start, an outage heals all the same: what lies after the newest date that is held.
-        gaps_from = start or max((day for day in recorded if day <= newest), default=newest) + DAY
-        gaps_from = max(gaps_from, reached)
-        if gaps_from <= newest:
-            days |= set(Window(gaps_from, newest + DAY)) - recorded.keys()
-        doubted = max(reached, lookback - UNSETTLED_FOR)
-        late = {day for day, unsettled in recorded.items() if unsettled and doubted <= day <= newest}
+        lacking, late = _dates_to_heal(dates, connection, report, recorded, failed, newest=newest, reached=reached)
+        days |= lacking
+    alone = sorted(day for day in (days | late) & failed.of_whole_answers if day >= reached)[-MOST_ALONE:]
+    days, late = days.difference(alone), late.difference(alone)
     too_old = cut({day for day in days if day < reached}, ALL, zone)
     windows_of_days = [*too_old, *cut({day for day in days if day >= reached}, report.longest, zone)]
     late = {day for day in late if not any(day in window for window in windows_of_days)}
     # In windows of their own: one that cannot be read any more would keep the new dates from coming.
-    return sorted([*windows_of_days, *cut(late, report.longest, zone)])
+    return sorted([*windows_of_days, *cut(late, report.longest, zone), *(Window(day, day + DAY) for day in alone)])
+
+
+def _dates_to_heal(
+    dates: Dates,
+    connection: Connection,
+    report: Report,
+    recorded: Mapping[date, bool],
+    failed: FailedDates,
+    *,
+    newest: date,
+    reached: date,
+) -> tuple[set[date], set[date]]:
+    """The look-back and what the ledger lacks; and older dates that are unsettled or failed."""
+    lookback = dates.last - timedelta(days=connection.lookback(report))
+    start = connection.start_date
+    start = max(start, reached) if start else None
+    lookback = max(lookback, reached)
+    first = max(lookback, start) if start else lookback
+    days = {day for day in Window(min(first, newest), newest + DAY) if day >= first}
+    # Without a start, an outage heals all the same: what lies after the newest date that the ledger can speak of.
+    gaps_from = start or max((day for day in recorded if day <= newest), default=newest) + DAY
+    gaps_from = max(gaps_from, reached)
+    if gaps_from <= newest:
+        days |= set(Window(gaps_from, newest + DAY)) - recorded.keys()
+    doubted = max(reached, lookback - UNSETTLED_FOR)
+    unsettled = {day for day, is_unsettled in recorded.items() if is_unsettled}
+    return days, {day for day in unsettled | failed.unloaded if doubted <= day <= newest}
 
 
 def _day(value: object, name: str) -> date:

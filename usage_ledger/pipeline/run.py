@@ -19,6 +19,7 @@ from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import load_folder
 from usage_ledger.storage.sweep import retract, sweep
 from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.failures import failed_dates
 from usage_ledger.warehouse.incoming import Outcome
 from usage_ledger.warehouse.registration import register
 from usage_ledger.warehouse.schema import ensure_schema
@@ -57,8 +58,10 @@ def planned(
                 requests.append((report, window))
             continue
         span = Window(connection.start_date or EARLIEST, dates.last + DAY)
-        loaded_dates = loads.dates_in_ledger(engine, connection.id, report.name, span) if dates.heal else {}
-        requests += [(report, window) for window in windows(dates, connection, report, loaded_dates, now=now)]
+        of_report = (engine, connection.id, report.name, span)
+        recorded = loads.dates_in_ledger(*of_report) if dates.heal else {}
+        cut = windows(dates, connection, report, recorded, now=now, failed=failed_dates(*of_report))
+        requests += [(report, window) for window in cut]
     return requests
 
 
@@ -137,10 +140,9 @@ def _sweep(connection: Connection, report: str, root: AnyPath) -> None:
 def each(
     load_ids: Iterable[str], step: Callable[[str], Outcome | object]
 ) -> tuple[list[str], list[UsageLedgerError], list[Outcome]]:
-    """Run a step for every load; which succeeded, what went wrong, what it returned.
+    """Run a step for every load; which succeeded, also where dates failed, what went wrong, what it returned.
 
-    A load that left out failed dates has succeeded, and their error is among what went wrong. A list of names that
-    cannot be had is neither.
+    A list of names that cannot be had is neither.
     """
     passed: list[str] = []
     failures: list[UsageLedgerError] = []

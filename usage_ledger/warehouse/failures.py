@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from sqlalchemy import Engine
 
 from usage_ledger.core.contract_errors import ContractBroken
+from usage_ledger.core.error_classes import ERROR_CLASSES
 from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.core.windows import Window
+from usage_ledger.warehouse.engine import transaction
 from usage_ledger.warehouse.events import add_event
 from usage_ledger.warehouse.sql import statement
 
@@ -42,10 +46,37 @@ def record_failed_dates(
         _add(cursor, attempt, text, next_step, f"{step}_failed", None)
 
 
-def evidence_of(error: UsageLedgerError, load_id: str) -> str:
-    """What `ops.day.evidence` says of a failure, as JSON."""
+def evidence_of(error: UsageLedgerError, load_id: str, *, whole_answer: bool = False) -> str:
+    """What `ops.day.evidence` says of a failure, as JSON. `whole_answer`: it is of no date more than of another."""
     failed = {"error_class": type(error).__name__, "message": error.what, "load_id": load_id}
-    return json.dumps({"failed": failed})
+    return json.dumps({"failed": failed | ({"whole_answer": True} if whole_answer else {})})
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDates:
+    """The dates of a report whose newest answer failed."""
+
+    unloaded: frozenset[date] = frozenset()
+    """Those that the ledger holds nothing of."""
+    of_whole_answers: frozenset[date] = frozenset()
+    """Those whose answer was wrong as a whole: asked for alone, the others of its window come."""
+
+
+def failed_dates(engine: Engine, connection_id: str, report: str, window: Window) -> FailedDates:
+    """The dates of a window whose newest answer failed."""
+    values = {
+        "connection_id": connection_id,
+        "report": report,
+        "first": window.first,
+        "end": window.end,
+        "classes": [name for name, kind in ERROR_CLASSES.items() if issubclass(kind, ContractBroken)],
+    }
+    with transaction(engine) as cursor:
+        cursor.execute(statement("ops/failed_dates"), values)
+        rows = cursor.fetchall()
+    return FailedDates(
+        frozenset(day for day, unloaded, _ in rows if unloaded), frozenset(day for day, _, whole in rows if whole)
+    )
 
 
 def _add(cursor: Cursor, attempt: Attempt, message: str, next_step: str, kind: str, day: date | None) -> None:

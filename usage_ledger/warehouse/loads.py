@@ -143,7 +143,7 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
         "load_id": load.load_id,
         "error_class": kind,
         "error_message": str(error),
-        "evidence": evidence_of(error, load.load_id),
+        "evidence": evidence_of(error, load.load_id, whole_answer=isinstance(error, ContractBroken)),
     }
     by_date = error.by_date if isinstance(error, ContractBroken) else {}
 
