@@ -65,7 +65,15 @@ def code_spans(text: str) -> list[str]:
 # SQL
 
 SQL = blocks("sql")
-TITLES = ["spend per day", "spend per month", "tokens per model", "per API key", "missing days", "what changed"]
+TITLES = [
+    "spend per day",
+    "spend per month",
+    "tokens per model",
+    "per API key",
+    "missing days",
+    "what changed",
+    "how long",
+]
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +119,7 @@ def test_an_example_answers_with_rows(loaded: date, query: Query, number: int) -
 
 
 def test_the_examples_add_up_to_the_ledger(loaded: date, query: Query) -> None:
-    spend, months, models, keys, missing, changed = (query(text.rstrip("; \n")) for text in SQL)
+    spend, months, models, keys, missing, changed, lags = (query(text.rstrip("; \n")) for text in SQL)
     assert sum(row[4] for row in months) == sum(row[4] for row in spend)
     assert not any(row[8] for row in months)
     assert sum(row[4] for row in spend) == query("SELECT sum(amount) FROM ledger.cost_daily")[0][0]
@@ -124,6 +132,7 @@ def test_the_examples_add_up_to_the_ledger(loaded: date, query: Query) -> None:
     assert moved["input_tokens"] > 0
     assert moved["amount"] > 0
     assert {row[1] for row in changed} == {loaded - timedelta(3)}
+    assert {(row[4], row[6], row[7], row[8], row[9], row[10]) for row in lags} == {(3, 1, 1, 3, 0, 0)}
 
 
 def test_the_examples_query_marts_alone() -> None:

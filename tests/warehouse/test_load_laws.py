@@ -623,8 +623,10 @@ def register(engine: Engine) -> Iterator[Callable[..., None]]:
         timezone: str = "UTC",
         provider: str = "fireworks",
         reports: tuple[str, ...] = ("usage",),
+        lookback: int = 3,
     ) -> None:
-        register_connection(engine, f"{name}_{suffix}", provider, f"{account}_{suffix}", timezone, reports)
+        lookbacks = dict.fromkeys(reports, lookback)
+        register_connection(engine, f"{name}_{suffix}", provider, f"{account}_{suffix}", timezone, lookbacks)
 
     known.suffix = suffix  # type: ignore[attr-defined]
     yield known
@@ -699,3 +701,16 @@ def test_a_report_ends_when_it_is_no_longer_listed_and_goes_on_when_it_is_again(
     assert reports()[0][2] == until
     register("first", reports=("usage", "cost"))
     assert [row[:3] for row in reports()] == [row[:3] for row in both]
+
+
+def test_the_look_back_of_now_is_known_of_each_report(query: Query, register: Any) -> None:
+    def lookbacks() -> list[tuple[Any, ...]]:
+        rows = (
+            "SELECT report, lookback_days, until IS NULL FROM ops.connection_report WHERE connection_id = %s ORDER BY 1"
+        )
+        return query(rows, f"first_{register.suffix}")
+
+    register("first", reports=("cost", "usage"), lookback=3)
+    assert lookbacks() == [("cost", 3, True), ("usage", 3, True)]
+    register("first", reports=("usage",), lookback=30)
+    assert lookbacks() == [("cost", 3, False), ("usage", 30, True)]

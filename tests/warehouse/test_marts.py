@@ -29,6 +29,7 @@ VIEWS = {
     "daily_usage",
     "daily_usage_by_api_key",
     "daily_usage_by_model",
+    "restatement_lag",
     "restatements",
     "usage_meters",
 }
@@ -698,3 +699,71 @@ def test_restated_money_keeps_currencies_and_prices_apart(cursor: Cursor) -> Non
     unsummed = {column.name for column in contract("cost_daily").columns if not column.additive}
     unsummed |= {column.name for column in contract("usage_daily").columns if not column.additive}
     assert unsummed == {"unit_price", "storage_bytes"}
+
+
+def add_change(
+    cursor: Cursor, days: int, old: object, new: object, meter: str = "input_tokens", **dimensions: str
+) -> None:
+    """A change that was read that many days, and nine hours, after the end of the usage date."""
+    add_restatement(cursor, meter, old, new, at=datetime(2026, 11, 2, 9, tzinfo=UTC) + timedelta(days), **dimensions)
+
+
+def look_back(cursor: Cursor, days: int) -> None:
+    add(cursor, "ops.connection_report", connection_id="acme", report="usage", lookback_days=days)
+
+
+LAG = (
+    "SELECT age_days, row_count, change, share_of_rows, share_of_change, share_of_rows_after_lookback,"
+    " share_of_change_after_lookback FROM marts.restatement_lag"
+)
+
+
+def test_a_lag_says_at_which_age_figures_moved_and_what_share_came_after_the_look_back(cursor: Cursor) -> None:
+    look_back(cursor, 3)
+    add_change(cursor, 0, 100, 110)
+    add_change(cursor, 0, None, 20)
+    add_change(cursor, 3, 8, 4)
+    add_change(cursor, 4, 10, None)
+    add_change(cursor, 29, 1, 7)
+    add_change(cursor, 29, 1, 1000, cause="declaration")
+    add_change(cursor, 1, 1, 2, meter="output_tokens")
+    after = (Decimal("0.4"), Decimal("0.32"))
+    assert answer(cursor, LAG + " WHERE meter = 'input_tokens' ORDER BY age_days") == [
+        (0, 2, 30, Decimal("0.4"), Decimal("0.6"), *after),
+        (3, 1, 4, Decimal("0.2"), Decimal("0.08"), *after),
+        (4, 1, 10, Decimal("0.2"), Decimal("0.2"), *after),
+        (29, 1, 6, Decimal("0.2"), Decimal("0.12"), *after),
+    ]
+    assert answer(cursor, LAG + " WHERE meter = 'output_tokens'") == [(1, 1, 1, 1, 1, 0, 0)]
+
+
+def test_the_age_of_a_change_is_counted_in_the_reports_own_days(cursor: Cursor) -> None:
+    look_back(cursor, 3)
+    add_day(cursor, NOV, day_zone="America/Los_Angeles")
+    add_change(cursor, 0, 1, 2)
+    add_restatement(cursor, "output_tokens", 1, 2, at=datetime(2026, 11, 3, 7, tzinfo=UTC))
+    add_restatement(cursor, "output_tokens", 1, 2, at=datetime(2026, 11, 3, 8, tzinfo=UTC))
+    found = answer(cursor, "SELECT meter, age_days FROM marts.restatement_lag ORDER BY meter, age_days")
+    assert found == [("input_tokens", 0), ("output_tokens", 0), ("output_tokens", 1)]
+
+
+def test_a_lag_keeps_currencies_apart_to_the_last_place_and_adds_no_prices(cursor: Cursor) -> None:
+    look_back(cursor, 0)
+    add_change(cursor, 0, 1, 1 + UNIT, meter="amount", currency="USD", line_item="a")
+    add_change(cursor, 1, 1, 1 - UNIT, meter="amount", currency="USD", line_item="a")
+    add_change(cursor, 1, 0, 5, meter="amount", currency="EUR", line_item="a")
+    add_change(cursor, 2, 1, 2, meter="unit_price", currency="USD", line_item="a")
+    half = Decimal("0.5")
+    assert answer(cursor, LAG.replace("SELECT", "SELECT meter, currency,") + " ORDER BY meter, currency, age_days") == [
+        ("amount", "EUR", 1, 1, 5, 1, 1, 1, 1),
+        ("amount", "USD", 0, 1, UNIT, half, half, half, half),
+        ("amount", "USD", 1, 1, UNIT, half, half, half, half),
+        ("unit_price", "USD", 2, 1, None, 1, None, 1, None),
+    ]
+
+
+def test_a_row_that_moves_twice_at_one_age_counts_once_and_an_unknown_look_back_is_no_zero(cursor: Cursor) -> None:
+    for hours, old, new in ((9, 10, 20), (10, 20, 15)):
+        add_restatement(cursor, "input_tokens", old, new, at=datetime(2026, 11, 2, hours, tzinfo=UTC))
+    cursor.execute("UPDATE ops.restatement SET row_key = %s, new_load_id = gen_random_uuid()", [LOAD])
+    assert answer(cursor, LAG) == [(0, 1, 5, 1, 1, None, None)]

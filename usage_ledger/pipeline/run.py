@@ -191,7 +191,7 @@ def prepare_warehouse(connection: Connection, engine: Engine) -> None:
     Raises `ConfigError` where the warehouse knows the id or the account otherwise, `WarehouseDown`, `WarehouseRefused`.
     """
     ensure_schema(engine)
-    reports = [report.name for report in connection.chosen_reports]
+    reports = {report.name: connection.lookback(report) for report in connection.chosen_reports}
     register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
 
 

@@ -1,6 +1,7 @@
 """Registers connections: one account belongs to one connection, whose account and time zone stay the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
@@ -11,29 +12,25 @@ from usage_ledger.warehouse.sql import statement
 
 
 def register(
-    engine: Engine, connection_id: str, provider: str, account_id: str, timezone: str, reports: Sequence[str]
+    engine: Engine, connection_id: str, provider: str, account_id: str, timezone: str, reports: Mapping[str, int]
 ) -> None:
     """Make the connection known with the reports that it fetches from now on, or check that it is still the same.
 
-    Raises `ConfigError` when another connection has the account, living or with rows that a new one would count again,
-    when the account or provider of a known id changed, or when the time zone changed over loaded days.
+    `reports` has the look-back of each, in days. Raises `ConfigError` when another connection has the account, living
+    or with rows that a new one would count again, when the account or provider of a known id changed, or when the time
+    zone changed over loaded days.
     """
     values = {
         "connection_id": connection_id,
         "provider": provider,
         "account_id": account_id,
         "timezone": timezone,
-        "reports": sorted(reports),
+        "reports": list(reports),
+        "lookbacks": list(reports.values()),
     }
 
     def work(cursor: Cursor) -> None:
-        cursor.execute(statement("ops/connection_of_account"), values)
-        for other, retired in cursor.fetchall():
-            raise ConfigError(
-                f"account {account_id} of {provider} is already loaded by connection {other}",
-                connection=connection_id,
-                next_step=f"connect it as {other} again: the ledger holds its rows" if retired else f"use {other}",
-            )
+        _require_one_connection(cursor, values)
         cursor.execute(statement("ops/connection_by_id"), values)
         for provider_before, account_before, zone_before, has_rows in cursor.fetchall():
             if (provider_before, account_before) != (provider, account_id):
@@ -50,3 +47,13 @@ def register(
             cursor.execute(statement(name), values)
 
     in_transaction(engine, work)
+
+
+def _require_one_connection(cursor: Cursor, values: Mapping[str, Any]) -> None:
+    cursor.execute(statement("ops/connection_of_account"), values)
+    for other, retired in cursor.fetchall():
+        raise ConfigError(
+            f"account {values['account_id']} of {values['provider']} is already loaded by connection {other}",
+            connection=values["connection_id"],
+            next_step=f"connect it as {other} again: the ledger holds its rows" if retired else f"use {other}",
+        )
