@@ -128,10 +128,11 @@ class NameOf:
     kind: str
     id: str
     name: str
-    owner: str = ""
+    owner: str | tuple[str, ...] = ""
     parent: str | tuple[str, ...] = ""
     """A path, or several: the first that has a value wins."""
-    tags: str = ""
+    tags: str | tuple[str, ...] = ""
+    """The path of an object, or those of texts, each of which becomes a tag of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,8 @@ class RowSet:
     optional: bool = False
     """The vendor leaves out the arrays at `path` when they are empty, as proto3 JSON may. Without it an answer in which
     one is absent or null is broken: a missing list is no empty one."""
+    credits: bool = False
+    """Lines of a negative amount are credits: rows of their own, of `charge_category` Credit."""
     skip_when_missing: str = ""
     """A row without a value at this path is skipped, and that is reported."""
 

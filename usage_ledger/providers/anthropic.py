@@ -22,7 +22,7 @@ from usage_ledger import model as m
 from usage_ledger.providers.refusals import ANTHROPIC as REFUSALS
 
 PAGING, LIST = m.Cursor("next_page", "page", more="has_more"), m.Cursor("last_id", "after_id", more="has_more")
-CENTS, CACHE = Decimal("0.01"), "cache_creation"
+CENTS, CACHE, ROOT = Decimal("0.01"), "cache_creation", "/v1/organizations"
 WRITES = tuple(f"{CACHE}/ephemeral_{lifetime}_input_tokens" for lifetime in ("5m", "1h"))
 PARTS, OF_CODE = ("cache_read_input_tokens", *WRITES), ("tokens/cache_read", "tokens/cache_creation")
 bucketed = partial(m.RowSet, path="data/results", when=m.Bucket("^starting_at", "^ending_at", every_day=True))
@@ -46,9 +46,7 @@ def messages(name: str, group_by: tuple[str, ...], dimensions: tuple[m.Dimension
     """The messages report, in one of its two cuts."""
     return daily(
         name=name,
-        source=m.HttpPages(
-            m.Request("/v1/organizations/usage_report/messages", (*BUCKETS, ("group_by[]", group_by))), PAGING
-        ),
+        source=m.HttpPages(m.Request(f"{ROOT}/usage_report/messages", (*BUCKETS, ("group_by[]", group_by))), PAGING),
         row_sets=(
             bucketed(
                 table="usage_daily",
@@ -64,11 +62,11 @@ def messages(name: str, group_by: tuple[str, ...], dimensions: tuple[m.Dimension
 
 KEYS = ("model", "api_key_id", "workspace_id", "service_tier", "context_window")
 PEOPLE = ("account_id", "service_account_id", "inference_geo", "model", "workspace_id")
-TIERS = m.dimensions(service_tier="service_tier", context_window="context_window")
+TIERS = m.dimensions(service_tier="service_tier", context_window="context_window", speed="speed")
 BY_KEY = (*m.dimensions(model="model", api_key_id="api_key_id", project_id="workspace_id"), *TIERS)
 BY_USER = (
     m.Dimension("user_id", ("account_id", "service_account_id")),
-    *m.dimensions(region="inference_geo", model="model", project_id="workspace_id"),
+    *m.dimensions(region="inference_geo", model="model", project_id="workspace_id", speed="speed"),
 )
 COST_ROWS = bucketed(
     table="cost_daily",
@@ -82,6 +80,7 @@ COST_ROWS = bucketed(
     ),
     meters=(m.Meter("amount", "amount", "decimal", scale=CENTS, exact=False),),
     repeats=True,
+    credits=True,
 )
 WHO = (
     *m.dimensions(user_id="actor/email_address", resource="actor/api_key_name", channel="terminal_type"),
@@ -143,9 +142,7 @@ def names(name: str, row: m.NameOf, ignored: tuple[str, ...], *flags: str, cut: 
     """A list that gives ids their names."""
     return m.Report(
         name=name,
-        source=m.HttpPages(
-            m.Request(f"/v1/organizations/{name}", (("limit", "1000"), *((flag, "true") for flag in flags))), LIST
-        ),
+        source=m.HttpPages(m.Request(f"{ROOT}/{name}", (("limit", "1000"), *((flag, "true") for flag in flags))), LIST),
         row_sets=(m.RowSet(path="data", table="", names=(row,), ignored=("type", "created_at", *ignored)),),
         snapshot=True,
         cut=cut,
@@ -161,7 +158,7 @@ ANTHROPIC = m.Provider(
     auth=m.HeaderKey("x-api-key", ""),
     account_header=m.AccountHeader("anthropic-organization-id"),
     headers=(("anthropic-version", "2023-06-01"),),
-    accounts=m.Listing(m.Request("/v1/organizations/me"), "", "id", "account", single=True),
+    accounts=m.Listing(m.Request(f"{ROOT}/me"), "", "id", "account", single=True),
     account=m.Setting("account", "Organization", "The organization's id, as in Console, Settings, Organization."),
     requests_per_minute=60,
     docs="https://docs.claude.com/en/api/usage-cost-api",
@@ -170,12 +167,10 @@ ANTHROPIC = m.Provider(
     reports=(
         messages("messages", KEYS, BY_KEY, ""),
         messages("messages_by_user", PEOPLE, BY_USER, "user"),
-        daily(
-            "cost", m.HttpPages(m.Request("/v1/organizations/cost_report", (*BUCKETS, BY_LINE)), PAGING), (COST_ROWS,)
-        ),
+        daily("cost", m.HttpPages(m.Request(f"{ROOT}/cost_report", (*BUCKETS, BY_LINE)), PAGING), (COST_ROWS,)),
         m.Report(
             name="claude_code",
-            source=m.HttpPages(m.Request("/v1/organizations/usage_report/claude_code", ONE_DAY), PAGING),
+            source=m.HttpPages(m.Request(f"{ROOT}/usage_report/claude_code", ONE_DAY), PAGING),
             row_sets=CLAUDE_CODE,
             day="UTC",
             longest=timedelta(days=1),
@@ -196,5 +191,6 @@ ANTHROPIC = m.Provider(
             ("status", "expires_at", "principal", "created_by/type", "scope/type"),
             cut=("data/*/partial_key_hint",),
         ),
+        names("users", m.NameOf("user", id="id", name="name"), ("role", "added_at"), cut=("data/*/email",)),
     ),
 )

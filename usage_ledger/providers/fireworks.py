@@ -3,7 +3,7 @@
 Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, training tokens or seconds
 (`billingUsage`); rated money per line item (`billing/summary`). Embeddings and images are not metered there yet.
 Grain: usage, one row per local day x every grouping that exists; cost, one row per UTC day x line item.
-Units: int64 as text, seconds as numbers, money as google.type.Money, before credits, discounts and tax.
+Units: int64 as text (absent is 0), seconds as numbers, money as google.type.Money; a line below 0 is a credit.
 Limits: 31 x 24 h a call; 10 or 6,000 requests a minute an account. Lag: not published, so three days are read again.
 Whole: an empty array may be left out, so that an answer cannot tell; cost has a total over the window.
 Not given: the form of annotation keys in `group` and of bucket times in a zone (all documented forms are accepted);
@@ -63,9 +63,7 @@ DEDICATED = usage(
     dimensions=(
         m.Dimension("deployment", ("deploymentId", "group/deployment_name"), "grouped", "last_segment", within=OWN),
         m.Dimension("accelerator", ("acceleratorType", "group/accelerator_type")),
-        m.Dimension("model", ("baseModel",)),
-        m.Dimension("region", ("placement",)),
-        m.Dimension("operation", ("usageType",)),
+        *m.dimensions(model="baseModel", region="placement", operation="usageType"),
         *tags(),
     ),
     meters=(m.Meter("accelerator_seconds", "acceleratorSeconds", absent="zero"),),
@@ -106,6 +104,7 @@ LINE_ITEMS = m.RowSet(
         m.Money("amount", "totalCost", absent="zero"),
     ),
     repeats=True,
+    credits=True,
 )
 API_KEYS = m.RowSet(
     path="apiKeys",
@@ -131,12 +130,7 @@ FIREWORKS = m.Provider(
     key_help="an API key of the account (app.fireworks.ai, Settings, API Keys); any role may read billing",
     refusals=REFUSALS,
     reports=(
-        m.Report(
-            name="usage",
-            source=m.HttpPages(USAGE, PAGING),
-            row_sets=(SERVERLESS, DEDICATED, TRAINING),
-            date_labels=True,
-        ),
+        m.Report("usage", m.HttpPages(USAGE, PAGING), (SERVERLESS, DEDICATED, TRAINING), date_labels=True),
         m.Report(
             name="cost",
             source=m.HttpPages(SUMMARY),

@@ -19,26 +19,17 @@ from functools import partial
 from usage_ledger import model as m
 from usage_ledger.providers.refusals import OPENAI as REFUSALS
 
-PAGING = m.Cursor("next_page", "page", more="has_more")
-LIST = m.Cursor("last_id", "after", more="has_more")
+PAGING, LIST = m.Cursor("next_page", "page", more="has_more"), m.Cursor("last_id", "after", more="has_more")
 OF_PAGE, OF_BUCKET = ("object",), ("object", "^object")
-NAMES = {
-    "project_id": "project_id",
-    "user_id": "user_id",
-    "api_key_id": "api_key_id",
-    "model": "model",
-    "service_tier": "service_tier",
-    "size": "variant",
-    "source": "operation",
-    "context_level": "variant",
-    "vector_store_id": "resource",
-}
+NAMES = {one: one for one in ("project_id", "user_id", "api_key_id", "model", "service_tier")}
+NAMES |= {"size": "variant", "source": "operation", "context_level": "variant", "vector_store_id": "resource"}
 PEOPLE = ("project_id", "user_id", "api_key_id")
 EVERYONE = (*PEOPLE, "model")
 BUCKETS = (("start_time", "{start_epoch}"), ("end_time", "{end_epoch}"), ("bucket_width", "1d"))
 BUCKET = m.Bucket("^start_time", "^end_time", clock="epoch", every_day=True)
 PAGES = (("limit", "100"),)
 optional = partial(m.Meter, absent="null")
+daily = partial(m.Report, day="UTC", ignored=OF_PAGE)
 REQUESTS = m.Meter("requests", "num_model_requests")
 INPUT = m.Meter("input_tokens", "input_tokens")
 
@@ -47,7 +38,7 @@ def usage(name: str, usage_type: str, group_by: tuple[str, ...], *meters: m.Mete
     """One of the usage reports: they differ in what they count and what they can be grouped by."""
     batch = (m.Dimension("batch", ("batch",), form="flag"),) if "batch" in group_by else ()
     dimensions = tuple(m.Dimension(NAMES[one], (one,)) for one in group_by if one != "batch")
-    return m.Report(
+    return daily(
         name=name,
         source=m.HttpPages(
             m.Request(f"/v1/organization/usage/{name}", (*BUCKETS, ("limit", "31"), ("group_by", group_by))), PAGING
@@ -65,9 +56,7 @@ def usage(name: str, usage_type: str, group_by: tuple[str, ...], *meters: m.Mete
                 repeats=True,
             ),
         ),
-        day="UTC",
         longest=timedelta(days=31),
-        ignored=OF_PAGE,
     )
 
 
@@ -113,8 +102,12 @@ COST_ROWS = m.RowSet(
     skip_when_missing="amount/value",
     ignored=OF_BUCKET,
     repeats=True,
+    credits=True,
 )
 BY_LINE_ITEM = (("limit", "180"), ("group_by", ("project_id", "line_item", "api_key_id")))
+OWNERS = ("owner/user", "owner/service_account")
+OF_OWNER = ("owner/type", *(f"{owner}/{field}" for owner in OWNERS for field in ("created_at", "role")))
+WHO = tuple(f"data/*/{owner}/{field}" for owner in OWNERS for field in ("name", "email"))
 PROJECTS = m.Listing(m.Request("/v1/organization/projects", PAGES), "data", "id", "project", LIST)
 
 
@@ -165,20 +158,18 @@ OPENAI = m.Provider(
             m.Meter("web_searches", "num_requests"),
             ignored=("num_model_requests",),
         ),
-        m.Report(
+        daily(
             name="costs",
             source=m.HttpPages(m.Request("/v1/organization/costs", (*BUCKETS, *BY_LINE_ITEM)), PAGING),
             row_sets=(COST_ROWS,),
-            day="UTC",
             longest=timedelta(days=180),
-            ignored=OF_PAGE,
         ),
         names(
             "projects",
             "/v1/organization/projects",
-            m.NameOf("project", id="id", name="name"),
+            m.NameOf("project", id="id", name="name", tags=("status",)),
             query=(("include_archived", "true"),),
-            ignored=("object", "created_at", "archived_at", "status", "external_key_id"),
+            ignored=("object", "created_at", "archived_at", "external_key_id"),
         ),
         names(
             "users",
@@ -190,11 +181,18 @@ OPENAI = m.Provider(
         names(
             "api_keys",
             "/v1/organization/projects/{project}/api_keys",
-            m.NameOf("api_key", id="id", name="name", parent="@project"),
+            m.NameOf("api_key", id="id", name="name", parent="@project", owner=tuple(f"{one}/id" for one in OWNERS)),
             per=PROJECTS,
             query=(("owner_project_access", "any"),),
-            ignored=("object", "created_at", "last_used_at", "owner_project_access", "owner"),
-            cut=("data/*/redacted_value", "data/*/owner/user", "data/*/owner/service_account/name"),
+            ignored=("object", "created_at", "last_used_at", "owner_project_access", *OF_OWNER),
+            cut=("data/*/redacted_value", *WHO),
+        ),
+        names(
+            "service_accounts",
+            "/v1/organization/projects/{project}/service_accounts",
+            m.NameOf("user", id="id", name="name", parent="@project"),
+            per=PROJECTS,
+            ignored=("object", "role", "created_at"),
         ),
     ),
 )

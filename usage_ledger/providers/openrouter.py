@@ -1,9 +1,9 @@
 """OpenRouter: activity by model and endpoint, in tokens and dollars, per workspace and per key; credits and prices.
 
-Measures: requests, input, output and reasoning tokens, and money (`/activity`): dollars charged to credits are the
+Measures: requests, those by own keys among them, tokens, and money (`/activity`): dollars charged to credits are the
 record; what was paid to other providers with own keys is the breakdown `byok`, an estimate. Requested again per key,
 the same activity is the breakdown `api_key`: deleted keys are not listed, so its sum may be below the record's.
-Grain: a UTC day x permanent model name x endpoint x workspace.
+Grain: a UTC day x permanent model name x endpoint x workspace; rows that are alike in these are added up.
 Units: tokens as integers; dollars as JSON numbers, rounded to 18 places.
 Token meaning: input includes cached tokens, output includes reasoning; live answers have held more reasoning than
 output, so it is never checked against it.
@@ -19,7 +19,10 @@ from functools import partial
 from usage_ledger import model as m
 from usage_ledger.providers.refusals import OPENROUTER as REFUSALS
 
-READ = ("model", "requests", "prompt_tokens", "completion_tokens", "reasoning_tokens", "usage", "byok_usage_inference")
+READ = (
+    *("model", "requests", "prompt_tokens", "completion_tokens", "reasoning_tokens", "usage", "byok_usage_inference"),
+    "byok_requests",
+)
 WHERE = m.dimensions(
     model="model_permaslug", variant="model", resource="endpoint_id", host="provider_name", project_id="workspace_id"
 )
@@ -33,6 +36,7 @@ TOKENS = rows(
         m.Meter("input_tokens", "prompt_tokens"),
         m.Meter("output_tokens", "completion_tokens"),
         m.Meter("reasoning_tokens", "reasoning_tokens", absent="null"),
+        m.Meter("byok_requests", "byok_requests", absent="null"),
     ),
 )
 MONEY = (("usage_type", "serverless"), ("charge_category", "Usage"), ("currency", "USD"))

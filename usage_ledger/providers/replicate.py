@@ -1,11 +1,12 @@
-"""Replicate: predictions, added up to days: how many ran, for how long, and their tokens.
+"""Replicate: predictions, added up to days: how many ran, for how long, and the units that they are billed by.
 
 Measures: predictions and compute seconds (`/predictions`; there is no usage or billing endpoint). Seconds are
 `metrics.predict_time`, else from start to completion. Compute time is not billed time: set-up and idle time are in no
 record, and official models are priced otherwise; so no money is given.
 Grain: a local day of `created_at` x model, version, deployment, status and source. Hardware is that of the
 deployment's current release; without a deployment it is not given.
-Units: seconds as decimals; tokens, of language models alone, as integers, input and output apart.
+Units: seconds as decimals; what official models are billed by as sent: tokens (in two spellings), characters, images,
+videos with their seconds and pixels, seconds of audio, other results, steps of training. Resolution is not read.
 Limits: 100 records a page, newest first: a request covers one day; addresses of next pages are followed on this
 host alone, over TLS.
 Lag: none, but predictions change until they end, and one that is deleted by hand vanishes: whole days are replaced,

@@ -35,7 +35,7 @@ class Names:
     def gather(self, rows: Rows, days: list[date], which: list[int]) -> None:
         """Add the names in rows; of several names of an id on one day the greatest string stays. Raises `BadId`."""
         for name_of in rows.row_set.names:
-            columns = (_values(rows, path) for path in _paths(name_of))
+            columns = (*(_values(rows, path) for path in _paths(name_of)), _tags(rows, name_of.tags))
             for number, id_, name, parent, owner, tags in dict.fromkeys(zip(which, *columns, strict=True)):
                 if not id_ or not name:
                     continue
@@ -75,7 +75,7 @@ class Names:
 
 
 def _paths(name_of: NameOf) -> tuple[str | tuple[str, ...], ...]:
-    return (name_of.id, name_of.name, name_of.parent, name_of.owner, name_of.tags)
+    return (name_of.id, name_of.name, name_of.parent, name_of.owner)
 
 
 def _values(rows: Rows, path: str | tuple[str, ...]) -> list[Any]:
@@ -87,5 +87,19 @@ def _values(rows: Rows, path: str | tuple[str, ...]) -> list[Any]:
     values = rows.column(path)
     if values and isinstance(values[0], msgspec.Raw):
         decoded = [document_of(bytes(value), f"`{path}`") if bytes(value) else None for value in values]
-        return [msgspec.json.encode(value, order="deterministic").decode() if value else None for value in decoded]
+        return [_text(value) if value else None for value in decoded]
     return values
+
+
+def _tags(rows: Rows, tags: str | tuple[str, ...]) -> list[Any]:
+    """Tags as canonical JSON, falsy where there are none."""
+    if isinstance(tags, str):
+        return _values(rows, tags)
+    names = [path.rpartition("/")[2] for path in tags]
+    sent = zip(*(rows.column(path) for path in tags), strict=True)
+    labels = ({name: text for name, text in zip(names, texts, strict=True) if text} for texts in sent)
+    return [_text(one) if one else None for one in labels]
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()

@@ -12,9 +12,11 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
     for dimension in row_set.dimensions:
         kinds |= _paths_of_dimension(dimension)
     for name in row_set.names:
-        parents = (name.parent,) if isinstance(name.parent, str) else name.parent
-        kinds = dict.fromkeys([name.id, name.name, name.owner, *parents], "text") | kinds
-        kinds[name.tags] = "json"
+        tags = name.tags if isinstance(name.tags, tuple) else ()
+        links = [path for one in (name.owner, name.parent) for path in ((one,) if isinstance(one, str) else one)]
+        kinds = dict.fromkeys([name.id, name.name, *links, *tags], "text") | kinds
+        if isinstance(name.tags, str):
+            kinds[name.tags] = "json"
     for balance in row_set.balances:
         kinds |= dict.fromkeys([balance.total, *balance.parts], "integer")
     for meter in row_set.meters:

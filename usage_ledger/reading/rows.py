@@ -26,6 +26,8 @@ from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
 from usage_ledger.storage.landing import Manifest
 
+CHARGE = "charge_category"
+
 
 def gather(
     connection: Connection, report: Report, rows: Rows, manifest: Manifest, gathered: Gathered, *, page: str
@@ -111,6 +113,8 @@ def _cells(rows: Rows, gathered: Gathered) -> tuple[dict[str, pa.Array], dict[st
     sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
     gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or _any_value(sent)
     meters = meters_of(rows, sent)
+    if row_set.credits:
+        sent[CHARGE] = pc.if_else(pc.less(meters["amount"].values, 0), "Credit", "")
     check_metered(rows, meters)
     return sent, meters
 
@@ -177,6 +181,8 @@ def _table(
         },
         **{name: counted.values for name, counted in meters.items()},
     }
+    if row_set.credits:
+        arrays[CHARGE] = pc.if_else(pc.equal(sent[CHARGE], ""), constants[CHARGE], sent[CHARGE])
     return with_splits(_complete(row_set.table, len(rows), arrays, constants), rows)
 
 
@@ -196,5 +202,6 @@ def _complete(table: str, count: int, arrays: dict[str, pa.Array], constants: di
 
 
 def _identity(row_set: RowSet, sent: dict[str, pa.Array]) -> dict[str, pa.Array]:
-    """The dimensions that the provider sent with the row."""
-    return {one.column: sent[one.column] for one in row_set.dimensions if not isinstance(one, Lookup)}
+    """The dimensions that the provider sent with the row, and of a credit that it is one."""
+    of_row = {one.column: sent[one.column] for one in row_set.dimensions if not isinstance(one, Lookup)}
+    return of_row | {name: sent[name] for name in (CHARGE,) if row_set.credits}

@@ -9,7 +9,7 @@ from usage_ledger.sandbox.kit.serving import Api, Endpoint, Refusal, account_of,
 from usage_ledger.sandbox.kit.streams import stable
 from usage_ledger.sandbox.openai.account import OpenAIAccount
 from usage_ledger.sandbox.openai.costs import costs
-from usage_ledger.sandbox.openai.lists import api_keys, projects, users
+from usage_ledger.sandbox.openai.lists import api_keys, projects, service_accounts, users
 from usage_ledger.sandbox.openai.queries import refusal
 from usage_ledger.sandbox.openai.usage import usage
 
@@ -46,6 +46,7 @@ _ENDPOINTS = {
     "/costs": Endpoint(costs, rows=_BUCKETS),
     "/projects": Endpoint(projects, rows=_LIST),
     "/projects/{project_id}/api_keys": Endpoint(api_keys, rows=_LIST),
+    "/projects/{project_id}/service_accounts": Endpoint(service_accounts, rows=_LIST),
     "/users": Endpoint(users, rows=_LIST),
 }
 openai_router = Api(

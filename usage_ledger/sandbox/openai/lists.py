@@ -43,12 +43,16 @@ def _user(account: OpenAIAccount, user: Entity) -> Json:
     return {"object": "organization.user", **_person(account, user), "role": role, "added_at": _seconds(account.start)}
 
 
+def _robot(key: ApiKey, now: datetime) -> Json:
+    """The service account of a key that is nobody's."""
+    return {"id": f"svc_acct_{key.key_id[4:]}", "name": name_at(key.names, now), "role": "member"}
+
+
 def _api_key(account: OpenAIAccount, key: ApiKey, now: datetime) -> Json:
     name = name_at(key.names, now)
     used = instant_of(min(slot_of(now), key.last) - 1)
-    robot: Json = {"id": f"svc_acct_{key.key_id[4:]}", "name": name}
     owner = {
-        **(_person(account, key.user) if key.user else robot),
+        **(_person(account, key.user) if key.user else _robot(key, now)),
         "created_at": _seconds(account.start),
         "role": "member",
     }
@@ -78,6 +82,18 @@ def api_keys(call: Call[OpenAIAccount]) -> Json:
     enabled = [key for key in account.all_keys if key.created_at <= now and not is_over(key.deleted_at, now)]
     items = [_api_key(account, key, now) for key in enabled if key.project.ident == project]
     return _listed(params, [item for item in items if allowed_values in ("any", item["owner_project_access"])])
+
+
+def service_accounts(call: Call[OpenAIAccount]) -> Json:
+    account, now, project = call.truth, call.now, call.request.path_params["project_id"]
+    if project not in {project.ident for project in account.all_projects}:
+        raise refusal(404, f"No project found with id '{project}'.", "project_id", "not_found")
+    keys = [key for key in account.all_keys if key.project.ident == project and key.created_at <= now and not key.user]
+    items = [
+        {"object": "organization.project.service_account", **_robot(key, now), "created_at": _seconds(account.start)}
+        for key in keys
+    ]
+    return _listed(call.params, items)
 
 
 def users(call: Call[OpenAIAccount]) -> Json:

@@ -33,7 +33,7 @@ def activity(call: OpenRouterCall) -> Json:
 
 
 def _row(day: date, workspace_id: str, pair: Pair, sums: list[int]) -> Json:
-    requests, prompt, completion, reasoning, charged, own = sums
+    requests, byok, prompt, completion, reasoning, charged, own = sums
     row: Json = {
         "date": f"{day} 00:00:00" if pair.model.stamped else day.isoformat(),
         "model": pair.model.slug,
@@ -43,6 +43,7 @@ def _row(day: date, workspace_id: str, pair: Pair, sums: list[int]) -> Json:
         "usage": dollars(charged),
         "byok_usage_inference": dollars(own),
         "requests": requests,
+        "byok_requests": byok,
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "reasoning_tokens": reasoning,

@@ -17,11 +17,12 @@ def dollars(nanos: int) -> int | Decimal:
 
 
 def amounts_of(pair: Pair, first: int, last: int) -> list[int]:
-    """Requests, prompt, completion and reasoning tokens, and nanodollars charged to credits and paid by own keys."""
+    """Requests, those by own keys, prompt, completion and reasoning tokens; nanodollars of credits and of own keys."""
     meters = (pair.requests, pair.cached, pair.uncached, pair.output, pair.reasoning)
     requests, *used, reasoning = (meter.between(first, last) for meter in meters)
     costs = (sum(map(mul, used, prices)) for prices in (pair.charged, pair.own))
-    return [requests, used[0] + used[1], used[2], reasoning, *costs]
+    own = requests if any(pair.own) else 0
+    return [requests, own, used[0] + used[1], used[2], reasoning, *costs]
 
 
 def costs(pairs: Iterable[Pair], first: int, last: int) -> tuple[int, int]:

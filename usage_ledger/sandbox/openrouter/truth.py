@@ -35,6 +35,7 @@ def _used(pair: Pair, first: int, last: int) -> tuple[dict[str, int | Decimal], 
     )
     used: dict[str, int | Decimal] = {
         "requests": pair.requests.between(first, last),
+        "byok_requests": pair.requests.between(first, last) if any(pair.own) else 0,
         "input_tokens": counts[0] + counts[1],
         "output_tokens": counts[2],
         "reasoning_tokens": pair.reasoning.between(first, last),
