@@ -201,8 +201,18 @@ MUTANTS = (
     ),
     Mutant(
         "an older answer that is loaded again closes what failed after it",
-        (("include/sql/load/close_failures.sql", "at < %(fetched_at)s OR load_id", "true OR load_id"),),
+        (("include/sql/load/close_failures.sql", "event.at) <= %(fetched_at)s", "event.at) IS NOT NULL"),),
         "test_an_event_that_is_younger",
+    ),
+    Mutant(
+        "a load of other dates closes the failure of a window that is still missing",
+        (("include/sql/load/close_failures.sql", "THEN 'held' ELSE 'failed' END", "THEN '' ELSE '' END"),),
+        "test_a_failure_stays_open_while or test_a_total_that_differed",
+    ),
+    Mutant(
+        "an older answer that is read again fails a date that a newer one has loaded",
+        (("include/sql/ops/fail_day.sql", "day.fetched_at <= %(fetched_at)s", "true"),),
+        "test_an_older_answer_that_is_read_again_fails",
     ),
     Mutant(
         "a held date's event stays open once the date is loaded",

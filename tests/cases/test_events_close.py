@@ -110,3 +110,92 @@ def test_an_event_that_is_younger_than_the_answer_stays_open(fireworks: Account)
 
     assert rebuild(fireworks.connection(reports=("usage",)), None, engine=fireworks.engine, root=fireworks.root).loads
     assert closed(fireworks) == {"extract_failed": False}
+
+
+def test_a_failure_stays_open_while_a_date_of_its_window_is_failed(fireworks: Account) -> None:
+    fireworks.server.answers[USAGE] = Answer({"message": "no"}, 500)
+    earlier = DAY - timedelta(days=5)
+    assert fireworks.run(earlier, reports=("usage",)).failures
+    assert run(fireworks, DAY).failures == []
+    assert closed(fireworks) == {"extract_failed": False}
+    assert run(fireworks, earlier, first=earlier).failures == []
+    assert closed(fireworks) == {"extract_failed": True}
+
+
+def test_a_total_that_differed_is_closed_by_rows_that_agree_and_by_nothing_else(fireworks: Account) -> None:
+    def cost(total: str, row: str, day: date = DAY) -> None:
+        item = {"totalCost": {"currencyCode": "USD", "units": row, "nanos": 0}, "category": "a", "series": "serverless"}
+        whole = {"totalCost": {"currencyCode": "USD", "units": total, "nanos": 0}}
+        bounds = {"startTime": f"{day}T00:00:00Z", "endTime": f"{day + timedelta(days=1)}T00:00:00Z"}
+        answer = {"lineItems": [item | whole], "usageBuckets": [bounds | {"lineItems": [item]}]}
+        fireworks.server.answers["/summary"] = Answer(answer)
+        assert fireworks.run(day, reports=("cost",)).failures == []
+
+    cost("3", "2")
+    assert fireworks.days("cost") == {DAY: "held"}
+    earlier = DAY - timedelta(days=1)
+    cost("3", "3", earlier)
+    assert closed(fireworks) == {"totals_mismatch": False}
+    cost("3", "3")
+    assert fireworks.days("cost") == {DAY: "loaded", earlier: "loaded"}
+    assert closed(fireworks) == {"totals_mismatch": True}
+
+
+def test_names_that_were_missing_are_closed_by_a_list_that_comes_whole(fireworks: Account) -> None:
+    def missing() -> list[bool]:
+        of_kind = "FROM ops.event WHERE connection_id = %s AND kind = 'names_missing' ORDER BY at"
+        return [done for (done,) in fireworks.query(f"SELECT closed_at IS NOT NULL {of_kind}")]
+
+    fireworks.server.answers["/users"] = Answer({"message": "no"}, 403)
+    for _ in range(2):
+        assert run(fireworks, DAY).failures == []
+        assert missing() == [False]
+    fireworks.server.answers["/users"] = Answer({"users": []})
+    run(fireworks, DAY)
+    assert missing() == [True]
+    fireworks.server.answers["/users"] = Answer({"message": "no"}, 403)
+    run(fireworks, DAY)
+    assert missing() == [True, False]
+
+
+def test_part_of_a_list_that_is_missing_stays_open_while_it_is(fireworks: Account) -> None:
+    users = {"users": [{"name": f"accounts/{fireworks.account}/users/{name}"} for name in ("ann", "bob")]}
+    fireworks.server.answers["/users"] = Answer(users)
+    fireworks.server.answers["/users/ann/apiKeys"] = Answer({"apiKeys": []})
+    for _ in range(2):
+        assert run(fireworks, DAY).failures == []
+        assert (closed(fireworks), open_events(fireworks)) == ({"names_missing": False}, 1)
+    fireworks.server.answers["/users/bob/apiKeys"] = Answer({"apiKeys": []})
+    run(fireworks, DAY)
+    assert closed(fireworks) == {"names_missing": True}
+
+
+def test_what_an_older_answer_lacks_is_closed_by_the_newer_one_in_a_rebuild(fireworks: Account) -> None:
+    from usage_ledger.pipeline.rebuild import rebuild
+
+    fireworks.server.answers[USAGE] = Answer(usage(serverless(DAY, completionTokens="12.5")))
+    assert fireworks.run(DAY, reports=("usage",)).failures
+    assert run(fireworks, DAY).failures == []
+    connection = fireworks.connection(reports=("usage",))
+    assert rebuild(connection, None, engine=fireworks.engine, root=fireworks.root).failures == []
+    assert closed(fireworks) == {"date_failed": True}
+    assert open_events(fireworks) == 0
+    assert fireworks.query("SELECT evidence FROM ops.day WHERE connection_id = %s AND report = 'usage'") == [({},)]
+
+
+def test_an_older_answer_that_is_read_again_fails_no_date_of_a_newer_one(fireworks: Account) -> None:
+    from usage_ledger.core.windows import Window
+    from usage_ledger.pipeline.rebuild import rebuild
+
+    earlier = DAY - timedelta(days=1)
+    rows = [serverless(day, completionTokens="12.5") for day in (earlier, DAY)]
+    fireworks.server.answers[USAGE] = Answer(usage(*rows))
+    assert fireworks.run(earlier, DAY, reports=("usage",)).failures
+    assert run(fireworks, DAY).failures == []
+    connection = fireworks.connection(reports=("usage",))
+    assert rebuild(connection, Window(earlier, DAY), engine=fireworks.engine, root=fireworks.root).failures
+    assert fireworks.days("usage") == {earlier: "failed", DAY: "loaded"}
+    opened = "SELECT DISTINCT usage_date FROM ops.event WHERE connection_id = %s AND closed_at IS NULL"
+    assert fireworks.query(opened) == [(earlier,)]
+    evidence = "SELECT evidence FROM ops.day WHERE connection_id = %s AND report = 'usage' AND usage_date = %s"
+    assert fireworks.query(evidence, DAY) == [({},)]

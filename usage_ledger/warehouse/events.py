@@ -12,9 +12,11 @@ from usage_ledger.warehouse.sql import statement
 
 log = logging.getLogger(__name__)
 
-FAILURES = tuple(f"{step}_failed" for step in ("extract", "transform", "validate", "load"))
-"""Kinds of events about an attempt; a later load of the report that comes through closes them."""
-OF_DATE = ("vanished", "totals_mismatch", "date_failed")
+STEPS = ("extract", "transform", "validate", "load")
+OF_WINDOW = (*(f"{step}_failed" for step in STEPS), "totals_mismatch", "names_missing")
+"""Kinds of events about an attempt; a later load of the report that comes through closes them, once no date of the
+attempt's window is failed or held any more."""
+OF_DATE = ("vanished", "date_failed")
 """Kinds of events about a date that was held or failed; the load that brings the date closes them."""
 
 
@@ -31,7 +33,7 @@ def add_event(
     load_id: str | None = None,
     once: bool = False,
 ) -> None:
-    """Something a person must know; also in the log. `once`: not again in the same words."""
+    """Something a person must know; also in the log. `once`: not again in the same words while it is open."""
     log.log(
         {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[severity], "%s: %s", kind, message
     )
@@ -49,8 +51,10 @@ def add_event(
 
 
 def close_failures(cursor: Cursor, incoming: Incoming) -> None:
-    """Close what failed before a load that came through."""
-    cursor.execute(statement("load/close_failures"), incoming.values | {"failures": list(FAILURES)})
+    """Close what was wrong before a load that came through, but for what it reports itself."""
+    reported = {note.kind for note in incoming.staged.notes}
+    kinds = [kind for kind in OF_WINDOW if kind not in reported]
+    cursor.execute(statement("load/close_failures"), incoming.values | {"kinds": kinds})
 
 
 def close_date_events(

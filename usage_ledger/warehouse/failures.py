@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
@@ -28,20 +28,31 @@ class Attempt:
     report: str
     load_id: str
     day_zone: str
+    fetched_at: datetime | None
 
 
 def record_failed_dates(
     cursor: Cursor, attempt: Attempt, by_date: Mapping[date, ContractBroken], *, next_step: str, step: str
 ) -> None:
-    """Say of each date what is wrong: one that was never loaded becomes `failed`, any other keeps state and rows."""
-    values = {"connection_id": attempt.connection_id, "report": attempt.report, "day_zone": attempt.day_zone}
-    for number, (day, error) in enumerate(sorted(by_date.items())):
+    """Say of each date what is wrong: one that was never loaded becomes `failed`, any other keeps state and rows.
+
+    Nothing is said of a date that the ledger has a newer answer of.
+    """
+    values = {
+        "connection_id": attempt.connection_id,
+        "report": attempt.report,
+        "day_zone": attempt.day_zone,
+        "fetched_at": attempt.fetched_at,
+    }
+    failed: list[date] = []
+    for day, error in sorted(by_date.items()):
         evidence = evidence_of(error, attempt.load_id)
         cursor.execute(statement("ops/fail_day"), values | {"usage_date": day, "evidence": evidence})
-        if number < MOST_EVENTS:
-            _add(cursor, attempt, f"{day}: {type(error).__name__}: {error.what}", next_step, "date_failed", day)
-    if len(by_date) > MOST_EVENTS:
-        others = sorted(by_date)[MOST_EVENTS:]
+        failed += [day] if cursor.rowcount else []
+    for day in failed[:MOST_EVENTS]:
+        error = by_date[day]
+        _add(cursor, attempt, f"{day}: {type(error).__name__}: {error.what}", next_step, "date_failed", day)
+    if others := failed[MOST_EVENTS:]:
         text = f"{len(others)} more dates from {others[0]} to {others[-1]} failed; ops.day says why, date by date"
         _add(cursor, attempt, text, next_step, f"{step}_failed", None)
 

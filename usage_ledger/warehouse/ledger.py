@@ -150,7 +150,8 @@ def _replace_days(
     crash.point("load")
     outcome.error = incoming.error_of(outcome.failed)
     if outcome.error and not already_committed:
-        attempt = Attempt(incoming.connection_id, incoming.report, incoming.load_id, incoming.day_zone.key)
+        day_zone, fetched_at = incoming.day_zone.key, incoming.fetched_at
+        attempt = Attempt(incoming.connection_id, incoming.report, incoming.load_id, day_zone, fetched_at)
         by_date, next_step = outcome.error.by_date, outcome.error.next_step
         record_failed_dates(cursor, attempt, by_date, next_step=next_step, step="load")
     if outcome.held:

@@ -154,7 +154,7 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
             return
         cursor.execute(statement("ops/fail_report"), values)
         if day_zone is not None and by_date:
-            attempt = Attempt(load.connection_id, load.report, load.load_id, day_zone)
+            attempt = Attempt(load.connection_id, load.report, load.load_id, day_zone, load.fetched_at)
             record_failed_dates(cursor, attempt, by_date, next_step=error.next_step, step=step)
             return
         if day_zone is not None:
