@@ -221,6 +221,8 @@ BROKEN_ROWS = {
     "negative": ({"promptTokens": "-5"}, contract_errors.NegativeCount),
     "empty number": ({"promptTokens": ""}, contract_errors.EmptyNumber),
     "true": ({"promptTokens": True}, contract_errors.Shape),
+    "object for text": ({"usageType": {"a": "TEXT"}}, contract_errors.Shape),
+    "text for object": ({"group": "model"}, contract_errors.Shape),
     "beyond 64 bits": ({"promptTokens": str(2**63)}, contract_errors.OutOfRange),
     "grouping renamed": ({"group": {"model_name": "m", "key": "k"}}, contract_errors.MissingGroupKey),
     "field renamed": ({"promptTokens": None, "inputTokens": "10"}, contract_errors.MissingField),
