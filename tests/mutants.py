@@ -54,12 +54,12 @@ MUTANTS = (
     ),
     Mutant(
         "what another account's key landed is left for a rebuild",
-        (("usage_ledger/pipeline/run.py", '        retract(load_folder(root, load.manifest_uri or ""))\n', ""),),
+        (("usage_ledger/pipeline/leftovers.py", '        retract(load_folder(root, load.manifest_uri or ""))\n', ""),),
         "test_rows_that_tell_another_account",
     ),
     Mutant(
         "a list that cannot be had fails the run",
-        (("usage_ledger/warehouse/loads.py", "error.names_only = day_zone is None", "error.names_only = False"),),
+        (("usage_ledger/warehouse/loads.py", "(day_zone is None and", "(False and"),),
         "test_a_key_that_reads_costs_and_no_list",
     ),
     Mutant(
@@ -76,6 +76,26 @@ MUTANTS = (
         "no key at all is an answer",
         (("usage_ledger/sources/http_pages.py", "if self._gaps.newest and not", "if False and not"),),
         "test_a_key_that_is_gone_between",
+    ),
+    Mutant(
+        "no lesser question",
+        (("usage_ledger/sources/question.py", "range(self.form, len(source.lesser) + 1)", "range(1)"),),
+        "test_costs_without_keys_are_worth_more",
+    ),
+    Mutant(
+        "a refused question is asked in full again and again",
+        (("usage_ledger/pipeline/extract.py", "refused.lesser_form if refused and not refused.due else 0", "0"),),
+        "test_a_refused_question_is_remembered",
+    ),
+    Mutant(
+        "a refused question is never asked in full again",
+        (("usage_ledger/pipeline/extract.py", "refused and not refused.due", "refused"),),
+        "test_the_full_question_is_asked_again_each_week",
+    ),
+    Mutant(
+        "a report that the account does not have is asked for every day",
+        (("usage_ledger/pipeline/run.py", "if report.name in absent:", "if False:"),),
+        "test_a_report_that_the_account_does_not_have",
     ),
     Mutant(
         "merge instead of replace",

@@ -20,6 +20,7 @@ from usage_ledger.http.client import Client, client_for
 from usage_ledger.model.provider import Provider
 from usage_ledger.pipeline.run import prepare_warehouse
 from usage_ledger.sources.account import verify_account
+from usage_ledger.sources.question import ABSENT, Question
 from usage_ledger.sources.source import source_of
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.schema import ensure_schema
@@ -33,6 +34,10 @@ class Readable:
     """Whether the provider told that the key belongs to the account."""
     reports: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    """Reports that the account does not have."""
+    lesser: dict[str, str] = field(default_factory=dict)
+    """Reports that it can read, but not by these groupings."""
 
     def without_names(self, provider: Provider) -> str:
         """What will have ids and no names, because its list cannot be read; '' when nothing will."""
@@ -50,16 +55,22 @@ def readable(connection: Connection, client: Client, now: datetime | None = None
     access = Readable()
     for report in connection.chosen_reports:
         day = last_complete_date(now or datetime.now(UTC), connection.day_zone(report))
+        question = Question()
         try:
-            source_of(connection, report, client).verify(day)
+            source_of(connection, report, client, question=question).verify(day)
         except CONCERNS_EVERY_REPORT:
             raise
         except UsageLedgerError as error:
+            if report.may_be_absent and error.status == ABSENT:
+                access.absent[report.name] = error.what
+                continue
             if not isinstance(error, AccessDenied) and not (report.snapshot and is_of_one_answer(error)):
                 raise
             access.refused[report.name] = error.what
         else:
             access.reports.append(report.name)
+            if question.form:
+                access.lesser[report.name] = question.lacks(report.source)
     access.proves_account = client.answers_tell_account or (bool(connection.declared.accounts.id) and not untold)
     return access
 

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 UNTOLD = "; the provider does not tell whose it is"
 
 
-def _say_what_has_no_names(access: "Readable", provider: str) -> None:
+def _say_what_is_missing(access: "Readable", provider: str) -> None:
+    """What will have no names, and what the account does not have, or not by every grouping."""
     from usage_ledger.console import say
     from usage_ledger.providers import provider_named
 
+    for name, groupings in access.lesser.items():
+        say(f"{name} can be read, but not by {groupings}: the provider refuses that to this account")
+    for name, why in access.absent.items():
+        say(f"the account does not have {name} ({why}); it is asked for again each week")
     if kinds := access.without_names(provider_named(provider)):
         say(f"figures are complete all the same; ids of {kinds} will have no names")
 
@@ -49,7 +54,7 @@ def connect(
     lists = {report.name for report in provider_named(provider).reports if report.snapshot}
     for name, why in done.readable.refused.items():
         say(f"left out {name}: {why}" if done.new and name not in lists else f"it cannot read {name}: {why}")
-    _say_what_has_no_names(done.readable, provider)
+    _say_what_is_missing(done.readable, provider)
     if done.new:
         say(f"wrote {done.path}; the Dag usage_{connection_id} appears within a minute of a running Airflow")
     else:
@@ -78,7 +83,7 @@ def check(connection_id: ConnectionId, json: Json = False) -> None:
         say(f"it can read {', '.join(access.reports)}")
         for name, why in access.refused.items():
             say(f"it cannot read {name}: {why}")
-        _say_what_has_no_names(access, connection.provider)
+        _say_what_is_missing(access, connection.provider)
     if lacking := [pool for pool in pools if pool in (connection.provider, DEFAULT_POOL)]:
         raise ConfigError(
             f"Airflow has no pool {' and no pool '.join(lacking)} with a slot; tasks would wait for ever",

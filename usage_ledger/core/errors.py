@@ -17,8 +17,8 @@ class UsageLedgerError(Exception):
     remedy = ""
     status = 0
     """Of the HTTP answer that it tells of; 0 for none."""
-    names_only = False
-    """A list of names could not be had, and no figure is missing by it."""
+    harmless = False
+    """No figure is missing by it: a list of names could not be had, or the account does not have the report."""
 
     def __init__(
         self, what: str, *, next_step: str = "", connection: str = "", report: str = "", window: str = ""

@@ -49,6 +49,12 @@ class WrongPlace(AccessDenied):
     remedy = "run this, or its way out, from a place that the provider serves"
 
 
+class NoReport(AccessDenied):
+    """404, where the vendor's word for it is that the account does not have the report."""
+
+    remedy = "nothing; it is asked for again each week"
+
+
 class BadRequest(PersonMustAct):
     """The provider refused the request itself (400, 404, 422, 501)."""
 

@@ -41,6 +41,8 @@ class Report:
     date_labels: bool = False
     """Buckets of a zone may also come as the local date at 00:00 UTC; accepted, and reported."""
     settle_days: int = 3
+    may_be_absent: bool = False
+    """Some accounts do not have the report, and get 404."""
     snapshot: bool = False
     """A report without days, landed daily because the vendor serves no history."""
     cut: tuple[str, ...] = ()

@@ -142,6 +142,9 @@ class HttpPages:
     request: Request
     paging: Paging | None = None
     per: Listing | PerSetting | None = None
+    lesser: tuple[str, ...] = ()
+    """Groupings that some accounts are refused (400): asked without the first, without the first two, and so on, until
+    one is answered. The rows must be right without them."""
     lookup: Listing | None = None
     """A list that is landed with the rows and gives values for ids in them; see `Lookup`."""
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import tzdata
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, crash, provider_errors
+from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
@@ -21,12 +23,14 @@ from usage_ledger.pipeline.plan import require_reach
 from usage_ledger.reading.layout import decode
 from usage_ledger.reading.whole import Covered, add_buckets, missing_buckets, require_whole, sends_every_day
 from usage_ledger.sources.account import prove_account, require_own_rows
+from usage_ledger.sources.question import ABSENT, Question
 from usage_ledger.sources.source import source_of
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Landing, Manifest, landed_parts
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.events import add_event
+from usage_ledger.warehouse.questions import refused_questions, remember_answer, remember_refusal
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ def extract(
         crash.point("extract")  # before the first request
         if (why := prove_account(connection, client)) and not client.answers_tell_account:
             _tell_believed(engine, connection, why)
-        fetched_at, uri = land(connection, report, window, load_id, client=client, root=root)
+        fetched_at, uri = _land_fullest(connection, report, window, load_id, client=client, engine=engine, root=root)
         crash.point("extract")  # committed in raw storage alone
         loads.landed(engine, load_id, fetched_at, uri)
         crash.point("extract")
@@ -69,31 +73,54 @@ def extract(
     return load_id
 
 
-def land(
-    connection: Connection, report: Report, window: Window, load_id: str, *, client: Client, root: AnyPath
+def _land_fullest(
+    connection: Connection,
+    report: Report,
+    window: Window,
+    load_id: str,
+    *,
+    client: Client,
+    engine: Engine,
+    root: AnyPath,
 ) -> tuple[datetime, str]:
-    """Every page and then the manifest; when the first page was asked for, and the manifest's address."""
+    """Land the fullest form that the provider answers; what it refuses is remembered for a week."""
+    refused = refused_questions(engine, connection.id).get(report.name)
+    question = Question(refused.lesser_form if refused and not refused.due else 0)
+    landed = land(connection, report, window, load_id, client=client, root=root, question=question)
+    if question.refusal:
+        lacks, refusal = question.lacks(report.source), question.refusal
+        remember_refusal(engine, connection.id, report.name, question.form, without=lacks, said=refusal)
+    elif refused and not question.form:
+        remember_answer(engine, connection.id, report.name)
+    return landed
+
+
+def land(
+    connection: Connection,
+    report: Report,
+    window: Window,
+    load_id: str,
+    *,
+    client: Client,
+    root: AnyPath,
+    question: Question | None = None,
+) -> tuple[datetime, str]:
+    """Every page and then the manifest; when the first page was asked for, and the manifest's address.
+
+    Raises `NoReport` where the account does not have the report.
+    """
     landing = Landing.begin(root, connection.provider, connection.id, report.name, window, load_id)
     people = People(report, clear=connection.people == "clear")
     unproved = prove_account(connection, client)
 
-    source = source_of(connection, report, client, partial(_inspect, connection, report))
+    source = source_of(connection, report, client, partial(_inspect, connection, report), question)
     refusal = _land_pages(source.pages(window), landing, people, client.base_url)
     if not landing.pages:
-        raise refusal or provider_errors.IncompleteAnswer("the provider sent no page")
+        raise _reason_of_no_page(report, refusal)
     manifest = Manifest(
-        load_id=load_id,
-        connection_id=connection.id,
-        provider=connection.provider,
-        account=connection.account,
-        report=report.name,
-        window_from=window.first,
-        window_to=window.end,
-        day_zone=connection.day_zone(report).key,
-        declaration=report.declaration(),
+        **_labels(connection, report, window, load_id),
         fetched_at=landing.pages[0].requested_at,
         pages=landing.pages,
-        tzdata=tzdata.IANA_VERSION,
         cut=list(report.cut),
         pseudonyms=list(people.pseudonyms),
         keep=people.keep,
@@ -107,6 +134,28 @@ def land(
         _require_rest(connection, report, manifest, landing.folder, refusal)
     _log_pages(manifest)
     return manifest.fetched_at, landing.commit(manifest)
+
+
+def _labels(connection: Connection, report: Report, window: Window, load_id: str) -> dict[str, Any]:
+    """What a manifest says of what was asked for."""
+    return {
+        "load_id": load_id,
+        "connection_id": connection.id,
+        "provider": connection.provider,
+        "account": connection.account,
+        "report": report.name,
+        "window_from": window.first,
+        "window_to": window.end,
+        "day_zone": connection.day_zone(report).key,
+        "declaration": report.declaration(),
+        "tzdata": tzdata.IANA_VERSION,
+    }
+
+
+def _reason_of_no_page(report: Report, refusal: provider_errors.BadRequest | None) -> UsageLedgerError:
+    if refusal and refusal.status == ABSENT and report.may_be_absent:
+        return provider_errors.NoReport(refusal.what)
+    return refusal or provider_errors.IncompleteAnswer("the provider sent no page")
 
 
 def _inspect(connection: Connection, report: Report, page: Page) -> None:

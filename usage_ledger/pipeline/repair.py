@@ -150,7 +150,7 @@ class Repair:
 
     def _failed(self, left: Remaining, error: UsageLedgerError, *, tries: int) -> None:
         name = left.report.name
-        if error.names_only:
+        if error.harmless:
             log.warning("%s", error)  # names are a convenience, figures are not
             return
         if isinstance(error, AccessDenied):

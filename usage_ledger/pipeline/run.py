@@ -9,18 +9,18 @@ from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import UsageLedgerError
-from usage_ledger.core.provider_errors import CONCERNS_EVERY_REPORT, AccessDenied, WrongAccount
+from usage_ledger.core.provider_errors import CONCERNS_EVERY_REPORT, AccessDenied
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Client
 from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.extract import extract
+from usage_ledger.pipeline.leftovers import retract_foreign, sweep_report
 from usage_ledger.pipeline.plan import EARLIEST, Dates, windows
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import load_folder
-from usage_ledger.storage.sweep import retract, sweep
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.failures import failed_dates
 from usage_ledger.warehouse.incoming import Outcome
+from usage_ledger.warehouse.questions import absent_reports
 from usage_ledger.warehouse.registration import register
 from usage_ledger.warehouse.schema import ensure_schema
 
@@ -50,7 +50,10 @@ def planned(
     Of the runs of a `backfill` only those take a snapshot that find none of today: each would be the same.
     """
     requests: list[tuple[Report, Window]] = []
+    absent = absent_reports(engine, connection.id)
     for report in connection.chosen_reports:
+        if report.name in absent:
+            continue
         if report.snapshot:
             today = now.astimezone(connection.zone).date()
             window = Window(today, today + DAY)
@@ -101,40 +104,19 @@ def extract_all(
                 break
         finally:
             progress(report, window)
-    _retract(done, engine=engine, root=root)
+    retract_foreign(done.load_ids, done.stopped, engine=engine, root=root)
     for name in sorted(landed) if sweeping else ():
-        _sweep(connection, name, root)
+        sweep_report(connection, name, root)
     return done
 
 
-def _retract(done: Extracted, *, engine: Engine, root: AnyPath) -> None:
-    """Take back what the key of another account landed before an answer told whose it is."""
-    error = done.stopped
-    if not isinstance(error, WrongAccount):
-        return
-    for load_id in done.load_ids:
-        load = loads.load_by_id(engine, load_id)
-        retract(load_folder(root, load.manifest_uri or ""))
-        loads.fail(engine, load, error)
-    done.load_ids.clear()
-
-
 def _note_failure(done: Extracted, report: Report, window: Window, error: UsageLedgerError) -> None:
-    if error.names_only:
+    if error.harmless:
         log.warning("%s", error)
         return
     done.failures.append(error)
     done.missing.append((report, window, error))
     log.error("%s", error)
-
-
-def _sweep(connection: Connection, report: str, root: AnyPath) -> None:
-    try:
-        swept = sweep(root, connection.provider, connection.id, report, now=datetime.now(UTC))
-    except UsageLedgerError as error:
-        log.warning("%s", error.about(connection=connection.id, report=report))  # the run's own loads are landed
-    else:
-        log.log(logging.INFO if swept else logging.DEBUG, "%s: swept %s folders of raw storage", report, swept)
 
 
 def each(
@@ -151,7 +133,7 @@ def each(
         try:
             result = step(load_id)
         except UsageLedgerError as error:
-            if error.names_only:
+            if error.harmless:
                 log.warning("%s", error)
                 continue
             failures.append(error)
@@ -191,7 +173,8 @@ def prepare_warehouse(connection: Connection, engine: Engine) -> None:
     Raises `ConfigError` where the warehouse knows the id or the account otherwise, `WarehouseDown`, `WarehouseRefused`.
     """
     ensure_schema(engine)
-    reports = {report.name: connection.lookback(report) for report in connection.chosen_reports}
+    absent = absent_reports(engine, connection.id)
+    reports = {one.name: connection.lookback(one) for one in connection.chosen_reports if one.name not in absent}
     register(engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
 
 

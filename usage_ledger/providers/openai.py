@@ -56,6 +56,7 @@ def usage(name: str, usage_type: str, group_by: tuple[str, ...], *meters: m.Mete
                 repeats=True,
             ),
         ),
+        may_be_absent=name in ("file_search_calls", "web_search_calls"),
         longest=timedelta(days=31),
     )
 
@@ -105,6 +106,7 @@ COST_ROWS = m.RowSet(
     credits=True,
 )
 BY_LINE_ITEM = (("limit", "180"), ("group_by", ("project_id", "line_item", "api_key_id")))
+COSTS = m.HttpPages(m.Request("/v1/organization/costs", (*BUCKETS, *BY_LINE_ITEM)), PAGING, lesser=("api_key_id",))
 OWNERS = ("owner/user", "owner/service_account")
 OF_OWNER = ("owner/type", *(f"{owner}/{field}" for owner in OWNERS for field in ("created_at", "role")))
 WHO = tuple(f"data/*/{owner}/{field}" for owner in OWNERS for field in ("name", "email"))
@@ -158,12 +160,7 @@ OPENAI = m.Provider(
             m.Meter("web_searches", "num_requests"),
             ignored=("num_model_requests",),
         ),
-        daily(
-            name="costs",
-            source=m.HttpPages(m.Request("/v1/organization/costs", (*BUCKETS, *BY_LINE_ITEM)), PAGING),
-            row_sets=(COST_ROWS,),
-            longest=timedelta(days=180),
-        ),
+        daily(name="costs", source=COSTS, row_sets=(COST_ROWS,), longest=timedelta(days=180)),
         names(
             "projects",
             "/v1/organization/projects",

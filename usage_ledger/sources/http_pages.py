@@ -7,6 +7,7 @@ from datetime import date, datetime
 from usage_ledger.connections import Connection
 from usage_ledger.core.error_classes import is_of_one_answer
 from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.core.provider_errors import BadRequest
 from usage_ledger.core.windows import DAY, Window, first_instant
 from usage_ledger.http.client import Client
 from usage_ledger.http.fill import Values
@@ -15,6 +16,7 @@ from usage_ledger.model.provider import Report
 from usage_ledger.model.request import HttpPages, Listing, PerSetting
 from usage_ledger.sources.gaps import Gaps
 from usage_ledger.sources.listing import list_things
+from usage_ledger.sources.question import REFUSED, Question
 
 Labels = dict[str, str]
 GONE = 404
@@ -24,9 +26,17 @@ GONE = 404
 class HttpPageSource:
     """The pages that `HttpPages` declares."""
 
-    def __init__(self, connection: Connection, report: Report, client: Client, inspect: Callable[[Page], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        report: Report,
+        client: Client,
+        inspect: Callable[[Page], None],
+        question: Question,
+    ) -> None:
         self._connection, self._report, self._client, self._inspect = connection, report, client, inspect
         self._declared: HttpPages = report.source
+        self._question = question
         self._gaps = Gaps()
         self._begun = False
         """Whether any page of rows came."""
@@ -74,7 +84,7 @@ class HttpPageSource:
                 values = {**values, setting: self._connection.setting_values(setting)[0]}
             case None:
                 pass
-        self._client.ask(self._client.call_of(self._declared.request, values))
+        next(self._pages(values, paged=False), None)
 
     def _things(self, listing: Listing, *, required: bool = True) -> Iterator[tuple[Page | None, list[Labels]]]:
         """The things of a list; of a list of names, and of one that is not required, as many as can be had."""
@@ -106,10 +116,34 @@ class HttpPageSource:
             self._gaps.add(thing, error)
 
     def _rows(self, values: Values, labels: Labels) -> Iterator[Page]:
-        call = self._client.call_of(self._declared.request, {**values, **labels})
-        for page in self._client.pages(call, self._declared.paging, self._inspect):
+        for page in self._pages({**values, **labels}):
             self._begun = True
             yield replace(page, labels=labels)
+
+    def _pages(self, values: Values, *, paged: bool = True) -> Iterator[Page]:
+        """The pages of the fullest form that is answered; one form for all that a window is made of.
+
+        Raises what the fullest form met, when no lesser one is answered either.
+        """
+        refusal: BadRequest | None = None
+        for number, request in enumerate(self._question.requests(self._declared)):
+            call = self._client.call_of(request, values)
+            pages = self._client.pages(call, self._declared.paging if paged else None, self._inspect)
+            try:
+                first = next(pages)
+            except BadRequest as error:
+                if refusal is None and (error.status != REFUSED or self._begun):
+                    raise
+                refusal = refusal or error
+                continue
+            if refusal is not None:
+                self._question.form += number
+                self._question.refusal = refusal.what
+            yield first
+            yield from pages
+            return
+        if refusal is not None:
+            raise refusal
 
     def _values(self, window: Window) -> Values:
         """The values of a request's placeholders: the connection's settings that have one value, and the window's ends,

@@ -10,6 +10,7 @@ from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
 from usage_ledger.sources.http_pages import HttpPageSource
+from usage_ledger.sources.question import Question
 
 
 class PageSource(Protocol):
@@ -30,7 +31,14 @@ class PageSource(Protocol):
 
 
 def source_of(
-    connection: Connection, report: Report, client: Client, inspect: Callable[[Page], None] = lambda _: None
+    connection: Connection,
+    report: Report,
+    client: Client,
+    inspect: Callable[[Page], None] = lambda _: None,
+    question: Question | None = None,
 ) -> PageSource:
-    """The source that a report declares; `inspect` may refuse a page of rows by raising."""
-    return HttpPageSource(connection, report, client, inspect)
+    """The source that a report declares; `inspect` may refuse a page of rows by raising.
+
+    `question` is the form to ask in, and holds afterwards the one that was answered.
+    """
+    return HttpPageSource(connection, report, client, inspect, question or Question())

@@ -15,11 +15,13 @@ from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.core.error_classes import is_of_one_answer
 from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError
+from usage_ledger.core.provider_errors import NoReport
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.landing import Manifest
 from usage_ledger.warehouse.engine import in_transaction, transaction
 from usage_ledger.warehouse.events import add_event
 from usage_ledger.warehouse.failures import Attempt, evidence_of, record_failed_dates
+from usage_ledger.warehouse.questions import remember_absence
 from usage_ledger.warehouse.sql import statement
 
 log = logging.getLogger(__name__)
@@ -125,7 +127,7 @@ def recorded(engine: Engine, load: Load, *, step: str, day_zone: str | None) -> 
 
 def _try_to_record(engine: Engine, load: Load, error: UsageLedgerError, *, step: str, day_zone: str | None) -> None:
     error.about(connection=load.connection_id, report=load.report, window=str(load.window))
-    error.names_only = day_zone is None and is_of_one_answer(error)
+    error.harmless = isinstance(error, NoReport) or (day_zone is None and is_of_one_answer(error))
     try:
         record_failure(engine, load, error, step=step, day_zone=day_zone)
     except UsageLedgerError as second:
@@ -149,8 +151,8 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
 
     def work(cursor: Cursor) -> None:
         cursor.execute(statement("ops/fail"), values | {"final": final})
-        if error.names_only:
-            _warn_of_names(cursor, load, error)
+        if error.harmless:
+            _tell_harmless(cursor, load, error)
             return
         cursor.execute(statement("ops/fail_report"), values)
         if day_zone is not None and by_date:
@@ -173,7 +175,10 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
     in_transaction(engine, work)
 
 
-def _warn_of_names(cursor: Cursor, load: Load, error: UsageLedgerError) -> None:
+def _tell_harmless(cursor: Cursor, load: Load, error: UsageLedgerError) -> None:
+    if isinstance(error, NoReport):
+        remember_absence(cursor, load.connection_id, load.report, said=error.what)
+        return
     add_event(
         cursor,
         load.connection_id,

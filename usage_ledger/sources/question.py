@@ -1,0 +1,35 @@
+"""In which form a report is asked for: in full, or in a lesser form where the vendor refuses the full one."""
+
+from dataclasses import dataclass, replace
+
+from usage_ledger.model.request import HttpPages, Request
+
+REFUSED = 400
+"""The status by which a vendor refuses a grouping."""
+ABSENT = 404
+"""The status by which a vendor says that an account does not have a report."""
+
+
+@dataclass
+class Question:
+    """The form in which one window is asked for, and what the vendor said to the fuller forms on the way."""
+
+    form: int = 0
+    """0 is the full question, n the n-th of its lesser forms."""
+    refusal: str = ""
+
+    def requests(self, source: HttpPages) -> list[Request]:
+        """The requests to try, the fullest first."""
+        return [_without(source.request, source.lesser[:form]) for form in range(self.form, len(source.lesser) + 1)]
+
+    def lacks(self, source: HttpPages) -> str:
+        """What the answer is not grouped by, because the vendor refused it, such as `api_key_id`."""
+        return ", ".join(source.lesser[: self.form])
+
+
+def _without(request: Request, groupings: tuple[str, ...]) -> Request:
+    query = [
+        (name, value if isinstance(value, str) else tuple(one for one in value if one not in groupings))
+        for name, value in request.query
+    ]
+    return replace(request, query=tuple(query)) if groupings else request
