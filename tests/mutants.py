@@ -143,6 +143,11 @@ MUTANTS = (
         "test_b12_ or test_a_count_under_a_new_name_is_not_taken_for_absent",
     ),
     Mutant(
+        "money under a new name is left out",
+        (("usage_ledger/reading/rows.py", ' or new_name_of_count(path, "", rows.undeclared(number))', ""),),
+        "test_money_under_a_new_name_is_not_taken_for_money_that_is_not_given",
+    ),
+    Mutant(
         "a grouping under a new name is unattributed",
         (
             (

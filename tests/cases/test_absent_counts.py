@@ -102,3 +102,32 @@ def test_audio_with_the_noise_of_a_float_is_no_news(account: Accounts) -> None:
     [(seconds, *tokens)] = fireworks.usage("audio_seconds, input_tokens, output_tokens")
     assert (str(seconds), tokens) == ("734.180000000", [0, 0])
     assert fireworks.events() == []
+
+
+@pytest.mark.parametrize("value", [None, ...], ids=["null", "absent"])
+@pytest.mark.parametrize(
+    ("sent", "path", "usage"),
+    [
+        (vendor.OPENROUTER, "byok_usage_inference", [(44,)]),
+        (vendor.CLAUDE_CODE, "model_breakdown/0/estimated_cost", [(None,), (None,)]),
+    ],
+    ids=["activity", "claude_code"],
+)
+def test_an_estimate_that_is_not_given_costs_nothing_else(
+    account: Accounts, sent: Sent, path: str, usage: list[tuple[Any, ...]], value: Any
+) -> None:
+    ours = account(sent.provider)
+    assert sent.run(ours, changed(sent.row, path, value)) == []
+    assert ours.usage("requests") == usage
+    assert ours.query("SELECT basis FROM ledger.cost_daily WHERE connection_id = %s AND basis = 'estimated'") == []
+    assert kinds(ours) == {("left_out", "info")}
+
+
+def test_money_under_a_new_name_is_not_taken_for_money_that_is_not_given(account: Accounts) -> None:
+    ours = account("openai")
+    row = changed(vendor.OPENAI_COST.row, "amount", ...)
+    assert vendor.OPENAI_COST.run(ours, vendor.OPENAI_COST.row, row) == []
+    assert kinds(ours) == {("left_out", "warning")}
+    [failure] = vendor.OPENAI_COST.run(ours, vendor.OPENAI_COST.row, row | {"cost": {"value": "1.50"}})
+    assert "amount.value" in str(failure)
+    assert [str(amount) for (amount,) in ours.cost("amount")] == ["1.500000000000000000"]

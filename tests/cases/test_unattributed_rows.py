@@ -35,3 +35,12 @@ def test_a_dedicated_row_without_a_deployment_loads(account: Callable[..., Accou
     fireworks = account("fireworks")
     assert vendor.DEDICATED.run(fireworks, changed(vendor.DEDICATED.row, "deploymentId", ...)) == []
     assert fireworks.usage("deployment, accelerator_seconds") == [("", 86400)]
+
+
+def test_a_grouping_that_no_row_has_is_reported(account: Callable[..., Account]) -> None:
+    fireworks = account("fireworks")
+    row = changed(vendor.SERVERLESS, "group/api_key_id", ...)
+    assert vendor.FIREWORKS.run(fireworks, row) == []
+    [(kind, severity, message)] = fireworks.events()
+    assert (kind, severity) == ("not_grouped", "warning")
+    assert "serverlessCosts.group.api_key_id" in message

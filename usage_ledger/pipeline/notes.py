@@ -43,11 +43,16 @@ def notes_of(report: Report, gathered: Gathered) -> list[Note]:
         notes.append(Note("total_not_compared", TOTAL))
     notes += [Note("totals_differ", text, "the rows are loaded as sent") for text in sorted(gathered.differing)]
     notes += [
-        Note("left_out", f"{count} rows have no `{path}` and were skipped", "raw holds them as sent")
-        for path, count in sorted(gathered.skipped.items())
+        Note(
+            "left_out",
+            f"{count} rows have no `{path}` and were skipped",
+            "raw holds them as sent",
+            severity="info" if basis == "estimated" else "warning",
+        )
+        for (path, basis), count in sorted(gathered.skipped.items())
     ]
     notes += [
-        Note("not_grouped", f"no row of {name} has any dimension, though the request groups by them", UNGROUPED)
+        Note("not_grouped", f"no row has any value of {name}, though the request groups by it", UNGROUPED)
         for name, has_dimension in sorted(gathered.grouped.items())
         if not has_dimension
     ]

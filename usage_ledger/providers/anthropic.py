@@ -133,6 +133,7 @@ CLAUDE_CODE = (
         constants=(("usage_type", "agent"), ("charge_category", "Usage")),
         dimensions=(*MODEL, m.Dimension("currency", ("estimated_cost/currency",), missing="zero", form="upper")),
         meters=(m.Meter("amount", "estimated_cost/amount", "decimal", scale=CENTS, exact=False),),
+        skip_when_missing="estimated_cost/amount",
         repeats=True,
     ),
 )

@@ -54,6 +54,7 @@ OWN_KEYS = rows(
     breakdown="byok",
     constants=MONEY,
     meters=(m.Meter("amount", "byok_usage_inference", "decimal", exact=False),),
+    skip_when_missing="byok_usage_inference",
 )
 OLDER = "leave them out; OpenRouter's console shows them under Analytics"
 activity = partial(m.Report, day="UTC", longest=timedelta(days=1), reach=timedelta(days=30), older=OLDER)

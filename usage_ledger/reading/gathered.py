@@ -44,10 +44,10 @@ class Gathered:
     unknown: set[str] = field(default_factory=set)
     differing: set[str] = field(default_factory=set)
     """Messages about totals that differ from the sum of their parts, where the provider promises no balance."""
-    skipped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Number of skipped rows by the path that they lack."""
+    skipped: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    """Number of skipped rows by the path that they lack, and by their basis."""
     grouped: dict[str, bool] = field(default_factory=dict)
-    """For each row set whether any of its rows has any dimension."""
+    """Whether any row has any dimension of a row set, or has a grouping that rows may lack."""
     skew: timedelta = timedelta()
     """Largest difference between the provider's clock and ours."""
 

@@ -1,20 +1,21 @@
 """Check the rows of one page, and turn them into a table of the contract's columns."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import compress
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import UNSET
 
 from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import numbers
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.provider import Report
-from usage_ledger.model.rows import Lookup, Moment, RowSet
+from usage_ledger.model.rows import Dimension, Lookup, Moment, RowSet
 from usage_ledger.reading.checks import check_balances, check_buckets, check_metered, check_owner
 from usage_ledger.reading.days import Buckets, bucket_columns, check_event_ids, new_events
 from usage_ledger.reading.dimensions import resolve, text_column
@@ -24,6 +25,7 @@ from usage_ledger.reading.identity import row_keys, with_splits
 from usage_ledger.reading.metered import meters_of
 from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
+from usage_ledger.reading.undeclared import new_name_of_count
 from usage_ledger.storage.landing import Manifest
 
 CHARGE = "charge_category"
@@ -112,6 +114,8 @@ def _cells(rows: Rows, gathered: Gathered) -> tuple[dict[str, pa.Array], dict[st
     check_balances(rows, gathered)
     sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
     gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or _any_value(sent)
+    for name, has_value in _groupings(rows):
+        gathered.grouped[name] = gathered.grouped.get(name, False) or has_value
     meters = meters_of(rows, sent)
     if row_set.credits:
         sent[CHARGE] = pc.if_else(pc.less(meters["amount"].values, 0), "Credit", "")
@@ -136,12 +140,26 @@ def _add_rest(rows: Rows, buckets: Buckets, meters: dict[str, Counted], gathered
 
 
 def _skip_incomplete(rows: Rows, gathered: Gathered) -> Rows:
+    """The rows that have a value; one that may have it under a new name stays, for its date to be refused."""
     path = rows.row_set.skip_when_missing
-    complete = [number for number, value in enumerate(rows.column(path)) if bytes(value) not in (b"", b"null")]
+    complete = [
+        number
+        for number, value in enumerate(rows.column(path))
+        if bytes(value) not in (b"", b"null") or new_name_of_count(path, "", rows.undeclared(number))
+    ]
     if len(complete) == len(rows):
         return rows
-    gathered.skipped[f"{rows.row_set.name}.{path.replace('/', '.')}"] += len(rows) - len(complete)
+    key = (f"{rows.row_set.name}.{path.replace('/', '.')}", rows.row_set.basis)
+    gathered.skipped[key] += len(rows) - len(complete)
     return rows.only(complete)
+
+
+def _groupings(rows: Rows) -> Iterator[tuple[str, bool]]:
+    """Each grouping that a row may lack, and whether any row has it, be it blank."""
+    for one in rows.row_set.dimensions:
+        if isinstance(one, Dimension) and one.missing == "grouped":
+            sent = any(value is not UNSET for path in one.paths for value in rows.column(path))
+            yield f"{rows.row_set.name}.{one.paths[0].replace('/', '.')}", sent
 
 
 def _any_value(sent: dict[str, pa.Array]) -> bool:
