@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(
         "a list that cannot be had fails the run",
-        (("usage_ledger/warehouse/loads.py", "(day_zone is None and", "(False and"),),
+        (("usage_ledger/core/error_classes.py", "(snapshot and is_of_one", "(False and is_of_one"),),
         "test_a_key_that_reads_costs_and_no_list",
     ),
     Mutant(
@@ -223,6 +223,11 @@ MUTANTS = (
             ),
         ),
         "test_x10_",
+    ),
+    Mutant(
+        "repair misses the windows of a report that the account does not have",
+        (("usage_ledger/pipeline/repair.py", "self._absent.add(report.name)", "pass"),),
+        "test_repair_asks_once_for_a_report",
     ),
     Mutant(
         "an older answer that is loaded again closes what failed after it",

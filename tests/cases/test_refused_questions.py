@@ -10,7 +10,10 @@ from kit.answering import Account, Answer, Received, sample
 
 from usage_ledger.airflow.onboarding import readable
 from usage_ledger.core import provider_errors
+from usage_ledger.core.windows import Window
 from usage_ledger.model import HttpPages, Request
+from usage_ledger.pipeline.repair import Remaining, Repair
+from usage_ledger.pipeline.run import prepare_warehouse
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.sources.question import Question
 from usage_ledger.warehouse.engine import transaction
@@ -205,3 +208,28 @@ def test_a_404_of_any_other_report_is_a_failure(account: Accounts) -> None:
     (failure,) = mine.run(DAY, reports=("completions",)).failures
     assert isinstance(failure, provider_errors.BadRequest)
     assert not isinstance(failure, provider_errors.NoReport)
+
+
+@pytest.mark.parametrize(("provider", "report", "path"), ABSENT)
+def test_repair_asks_once_for_a_report_that_the_account_does_not_have_and_misses_nothing(
+    account: Accounts, provider: str, report: str, path: str
+) -> None:
+    mine = account(provider)
+    mine.server.answers[path] = Answer({"error": {"message": f"Invalid URL (GET {path})"}}, 404)
+    connection = mine.connection(reports=(report, "costs"))
+    prepare_warehouse(connection, mine.engine)
+    earlier = Window(date(2026, 1, 1), date(2026, 1, 31))
+    windows = [earlier, Window(DAY, date(2026, 11, 21))]
+    left = [Remaining(connection.declared.report(report), window) for window in windows]
+    for _ in range(2):
+        with mine.client() as client:
+            work = Repair(
+                connection,
+                client=lambda client=client: client,
+                engine=mine.engine,
+                root=mine.root,
+                run_id="repaired",
+                wait=lambda _error, _tries: 60,
+            )
+            assert work.run(left, [], since=0).missing == []
+    assert mine.server.count(path) == 1

@@ -28,6 +28,11 @@ OF_ONE_ANSWER = (
 )
 
 
+def is_harmless(error: UsageLedgerError, *, snapshot: bool) -> bool:
+    """Whether no figure is missing by an error: a list could not be had, or the account does not have the report."""
+    return isinstance(error, provider_errors.NoReport) or (snapshot and is_of_one_answer(error))
+
+
 def is_of_one_answer(error: UsageLedgerError) -> bool:
     """Whether an error is about what one request brought: not the key, the storage or a setting."""
     return isinstance(error, OF_ONE_ANSWER) and not isinstance(error, provider_errors.CONCERNS_EVERY_REPORT)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
-from usage_ledger.core.error_classes import ERROR_CLASSES, is_of_one_answer
+from usage_ledger.core.error_classes import ERROR_CLASSES, is_harmless
 from usage_ledger.core.errors import PersonMustAct, TryAgain, UsageLedgerError
-from usage_ledger.core.provider_errors import CONCERNS_EVERY_REPORT, AccessDenied, RateLimited
+from usage_ledger.core.provider_errors import CONCERNS_EVERY_REPORT, AccessDenied, NoReport, RateLimited
 from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
 from usage_ledger.model.provider import Report
@@ -90,6 +90,7 @@ class Repair:
         self._not_before: dict[str, int] = {}
         self._until: float = 0
         self._refused: dict[str, UsageLedgerError] = {}
+        self._absent: set[str] = set()
         self._done = Repaired()
 
     def run(self, remaining: Sequence[Remaining], load_ids: Sequence[str], *, since: int) -> Repaired:
@@ -121,8 +122,12 @@ class Repair:
             return
         last = attempts[-1] if attempts else None
         if last and (final := _final(last)):
-            if not (report.snapshot and is_of_one_answer(final)):
+            if is_harmless(final, snapshot=report.snapshot):
+                self._leave(report, final)
+            else:
                 self._miss(left, final, None)
+            return
+        if name in self._absent:
             return
         if left.not_before == NEVER:
             self._miss(left, PersonMustAct("it was not fetched", next_step="see the log of extract"), None)
@@ -151,7 +156,8 @@ class Repair:
     def _failed(self, left: Remaining, error: UsageLedgerError, *, tries: int) -> None:
         name = left.report.name
         if error.harmless:
-            log.warning("%s", error)  # names are a convenience, figures are not
+            log.warning("%s", error)
+            self._leave(left.report, error)
             return
         if isinstance(error, AccessDenied):
             self._refused[name] = error
@@ -164,6 +170,11 @@ class Repair:
             else:
                 self._not_before[name] = until
         self._miss(left, error, until)
+
+    def _leave(self, report: Report, error: UsageLedgerError) -> None:
+        """Miss no window of a list, nor of a report that the account does not have: that is not asked for again."""
+        if isinstance(error, NoReport):
+            self._absent.add(report.name)
 
     def _miss(self, left: Remaining, error: UsageLedgerError, until: int | None) -> None:
         self._done.missing.append(Missing(left.report.name, left.window, error, until))

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core.contract_errors import ContractBroken
-from usage_ledger.core.error_classes import is_of_one_answer
+from usage_ledger.core.error_classes import is_harmless
 from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError
 from usage_ledger.core.provider_errors import NoReport
 from usage_ledger.core.windows import Window
@@ -127,7 +127,7 @@ def recorded(engine: Engine, load: Load, *, step: str, day_zone: str | None) -> 
 
 def _try_to_record(engine: Engine, load: Load, error: UsageLedgerError, *, step: str, day_zone: str | None) -> None:
     error.about(connection=load.connection_id, report=load.report, window=str(load.window))
-    error.harmless = isinstance(error, NoReport) or (day_zone is None and is_of_one_answer(error))
+    error.harmless = is_harmless(error, snapshot=day_zone is None)
     try:
         record_failure(engine, load, error, step=step, day_zone=day_zone)
     except UsageLedgerError as second:
