@@ -120,7 +120,8 @@ def grain(report: Report) -> str:
 def fills(report: Report) -> str:
     """Where the rows of a report go."""
     if report.snapshot:
-        return "`ledger.name`" if name_kinds(report) else "raw storage"
+        total = "`marts.running_totals`" if report.running_totals else "raw storage"
+        return "`ledger.name`" if name_kinds(report) else total
     return code([f"ledger.{name}" for name in report.tables])
 
 

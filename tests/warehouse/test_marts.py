@@ -31,6 +31,7 @@ VIEWS = {
     "daily_usage_by_model",
     "restatement_lag",
     "restatements",
+    "running_totals",
     "usage_meters",
 }
 SUMMING = ("daily_usage_by_model", "daily_usage_by_api_key")

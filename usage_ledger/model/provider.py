@@ -10,12 +10,12 @@ from typing import Any, Literal
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Listing, Mark, Source
 from usage_ledger.model.reshape import Reshape
-from usage_ledger.model.rows import RowSet, Total
+from usage_ledger.model.rows import RowSet, RunningTotal, Total
 
 PLANNING = frozenset(
     {
         *("ignored", "longest", "reach", "settle_days", "paging", "accept", "allow_extra_fields"),
-        *("marks", "optional", "every_day", "completion", "older", "account", "double"),
+        *("marks", "optional", "every_day", "completion", "older", "account", "double", "running_totals"),
         *("implied", "lesser", "may_be_absent"),
     }
 )
@@ -54,6 +54,7 @@ class Report:
     ignored: tuple[str, ...] = ()
     """Outermost fields that are known and not read."""
     totals: tuple[Total, ...] = ()
+    running_totals: tuple[RunningTotal, ...] = ()
     marks: tuple[Mark, ...] = ()
     """What each page must say of itself to be whole."""
     account: str = ""

@@ -228,3 +228,16 @@ class Total:
     path: str
     field: str
     """google.type.Money, in each element of the list at `path`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTotal:
+    """Money since the account exists, in a snapshot: between two snapshots it grows by what another report charges.
+
+    A difference is reported, and holds nothing.
+    """
+
+    path: str
+    """Through objects: `data/total_usage`."""
+    of: str
+    """A report of UTC days, whose `cost_daily.amount` of the record the growth is compared with."""

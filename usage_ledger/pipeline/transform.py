@@ -25,6 +25,7 @@ from usage_ledger.reading.names import NAMES
 from usage_ledger.reading.nested import money_elements, rows_of
 from usage_ledger.reading.reshape import reshape
 from usage_ledger.reading.rows import gather
+from usage_ledger.reading.running_totals import running_totals
 from usage_ledger.reading.salvage import failed_dates, salvage
 from usage_ledger.reading.whole import Lists, add_buckets, missing_buckets
 from usage_ledger.storage.files import AnyPath
@@ -113,6 +114,7 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
         mismatch,
         agrees=bool(gathered.totals) and not mismatch,
         open=dict(gathered.unfinished),
+        running_totals=gathered.running_totals,
         failed={day: Failure(type(error).__name__, error.what) for day, error in sorted(gathered.failed.items())},
     )
     write_note(root, staged)
@@ -151,7 +153,7 @@ def collector_paused() -> Iterator[None]:
 def _read_pages(
     connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, gathered: Gathered
 ) -> None:
-    for page, parts in landed_parts(folder, manifest) if report.row_sets else ():
+    for page, parts in landed_parts(folder, manifest) if report.row_sets or report.running_totals else ():
         if page.server_date is not None and page.server_date.tzinfo:
             gathered.skew = max(gathered.skew, abs(page.server_date - page.requested_at))
         read: dict[str, int] = defaultdict(int)
@@ -167,6 +169,7 @@ def _read_pages(
                 text = salvaged.body
                 document, unknown = decode(report, text)
             gathered.unknown.update(unknown)
+            gathered.running_totals.update(running_totals(report, text))
             lists.add(document)
             add_buckets(gathered.covered, report, document, page.labels, connection.day_zone(report))
             for row_set in report.row_sets:

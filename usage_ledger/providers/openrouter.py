@@ -9,6 +9,9 @@ Token meaning: input includes cached tokens, output includes reasoning; live ans
 output, so it is never checked against it.
 Limits: the last 30 completed UTC days, one a call. Lag: not published, so three days are read again.
 Snapshots: credits, prices of models (now, of the top provider) and keys are landed daily; no history is served.
+Total: `total_usage` of two snapshots of the credits must grow by the record's dollars, within the days that they lie
+in. It includes all that is charged to credits: fees of own keys, deleted keys, every workspace, and requests that
+timed out, which have no row; not what is paid to other providers with own keys. A difference is an event, no hold.
 Source: https://openrouter.ai/docs/api-reference. Last checked: 2026-11-21.
 """
 
@@ -139,7 +142,8 @@ OPENROUTER = m.Provider(
             source=m.HttpPages(m.Request("/api/v1/credits")),
             row_sets=(),
             snapshot=True,
-            ignored=("data",),
+            ignored=("data/total_credits",),
+            running_totals=(m.RunningTotal("data/total_usage", of="activity"),),
         ),
     ),
 )

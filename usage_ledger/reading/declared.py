@@ -42,6 +42,7 @@ def _read(report: Report, role: Role) -> Iterator[str]:
             yield from (f"{lookup.items}/*/{path}" for path in (*lookup.id, lookup.value))
     else:
         yield from ("totalSize", *paging_fields(source.paging), *(mark.path for mark in report.marks))
+        yield from (total.path for total in report.running_totals)
         yield from _of_rows(report)
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.names import Names
+from usage_ledger.storage.staged import RunningTotal
 
 Sums = dict[str, int | Decimal]
 
@@ -20,6 +21,7 @@ class Gathered:
     sums: dict[str, Sums] = field(default_factory=lambda: defaultdict(dict))
     names: Names = field(default_factory=Names)
     totals: dict[str, Decimal] = field(default_factory=dict)
+    running_totals: dict[str, RunningTotal] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     """Cache of row keys, by the identity that they are a hash of."""
     lookup: dict[str, str] = field(default_factory=dict)

@@ -130,6 +130,7 @@ def layout(report: Report) -> Layout:
         *paging_fields(report.source.paging),
         *report.ignored,
         *(mark.path for mark in report.marks),
+        *(total.path for total in report.running_totals),
     ):
         if name:
             root.want(name.split("/"), "json")

@@ -45,6 +45,13 @@ class Failure(msgspec.Struct, frozen=True):
     what: str
 
 
+class RunningTotal(msgspec.Struct, frozen=True):
+    """A running total of the provider, exact as text, and the report whose rows explain its growth."""
+
+    report: str
+    total: str
+
+
 class Staged(msgspec.Struct, frozen=True):
     """The result of transforming a load."""
 
@@ -58,6 +65,8 @@ class Staged(msgspec.Struct, frozen=True):
     """Whether the provider sent a total of its own, and the rows add up to it."""
     open: dict[date, int] = {}
     """Number of unfinished events, by date."""
+    running_totals: dict[str, RunningTotal] = {}
+    """By their path in the answer."""
     failed: dict[date, Failure] = {}
     """Dates that cannot be loaded; the load leaves what the ledger holds of them as it is."""
 

@@ -27,6 +27,7 @@ from usage_ledger.warehouse.failures import Attempt, record_failed_dates
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import execute
 from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
+from usage_ledger.warehouse.running_totals import record_running_totals
 from usage_ledger.warehouse.sql import copy_of, defaults, statement
 
 FELL = "the new figures are loaded and the old ones kept in ops.restatement; ask the provider if it is no correction"
@@ -75,6 +76,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             load_id=incoming.load_id,
             once=True,
         )
+    record_running_totals(cursor, incoming, already_committed=already_committed)
     crash.point("load")  # before the load is recorded
     _end_load(cursor, incoming, outcome)
     crash.point("load")  # before COMMIT
