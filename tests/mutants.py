@@ -291,8 +291,8 @@ MUTANTS = (
         (
             (
                 "usage_ledger/warehouse/days.py",
-                "    if incoming.staged.mismatch:\n        return Hold.TOTALS_MISMATCH\n",
-                "",
+                "    if incoming.staged.mismatch and (difference",
+                "    if False and (difference",
             ),
         ),
         "test_s13_",
@@ -317,7 +317,13 @@ MUTANTS = (
     ),
     Mutant(
         "an error in a form of its own read as no use",
-        (("usage_ledger/reading/layout.py", "filled=has_array))", "filled=True))"),),
+        (
+            (
+                "usage_ledger/reading/layout.py",
+                "if isinstance(document, dict) and not document.keys()",
+                "if document is None and document.keys()",
+            ),
+        ),
         "test_an_error_with_status_200_is_no_empty_list_",
     ),
     Mutant(
@@ -374,6 +380,22 @@ MUTANTS = (
             ),
         ),
         "test_a_total_that_differs_however_often_",
+    ),
+    Mutant(
+        "a contradicted date requested with its neighbours",
+        (("usage_ledger/pipeline/plan.py", "        if day not in alone:\n", "        if day in days:\n"),),
+        "test_one_contradicted_date_",
+    ),
+    Mutant(
+        "a released difference held again",
+        (
+            (
+                "usage_ledger/warehouse/days.py",
+                'difference is None or difference != before.evidence.get("total_difference")',
+                "True",
+            ),
+        ),
+        "test_one_contradicted_date_",
     ),
     Mutant(
         "dates beyond the reach requested",

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from kit.answering import Account, Answer, sample
+from kit.answering import Account, Answer, Received, sample
 
 from usage_ledger.pipeline.rebuild import release
 
@@ -80,3 +80,51 @@ def test_whole_answers_that_say_empty_an_hour_apart_end_a_hold(account: Make) ->
     assert run(one)
     assert not run(one)
     assert one.days("cost") == {DAY: "empty"}
+
+
+def test_one_contradicted_date_keeps_its_neighbours_for_one_run_and_is_released_for_good(account: Make) -> None:
+    """It is asked for alone from then on; once released, the same difference is no news, another one is."""
+    dates = [DAY + timedelta(days=n) for n in range(4)]
+    items = {day: with_rows(sample(CASE), "3")["usageBuckets"][0]["lineItems"][0] for day in dates}
+    totals = {day: item["totalCost"] for day, item in items.items()} | {dates[1]: total_of("5")}
+
+    def summary(request: Received) -> Answer:
+        [start], [end] = request.values("startTime"), request.values("endTime")
+        days = [day for day in dates if start[:10] <= str(day) < end[:10]]
+        buckets = [
+            {
+                "startTime": f"{day}T00:00:00Z",
+                "endTime": f"{day + timedelta(days=1)}T00:00:00Z",
+                "lineItems": [items[day]],
+            }
+            for day in days
+        ]
+        line_items = [items[day] | {"totalCost": totals[day]} for day in days]
+        return Answer({"lineItems": line_items, "usageBuckets": buckets})
+
+    one = answered(account, {})
+    one.server.answers["/summary"] = summary
+
+    def states() -> str:
+        ran = one.run(dates[-1], reports=("cost",), heal=True)
+        assert [failure for failure in ran.failures if failure.report == "cost"] == []
+        return " ".join(state for _, state in sorted(one.days("cost").items()))
+
+    assert states() == "held held held held"
+    assert one.server.count("/summary") == 1
+    assert states() == states() == "loaded held loaded loaded"
+    assert release(one.connection(), dates[1], engine=one.engine, root=one.root).failures == []
+    told = len(one.events())
+    assert states() == states() == "loaded loaded loaded loaded"
+    assert len(one.events()) == told
+    totals[dates[1]] = total_of("6")
+    assert states() == "loaded held loaded loaded"
+    totals[dates[1]] = items[dates[1]]["totalCost"]
+    assert states() == "loaded loaded loaded loaded"
+    before = one.server.count("/summary")
+    assert states() == "loaded loaded loaded loaded"
+    assert one.server.count("/summary") == before + 1
+
+
+def total_of(units: str) -> dict[str, Any]:
+    return {"currencyCode": "USD", "units": units, "nanos": 4_400_000}

@@ -105,14 +105,23 @@ class Account:
         *,
         reports: tuple[str, ...] | None = None,
         now: datetime = NOW,
+        heal: bool = False,
         key: str = "",
         **yaml: Any,
     ) -> Ran:
-        """Run the steps for dates, both included, with further keys of the connection's YAML."""
+        """Run the steps for dates, both included, with further keys of the connection's YAML.
+
+        `heal`: as a scheduled run of the last date does.
+        """
         connection = self.connection(reports=reports, **yaml)
         with self.client(key) as client:
             return run_all(
-                connection, Dates(first, last or first), client=client, engine=self.engine, root=self.root, now=now
+                connection,
+                Dates(first, last or first, heal),
+                client=client,
+                engine=self.engine,
+                root=self.root,
+                now=now,
             )
 
     def connection(self, **yaml: Any) -> Connection:

@@ -233,3 +233,17 @@ def test_only_the_newest_of_many_broken_dates_are_asked_for_one_by_one() -> None
     assert dates_of(planned) == sorted(broken)
     assert [window.days for window in planned[-MOST_ALONE:]] == [1] * MOST_ALONE
     assert len(planned) == MOST_ALONE + 3
+
+
+def test_dates_that_would_spoil_others_are_asked_for_alone() -> None:
+    bad, idle = D - DAY * 2, D - DAY * 5
+    failed = FailedDates(of_whole_answers=frozenset({bad, idle, D + DAY}))
+    planned = windows(Dates(D - DAY * 9, D), connection(), USAGE, {}, now=NOON, failed=failed)
+    assert planned == [
+        Window(D - DAY * 9, idle),
+        Window(idle, idle + DAY),
+        Window(idle + DAY, bad),
+        Window(bad, bad + DAY),
+        Window(bad + DAY, D + DAY),
+    ]
+    assert windows(Dates(D, D), connection(), USAGE, {}, now=NOON, failed=failed) == [Window(D, D + DAY)]

@@ -138,6 +138,6 @@ the look-back again, and fills what the ledger lacks ({filled}).
   names the report that waits, and until when; the other reports are loaded meanwhile.
 - **Backfill**: *Trigger → Backfill*; the dates are usage dates, both included.
 - **One range**: *Trigger → Single run* with `from` and `to`; the fewest requests.
-- **A held day** came back empty: the old rows stay until a later fetch confirms it (`ops.event`, `ops.day`).
+- **A held day** came back empty, or contradicts the provider's own total: the old rows stay (`ops.event`, `ops.day`).
 - **Query**: schema `marts`. **Provider**: [{provider.docs}]({provider.docs})
 """

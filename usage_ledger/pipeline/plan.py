@@ -1,6 +1,6 @@
 """Which usage dates a run takes, and into which windows they are cut."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -97,10 +97,23 @@ def windows(
     alone = sorted(day for day in (days | late) & failed.of_whole_answers if day >= reached)[-MOST_ALONE:]
     days, late = days.difference(alone), late.difference(alone)
     too_old = cut({day for day in days if day < reached}, ALL, zone)
-    windows_of_days = [*too_old, *cut({day for day in days if day >= reached}, report.longest, zone)]
+    broken = failed.of_whole_answers
+    windows_of_days = [*too_old, *_cut_around({day for day in days if day >= reached}, broken, report.longest, zone)]
     late = {day for day in late if not any(day in window for window in windows_of_days)}
     # In windows of their own: one that cannot be read any more would keep the new dates from coming.
-    return sorted([*windows_of_days, *cut(late, report.longest, zone), *(Window(day, day + DAY) for day in alone)])
+    late_windows = _cut_around(late, broken, report.longest, zone)
+    return sorted([*windows_of_days, *late_windows, *(Window(day, day + DAY) for day in alone)])
+
+
+def _cut_around(days: Set[date], broken: Set[date], longest: timedelta, zone: ZoneInfo) -> list[Window]:
+    """The fewest windows that cover the days, and none of the `broken` dates that lie between them."""
+    runs: list[set[date]] = [set()]
+    for day in sorted(days | broken):
+        if day in days:
+            runs[-1].add(day)
+        else:
+            runs.append(set())
+    return [window for run in runs for window in cut(run, longest, zone)]
 
 
 def _dates_to_heal(

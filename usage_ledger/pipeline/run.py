@@ -63,8 +63,8 @@ def planned(
         span = Window(connection.start_date or EARLIEST, dates.last + DAY)
         of_report = (engine, connection.id, report.name, span)
         recorded = loads.dates_in_ledger(*of_report) if dates.heal else {}
-        cut = windows(dates, connection, report, recorded, now=now, failed=failed_dates(*of_report))
-        requests += [(report, window) for window in cut]
+        failed = failed_dates(*of_report, contradicted=dates.heal)
+        requests += [(report, one) for one in windows(dates, connection, report, recorded, now=now, failed=failed)]
     return requests
 
 

@@ -105,14 +105,14 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
         raise contract_errors.Shape(
             "the answer holds no row of a declared row set", next_step=contract_errors.ContractBroken.remedy
         )
-    mismatch = _mismatch(report, gathered)
+    differing = _differing_totals(report, gathered)
     staged = Staged(
         manifest.load_id,
         dict(_write_facts(gathered, manifest, root)),
         [*notes_of_landing(manifest), *notes_of(report, gathered), *notes_of_gaps(report, manifest)],
-        _evidence(gathered),
-        mismatch,
-        agrees=bool(gathered.totals) and not mismatch,
+        _evidence(gathered, differing),
+        _mismatch(differing),
+        agrees=bool(gathered.totals) and not differing,
         open=dict(gathered.unfinished),
         running_totals=gathered.running_totals,
         failed={day: Failure(type(error).__name__, error.what) for day, error in sorted(gathered.failed.items())},
@@ -208,17 +208,22 @@ def _write_facts(gathered: Gathered, manifest: Manifest, root: AnyPath) -> Itera
         yield NAMES, StagedTable(table.num_rows, table.num_rows, {})
 
 
-def _mismatch(report: Report, gathered: Gathered) -> str:
-    """How the rows differ from the provider's own total, by more than rounding to 9 decimals explains; else ''."""
+def _differing_totals(report: Report, gathered: Gathered) -> dict[str, tuple[Decimal, Decimal]]:
+    """The provider's own total and that of its rows, by currency, where they differ by more than rounding to 9 decimals
+    explains; else nothing."""
     for total in () if gathered.failed else report.totals:
         sent = _of_column(gathered.totals, total.column)
         summed = _of_column(gathered.sums[total.table], total.column)
         zero = Decimal(0)
         differing = {key: (sent.get(key, zero), summed.get(key, zero)) for key in sorted(sent | summed)}
         if sent and any(abs(one - other) > gathered.rows * HALF_A_NANO for one, other in differing.values()):
-            text = "; ".join(f"{key} {one:f}, its rows {other:f}" for key, (one, other) in differing.items())
-            return f"the provider's own total is {text}"
-    return ""
+            return differing
+    return {}
+
+
+def _mismatch(differing: Mapping[str, tuple[Decimal, Decimal]]) -> str:
+    text = "; ".join(f"{key} {one:f}, its rows {other:f}" for key, (one, other) in differing.items())
+    return f"the provider's own total is {text}" if text else ""
 
 
 def _of_column(sums: Mapping[str, int | Decimal], column: str) -> dict[str, Decimal]:
@@ -227,10 +232,12 @@ def _of_column(sums: Mapping[str, int | Decimal], column: str) -> dict[str, Deci
     return {currency: Decimal(value) for name, _, currency, value in amounts if name == column}
 
 
-def _evidence(gathered: Gathered) -> dict[str, dict[str, str]]:
-    """The provider's own totals over the window by currency, exact decimals as strings."""
+def _evidence(gathered: Gathered, differing: Mapping[str, tuple[Decimal, Decimal]]) -> dict[str, dict[str, str]]:
+    """The provider's own totals over the window by currency, and what its rows lack of them, exact as strings."""
     columns = {key.split(" ")[0] for key in gathered.totals}
-    return {
+    evidence = {
         f"provider_total_{column}": {key: f"{value:f}" for key, value in _of_column(gathered.totals, column).items()}
         for column in sorted(columns)
     }
+    lacking = {key: f"{(one - other).normalize():f}" for key, (one, other) in differing.items() if one != other}
+    return evidence | ({"total_difference": lacking} if lacking else {})

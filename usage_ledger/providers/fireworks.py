@@ -5,9 +5,8 @@ Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, tr
 Grain: usage, one row per local day x every grouping that exists; cost, one row per UTC day x line item.
 Units: int64 as text (absent is 0), seconds as numbers, money as google.type.Money; a line below 0 is a credit.
 Limits: 31 x 24 h a call; 10 or 6,000 requests a minute an account. Lag: not published, so three days are read again.
-Whole: an empty array may be left out, so that an answer cannot tell; cost has a total over the window.
-Not given: the form of annotation keys in `group` and of bucket times in a zone (all documented forms are accepted);
-`costNanoUsd`, which was 0 next to large counts, is landed and never read.
+Not given: whether an answer is whole (empty arrays may be left out; cost has a total over its window); the form of
+annotation keys in `group` and of bucket times in a zone (all documented ones load). `costNanoUsd` is landed, not read.
 Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billing-summary). Last checked: 2026-11-20.
 """
 
@@ -17,12 +16,12 @@ from usage_ledger import model as m
 from usage_ledger.providers.refusals import FIREWORKS as REFUSALS
 
 PAGING, PAGES = m.Cursor("nextPageToken", "pageToken"), (("pageSize", "200"),)
-usage = partial(m.RowSet, table="usage_daily", when=m.Bucket("startTime", "endTime"), optional=True)
+rows = partial(m.RowSet, optional=True)
+usage = partial(rows, table="usage_daily", when=m.Bucket("startTime", "endTime"))
 SERIES = (("SERVERLESS", "serverless"), ("DEDICATED_DEPLOYMENT", "dedicated"), ("TRAINING", "training"))
 WINDOW = (("startTime", "{start}"), ("endTime", "{end}"))
 GROUPING_PAIRS = (("groupingKey", "groupingValue"), ("secondaryGroupingKey", "secondaryGroupingValue"))
-OWN = "accounts/{account}/"
-TAGS = ("team", "project", "environment")
+OWN, TAGS = "accounts/{account}/", ("team", "project", "environment")
 GROUPINGS = (
     *("model_name", "api_key_id", "api_key_name", "deployment_name", "accelerator_type"),
     *("job_id", "job_type", "usage_type", "base_model", *(f"annotations.{tag}" for tag in TAGS)),
@@ -85,9 +84,8 @@ TRAINING = usage(
         m.Meter("accelerator_seconds", "acceleratorSeconds", absent="null"),
     ),
 )
-LINE_ITEMS = m.RowSet(
+LINE_ITEMS = rows(
     path="usageBuckets/lineItems",
-    optional=True,
     table="cost_daily",
     basis="rated",
     when=m.Bucket("^startTime", "^endTime"),
@@ -106,9 +104,8 @@ LINE_ITEMS = m.RowSet(
     repeats=True,
     credits=True,
 )
-API_KEYS = m.RowSet(
+API_KEYS = rows(
     path="apiKeys",
-    optional=True,
     table="",
     names=(m.NameOf("api_key", id="keyId", name="displayName", owner="@user", tags="annotations"),),
     ignored=("secure", "createTime", "expireTime", "lastUsed"),

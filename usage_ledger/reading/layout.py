@@ -204,8 +204,9 @@ def _unknown(node: Node, value: Any, where: str, *, filled: bool = False) -> set
 def unknown_content(report: Report, body: bytes) -> list[str]:
     """Undeclared arrays and objects of a page that are not empty, as a renamed array would be.
 
-    Of a page without any declared array, all that is undeclared: an error in a form of its own is no empty answer.
+    Of a page without any declared array, all undeclared values: an error in a form of its own is no empty answer.
     """
     root, document = layout(report).root, document_of(plain(body), "the answer")
-    has_array = isinstance(document, dict) and bool(document.keys() & {*root.lists, *root.maps})
-    return sorted(_unknown(root, document, "", filled=has_array))
+    if isinstance(document, dict) and not document.keys() & {*root.lists, *root.maps}:
+        return sorted(name for name in _unknown(root, document, "") if document.get(name) not in (None, "", [], {}))
+    return sorted(_unknown(root, document, "", filled=True))

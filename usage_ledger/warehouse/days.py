@@ -93,14 +93,18 @@ def accepted(
                 _tell_vanished(cursor, incoming, day, current_rows[day])
         else:
             dates.append(day)
-    if incoming.staged.mismatch and not already_committed:
+    if incoming.staged.mismatch and (outcome.held or incoming.released) and not already_committed:
         _tell_mismatch(cursor, incoming, outcome)
     return dates
 
 
 def _contradiction(incoming: Incoming, before: DayState, staged: int, current: int) -> Hold | None:
-    """The total goes first: an answer that contradicts it confirms nothing, and rows without one end no such hold."""
-    if incoming.staged.mismatch:
+    """The total goes first: an answer that contradicts it confirms nothing, and rows without one end no such hold.
+
+    A date that was released has the difference in its evidence: the same one is no news.
+    """
+    difference = incoming.staged.evidence.get("total_difference")
+    if incoming.staged.mismatch and (difference is None or difference != before.evidence.get("total_difference")):
         return Hold.TOTALS_MISMATCH
     if staged:
         doubted = before.state == "held" and before.evidence.get("held_for") == Hold.TOTALS_MISMATCH.value

@@ -70,11 +70,14 @@ class FailedDates:
     unloaded: frozenset[date] = frozenset()
     """Those that the ledger holds nothing of."""
     of_whole_answers: frozenset[date] = frozenset()
-    """Those whose answer was wrong as a whole: asked for alone, the others of its window come."""
+    """Those whose answer was wrong as a whole, or contradicts the provider's own total: asked for alone, the others of
+    its window come."""
 
 
-def failed_dates(engine: Engine, connection_id: str, report: str, window: Window) -> FailedDates:
-    """The dates of a window whose newest answer failed."""
+def failed_dates(
+    engine: Engine, connection_id: str, report: str, window: Window, *, contradicted: bool = False
+) -> FailedDates:
+    """The dates of a window whose newest answer failed; with `contradicted` also those that contradict a total."""
     values = {
         "connection_id": connection_id,
         "report": report,
@@ -85,6 +88,9 @@ def failed_dates(engine: Engine, connection_id: str, report: str, window: Window
     with transaction(engine) as cursor:
         cursor.execute(statement("ops/failed_dates"), values)
         rows = cursor.fetchall()
+        if contradicted:
+            cursor.execute(statement("ops/contradicted_dates"), values)
+            rows += [(day, False, True) for (day,) in cursor.fetchall()]
     return FailedDates(
         frozenset(day for day, unloaded, _ in rows if unloaded), frozenset(day for day, _, whole in rows if whole)
     )
