@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from kit.answering import Account, Answer, sample
+from kit.answering import NOW, Account, Answer, sample
 
 from usage_ledger.core import contract_errors
+from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.rebuild import rebuild
+from usage_ledger.pipeline.run import run_all
 from usage_ledger.reading import meters
 
 CASE = "fw-one-row-fails-all-days"
@@ -178,15 +180,23 @@ def rows_asked_for(received: Any, end_of_broken: str = "2026-11-11T00:00:00Z") -
     return Answer(document | {"serverlessCosts": rows})
 
 
+def scheduled(fireworks: Account, day: date) -> list[Any]:
+    """The failures of a scheduled run for a date, which takes its look-back and what is missing."""
+    connection = fireworks.connection(reports=("usage",), start_date=BEFORE)
+    with fireworks.client() as client:
+        dates = Dates(day, day, heal=True)
+        return run_all(connection, dates, client=client, engine=fireworks.engine, root=fireworks.root, now=NOW).failures
+
+
 def test_a_date_that_breaks_its_window_keeps_no_other_from_loading(account: Accounts) -> None:
-    """A row whose date cannot be read fails its window; the next run asks for each of its dates alone."""
+    """A row whose date cannot be read fails its window; the next scheduled run asks for each of its dates alone."""
     fireworks = fireworks_with(account, {})
     fireworks.server.answers["/billingUsage"] = half_a_day
     [error] = fireworks.run(BEFORE, BROKEN, reports=("usage",)).failures
     assert isinstance(error, contract_errors.BadBucket)
     assert set(fireworks.days("usage").values()) == {"failed"}
     after = BROKEN + timedelta(days=1)
-    [error] = fireworks.run(BEFORE, after, reports=("usage",)).failures
+    [error] = scheduled(fireworks, after)
     assert isinstance(error, contract_errors.BadBucket)
     dates = [BEFORE, BEFORE + timedelta(days=1), after]
     assert fireworks.days("usage") == {**dict.fromkeys(dates, "loaded"), BROKEN: "failed"}
@@ -199,6 +209,6 @@ def test_a_loaded_date_whose_newest_answer_breaks_its_window_keeps_no_other_from
     fireworks.server.answers["/billingUsage"] = half_a_day
     for later in (1, 2):
         last = BROKEN + timedelta(days=later)
-        assert len(fireworks.run(BEFORE, last, reports=("usage",)).failures) == 1
+        assert len(scheduled(fireworks, last)) == 1
     assert fireworks.days("usage")[last] == "loaded"
     assert fireworks.days("usage")[BROKEN] == "loaded"

@@ -83,18 +83,19 @@ def windows(
     `recorded` are the dates that the ledger can speak of, and whether each is unsettled: a date whose look-back ran out
     while nothing ran still has the figures of an early reading, and is read again. A report of UTC days takes completed
     UTC days alone: east of Greenwich that may leave the newest date to the next run. Dates beyond the report's reach
-    are windows of their own, which are never requested. Dates that failed are taken again, and those whose answer was
-    wrong as a whole each alone, so that one keeps no other from loading.
+    are windows of their own, which are never requested. A scheduled run takes failed dates again, and those whose
+    answer was wrong as a whole each alone, so that one keeps no other from loading.
     """
     zone = connection.day_zone(report)
     newest = min(dates.last, last_complete_date(now, zone))
     reached = reach_start(report, zone, now)
     days = set(Window(dates.first, max(newest, dates.first - DAY) + DAY))
     late: set[date] = set()
+    alone: list[date] = []
     if dates.heal:
         lacking, late = _dates_to_heal(dates, connection, report, recorded, failed, newest=newest, reached=reached)
         days |= lacking
-    alone = sorted(day for day in (days | late) & failed.of_whole_answers if day >= reached)[-MOST_ALONE:]
+        alone = sorted(day for day in (days | late) & failed.of_whole_answers if day >= reached)[-MOST_ALONE:]
     days, late = days.difference(alone), late.difference(alone)
     too_old = cut({day for day in days if day < reached}, ALL, zone)
     broken = failed.of_whole_answers
