@@ -259,6 +259,17 @@ def test_a_row_that_breaks_the_contract_fails_its_date_alone(
     assert dates == [(LAST,)]
 
 
+def test_dates_of_a_window_that_fail_in_different_steps_are_all_told(site: Site) -> None:
+    last = {"startTime": f"{LAST}T00:00:00Z", "endTime": f"{LAST + DAY}T00:00:00Z", "cachedPromptTokens": "11"}
+    rows = [json.loads(usage_answer(**one))["serverlessCosts"][0] for one in ({"promptTokens": "-5"}, last)]
+    site.provider.answers = {KEYS: (403, b"{}"), USAGE: (200, json.dumps({"serverlessCosts": rows}).encode())}
+    [failure] = site.run(reports=("usage",)).failures
+    assert f"nothing of {FIRST} and 1 later date was loaded" in failure.what
+    assert site.days() == {("usage", FIRST, "failed"), ("usage", LAST, "failed")}
+    texts = [event[3] for event in site.events() if event[0] == "date_failed"]
+    assert [text.split(": ")[:2] for text in texts] == [[str(FIRST), "NegativeCount"], [str(LAST), "ValidationFailed"]]
+
+
 @pytest.fixture(scope="module")
 def loaded(provider: tuple[Overruled, str], engine: Engine, query: Query, tmp_path_factory: Any) -> Site:
     """A site whose first date is loaded; its key may not list keys, for speed."""

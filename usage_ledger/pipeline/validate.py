@@ -36,7 +36,8 @@ AT_ONCE, PART = 250_000, 50_000
 def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> list[Finding]:
     """Check a staged load; returns the warnings. A date whose rows break the contract fails, by the load's note.
 
-    Raises `ValidationFailed` naming each expectation not met, when it is of no date's rows, or of those of all dates.
+    Raises `ValidationFailed` naming each expectation not met, when it is of no date's rows; and `ContractBroken` when
+    no date remains, be it by these rows or by those that transform left out.
     """
     load = loads.load_by_id(engine, load_id)
     report = connection.declared.report(load.report)
@@ -87,11 +88,11 @@ def _failed_dates(
 
 
 def _fail_dates(root: AnyPath, staged: Staged, failed: Mapping[date, ContractBroken], window: Window) -> None:
-    """Note which dates the load must leave out. Raises `ValidationFailed` when no date of the window remains."""
+    """Note which dates the load must leave out. Raises `ContractBroken` when no date of the window remains."""
     by_date = {day: Failure(type(error).__name__, error.what) for day, error in failed.items()}
     noted = by_date | staged.failed
     if len(noted) == window.days:
-        raise error_of_dates(failed, window.days)
+        raise error_of_dates({day: failure.error for day, failure in noted.items()}, window.days)
     write_note(root, msgspec.structs.replace(staged, failed=noted))
 
 

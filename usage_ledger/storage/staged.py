@@ -11,6 +11,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from usage_ledger.core.contract_errors import ContractBroken
+from usage_ledger.core.error_classes import ERROR_CLASSES
 from usage_ledger.core.storage_errors import RawGone, StagedUnusable
 from usage_ledger.storage.files import AnyPath, below, open_seekable, read_whole, write_whole
 
@@ -43,6 +45,12 @@ class Failure(msgspec.Struct, frozen=True):
 
     error_class: str
     what: str
+
+    @property
+    def error(self) -> ContractBroken:
+        """The error that this is a record of."""
+        kind = ERROR_CLASSES.get(self.error_class, ContractBroken)
+        return (kind if issubclass(kind, ContractBroken) else ContractBroken)(self.what)
 
 
 class RunningTotal(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from usage_ledger.core.contract_errors import ContractBroken, error_of_dates
-from usage_ledger.core.error_classes import ERROR_CLASSES
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.staged import Staged, StagedRows
 
@@ -35,11 +34,7 @@ class Incoming:
 
     def error_of(self, failed: Iterable[date]) -> ContractBroken | None:
         """What is wrong with some of the dates that `staged.failed` names; None when there are none."""
-        by_date: dict[date, ContractBroken] = {}
-        for day in failed:
-            failure = self.staged.failed[day]
-            kind = ERROR_CLASSES.get(failure.error_class, ContractBroken)
-            by_date[day] = (kind if issubclass(kind, ContractBroken) else ContractBroken)(failure.what)
+        by_date = {day: self.staged.failed[day].error for day in failed}
         if not by_date:
             return None
         error = error_of_dates(by_date, self.window.days)
