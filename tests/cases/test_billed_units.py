@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from kit import vendor_rows as vendor
-from kit.answering import Account, sample
+from kit.answering import Account, Answer, sample
 from kit.vendor_rows import DAY, changed
 
 Accounts = Callable[..., Account]
@@ -78,3 +78,16 @@ def test_a_duration_below_zero_by_clock_order_is_zero_and_reported(
     assert ours.usage("compute_seconds") == [(Decimal(seconds),)]
     assert [(kind, severity) for kind, severity, _ in ours.events()] == ([("clock_order", "info")] if order else [])
     assert ours.days("predictions") == {DAY: "loaded"}
+
+
+def test_trainings_are_a_report_of_their_own_and_only_of_their_date(account: Accounts) -> None:
+    ours = account("replicate")
+    training = changed(vendor.REPLICATE.row, "metrics", {"predict_time": 502.713876, "training_step_count": 1000})
+    earlier = dict(training) | {"id": "t1", "created_at": "2026-11-09T23:59:59Z"}
+    assert vendor.REPLICATE.run(ours, vendor.REPLICATE.row) == []
+    ours.server.answers["/v1/trainings"] = Answer(vendor.REPLICATE.answer(dict(training) | {"id": "t2"}, earlier))
+    assert ours.run(DAY, reports=("predictions", "trainings")).failures == []
+    assert ours.usage("usage_type, requests, compute_seconds, training_steps") == [
+        ("serverless", 1, Decimal("1.4"), None),
+        ("training", 1, Decimal("502.713876"), 1000),
+    ]

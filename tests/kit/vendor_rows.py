@@ -72,6 +72,7 @@ WHO = {
         "/credits": {"data": {"total_credits": 5, "total_usage": 1}},
     },
     "replicate": lambda name: {
+        "/v1/trainings": {"next": None, "previous": None, "results": []},
         "/v1/account": {"type": "organization", "username": name},
         "/deployments": {"next": None, "previous": None, "results": []},
         "/hardware": [{"name": "CPU", "sku": "cpu"}],

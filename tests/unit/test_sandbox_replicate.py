@@ -287,7 +287,14 @@ def test_windows_outside_of_history_are_empty_pages(client: TestClient) -> None:
     for after, before in (("2020-01-01", "2026-09-01"), ("2026-11-21", "2026-12-01"), ("2026-10-02", "2026-10-01")):
         window = {"created_after": f"{after}T00:00:00Z", "created_before": f"{before}T00:00:00Z"}
         assert get(client, "/v1/predictions", **window) == empty
-    assert get(client, "/v1/trainings") == empty
+
+
+def test_trainings_come_newest_first_and_only_those_that_were_begun(client: TestClient) -> None:
+    results = get(client, "/v1/trainings")["results"]
+    moments = [training["created_at"] for training in results]
+    assert moments == sorted(moments, reverse=True)
+    assert (moments[-1], moments[0]) == ("2026-10-25T11:00:00.000000Z", "2026-11-18T11:00:00.000000Z")
+    assert all(training["metrics"]["training_step_count"] >= 500 for training in results if training["completed_at"])
 
 
 def test_the_other_lists_describe_the_account(client: TestClient) -> None:

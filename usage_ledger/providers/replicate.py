@@ -26,35 +26,42 @@ from usage_ledger.providers.refusals import REPLICATE as REFUSALS
 PAGING = m.Link("next")
 METRICS = ("total_time", "tokens_per_second", "time_to_first_token", "resolution_target", "with_audio")
 metric = partial(m.Meter, absent="null")
-PREDICTIONS = m.RowSet(
+KINDS = m.dimensions(channel="source", variant="metrics/model_variant")
+HARDWARE = m.Lookup(
+    "accelerator", "deployment", items="results", id=("owner", "name"), value="current_release/configuration/hardware"
+)
+SECONDS = m.Meter(
+    "compute_seconds",
+    "metrics/predict_time",
+    "decimal",
+    absent="null",
+    exact=False,
+    double=True,
+    elapsed=("started_at", "completed_at"),
+)
+TOKENS = (
+    metric("input_tokens", "metrics/input_token_count", spellings=("metrics/token_input_count",)),
+    metric("output_tokens", "metrics/output_token_count", spellings=("metrics/token_output_count",)),
+)
+STEPS = metric("training_steps", "metrics/training_step_count")
+runs = partial(
+    m.RowSet,
     path="results",
     table="usage_daily",
     when=m.Moment("created_at", event_id="id", completion="completed_at"),
+    ignored=("deadline", "data_removed", *(f"metrics/{name}" for name in METRICS)),
+)
+PREDICTIONS = runs(
     constants=(("usage_type", "serverless"),),
     dimensions=(
         *m.dimensions(model="model", model_version="version", deployment="deployment", status="status"),
-        *m.dimensions(channel="source", variant="metrics/model_variant"),
-        m.Lookup(
-            "accelerator",
-            "deployment",
-            items="results",
-            id=("owner", "name"),
-            value="current_release/configuration/hardware",
-        ),
+        *KINDS,
+        HARDWARE,
     ),
     meters=(
         m.Count("requests"),
-        m.Meter(
-            "compute_seconds",
-            "metrics/predict_time",
-            "decimal",
-            absent="null",
-            exact=False,
-            double=True,
-            elapsed=("started_at", "completed_at"),
-        ),
-        metric("input_tokens", "metrics/input_token_count", spellings=("metrics/token_input_count",)),
-        metric("output_tokens", "metrics/output_token_count", spellings=("metrics/token_output_count",)),
+        SECONDS,
+        *TOKENS,
         metric("images", "metrics/image_output_count"),
         metric("characters", "metrics/character_input_count", plus=("metrics/character_output_count",)),
         metric("audio_seconds", "metrics/audio_output_duration_seconds", "decimal", exact=False, double=True),
@@ -62,9 +69,13 @@ PREDICTIONS = m.RowSet(
         metric("videos", "metrics/video_output_count"),
         metric("video_pixels", "metrics/video_output_total_pixel_count"),
         metric("results", "metrics/generic_output_count", plus=("metrics/audio_output_count",)),
-        metric("training_steps", "metrics/training_step_count"),
+        STEPS,
     ),
-    ignored=("deadline", "data_removed", *(f"metrics/{name}" for name in METRICS)),
+)
+TRAININGS = runs(
+    constants=(("usage_type", "training"),),
+    dimensions=(*m.dimensions(model="model", model_version="version", status="status"), *KINDS),
+    meters=(m.Count("requests"), SECONDS, *TOKENS, STEPS),
 )
 CUT = ("input", "output", "logs", "error", "urls", "webhook", "webhook_events_filter", "webhook_completed")
 
@@ -91,6 +102,13 @@ REPLICATE = m.Provider(
             row_sets=(PREDICTIONS,),
             longest=timedelta(days=1),
             cut=(*(f"results/*/{name}" for name in CUT), "results/*/current_release/created_by"),
+            ignored=("previous",),
+        ),
+        m.Report(
+            name="trainings",
+            source=m.HttpPages(m.Request("/v1/trainings"), PAGING),
+            row_sets=(TRAININGS,),
+            cut=tuple(f"results/*/{name}" for name in CUT),
             ignored=("previous",),
         ),
         m.Report(name="hardware", source=m.HttpPages(m.Request("/v1/hardware")), row_sets=(), snapshot=True),

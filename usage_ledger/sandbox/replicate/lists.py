@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from itertools import islice
 
 from usage_ledger.sandbox.kit.serving import Json
@@ -10,6 +11,7 @@ from usage_ledger.sandbox.replicate.account import HARDWARE, Deployment, Replica
 from usage_ledger.sandbox.replicate.predictions import MICROSECOND
 from usage_ledger.sandbox.replicate.queries import Cursor, ReplicateCall, Window, address_of, problem
 from usage_ledger.sandbox.replicate.records import record_of
+from usage_ledger.sandbox.replicate.trainings import training_record, trainings_before
 
 PAGE = 100
 
@@ -59,18 +61,24 @@ def _deployment(call: ReplicateCall, number: int, deployment: Deployment) -> Jso
     }
 
 
-def deployments(call: ReplicateCall) -> Json:
-    """One page of the deployments."""
-    text, listed = call.params.get("cursor"), call.truth.all_deployments
+def _offsets(call: ReplicateCall, count: int) -> tuple[int, Callable[[int], str | None]]:
+    """Where a page of a list of so many begins, and what gives the address of another."""
+    text = call.params.get("cursor")
     try:
         first = 0 if text is None else int(b64decode(text, validate=True).removeprefix(b"o="))
     except (binascii.Error, ValueError):
         raise problem(404, "Not Found", "Invalid cursor") from None
 
     def link(offset: int) -> str | None:
-        inside = 0 <= offset < len(listed)
-        return address_of(call, b64encode(f"o={offset}".encode()).decode()) if inside else None
+        return address_of(call, b64encode(f"o={offset}".encode()).decode()) if 0 <= offset < count else None
 
+    return first, link
+
+
+def deployments(call: ReplicateCall) -> Json:
+    """One page of the deployments."""
+    listed = call.truth.all_deployments
+    first, link = _offsets(call, len(listed))
     shown = list(enumerate(listed))[max(first, 0) :][:PAGE]
     results = [_deployment(call, number, deployment) for number, deployment in shown]
     return {"next": link(first + PAGE), "previous": link(first - PAGE), "results": results}
@@ -81,6 +89,9 @@ def hardware(_call: ReplicateCall) -> list[Json]:
     return [{"name": name, "sku": sku} for sku, name in HARDWARE.items()]
 
 
-def trainings(_call: ReplicateCall) -> Json:
-    """There are none."""
-    return {"next": None, "previous": None, "results": []}
+def trainings(call: ReplicateCall) -> Json:
+    """One page of the trainings, the newest first."""
+    listed = list(trainings_before(call.truth, call.now))[::-1]
+    first, link = _offsets(call, len(listed))
+    results = [training_record(training, call.now) for training in listed[max(first, 0) :][:PAGE]]
+    return {"next": link(first + PAGE), "previous": link(first - PAGE), "results": results}

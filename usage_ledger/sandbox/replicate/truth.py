@@ -6,7 +6,7 @@ prediction for its date.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from usage_ledger.sandbox.kit.slots import DAY_SLOTS, midnight, slot_of
 from usage_ledger.sandbox.kit.totals import Totals, add_to
 from usage_ledger.sandbox.replicate.account import ReplicateAccount
 from usage_ledger.sandbox.replicate.predictions import FINAL_AFTER, Prediction
+from usage_ledger.sandbox.replicate.trainings import Training, trainings_before
 
 DIMENSIONS = ("", "model", "model_version", "status", "channel", "deployment", "accelerator")
 """What `expected` breaks down by."""
@@ -31,14 +32,20 @@ class ReplicateTruth(ReplicateAccount):
     def expected(
         self, report: str, first: date, end: date, zone: str = "UTC", *, by: str = "", now: datetime | None = None
     ) -> Totals:
-        """Totals of `predictions` per (local date of creation, '', value of `by`) and column of the ledger.
+        """Totals of a report per (local date of creation, '', value of `by`) and column of the ledger.
 
         With `now`, only those created before it count, and those that have not ended by then only as requests.
         """
-        if report != "predictions" or by not in DIMENSIONS:
+        if report not in ("predictions", "trainings") or by not in DIMENSIONS:
             raise ValueError(f"nothing is expected of {report!r} by {by!r}")
         clock = ZoneInfo(zone)
         totals: Totals = {}
+        if report == "trainings":
+            for training in trainings_before(self, now or midnight(end) + timedelta(days=1)):
+                day = training.created_at.astimezone(clock).date()
+                if first <= day < end:
+                    add_to(totals, (day, "", _of_training(training, by, now)), _trained(training, now))
+            return totals
         for prediction in self._around(first, end):
             day = prediction.created_at.astimezone(clock).date()
             if not first <= day < end or (now is not None and prediction.created_at >= now):
@@ -63,6 +70,17 @@ class ReplicateTruth(ReplicateAccount):
             "accelerator": self._hardware.get(prediction.deployment, ""),
         }
         return values.get(by, "")
+
+
+def _of_training(training: Training, by: str, now: datetime | None) -> str:
+    values = {"model": training.model, "model_version": training.version, "channel": "api"}
+    return training.status_at(now) if by == "status" else values.get(by, "")
+
+
+def _trained(training: Training, now: datetime | None) -> dict[str, int | Decimal]:
+    if now is not None and training.completed_at > now:
+        return {"requests": 1, "compute_seconds": Decimal(0), "training_steps": 0}
+    return {"requests": 1, "compute_seconds": Decimal(training.run).scaleb(-3), "training_steps": training.steps}
 
 
 def _amounts(prediction: Prediction, now: datetime | None) -> dict[str, int | Decimal]:
