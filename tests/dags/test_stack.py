@@ -104,6 +104,11 @@ def test_a_manual_run_with_a_logical_date_loads_that_date_and_says_so(stack: Sta
     assert runs["chosen"]["note"] == f"usage dates {day}"
     assert runs["by_command"]["note"] == f"usage dates {day - timedelta(days=1)}"
     assert runs["chosen"]["data_interval_start"][:10] == str(day)
+    lines = [str(entry["event"]) for entry in stack.log(dag_id, "chosen", "extract")]
+    assert f"usage dates {day}" in lines
+    assert "params that name no usage date are ignored: 'requested_by'" in lines
+    lines = [str(entry["event"]) for entry in stack.log(dag_id, "chosen", "load")]
+    assert [line for line in lines if line.startswith(f"usage {day}: loaded, ")]
     truth = stack.truths["in_los_angeles"].expected_usage(
         day - timedelta(days=1), day + timedelta(days=1), ZONES["in_los_angeles"]
     )

@@ -231,6 +231,10 @@ def airflow_is_set_up() -> bool:
 
 
 def quiet_airflow() -> None:
-    """Keep Airflow's own log lines out of standard output, which holds data."""
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
-    logging.getLogger("airflow").setLevel(logging.ERROR)
+    """Keep Airflow's own log lines out of a command's standard output, which holds data.
+
+    Airflow's own processes have it imported: they keep their level, and the tasks that they start inherit it.
+    """
+    if "airflow" not in sys.modules:
+        os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
+        logging.getLogger("airflow").setLevel(logging.ERROR)
