@@ -80,13 +80,18 @@ def unexplained(query: Query, account: Account, root: Path) -> list[str]:
 
 
 def false_successes(query: Query, account: Account) -> list[str]:
-    """Loads that are said to be loaded, though a date of theirs was not confirmed by them or by a later one."""
+    """Loads that are said to be loaded, though a date of theirs was not confirmed by them or by a later one.
+
+    A date that failed is told as such: the others of its load are loaded.
+    """
     rows = query(
         "SELECT load.load_id::text, load.report, late.usage_date FROM ops.load AS load"
         " CROSS JOIN LATERAL generate_series(window_from, window_to - 1, interval '1 day') AS late (usage_date)"
         " LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)"
         " WHERE load.connection_id = %s AND load.report = ANY(%s) AND load.state = 'loaded'"
-        " AND (day.fetched_at >= load.fetched_at) IS NOT TRUE",
+        " AND (day.fetched_at >= load.fetched_at) IS NOT TRUE"
+        " AND NOT EXISTS (SELECT FROM ops.event WHERE event.load_id = load.load_id AND event.kind = 'date_failed'"
+        " AND event.usage_date = late.usage_date)",
         account.name,
         list(REPORTS),
     )
