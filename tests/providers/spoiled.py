@@ -32,7 +32,7 @@ FIRST, LAST = date(2026, 11, 17), date(2026, 11, 18)
 FIREWORKS_KEY = "fw_the-one-that-opens"
 OPENS = "opens-"
 """What the keys of the other providers begin with; the account's name follows."""
-ACCOUNTS = [f"acme{number}" for number in range(500)]
+ACCOUNTS = [f"acme{number}" for number in range(2000)]
 
 
 def truth_of(provider: str, name: str) -> Any:

@@ -74,6 +74,7 @@ def summed(rows: Iterable[Json], field: str = "", breakdown: str = "", value: st
     """The rows of an answer, added up per ledger column."""
     columns = {
         "requests": "requests",
+        "byok_requests": "byok_requests",
         "input_tokens": "prompt_tokens",
         "output_tokens": "completion_tokens",
         "reasoning_tokens": "reasoning_tokens",
