@@ -66,7 +66,8 @@ def test_what_a_vendor_leaves_out_is_what_its_declaration_says(
         (vendor.DEDICATED, "acceleratorSeconds", "gpuSeconds"),
         (vendor.DEDICATED, "acceleratorSeconds", "acceleratorMillis"),
         (vendor.OPENROUTER, "reasoning_tokens", "reasoning_token_count"),
-        (vendor.REPLICATE, "metrics/input_token_count", "metrics/input_text_token_count"),
+        (vendor.OPENROUTER, "reasoning_tokens", "reasoningTokensV2"),
+        (vendor.REPLICATE, "metrics/input_token_count", "metrics/input_tokens"),
     ],
 )
 def test_a_count_under_a_new_name_is_not_taken_for_absent(account: Accounts, sent: Sent, path: str, name: str) -> None:
@@ -87,6 +88,14 @@ def test_a_new_field_that_counts_in_another_kind_is_news_and_no_new_name(
     assert vendor.FIREWORKS.run(ours, changed(vendor.SERVERLESS, "completionTokens", ...) | more) == []
     assert ours.usage("input_tokens, output_tokens") == [(1000, 0)]
     assert ("absent_zero", "info") in kinds(ours)
+
+
+def test_a_new_metric_of_an_open_object_is_news_and_no_new_name(account: Accounts) -> None:
+    ours = account("replicate")
+    row = changed(vendor.REPLICATE.row, "metrics", {"predict_time": 2, "video_output_frame_count": 120})
+    assert vendor.REPLICATE.run(ours, row) == []
+    assert ours.usage("requests, videos, images") == [(1, None, None)]
+    assert kinds(ours) == {("unknown_meter", "warning")}
 
 
 def test_a_row_that_counts_only_what_is_not_declared_is_refused(account: Accounts) -> None:

@@ -106,10 +106,13 @@ def new_name_of_count(path: str, column: str, fields: Fields) -> str:
 
 
 def new_name_of_part(path: str, fields: Fields) -> str:
-    """An undeclared number that could be an optional value under a new name: one that has each word of its name."""
+    """An undeclared number that could be an optional value under a new name: one of the same words.
+
+    A name with further words is that of a part, or of something else: it is reported as news.
+    """
     words = _specific(path)
     for name, literal in fields.items():
-        if words and number_in(literal) and words <= _specific(name):
+        if words and number_in(literal) and words == _specific(name):
             return name
     return ""
 
@@ -129,6 +132,6 @@ def _kinds(text: str) -> set[int]:
 
 
 def _specific(path: str) -> set[str]:
-    """The words of a name without endings, but for those that any count may have."""
-    words = {word.lower() for word in _words.findall(path.rpartition("/")[2])}
+    """The words of a name without endings, but for those that any count may have, and letters such as a version's."""
+    words = {word.lower() for word in _words.findall(path.rpartition("/")[2]) if len(word) > 1}
     return {re.sub(r"(?<=...)(s|ed|e)$", "", word) for word in words if word.removesuffix("s") not in GENERIC}
