@@ -165,6 +165,18 @@ def test_each_form_lacks_one_grouping_more() -> None:
     assert Question(1).lacks(source) == "c"
 
 
+BUCKET = {"object": "bucket", "start_time": 1795132800, "end_time": 1795219200, "results": []}
+NO_PREDICTION = Answer({"next": None, "results": []})
+OTHERS = {
+    "openai": (
+        "costs",
+        "/costs",
+        Answer(FULL),
+        Answer({"object": "page", "data": [BUCKET], "has_more": False, "next_page": None}),
+    ),
+    "replicate": ("predictions", "/predictions", NO_PREDICTION, NO_PREDICTION),
+}
+"""Another report of a provider, the ending of its path, and answers: of that report, and of one without use."""
 ABSENT = [
     (provider.name, report.name, report.source.request.path)
     for provider in PROVIDERS.values()
@@ -178,27 +190,27 @@ def test_a_report_that_the_account_does_not_have_is_no_failure(
     account: Accounts, provider: str, report: str, path: str
 ) -> None:
     mine = account(provider)
-    mine.server.answers["/costs"] = Answer(FULL)
+    other, ending, full, nothing = OTHERS[provider]
+    mine.server.answers |= {ending: full, "/v1/account": Answer({"username": mine.account})}
     mine.server.answers[path] = Answer({"error": {"message": f"Invalid URL (GET {path})"}}, 404)
     for _ in range(2):
-        ran = mine.run(DAY, reports=(report, "costs"))
+        ran = mine.run(DAY, reports=(report, other))
         assert ran.failures == []
     assert mine.server.count(path) == 1
     assert told(mine) == [("report_absent", "info", f"the account does not have the report {report}")]
     assert mine.days(report) == {}
     assert mine.query(
         "SELECT DISTINCT report FROM marts.coverage WHERE connection_id = %s AND usage_date = %s", DAY
-    ) == [("costs",)]
+    ) == [(other,)]
     assert mine.query("SELECT last_error_report FROM marts.connection_status WHERE connection_id = %s") == [(None,)]
     a_week_passes(mine)
-    mine.run(DAY, reports=(report, "costs"))
+    mine.run(DAY, reports=(report, other))
     assert mine.server.count(path) == 2
     assert len(told(mine)) == 1
-    bucket = {"object": "bucket", "start_time": 1795132800, "end_time": 1795219200, "results": []}
-    mine.server.answers[path] = Answer({"object": "page", "data": [bucket], "has_more": False, "next_page": None})
+    mine.server.answers[path] = nothing
     a_week_passes(mine)
     for _ in range(2):
-        assert mine.run(DAY, reports=(report, "costs")).failures == []
+        assert mine.run(DAY, reports=(report, other)).failures == []
     assert mine.server.count(path) == 4
     assert mine.days(report) == {DAY: "empty"}
 
@@ -216,7 +228,7 @@ def test_repair_asks_once_for_a_report_that_the_account_does_not_have_and_misses
 ) -> None:
     mine = account(provider)
     mine.server.answers[path] = Answer({"error": {"message": f"Invalid URL (GET {path})"}}, 404)
-    connection = mine.connection(reports=(report, "costs"))
+    connection = mine.connection(reports=(report, OTHERS[provider][0]))
     prepare_warehouse(connection, mine.engine)
     earlier = Window(date(2026, 1, 1), date(2026, 1, 31))
     windows = [earlier, Window(DAY, date(2026, 11, 21))]

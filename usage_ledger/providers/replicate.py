@@ -107,6 +107,7 @@ REPLICATE = m.Provider(
         m.Report(
             name="trainings",
             source=m.HttpPages(m.Request("/v1/trainings"), PAGING),
+            may_be_absent=True,
             row_sets=(TRAININGS,),
             cut=tuple(f"results/*/{name}" for name in CUT),
             ignored=("previous",),
