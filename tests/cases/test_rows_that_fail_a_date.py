@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from kit.answering import NOW, Account, Answer, sample
 
 from usage_ledger.core import contract_errors
@@ -212,3 +213,25 @@ def test_a_loaded_date_whose_newest_answer_breaks_its_window_keeps_no_other_from
         assert len(scheduled(fireworks, last)) == 1
     assert fireworks.days("usage")[last] == "loaded"
     assert fireworks.days("usage")[BROKEN] == "loaded"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"group": {"model_name": "m\0", "api_key_id": "k"}}, "`model`"),
+        ({"group": {"model_name": "m", "api_key_id": "k\0", "api_key_name": "n"}}, "`api_key_id`"),
+        ({"promptTokens": "9" * 19}, "promptTokens"),
+        ({"uncachedPromptTokens": "1"}, "promptTokens"),
+    ],
+)
+def test_the_sentence_of_a_failed_date_names_row_and_field(
+    account: Accounts, change: dict[str, Any], field: str
+) -> None:
+    fireworks = fireworks_with(account, {})
+    document = json.loads(sample(CASE))
+    document["serverlessCosts"][7] |= change
+    fireworks.server.answers["/billingUsage"] = Answer(document)
+    run(fireworks)
+    message = failure_of(fireworks, DATES[7])["message"]
+    assert "serverlessCosts[7]" in message
+    assert field in message

@@ -32,8 +32,8 @@ def text_column(rows: Rows, dimension: AnyDimension) -> pa.Array:
             column = _first_value(rows, dimension.paths)
         case Dimension():
             column = pa.array(_checked_values(rows, dimension), pa.string())
-    if pc.any(pc.match_substring(column, "\0")).as_py():
-        raise contract_errors.BadId(f"{rows.row_set.name}: a value of `{dimension.column}` holds a NUL character")
+    if (number := pc.index(pc.match_substring(column, "\0"), True).as_py()) >= 0:
+        raise contract_errors.BadId(f"{rows.place(number)}: the value of `{dimension.column}` holds a NUL character")
     return column
 
 

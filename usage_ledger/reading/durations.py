@@ -18,8 +18,8 @@ def durations(
     if None in values:
         starts, ends = (rows.column(path) for path in bounds)
         values = [
-            _elapsed(rows, meter, start, end) if value is None else value
-            for value, start, end in zip(values, starts, ends, strict=True)
+            _elapsed(f"{rows.place(number)}.{meter.path.replace('/', '.')}", start, end) if value is None else value
+            for number, (value, start, end) in enumerate(zip(values, starts, ends, strict=True))
         ]
     negative = sum(value is not None and value < 0 for value in values)
     if not negative:
@@ -28,10 +28,9 @@ def durations(
     return [None if value is None else max(value, ZERO) for value in values]
 
 
-def _elapsed(rows: Rows, meter: Meter, start: Any, end: Any) -> Decimal | None:
+def _elapsed(where: str, start: Any, end: Any) -> Decimal | None:
     """Seconds between two instants, exact to the microsecond; None where one is missing."""
     if start is None or end is None:
         return None
-    where = f"{rows.row_set.name}.{meter.path.replace('/', '.')}"
     elapsed = instant(where, end) - instant(where, start)
     return Decimal(elapsed // timedelta(microseconds=1)).scaleb(-6)

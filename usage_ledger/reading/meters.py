@@ -170,7 +170,9 @@ def _add(rows: Rows, meter: Meter, one: pa.Array, other: pa.Array) -> pa.Array:
         return pc.coalesce(pc.add_checked(one, other), one, other)
     except pa.ArrowInvalid:
         paths = " + ".join((meter.path, *meter.plus)).replace("/", ".")
-        raise contract_errors.OutOfRange(f"{rows.row_set.name}: {paths} is more than a column can hold") from None
+        sums = enumerate(zip(one.to_pylist(), other.to_pylist(), strict=True))
+        number = next(number for number, pair in sums if None not in pair and sum(pair) > numbers.INT64_MAX)
+        raise contract_errors.OutOfRange(f"{rows.place(number)}: {paths} is more than a column can hold") from None
 
 
 def _decimals(rows: Rows, meter: Meter, path: str) -> list[Decimal | None]:

@@ -40,7 +40,8 @@ class Names:
                 if not id_ or not name:
                     continue
                 if "\0" in id_:
-                    raise BadId(f"{rows.row_set.name}: an id of kind {name_of.kind} holds a NUL character")
+                    place = rows.place([*columns[0]].index(id_))
+                    raise BadId(f"{place}: the id of kind {name_of.kind} holds a NUL character")
                 key, text = (name_of.kind, id_, days[number]), self._storable(name)
                 if self.names.get(key, ("",))[0] < text:
                     self.names[key] = (text, parent or None, owner or None, tags or None)
