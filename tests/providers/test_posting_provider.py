@@ -99,7 +99,8 @@ def test_pages_of_a_post_are_landed_with_their_request_and_loaded(
     tmp_path: Path,
     scripted: Server,
 ) -> None:
-    server = scripted(rows("a", 1, "t2"), http("{}", "503 Busy"), rows("b", 2), rows("a", 4))
+    mine = http('{"id": "posting"}')
+    server = scripted(mine, rows("a", 1, "t2"), http("{}", "503 Busy"), rows("b", 2), rows("a", 4))
     connection, ran = run(monkeypatch, engine, tmp_path, server.url, "posting")
     assert ran.failures == []
     assert query(
@@ -133,12 +134,12 @@ def test_a_malformed_setting_names_itself_its_value_and_what_is_allowed(settings
 def test_airflow_and_the_file_may_not_name_different_values(
     monkeypatch: pytest.MonkeyPatch, engine: Engine, tmp_path: Path, scripted: Server
 ) -> None:
-    server = scripted(rows("a", 1))
+    server = scripted(http('{"id": "agreeing"}'), rows("a", 1))
     with pytest.raises(errors.ConfigError, match="says tenant 'red', the YAML says 'blue'"):
         run(monkeypatch, engine, tmp_path, server.url, "contrary", tenant="red")
     assert server.requests == []
     run(monkeypatch, engine, tmp_path, server.url, "agreeing", tenant="blue", region="east, west")
-    assert len(server.requests) == 2
+    assert len(server.requests) == 3  # the account's proof, and one for each region
 
 
 def test_airflows_form_has_a_field_for_each_setting() -> None:
