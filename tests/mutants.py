@@ -420,6 +420,22 @@ MUTANTS = (
         "test_re_unknown_status_",
     ),
     Mutant(
+        "a library's words told to people",
+        (("usage_ledger/json/problems.py", "if match := _expected.fullmatch(text):", "if False:"),),
+        "test_a_spoiled_answer_is_told_in_plain_words",
+    ),
+    Mutant(
+        "an error with status 200 told as its status",
+        (
+            (
+                "usage_ledger/http/client.py",
+                "raise self._error(code, headers, body, answered=status)",
+                "raise self._error(code, headers, body)",
+            ),
+        ),
+        "test_an_error_with_status_200_is_worded_as_one",
+    ),
+    Mutant(
         "a quota that is used up waited for",
         (("usage_ledger/http/error_mapping.py", "(*provider.refusals, *GENERAL)", "()"),),
         "test_a_refusal_that_waiting_does_not_mend_",

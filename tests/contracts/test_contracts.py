@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import yaml
 from great_expectations import expectations as gxe
+from kit.plain_words import faults_of
 
 from usage_ledger.contracts.odcs import Contract, from_odcs
 from usage_ledger.contracts.registry import arrow_schema, contract
@@ -17,7 +18,7 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import CONTRACTS, SQL
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline import validate
-from usage_ledger.pipeline.findings import SAMPLES, Finding
+from usage_ledger.pipeline.findings import SAMPLES, Finding, summary
 from usage_ledger.pipeline.rules import rules_of_rows, rules_of_table
 from usage_ledger.pipeline.validate import check
 
@@ -290,6 +291,24 @@ def test_each_kind_of_breakage_is_found_counted_and_shown(table: str, broken: di
     assert 1 <= len(finding.samples) <= SAMPLES == 5
     assert "\n" not in str(finding)
     assert "8 rows" in str(finding)
+    assert faults_of(str(finding)) == []
+
+
+def test_many_broken_rules_are_told_in_one_short_sentence() -> None:
+    broken = {
+        "output_tokens": -1,
+        "requests": -1,
+        "basis": "x",
+        "usage_date": D + DAY * 9,
+        "images": -1,
+        "sessions": -1,
+    }
+    findings = found([row(n) | broken for n in range(30)])
+    text = summary([finding for finding in findings if finding.critical])
+    assert len(findings) >= 6
+    assert text.count("such as") == 1
+    assert "more rules" in text
+    assert faults_of(text) == []
 
 
 def test_one_bad_row_in_many_is_shown_itself() -> None:
@@ -299,7 +318,7 @@ def test_one_bad_row_in_many_is_shown_itself() -> None:
     assert finding.count == 1
     (sample,) = finding.samples
     assert "the-odd-one" in sample
-    assert "['cached_input_tokens', 11]" in sample
+    assert "cached_input_tokens=11, input_tokens=" in sample
 
 
 @pytest.mark.parametrize("at_once", [validate.AT_ONCE, 2], ids=["at once", "in parts"])

@@ -41,7 +41,7 @@ class SlowApi:
             self.backfills = [*self.backfills, {"id": 1 + self.posts}]
             self.runs = True
         if status is None:
-            raise Unreachable("Airflow did not answer POST /backfills (ReadTimeout)")
+            raise Unreachable("Airflow did not answer POST /backfills (nothing comes)")
         return httpx.Response(status)
 
 
@@ -89,5 +89,5 @@ def test_a_run_that_got_no_answer_is_looked_for(monkeypatch: pytest.MonkeyPatch,
 def test_an_airflow_that_does_not_answer_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "address", lambda: "http://127.0.0.1:9")
     monkeypatch.setattr(stack, "_password", lambda: "x")
-    with pytest.raises(Unreachable, match=r"Airflow did not answer POST /auth/token \(ConnectError\)"):
+    with pytest.raises(Unreachable, match=r"Airflow did not answer POST /auth/token \(Connection refused\)"):
         stack.AirflowApi()

@@ -210,9 +210,9 @@ def metadata() -> Iterator[Any]:
     try:
         with create_session(scoped=False) as session:
             yield session
-    except SQLAlchemyError as error:
+    except SQLAlchemyError:
         raise ConfigError(
-            f"Airflow's metadata database does not answer, or refuses ({type(error).__name__})",
+            "Airflow's metadata database does not answer, or refuses",
             next_step="see that it runs, as after `make up`, and try again",
         ) from None
 

@@ -21,6 +21,8 @@ RPC_STATUS = {3: 400, 5: 404, 7: 403, 8: 429, 9: 400, 11: 400, 13: 500, 14: 503,
 """google.rpc.Code to HTTP status, as gRPC-JSON gateways map them."""
 MALFORMED = re.compile(r"illegal|too long|conflicting|invalid", re.IGNORECASE)
 """h11's words for bytes that are not HTTP. For an interrupted answer it names the peer or the server instead."""
+INTERNALS = re.compile(r"\[Errno -?\d+\] |\[[A-Z0-9_: ]+\] | ?\(_ssl\.c:\d+\)")
+"""What a person need not read of a socket's error."""
 MOST_HEADERS = 500
 LONGEST_WAIT = 366 * 86400
 MEANINGS: dict[Meaning, type[errors.PersonMustAct]] = {
@@ -34,16 +36,25 @@ MEANINGS: dict[Meaning, type[errors.PersonMustAct]] = {
 
 def error_for_break(host: str, error: httpx.TransportError) -> errors.UsageLedgerError:
     """The error for an answer that did not arrive completely."""
-    kind = type(error).__name__
     if isinstance(error, httpx.TimeoutException):
-        return errors.Unreachable(f"{host} did not answer in time ({kind})")
+        return errors.Unreachable(f"{host} did not answer in time ({reason_of(error)})")
     if isinstance(error, httpx.ProxyError):
         return errors.Unreachable(f"the proxy of USAGE_LEDGER_PROXY does not connect to {host} ({error})")
     if not isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-        return errors.Unreachable(f"{host} cannot be reached ({kind})")
+        return errors.Unreachable(f"{host} cannot be reached ({reason_of(error)})")
     if MALFORMED.search(str(error)):
-        return provider_errors.BadHttp(f"{host} does not answer in HTTP ({kind})")
-    return provider_errors.IncompleteAnswer(f"{host} broke off its answer ({kind})")
+        return provider_errors.BadHttp(f"{host} does not answer in HTTP")
+    return provider_errors.IncompleteAnswer(f"{host} broke off its answer")
+
+
+def reason_of(error: httpx.TransportError) -> str:
+    """Why a request failed, in words for people."""
+    match error:
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return "no connection"
+        case httpx.TimeoutException():
+            return "the connection is open, and nothing comes"
+    return errors.one_line(INTERNALS.sub("", str(error)).strip(), 200) or "the connection failed"
 
 
 def refuse_head(response: httpx.Response) -> None:

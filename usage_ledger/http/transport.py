@@ -112,7 +112,7 @@ def trusted() -> ssl.SSLContext:
         return _trusting(Path(setting).read_text(encoding="ascii") if setting else None)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{CA_FILE} names no readable file of certificates ({type(error).__name__})",
+            f"{CA_FILE} names no readable file of certificates",
             next_step="give the path of a PEM file, or leave it empty",
         ) from error
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from usage_ledger.core.contract_errors import Shape
+from usage_ledger.json.problems import problem_of
 
 
 def document_of(text: bytes, what: str) -> Any:
@@ -12,4 +13,4 @@ def document_of(text: bytes, what: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Shape(f"{what} cannot be read: {error}") from error
+        raise Shape(f"{what} cannot be read: {problem_of(error)}") from error

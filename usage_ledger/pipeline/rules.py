@@ -19,6 +19,7 @@ BUCKET_SECONDS = "bucket_seconds"
 """A column of the checked columns alone: the length of each bucket."""
 BROKEN = "rules_broken"
 """The column that is checked first: how many rules a row breaks."""
+SHOWN = 5
 Columns = Mapping[str, pa.ChunkedArray]
 
 
@@ -28,6 +29,8 @@ class Rule:
 
     expectation: type[gxe.Expectation]
     arguments: Mapping[str, Any]
+    sentence: str
+    """What is wrong with a row that breaks it, for people."""
     breaks: Callable[[Columns], pa.ChunkedArray | bool]
     """Arrow's form: which rows break the rule (null is no), or whether the table as a whole breaks it."""
     needs_values: tuple[str, ...] = ()
@@ -39,6 +42,11 @@ class Rule:
         keys = ("column", "column_list", "column_A", "column_B")
         columns = ", ".join(str(self.arguments[key]) for key in keys if key in self.arguments)
         return f"{self.expectation.expectation_type}({columns})"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the rule is about, but those of a whole key."""
+        return tuple(self.arguments[key] for key in ("column", "column_B", "column_A") if key in self.arguments)
 
     def applies(self, columns: Columns) -> bool:
         """Whether each column that the rule needs holds a value."""
@@ -61,8 +69,9 @@ def rules_of_rows(table: Contract, window: Window | None, bucket_seconds: Collec
     for part, whole in table.at_most:
         yield _at_most(part, whole)
     if window is not None:
-        yield _in_set("usage_date", [day.isoformat() for day in window])
-        yield _in_set(BUCKET_SECONDS, sorted(bucket_seconds))
+        days = [day.isoformat() for day in window]
+        yield _in_set("usage_date", days, sentence="`usage_date` is outside of the load's window")
+        yield _in_set(BUCKET_SECONDS, sorted(bucket_seconds), sentence="a bucket is not as long as its day")
 
 
 def rules_of_table(table: Contract, rows: int) -> Iterator[Rule]:
@@ -75,10 +84,10 @@ def _not_null(name: str) -> Rule:
     def breaks(columns: Columns) -> pa.ChunkedArray | bool:
         return columns[name].is_null() if columns[name].null_count else False
 
-    return Rule(gxe.ExpectColumnValuesToNotBeNull, {"column": name}, breaks)
+    return Rule(gxe.ExpectColumnValuesToNotBeNull, {"column": name}, f"`{name}` is missing", breaks)
 
 
-def _in_set(name: str, values: Collection[Any], **severity: str) -> Rule:
+def _in_set(name: str, values: Collection[Any], *, sentence: str = "", **severity: str) -> Rule:
     def breaks(columns: Columns) -> pa.ChunkedArray | bool:
         column = columns[name]
         if _is_empty(column):
@@ -86,14 +95,16 @@ def _in_set(name: str, values: Collection[Any], **severity: str) -> Rule:
         return pc.and_not(column.is_valid(), pc.is_in(column, value_set=pa.array([*values], column.type)))
 
     arguments = {"column": name, "value_set": [*values], **severity}
-    return Rule(gxe.ExpectColumnValuesToBeInSet, arguments, breaks)
+    sentence = sentence or f"`{name}` is none of {_some(values)}"
+    return Rule(gxe.ExpectColumnValuesToBeInSet, arguments, sentence, breaks)
 
 
 def _not_negative(name: str) -> Rule:
     def breaks(columns: Columns) -> pa.ChunkedArray:
         return pc.less(columns[name], pa.scalar(0).cast(columns[name].type))
 
-    return Rule(gxe.ExpectColumnMinToBeBetween, {"column": name, "min_value": 0}, breaks, needs_values=(name,))
+    arguments = {"column": name, "min_value": 0}
+    return Rule(gxe.ExpectColumnMinToBeBetween, arguments, f"`{name}` is below zero", breaks, needs_values=(name,))
 
 
 def _at_most(part: str, whole: str) -> Rule:
@@ -101,14 +112,17 @@ def _at_most(part: str, whole: str) -> Rule:
         return pc.greater(columns[part], columns[whole])
 
     pair = {"column_A": whole, "column_B": part, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
-    return Rule(gxe.ExpectColumnPairValuesAToBeGreaterThanB, pair, breaks, needs_values=(part, whole))
+    sentence = f"`{part}` is more than `{whole}`, which includes it"
+    return Rule(gxe.ExpectColumnPairValuesAToBeGreaterThanB, pair, sentence, breaks, needs_values=(part, whole))
 
 
 def _row_count(any_column: str, rows: int) -> Rule:
     def breaks(columns: Columns) -> bool:
         return len(columns[any_column]) != rows
 
-    return Rule(gxe.ExpectTableRowCountToEqual, {"value": rows}, breaks)
+    return Rule(
+        gxe.ExpectTableRowCountToEqual, {"value": rows}, f"the table has not the {rows} rows of its note", breaks
+    )
 
 
 def _unique(names: tuple[str, ...]) -> Rule:
@@ -122,7 +136,13 @@ def _unique(names: tuple[str, ...]) -> Rule:
             repeats &= reduce(pc.or_, (column.is_valid() for column in keys.columns)).to_numpy()
         return pa.chunked_array([pa.array(repeats)])
 
-    return Rule(gxe.ExpectCompoundColumnsToBeUnique, {"column_list": [*names]}, breaks)
+    return Rule(gxe.ExpectCompoundColumnsToBeUnique, {"column_list": [*names]}, "a key comes more than once", breaks)
+
+
+def _some(values: Collection[Any]) -> str:
+    """The first values, for people."""
+    shown = ", ".join(str(value) for value in [*values][:SHOWN])
+    return f"{shown}, …" if len(values) > SHOWN else shown
 
 
 def _severity(column: Column) -> str:

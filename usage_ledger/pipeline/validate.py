@@ -18,7 +18,7 @@ from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import crash
 from usage_ledger.core.contract_errors import ContractBroken, ValidationFailed, error_of_dates
 from usage_ledger.core.windows import Window, day_bounds
-from usage_ledger.pipeline.findings import SAMPLES, Finding, Part, all_met, unmet
+from usage_ledger.pipeline.findings import SAMPLES, Finding, Part, all_met, summary, unmet
 from usage_ledger.pipeline.rules import Rule, checked_columns, rules_of_rows, rules_of_table
 from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.files import AnyPath
@@ -29,6 +29,7 @@ from usage_ledger.warehouse.events import add_event
 
 log = logging.getLogger(__name__)
 
+WRONG_TYPES = "columns are not of the contract's types"
 AT_ONCE, PART = 250_000, 50_000
 """Rows. A table of up to `AT_ONCE` is checked as one frame, a larger one in frames of about `PART`."""
 
@@ -77,13 +78,13 @@ def _failed_dates(
     """
     dates = {day for finding in critical for day in finding.dates}
     if any(not finding.dates for finding in critical) or not dates <= set(window):
-        raise ValidationFailed("; ".join(map(str, critical)))
+        raise ValidationFailed(summary(critical))
     failed: dict[date, ContractBroken] = {}
     for day in sorted(day for day in dates if day is not None):
         parts = [rows.filter(pc.equal(rows.column("usage_date"), pa.scalar(day))) for rows in staged.tables()]
         rows = pa.concat_tables(parts)
         of_date = check(table, rows, rows=rows.num_rows, window=window, bucket_seconds=bucket_seconds)
-        failed[day] = ValidationFailed("; ".join(str(finding) for finding in of_date if finding.critical))
+        failed[day] = ValidationFailed(summary([finding for finding in of_date if finding.critical]))
     return failed
 
 
@@ -180,7 +181,11 @@ def _type_findings(table: Contract, staged: StagedRows | pa.Table) -> list[Findi
         if actual.get(field.name) != field.type
     ]
     extra = [f"{name} is not in the contract" for name in actual if name not in expected.names]
-    return [Finding("types_of_the_contract", staged.num_rows, tuple((differing + extra)[:SAMPLES]), critical=True)]
+    return [
+        Finding(
+            "types_of_the_contract", WRONG_TYPES, staged.num_rows, tuple((differing + extra)[:SAMPLES]), critical=True
+        )
+    ]
 
 
 def _null_findings(table: Contract, staged: StagedRows | pa.Table) -> list[Finding]:
@@ -196,7 +201,8 @@ def _null_findings(table: Contract, staged: StagedRows | pa.Table) -> list[Findi
         if nulls:
             indices = pc.indices_nonzero(staged.column(column.name).is_null()).to_pylist()[:SAMPLES]
             rows = tuple(Part(staged, 0, staged).row(int(index)) for index in indices)
-            findings.append(Finding(f"required_not_be_null({column.name})", nulls, rows, critical=True))
+            name, sentence = f"required_not_be_null({column.name})", f"`{column.name}` is missing"
+            findings.append(Finding(name, sentence, nulls, rows, critical=True))
     return findings
 
 

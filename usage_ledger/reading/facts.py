@@ -192,4 +192,6 @@ class Facts:
         values, other_values = pa.concat_tables(pair).to_pylist()
         if values == other_values:
             return contract_errors.DuplicateRow(where)
-        return contract_errors.ConflictingRows(f"{where} with other values")
+        pairs = [(name, value, other_values[name]) for name, value in values.items() if value != other_values[name]]
+        differing = ", ".join(f"{name}={value} and {other}" for name, value, other in pairs[:5])
+        return contract_errors.ConflictingRows(f"{where} with other values: {differing}")

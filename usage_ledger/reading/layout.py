@@ -16,6 +16,7 @@ from usage_ledger.contracts.registry import contract
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.json.document import document_of
+from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.provider import Report
 from usage_ledger.reading.declared import paging_fields
@@ -166,7 +167,7 @@ def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:
         except msgspec.ValidationError:
             return _tolerant(decoders, text), sorted(_unknown(decoders.root, msgspec.json.decode(text), ""))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Shape(f"the answer is not of the declared shape: {error}") from error
+        raise Shape(f"the answer is not of the declared shape: {problem_of(error)}") from error
 
 
 def _tolerant(decoders: Layout, text: bytes) -> Any:

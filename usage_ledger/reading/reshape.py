@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from usage_ledger.core.contract_errors import Shape
+from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.reshape import Reshape, Series, Table
 
@@ -22,7 +23,7 @@ def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]
         fields = _joined(parts)
         rows = _table(declared, fields) if isinstance(declared, Table) else _series(declared, fields)
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
-        raise Shape(f"the answer is not of the declared shape: {error}") from error
+        raise Shape(f"the answer is not of the declared shape: {problem_of(error)}") from error
     yield msgspec.json.encode({"rows": rows})
 
 

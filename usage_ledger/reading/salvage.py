@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.contract_errors import ContractBroken, Shape
+from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import Moment
@@ -84,7 +85,8 @@ def _broken_elements(report: Report, name: str, elements: list[Raw]) -> Iterator
         except msgspec.ValidationError as error:
             what, _, path = str(error).partition(" - at `$")
             place = f"$.{name}[{number}]{path.removesuffix('`')}"
-            yield number, Shape(f"the answer is not of the declared shape: {what} - at `{place}`")
+            problem = problem_of(f"{what} - at `{place}`")
+            yield number, Shape(f"the answer is not of the declared shape: {problem}")
 
 
 def _dated_element(report: Report, name: str, element: Raw) -> bytes:

@@ -76,7 +76,7 @@ def storage_errors(action: str) -> Iterator[None]:
     except (StorageRefused, StorageDown, MemoryError):
         raise
     except Exception as error:
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        why = getattr(error, "strerror", None) or str(error) or "no reason is given"
         text = f"raw storage cannot be {action} ({why})"
         if isinstance(error, FileNotFoundError) and action == "read":
             raise RawGone(text) from error

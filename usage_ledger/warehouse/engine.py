@@ -106,7 +106,7 @@ def in_transaction(engine: Engine, work: Callable[[Cursor], Result]) -> Result:
 def _translate_db_error(error: Exception) -> UsageLedgerError:
     original: Any = getattr(error, "orig", None) or error
     code = getattr(original, "pgcode", None) or ""
-    said = (str(original).strip().splitlines() or [type(original).__name__])[0]
+    said = (str(original).strip().splitlines() or ["it gives no reason"])[0]
     if code == errorcodes.DISK_FULL:
         return WarehouseFull(f"the warehouse's disk is full ({said})")
     if code[:2] == "28" or code == "42501" or (not code and _not_let_in.search(said)):
