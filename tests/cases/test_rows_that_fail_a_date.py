@@ -9,9 +9,14 @@ import pytest
 from kit.answering import NOW, Account, Answer, sample
 
 from usage_ledger.core import contract_errors
+from usage_ledger.core.windows import Window
+from usage_ledger.pipeline.extract import extract
+from usage_ledger.pipeline.load import load
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.rebuild import rebuild
-from usage_ledger.pipeline.run import run_all
+from usage_ledger.pipeline.run import prepare_warehouse, run_all
+from usage_ledger.pipeline.transform import transform
+from usage_ledger.pipeline.validate import validate
 from usage_ledger.reading import meters
 
 CASE = "fw-one-row-fails-all-days"
@@ -171,13 +176,15 @@ def half_a_day(received: Any) -> Answer:
     return rows_asked_for(received, f"{BROKEN}T12:00:00Z")
 
 
-def rows_asked_for(received: Any, end_of_broken: str = "2026-11-11T00:00:00Z") -> Answer:
+def rows_asked_for(received: Any, end_of_broken: str = "2026-11-11T00:00:00Z", bad: date | None = None) -> Answer:
     [first], [end] = received.values("startTime"), received.values("endTime")
     document = json.loads(sample(CASE))
     rows = [row for row in document["serverlessCosts"][:19] if first[:10] <= row["startTime"][:10] < end[:10]]
     for row in rows:
         if row["startTime"].startswith(str(BROKEN)):
             row["endTime"] = end_of_broken
+        if row["startTime"].startswith(str(bad)):
+            row["completionTokens"] = "12.5"
     return Answer(document | {"serverlessCosts": rows})
 
 
@@ -235,3 +242,22 @@ def test_the_sentence_of_a_failed_date_names_row_and_field(
     message = failure_of(fireworks, DATES[7])["message"]
     assert "serverlessCosts[7]" in message
     assert field in message
+
+
+def test_a_load_of_failed_and_older_dates_can_be_loaded_again(account: Accounts) -> None:
+    """As by a second try of the task: the first one is committed, and the second must say the same."""
+    fireworks = fireworks_with(account, {})
+    connection = fireworks.connection(reports=("usage",))
+    prepare_warehouse(connection, fireworks.engine)
+    fireworks.server.answers["/billingUsage"] = lambda received: rows_asked_for(received, bad=FIRST)
+    where: dict[str, Any] = {"engine": fireworks.engine, "root": fireworks.root}
+    report, window = connection.declared.report("usage"), Window(FIRST, FIRST + timedelta(days=2))
+    with fireworks.client() as client:
+        load_id = extract(connection, report, window, client=client, run_id="twice", **where)
+    assert fireworks.run(DATES[1], reports=("usage",)).failures == []
+    transform(connection, load_id, **where)
+    validate(connection, load_id, **where)
+    outcomes = [load(connection, load_id, **where) for _ in range(2)]
+    assert [(one.failed, one.superseded) for one in outcomes] == [([FIRST], [DATES[1]])] * 2
+    assert fireworks.days("usage") == {FIRST: "failed", DATES[1]: "loaded"}
+    assert [kind for kind, _, _ in fireworks.events()].count("date_failed") == 1

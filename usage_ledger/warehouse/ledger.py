@@ -158,9 +158,7 @@ def _replace_days(
         record_failed_dates(cursor, attempt, by_date, next_step=next_step, step="load")
     if outcome.held:
         outcome.state = "held"
-    elif outcome.failed and not dates:
-        outcome.state = "failed"
-    elif outcome.superseded and not dates:
+    elif not dates:  # of failed dates alone there is no load
         outcome.state = "superseded"
 
 
