@@ -105,3 +105,13 @@ def test_an_address_in_an_error_is_nowhere(
 def test_the_search_finds_a_planted_address(tmp_path: Path, query: Query) -> None:
     (tmp_path / "page.json").write_text(json.dumps({"x": CANARY}), encoding="utf-8")
     assert places_with_the_canary(tmp_path, query) == [str(tmp_path / "page.json")]
+
+
+@each_provider
+def test_ordinary_lists_of_people_hold_nothing_that_is_news(
+    desk: Callable[[Provider], Desk], provider: Provider
+) -> None:
+    at_work = desk(provider)
+    assert at_work.run().failures == []
+    news = at_work.events("address_replaced") + at_work.events("unknown_field")
+    assert [text for text in news if "it was not stored" in text or "addresses" in text] == []
