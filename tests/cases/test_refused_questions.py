@@ -165,6 +165,7 @@ def test_each_form_lacks_one_grouping_more() -> None:
     assert Question(1).lacks(source) == "c"
 
 
+BOUNDS = {"starting_at": "2026-11-20T00:00:00Z", "ending_at": "2026-11-21T00:00:00Z"}
 BUCKET = {"object": "bucket", "start_time": 1795132800, "end_time": 1795219200, "results": []}
 NO_PREDICTION = Answer({"next": None, "results": []})
 OTHERS = {
@@ -175,6 +176,12 @@ OTHERS = {
         Answer({"object": "page", "data": [BUCKET], "has_more": False, "next_page": None}),
     ),
     "replicate": ("predictions", "/predictions", NO_PREDICTION, NO_PREDICTION),
+    "anthropic": (
+        "cost",
+        "/cost_report",
+        Answer({"data": [BOUNDS | {"results": []}], "has_more": False}),
+        Answer({"data": [], "has_more": False}),
+    ),
 }
 """Another report of a provider, the ending of its path, and answers: of that report, and of one without use."""
 ABSENT = [
@@ -191,7 +198,11 @@ def test_a_report_that_the_account_does_not_have_is_no_failure(
 ) -> None:
     mine = account(provider)
     other, ending, full, nothing = OTHERS[provider]
-    mine.server.answers |= {ending: full, "/v1/account": Answer({"username": mine.account})}
+    mine.server.answers |= {
+        ending: full,
+        "/v1/account": Answer({"username": mine.account}),
+        "/organizations/me": Answer({"id": mine.account}),
+    }
     mine.server.answers[path] = Answer({"error": {"message": f"Invalid URL (GET {path})"}}, 404)
     for _ in range(2):
         ran = mine.run(DAY, reports=(report, other))

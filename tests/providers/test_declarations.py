@@ -69,7 +69,7 @@ def test_a_second_record_would_be_seen() -> None:
             for report in provider.reports
         ),
     )
-    assert filled_by_records(spoiled)["usage_daily", "serverless", "input_tokens"] == 2
+    assert filled_by_records(spoiled)["usage_daily", "serverless", "input_tokens"] == 3
 
 
 @each_report

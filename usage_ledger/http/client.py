@@ -213,7 +213,7 @@ def client_for(
 def _sent(call: Call) -> dict[str, Any]:
     """The parts of a call as httpx takes them: arrays as repeated parameters, a body as JSON."""
     query = [(name, one) for name, value in call.query for one in ((value,) if isinstance(value, str) else value)]
-    headers = {"Accept": call.accept}
+    headers = {"Accept": call.accept, **dict(call.headers)}
     if not call.body:
         return {"params": query, "headers": headers}
     return {"params": query, "headers": headers | {"Content-Type": "application/json"}, "content": call.body.encode()}

@@ -92,7 +92,7 @@ def error_for_status(
         return provider_errors.NoPermission(what)
     if status == 429 or (status == 503 and retry_after(headers) is not None):
         return _throttled(what, headers, wait_in_body(body, message), longest_retry_after)
-    if status in (408, 425) or (status >= 500 and status not in (501, 505)):
+    if status in (408, 410, 425) or (status >= 500 and status not in (501, 505)):
         return provider_errors.ProviderDown(what)
     return provider_errors.BadRequest(what)
 

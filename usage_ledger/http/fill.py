@@ -31,6 +31,7 @@ def fill_request(request: Request, values: Values, provider: Provider, host: str
         body=json.dumps(_filled(json.loads(request.body), values)) if request.body else "",
         origin="" if host or not request.base else base_url(provider, _host(request.base, values)),
         accept=request.accept,
+        headers=request.headers,
     )
 
 

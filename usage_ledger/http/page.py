@@ -26,6 +26,7 @@ class Call:
     origin: str = ""
     """Scheme, host and port; '' for the client's base URL."""
     accept: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

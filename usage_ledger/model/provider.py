@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from usage_ledger.model.refusal import Refusal
@@ -14,7 +14,7 @@ from usage_ledger.model.rows import RowSet, RunningTotal, Total
 
 PLANNING = frozenset(
     {
-        *("ignored", "longest", "reach", "settle_days", "paging", "accept", "allow_extra_fields"),
+        *("ignored", "longest", "reach", "settle_days", "paging", "accept", "headers", "begins", "allow_extra_fields"),
         *("marks", "optional", "every_day", "completion", "older", "account", "double", "running_totals"),
         *("implied", "lesser", "may_be_absent"),
     }
@@ -36,6 +36,8 @@ class Report:
     longest: timedelta = timedelta(days=31)
     reach: timedelta | None = None
     """How far back from the last complete date the vendor answers; older dates are never requested."""
+    begins: date | None = None
+    """The first date that the vendor has at all, where it lies within `reach`."""
     older: str = ""
     """Where a person finds dates beyond `reach`."""
     date_labels: bool = False

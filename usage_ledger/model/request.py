@@ -88,6 +88,8 @@ class Request:
     base: str = ""
     """Instead of the provider's own base URL, such as `https://monitoring.{region}.example.com`."""
     accept: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with this request alone, such as the name of a vendor's trial."""
 
     def __post_init__(self) -> None:
         if self.method == "POST" and not self.reads_only:

@@ -52,7 +52,8 @@ def requested_dates(first: object, last: object, *, now: datetime, connection: C
 
 def reach_start(report: Report, zone: ZoneInfo, now: datetime) -> date:
     """The oldest date that the vendor answers for."""
-    return last_complete_date(now, zone) + DAY - report.reach if report.reach else EARLIEST
+    reached = last_complete_date(now, zone) + DAY - report.reach if report.reach else EARLIEST
+    return max(reached, report.begins or EARLIEST)
 
 
 def require_reach(connection: Connection, report: Report, window: Window, *, now: datetime) -> None:

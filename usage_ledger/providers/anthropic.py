@@ -4,13 +4,14 @@ Measures: tokens and web searches (`usage_report/messages`, requested twice: a c
 money (`cost_report`), sessions, lines, commits, tool calls and cost of Claude Code (`usage_report/claude_code`).
 Grain: a UTC day x the groupings. Record: model, key, workspace, service tier, context window. Breakdown `user`: the
 same traffic by account, service account, geography, model and workspace. Breakdown `actor`: Claude Code, which the
-messages count as well.
+messages count as well. Breakdown `analytics`: `analytics/usage` and `analytics/cost`, by key, actor and speed, with
+requests and list amounts; 365 days, settled after 30. It repeats `messages` and `cost`, which stay the record.
 Units: tokens as integers; money as decimal strings of cents; estimated cost as a number of cents.
 Token meaning: four disjoint counters and no total are sent; `input_tokens` is their sum: uncached, read from the cache,
 written to it for 5 minutes and for an hour. Thinking is part of the output.
-Whole: each date asked for has a bucket, but in the lists of Claude Code; a date without one was not read.
+Whole: each date asked for has a bucket, but in Claude Code and `analytics`; a date without one was not read.
 Limits: 31 daily buckets a page; Claude Code one day a call. Lag: minutes, for Claude Code an hour; three days are read
-again. Not given: finality; requests; priority-tier cost; the id of the default workspace, which is '' here.
+again. Not given: finality; requests of the record; priority-tier cost; the id of the default workspace, which is ''.
 Source: https://docs.claude.com/en/api/usage-cost-api (and claude-code-analytics-api). Last checked: 2026-11-21.
 """
 
@@ -19,6 +20,7 @@ from decimal import Decimal
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.anthropic_analytics import ANALYTICS
 from usage_ledger.providers.refusals import ANTHROPIC as REFUSALS
 
 PAGING, LIST = m.Cursor("next_page", "page", more="has_more"), m.Cursor("last_id", "after_id", more="has_more")
@@ -30,8 +32,6 @@ daily = partial(m.Report, day="UTC", longest=timedelta(days=31))
 BUCKETS = (("starting_at", "{start}"), ("ending_at", "{end}"), ("bucket_width", "1d"), ("limit", "31"))
 BY_LINE, ONE_DAY = ("group_by[]", ("workspace_id", "description")), (("starting_at", "{date}"), ("limit", "1000"))
 actors = partial(m.RowSet, table="usage_daily", breakdown="actor", constants=(("usage_type", "agent"),), repeats=True)
-
-
 TOKENS = (
     m.Meter("input_tokens", "uncached_input_tokens", plus=PARTS, others=CACHE, unread="*input_tokens"),
     m.Meter("cached_input_tokens", "cache_read_input_tokens"),
@@ -168,6 +168,7 @@ ANTHROPIC = m.Provider(
     reports=(
         messages("messages", KEYS, BY_KEY, ""),
         messages("messages_by_user", PEOPLE, BY_USER, "user"),
+        *ANALYTICS,
         daily("cost", m.HttpPages(m.Request(f"{ROOT}/cost_report", (*BUCKETS, BY_LINE)), PAGING), (COST_ROWS,)),
         m.Report(
             name="claude_code",

@@ -86,6 +86,7 @@ class Use(NamedTuple):
     dims: Mapping[str, str | None]
     meters: Mapping[str, Stream]
     prices: Mapping[str, int]
+    requests: Stream
 
 
 class CodeRecord(NamedTuple):
@@ -185,7 +186,7 @@ class AnthropicAccount(Account):
         for workspace, name, cents in ((default, "code_execution", 5), (support, "session_usage", 8)):
             hundredths = self.meter(name, 1, divisor=5)
             dims = {"workspace_id": workspace.reported}
-            entries.append(Use(workspace, "", dims, {name: hundredths}, {name: cents * 10**7}))
+            entries.append(Use(workspace, "", dims, {name: hundredths}, {name: cents * 10**7}, hundredths))
         return tuple(entries)
 
     def _use(
@@ -198,6 +199,7 @@ class AnthropicAccount(Account):
         abroad = rate == 110 and model.geo == "global"
         dims = {"account_id": None, "api_key_id": key.key_id if key else None, "workspace_id": place.reported}
         dims |= {"service_account_id": None, "model": model.model_id, "service_tier": "standard"}
+        dims |= {"speed": "fast" if "context_window" in odd else "standard"}
         dims |= {"context_window": "0-200k", "inference_geo": "us" if abroad else model.geo, **odd}
         meters, prices = {}, {}
         for part, (share, percent, columns) in TOKENS.items():
@@ -210,7 +212,8 @@ class AnthropicAccount(Account):
         searching = int(kind == "plain" and size % 3 > 0)
         meters["web_search_requests"] = self.meter(f"{name}/searches", searching, since, last=last, divisor=150)
         prices["web_search_requests"] = 10**9
-        return Use(place, model.label, dims, meters, prices if rate else {})
+        requests = self.meter(f"{name}/requests", 1, since, last=last)
+        return Use(place, model.label, dims, meters, prices if rate else {}, requests)
 
     @cached_property
     def all_records(self) -> tuple[CodeRecord, ...]:

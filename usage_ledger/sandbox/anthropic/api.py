@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from fastapi import Request
 
 from usage_ledger.sandbox.anthropic.account import AnthropicAccount
+from usage_ledger.sandbox.anthropic.analytics import analytics_cost, analytics_usage
 from usage_ledger.sandbox.anthropic.claude_code import claude_code
 from usage_ledger.sandbox.anthropic.costs import cost
 from usage_ledger.sandbox.anthropic.lists import api_keys, me, users, workspaces
@@ -62,10 +63,13 @@ def _dead_page(_request: Request) -> Json:
 
 
 _BUCKETS = Rows(("data",), "starting_at", "results", _dead_page)
+_ROWS = Rows(("data",), "starting_at", dead_end=_dead_page)
 _LIST = Rows(("data",), dead_end=lambda _: {"has_more": True, "last_id": "dead"})
 _ENDPOINTS = {
     "/usage_report/messages": Endpoint(messages, rows=_BUCKETS),
     "/cost_report": Endpoint(cost, rows=_BUCKETS),
+    "/analytics/usage": Endpoint(analytics_usage, rows=_ROWS),
+    "/analytics/cost": Endpoint(analytics_cost, rows=_ROWS),
     "/usage_report/claude_code": Endpoint(claude_code, rows=Rows(("data",), "date", dead_end=_dead_page)),
     "/me": Endpoint(me),
     "/workspaces": Endpoint(workspaces, rows=_LIST),

@@ -27,7 +27,7 @@ def cost(call: AnthropicCall) -> Json:
                     line |= {"workspace_id": use.dims["workspace_id"]} if "workspace_id" in group else {}
                     amounts[tuple(map(line.get, _LINE))] += amount * price
         for values, amount in amounts.items():
-            yield {"amount": _cents(amount), "currency": "USD", **dict(zip(_LINE, values, strict=True))}
+            yield {"amount": cents(amount), "currency": "USD", **dict(zip(_LINE, values, strict=True))}
 
     return buckets(call, DAILY_PAGES, results)
 
@@ -47,6 +47,7 @@ def _line(use: Use, name: str) -> dict[str, str | None]:
     return {"description": text, "cost_type": "tokens", "token_type": token_type, **parsed}
 
 
-def _cents(nanocents: int) -> str:
+def cents(nanocents: int) -> str:
+    """Cents with at least six places."""
     text = f"{Decimal(nanocents).scaleb(-9):.9f}"
     return text[:-3] + text[-3:].rstrip("0")

@@ -19,11 +19,14 @@ _CODE_TOKEN_COLUMNS = tuple(TOKENS[name][2] for name in TOKENS if "1h" not in na
 _COLUMNS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens")
 _USAGE_COLUMNS = (*_COLUMNS, "cache_write_1h_tokens", "web_searches")
 _CODE_COLUMNS = (*_COLUMNS, *_COUNT_COLUMNS, "tool_calls", "amount")
+_ANALYTICS_DIMENSIONS = ("model", "api_key_id", "project_id", "user_id", "speed")
 # Per report: its breakdown, its columns, and the dimensions that it can be split by.
 _REPORTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "messages": ("", _USAGE_COLUMNS, ("model", "api_key_id", "project_id", "service_tier", "context_window")),
     "messages_by_user": ("user", _USAGE_COLUMNS, ("model", "project_id", "user_id", "inference_geo")),
     "cost": ("", ("amount",), ("model", "project_id", "service_tier", "context_window", "inference_geo")),
+    "analytics_usage": ("analytics", (*_USAGE_COLUMNS, "requests"), _ANALYTICS_DIMENSIONS),
+    "analytics_cost": ("analytics", ("amount",), _ANALYTICS_DIMENSIONS),
     "claude_code": ("actor", _CODE_COLUMNS, ("model", "user_id")),
 }
 # What a meter of something with these dimensions adds to which columns, and times what.
@@ -59,22 +62,27 @@ class AnthropicTruth(AnthropicAccount):
         return totals
 
     def _terms(self, report: str) -> Iterator[_Term]:
+        analytics = report.startswith("analytics")
         for use in self.all_uses if report != "claude_code" else ():
-            if report == "cost":
+            # The analytics know the default workspace by its id.
+            whole = {**use.dims, "workspace_id": use.workspace.workspace_id} if analytics else use.dims
+            if report.endswith("cost"):
                 for name, price in use.prices.items():
-                    dims = use.dims if name in TOKENS else {"workspace_id": use.dims["workspace_id"]}
+                    dims = whole if analytics or name in TOKENS else {"workspace_id": use.dims["workspace_id"]}
                     yield dims, ("amount",), use.meters[name], Decimal(price).scaleb(-11)
             elif "model" in use.dims:
                 for name, meter in use.meters.items():
-                    yield use.dims, TOKENS[name][2] if name in TOKENS else ("web_searches",), meter, 1
+                    yield whole, TOKENS[name][2] if name in TOKENS else ("web_searches",), meter, 1
+                if analytics:
+                    yield whole, ("requests",), use.requests, 1
         for record in self.all_records if report == "claude_code" else ():
-            whole = {"account_id": record.actor}
+            actor = {"account_id": record.actor}
             for column, meter in zip(_COUNT_COLUMNS, record.counts.values(), strict=True):
-                yield whole, (column,), meter, 1
+                yield actor, (column,), meter, 1
             for ways in record.tools.values():
-                yield from ((whole, ("tool_calls",), meter, 1) for meter in ways.values())
+                yield from ((actor, ("tool_calls",), meter, 1) for meter in ways.values())
             for model, parts in record.models.items():
-                dims = {**whole, "model": model}
+                dims = {**actor, "model": model}
                 for columns, name in zip(_CODE_TOKEN_COLUMNS, CODE_TOKENS, strict=True):
                     yield dims, columns, parts[name], 1
                 yield dims, ("amount",), parts["amount"], Decimal(1).scaleb(-2 - record.digits)

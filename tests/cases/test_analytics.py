@@ -1,0 +1,99 @@
+"""Anthropic's analytics: usage and cost by key and actor, of accounts that have them."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from kit.answering import Account, Answer
+from kit.vendor_rows import BOUNDS, WHO
+
+Make = Callable[..., Account]
+DAY = date(2026, 11, 10)
+USAGE, COST = "analytics_usage", "analytics_cost"
+PERSON = {"type": "user_actor", "user_id": "user_1", "name": "Dana Roe", "email_address": "dana@example.com"}
+GROUP = {"api_key_id": "apikey_1", "workspace_id": "wrkspc_1", "model": "claude-sonnet-5", "speed": "fast"}
+COUNTS = {
+    "requests": 7,
+    "uncached_input_tokens": 1000,
+    "cache_read_input_tokens": 300,
+    "cache_creation": {"ephemeral_5m_input_tokens": 50, "ephemeral_1h_input_tokens": 20},
+    "output_tokens": 200,
+    "server_tool_use": {"web_search_requests": 2},
+    "total_tokens": 1570,
+}
+MONEY = {"amount": "150.000000000000000001", "list_amount": "200", "currency": "USD", "requests": None}
+TOKENS = {"cost_type": "tokens", "token_type": "output_tokens"}
+
+
+def usage(actor: Any = PERSON, **counts: Any) -> Any:
+    return {**BOUNDS, "group": {**GROUP, "actor": actor}, "usage": COUNTS | counts}
+
+
+def answered(account: Make, report: str, *rows: Any, status: int = 200) -> Account:
+    one = account("anthropic")
+    answers = one.server.answers
+    answers.update({ending: Answer(content) for ending, content in WHO["anthropic"](one.account).items()})
+    page = {"data": list(rows), "has_more": False, "next_page": None, "data_refreshed_at": "2026-11-28T12:00:00Z"}
+    answers[f"/analytics/{report.removeprefix('analytics_')}"] = Answer(page, status)
+    return one
+
+
+def test_anthropic_usage_by_key_and_actor_has_requests_and_no_address(account: Make) -> None:
+    one = answered(account, USAGE, usage(), usage({"type": "api_actor", "api_key_id": "apikey_1"}), usage(None))
+    assert one.run(DAY, reports=(USAGE,)).failures == []
+    counts = (7, 1370, 300, 70, 20, 200, 2)
+    assert one.usage(
+        "breakdown, user_id, resource, api_key_id, project_id, speed, requests, input_tokens, cached_input_tokens,"
+        " cache_write_tokens, cache_write_1h_tokens, output_tokens, web_searches"
+    ) == [
+        ("analytics", "", "", "apikey_1", "wrkspc_1", "fast", *counts),
+        ("analytics", "", "api_actor", "apikey_1", "wrkspc_1", "fast", *counts),
+        ("analytics", "user_1", "user_actor", "apikey_1", "wrkspc_1", "fast", *counts),
+    ]
+    assert b"dana@" not in one.raw()
+    assert b"Dana" not in one.raw()
+    assert [event for event in one.events() if event[1] == "warning"] == []
+
+
+def test_anthropic_cost_by_key_and_actor_is_exact_and_has_the_list_amount(account: Make) -> None:
+    row = {**BOUNDS, "group": {**GROUP, "actor": PERSON, **TOKENS}, "cost": MONEY}
+    one = answered(account, COST, row)
+    assert one.run(DAY, reports=(COST,)).failures == []
+    assert one.cost("user_id, api_key_id, category, meter, amount, list_amount, breakdown") == [
+        ("user_1", "apikey_1", "tokens", "output_tokens", Decimal("1.5"), Decimal(2), "analytics")
+    ]
+
+
+def test_anthropic_total_that_differs_from_its_parts_is_reported(account: Make) -> None:
+    one = answered(account, USAGE, usage(total_tokens=1571))
+    assert one.run(DAY, reports=(USAGE,)).failures == []
+    assert [kind for kind, severity, _ in one.events() if severity == "warning"] == ["totals_differ"]
+
+
+@pytest.mark.parametrize("report", [USAGE, COST])
+def test_anthropic_account_without_analytics_is_green(account: Make, report: str) -> None:
+    one = answered(account, report, status=404)
+    assert one.run(DAY, reports=(report,)).failures == []
+    assert one.run(DAY, reports=(report,)).failures == []
+    assert one.server.count(f"/analytics/{report.removeprefix('analytics_')}") == 1
+    assert [kind for kind, *_ in one.events()] == ["report_absent"]
+
+
+def test_anthropic_dates_before_the_analytics_began_are_not_asked_for(account: Make) -> None:
+    one = answered(account, USAGE)
+    (failure,) = one.run(date(2025, 12, 31), reports=(USAGE,)).failures
+    assert "now since 2026-01-01" in str(failure)
+    assert one.server.count("/analytics/usage") == 0
+
+
+def test_anthropic_cursor_that_expired_begins_the_window_again(account: Make) -> None:
+    one = answered(account, USAGE)
+    first = json.dumps({"data": [usage()], "has_more": True, "next_page": "page_2"}).encode()
+    pages = iter([Answer(first), *[Answer({"type": "error"}, 410)] * 20])
+    one.server.answers["/analytics/usage"] = lambda _: next(pages)
+    (failure,) = one.run(DAY, reports=(USAGE,)).failures
+    assert type(failure).__name__ == "ProviderDown"
+    assert one.usage("requests") == []
