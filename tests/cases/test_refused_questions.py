@@ -226,6 +226,21 @@ def test_a_report_that_the_account_does_not_have_is_no_failure(
     assert mine.days(report) == {DAY: "empty"}
 
 
+@pytest.mark.parametrize(("provider", "report", "path"), ABSENT)
+def test_a_report_that_was_loaded_before_is_not_absent_for_a_404(
+    account: Accounts, provider: str, report: str, path: str
+) -> None:
+    mine = account(provider)
+    *_, nothing = OTHERS[provider]
+    mine.server.answers |= {path: nothing, "/v1/account": Answer({"username": mine.account})}
+    assert mine.run(DAY, reports=(report,)).failures == []
+    mine.server.answers[path] = Answer({"error": {"message": "Not found"}}, 404)
+    (failure,) = mine.run(DAY, reports=(report,)).failures
+    assert type(failure) is provider_errors.BadRequest
+    assert told(mine) == []
+    assert mine.days(report) == {DAY: "empty"}
+
+
 def test_a_404_of_any_other_report_is_a_failure(account: Accounts) -> None:
     mine = account("openai")
     (failure,) = mine.run(DAY, reports=("completions",)).failures

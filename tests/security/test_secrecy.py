@@ -210,8 +210,11 @@ def test_a_client_shows_its_key_to_nobody_who_looks_at_it() -> None:
 
 def test_an_error_of_ours_is_logged_without_frames_and_a_defect_with_them() -> None:
     frames = [{"filename": "x.py", "lineno": 1, "name": "f"}]
-    event = {
-        "event": "failed",
-        "exception": [{"exc_type": name, "frames": list(frames)} for name in ("BadKey", "KeyError")],
-    }
-    assert [one["frames"] for one in redacted(None, "error", event)["exception"]] == [[], frames]
+
+    def logged(*names: str) -> list[tuple[str, int]]:
+        event = {"event": "failed", "exception": [{"exc_type": name, "frames": list(frames)} for name in names]}
+        return [(one["exc_type"], len(one["frames"])) for one in redacted(None, "error", event)["exception"]]
+
+    assert logged("BadKey") == [("BadKey", 0)]
+    assert logged("WarehouseDown", "OperationalError") == [("WarehouseDown", 0)]
+    assert logged("KeyError", "BadKey") == [("KeyError", 1), ("BadKey", 1)]

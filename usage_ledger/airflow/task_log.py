@@ -58,11 +58,13 @@ def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> 
     """
     for name, value in event.items():
         event[name] = _without(value)
-    ours = {kind.__name__ for kind in _family(UsageLedgerError)}
     raised = event.get("exception")
-    for one in raised if isinstance(raised, list) else ():
-        if one["exc_type"] in ours:
-            one["frames"] = []
+    if (
+        isinstance(raised, list)
+        and raised
+        and raised[0]["exc_type"] in {one.__name__ for one in _family(UsageLedgerError)}
+    ):
+        event["exception"] = [{**raised[0], "frames": []}]  # nor what it came from, which it says in its sentence
     return event
 
 

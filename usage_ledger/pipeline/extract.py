@@ -19,7 +19,7 @@ from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.people import People
-from usage_ledger.pipeline.plan import require_reach
+from usage_ledger.pipeline.plan import EARLIEST, require_reach
 from usage_ledger.reading.layout import decode
 from usage_ledger.reading.whole import Covered, add_buckets, missing_buckets, require_whole, sends_every_day
 from usage_ledger.sources.account import prove_account, require_own_rows
@@ -30,6 +30,7 @@ from usage_ledger.storage.landing import Landing, Manifest, landed_parts
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.events import add_event
+from usage_ledger.warehouse.loads import dates_in_ledger
 from usage_ledger.warehouse.questions import refused_questions, remember_answer, remember_refusal
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,12 @@ def _land_fullest(
     """Land the fullest form that the provider answers; what it refuses is remembered for a week."""
     refused = refused_questions(engine, connection.id).get(report.name)
     question = Question(refused.lesser_form if refused and not refused.due else 0)
-    landed = land(connection, report, window, load_id, client=client, root=root, question=question)
+    try:
+        landed = land(connection, report, window, load_id, client=client, root=root, question=question)
+    except provider_errors.NoReport as error:
+        if dates_in_ledger(engine, connection.id, report.name, Window(EARLIEST, window.end)):
+            raise provider_errors.BadRequest(error.what) from None  # it was there before: that is no absence
+        raise
     if question.refusal:
         lacks, refusal = question.lacks(report.source), question.refusal
         remember_refusal(engine, connection.id, report.name, question.form, without=lacks, said=refusal)
