@@ -223,7 +223,8 @@ def test_h12_after_a_refused_key_nothing_more_is_asked_in_the_run(site: Site) ->
     site.provider.answers[USAGE] = (401, b'{"code": 16, "message": "revoked"}')
     ran = site.run(first=FIRST - 60 * DAY)
     assert [type(error) for error in ran.failures] == [provider_errors.BadKey]
-    assert len(site.provider.requests) == 1
+    assert site.provider.request_count(USAGE) == 1
+    assert {path for path in site.provider.requests if not path.endswith(USAGE)} == {"/v1/accounts"}
     [(kind, severity, _, message, next_step)] = site.events()
     assert (kind, severity) == ("extract_failed", "error")
     assert "revoked" in message
