@@ -56,6 +56,11 @@ def test_p3_endless_pages_end_at_the_limit_of_pages_or_bytes(scripted: Server, l
     assert len(asking.server.requests) == requests
 
 
+def own(site: Site) -> bytes:
+    """The list that says whose the key is: asked for once, before the pages."""
+    return page(accounts=[{"name": f"accounts/{site.name}"}])
+
+
 @pytest.mark.parametrize(
     ("last", "error"),
     [(answered(0, 2), contract_errors.DuplicateRow), (answered(0, 2), contract_errors.ConflictingRows)],
@@ -67,23 +72,23 @@ def test_p4_a_row_on_two_pages_is_never_counted_twice(
     moved once between pages may well do so a second later."""
     if error is contract_errors.ConflictingRows:
         last = last.replace(b'"promptTokens": "1"', b'"promptTokens": "2"')
-    server = scripted(answered(0, 2, "t1"), last)
+    server = scripted(own(site), answered(0, 2, "t1"), last)
     assert isinstance(run(site, server.url), error)
     assert site.tokens() == {}
-    assert run(site, scripted(answered(0, 2, "t1"), answered(1, 2)).url) is None
+    assert run(site, scripted(own(site), answered(0, 2, "t1"), answered(1, 2)).url) is None
     assert site.tokens() == {FIRST: 4}
 
 
 def test_p5_an_empty_page_in_the_middle_is_no_end(site: Site, scripted: Server) -> None:
-    server = scripted(answered(0, 2, "t1"), page("t2", serverlessCosts=[]), page("t3"), answered(3, 2))
+    server = scripted(own(site), answered(0, 2, "t1"), page("t2", serverlessCosts=[]), page("t3"), answered(3, 2))
     assert run(site, server.url) is None
     assert len([request for request in server.requests if b"billingUsage" in request]) == 4
     assert site.tokens() == {FIRST: 4}
 
 
 def test_p6_a_page_that_fails_for_good_fails_the_window_and_merges_nothing(site: Site, scripted: Server) -> None:
-    assert run(site, scripted(answered(0, 5)).url) is None
-    server = scripted(*(answered(n, 2, f"t{n}") for n in range(6)), http("{}", "500 Oops"))
+    assert run(site, scripted(own(site), answered(0, 5)).url) is None
+    server = scripted(own(site), *(answered(n, 2, f"t{n}") for n in range(6)), http("{}", "500 Oops"))
     assert isinstance(run(site, server.url), provider_errors.ProviderDown)
     assert site.tokens() == {FIRST: 5}
     manifests = {path.parent for path in site.root.rglob("manifest.json")}
