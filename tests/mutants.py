@@ -500,6 +500,21 @@ MUTANTS = (
         (("usage_ledger/pipeline/plan.py", "(days | late) & failed.of_whole_answers", "set[date]()"),),
         "test_a_date_that_breaks_its_window_keeps_no_other_from_loading",
     ),
+    Mutant(
+        "a running total compared with days that are not loaded",
+        (("include/sql/load/compare_running_total.sql", "AND last - first + 1 = (", "AND 0 <= ("),),
+        "test_nothing_is_compared_while_a_day_between_is_not_loaded",
+    ),
+    Mutant(
+        "a running total that no rows explain goes unnoticed",
+        (("usage_ledger/warehouse/running_totals.py", "elif cursor.fetchone() == (False,)", "elif False"),),
+        "test_a_total_that_no_rows_explain_is_one_event_until_it_agrees",
+    ),
+    Mutant(
+        "a page of a cursor that expired taken for a refusal",
+        (("usage_ledger/http/error_mapping.py", "(408, 410, 425)", "(408, 425)"),),
+        "test_anthropic_cursor_that_expired_begins_the_window_again",
+    ),
 )
 
 
