@@ -141,7 +141,7 @@ class Place:
         connection, dates = connection_of(account), Dates(account.dates[0], account.dates[-1])
         ids = [load_id for (load_id,) in self.query(landed, run_id)]
         if len(ids) < len(connection.chosen_reports):
-            reports = [report.name for report in connection.chosen_reports]
+            reports = {report.name: connection.lookback(report) for report in connection.chosen_reports}
             register(self.engine, connection.id, connection.provider, connection.account, connection.timezone, reports)
             asked = planned(connection, dates, engine=self.engine, now=NOW)
             with self.client(account) as client:
