@@ -366,16 +366,20 @@ def test_t20_clocks_that_differ_by_minutes_are_noted_and_change_no_window(
     scripted: Callable[..., Scripted], engine: Engine, query: Query, tmp_path: Any, off: timedelta
 ) -> None:
     """Windows come from the run's dates; the clock decides only which dates are over."""
-    body = answer(day_row(FIRST))[1]
-    told = format_datetime(datetime.now(UTC) + off, usegmt=True)
-    head = f"HTTP/1.1 200 OK\r\nDate: {told}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    server = scripted(head.encode() + body)
     name = f"clock_{int(off.total_seconds())}".replace("-", "_")
+    told = format_datetime(datetime.now(UTC) + off, usegmt=True)
+
+    def dated(body: bytes) -> bytes:
+        head = f"HTTP/1.1 200 OK\r\nDate: {told}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        return head.encode() + body
+
+    own = json.dumps({"accounts": [{"name": f"accounts/{name}"}]}).encode()
+    server = scripted(dated(own), dated(answer(day_row(FIRST))[1]))
     connection = Connection(id=name, provider="fireworks", account=name, reports=("usage",))
     with Client(FIREWORKS, base_url=server.url, credential=Credential("fw_a-key-to-ask"), account=name) as client:
         ran = run_all(connection, Dates(FIRST, FIRST), client=client, engine=engine, root=tmp_path, now=NOW)
     assert ran.failures == []
-    assert f"startTime={FIRST}T00%3A00%3A00Z&endTime={LAST}T00%3A00%3A00Z".encode() in server.requests[0]
+    assert f"startTime={FIRST}T00%3A00%3A00Z&endTime={LAST}T00%3A00%3A00Z".encode() in server.requests[1]
     kinds = query("SELECT kind FROM ops.event WHERE connection_id = %s", name)
     assert kinds == ([("clock_skew",)] if abs(off) > timedelta(minutes=5) else [])
 
