@@ -240,8 +240,10 @@ def test_only_the_newest_of_many_broken_dates_are_asked_for_one_by_one() -> None
 def test_dates_that_would_spoil_others_are_asked_for_alone() -> None:
     bad, idle = D - DAY * 2, D - DAY * 5
     failed = FailedDates(of_whole_answers=frozenset({bad, idle, D + DAY}))
-    planned = windows(Dates(D - DAY * 9, D), connection(), USAGE, {}, now=NOON, failed=failed)
-    assert planned == [
+    span = Dates(D - DAY * 9, D)
+    assert windows(span, connection(), USAGE, {}, now=NOON, failed=failed) == [Window(D - DAY * 9, D + DAY)]
+    scheduled = Dates(span.first, span.last, heal=True)
+    assert windows(scheduled, connection(), USAGE, {}, now=NOON, failed=failed) == [
         Window(D - DAY * 9, idle),
         Window(idle, idle + DAY),
         Window(idle + DAY, bad),
