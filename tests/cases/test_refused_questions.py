@@ -233,6 +233,7 @@ def test_a_report_that_was_loaded_before_is_not_absent_for_a_404(
     mine = account(provider)
     *_, nothing = OTHERS[provider]
     mine.server.answers |= {path: nothing, "/v1/account": Answer({"username": mine.account})}
+    mine.server.answers["/organizations/me"] = Answer({"id": mine.account, "name": "acme"})
     assert mine.run(DAY, reports=(report,)).failures == []
     mine.server.answers[path] = Answer({"error": {"message": "Not found"}}, 404)
     (failure,) = mine.run(DAY, reports=(report,)).failures

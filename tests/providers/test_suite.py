@@ -462,8 +462,11 @@ def paths_of_lists(provider: Provider) -> set[str]:
 def test_every_list_forbidden_or_broken_costs_no_fact(
     desk: Callable[[Provider], Desk], provider: Provider, status: int
 ) -> None:
+    paths = paths_of_lists(provider)
+    if not paths:
+        pytest.skip("the provider has no lists")
     at_work = desk(provider)
-    for path in paths_of_lists(provider):
+    for path in paths:
         at_work.site.refusals[path] = [(status, b'{"error": {"message": "no list"}, "detail": "no list"}', {})] * 99
     ran = at_work.run()
     by_list = {report.name for report in provider.reports if isinstance(report.source.per, Listing)}

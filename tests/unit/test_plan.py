@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core.errors import BadWindow
+from usage_ledger.core.failed_dates import FailedDates
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.pipeline.plan import EARLIEST, MOST_ALONE, Dates, requested_dates, windows
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.providers.openrouter import OPENROUTER
-from usage_ledger.warehouse.failures import FailedDates
 
 USAGE, COST = FIREWORKS.report("usage"), FIREWORKS.report("cost")
 D = date(2026, 9, 14)

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import BadWindow, OutOfReach
+from usage_ledger.core.failed_dates import FailedDates
 from usage_ledger.core.windows import DAY, Window, cut, last_complete_date
 from usage_ledger.model.provider import Report
-from usage_ledger.warehouse.failures import FailedDates
 
 MOST_ALONE = 31
 """Dates that a run asks for one by one; older ones share windows again."""

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.core.error_classes import ERROR_CLASSES
 from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.core.failed_dates import FailedDates
 from usage_ledger.core.windows import Window
 from usage_ledger.warehouse.engine import transaction
 from usage_ledger.warehouse.events import add_event
@@ -61,17 +62,6 @@ def evidence_of(error: UsageLedgerError, load_id: str, *, whole_answer: bool = F
     """What `ops.day.evidence` says of a failure, as JSON. `whole_answer`: it is of no date more than of another."""
     failed = {"error_class": type(error).__name__, "message": error.what, "load_id": load_id}
     return json.dumps({"failed": failed | ({"whole_answer": True} if whole_answer else {})})
-
-
-@dataclass(frozen=True, slots=True)
-class FailedDates:
-    """The dates of a report whose newest answer failed."""
-
-    unloaded: frozenset[date] = frozenset()
-    """Those that the ledger holds nothing of."""
-    of_whole_answers: frozenset[date] = frozenset()
-    """Those whose answer was wrong as a whole, or contradicts the provider's own total: asked for alone, the others of
-    its window come."""
 
 
 def failed_dates(
