@@ -21,9 +21,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import answers
 import report
 import zstandard
-from kit import answers
 
 from usage_ledger.connections import connection_from
 from usage_ledger.pipeline.plan import Dates, windows

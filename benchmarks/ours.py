@@ -18,7 +18,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from kit import answers
+import answers
 from sqlalchemy import Engine
 
 import usage_ledger.airflow.preload  # noqa: F401  as in a task: all imports, and a frozen collector
