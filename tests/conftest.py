@@ -1,5 +1,6 @@
 """A real PostgreSQL for the tests that need one: one server a session, one database a module."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -49,6 +50,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
     config.option.loadscopereorder = False  # the order of collection, with the slowest groups first
     return GroupScheduling(config, log)
+
+
+@pytest.fixture(autouse=True)
+def _own_logger() -> Iterator[None]:
+    """A command that a test runs in this process silences our log; the next test finds it as it was."""
+    logger = logging.getLogger("usage_ledger")
+    level, propagates, handlers = logger.level, logger.propagate, list(logger.handlers)
+    yield
+    logger.propagate, logger.handlers = propagates, handlers
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

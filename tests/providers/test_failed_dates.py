@@ -45,9 +45,10 @@ class OneRow:
     @staticmethod
     def _holder(row: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
         try:
-            return at(row, path)
+            holder, leaf = at(row, path)
         except (KeyError, TypeError):
             return {}, ""
+        return holder or {}, leaf  # an object on the way may be null
 
 
 @each_report
