@@ -69,9 +69,12 @@ def summed(answer: Answer) -> Sums:
                     found[column] = EXACT.add(found[column], EXACT.quantize(Decimal(str(row[name])), Decimal("1e-9")))
     for bucket in document.get("usageBuckets") or () if answer.report == "cost" else ():
         for item in bucket.get("lineItems") or ():
-            paid = item["totalCost"]
+            paid = item.get("totalCost") or {}  # proto3 JSON leaves out what is zero
             amount = Decimal(str(paid.get("units") or 0)) + Decimal(str(paid.get("nanos") or 0)).scaleb(-9)
-            name = f"amount {paid['currencyCode']}"
+            if not paid.get("currencyCode"):
+                assert amount == 0, "money without a currency was taken"
+                continue
+            name = f"amount {paid['currencyCode'].upper()}"
             found[name] = EXACT.add(found[name], amount)
     return dict(found)
 
