@@ -227,7 +227,11 @@ def test_every_answer_becomes_its_sums_or_a_named_error(bench: Bench, capsys: py
     assert bench.taken - bench.ended["accepted"] > bench.taken / 10
 
 
-@pytest.mark.parametrize("recipe", [(12943844, ["a hostile value"])], ids=["a_currency_without_letters"])
+@pytest.mark.parametrize(
+    "recipe",
+    [(12943844, ["a hostile value"]), (15712010, ["a bit flipped", "a bit flipped", "a field renamed"])],
+    ids=["a_currency_without_letters", "an_address_beside_what_is_no_json"],
+)
 def test_an_answer_that_once_broke_the_transform(bench: Bench, recipe: tuple[int, list[str]]) -> None:
     bench.take(recipe)
     for report in bench.waiting:

@@ -1,7 +1,11 @@
 """What of people is dropped or replaced while a report's pages are landed."""
 
+import msgspec
+
+from usage_ledger.core.contract_errors import Shape
 from usage_ledger.http.page import Page, Role
 from usage_ledger.json.packed import Packed
+from usage_ledger.json.problems import problem_of
 from usage_ledger.json.scrub import Keep, Scrubber
 from usage_ledger.model.provider import Report
 from usage_ledger.reading.declared import ignored_paths, read_paths
@@ -27,10 +31,13 @@ class People:
         self._scrubbers: dict[Role, Scrubber] = {}
 
     def scrub(self, page: Page) -> bytes | Packed:
-        """The page's body as it may be stored. Raises as `Scrubber.scrub`."""
+        """The page's body as it may be stored. Raises `ConfigError`, and `Shape` for one in which people could stay."""
         if page.role not in self._scrubbers:
             self._scrubbers[page.role] = self._scrubber(page.role)
-        return self._scrubbers[page.role].scrub(page.body)
+        try:
+            return self._scrubbers[page.role].scrub(page.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Shape(f"the answer cannot be read: {problem_of(error)}") from None
 
     @property
     def keep(self) -> list[str]:
