@@ -13,14 +13,14 @@ from usage_ledger.connections import Connection, connection_from, find_connectio
 from usage_ledger.core.error_classes import is_of_one_answer
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.core.project import connections_folder
-from usage_ledger.core.provider_errors import CONCERNS_EVERY_REPORT, AccessDenied
+from usage_ledger.core.provider_errors import ABSENT, CONCERNS_EVERY_REPORT, AccessDenied
 from usage_ledger.core.windows import last_complete_date
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client, client_for
 from usage_ledger.model.provider import Provider
 from usage_ledger.pipeline.run import prepare_warehouse
 from usage_ledger.sources.account import verify_account
-from usage_ledger.sources.question import ABSENT, Question
+from usage_ledger.sources.question import Question
 from usage_ledger.sources.source import source_of
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.schema import ensure_schema

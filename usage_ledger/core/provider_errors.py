@@ -5,6 +5,10 @@ from usage_ledger.core.errors import PersonMustAct, TryAgain
 # A person must act
 
 
+ABSENT = 404
+"""The status of a report that the account does not have, and of a thing that was listed and is gone."""
+
+
 class HostRefused(PersonMustAct):
     """The base URL is not one this provider may be called at."""
 

@@ -23,7 +23,7 @@ from usage_ledger.pipeline.plan import EARLIEST, require_reach
 from usage_ledger.reading.layout import decode
 from usage_ledger.reading.whole import Covered, add_buckets, missing_buckets, require_whole, sends_every_day
 from usage_ledger.sources.account import prove_account, require_own_rows
-from usage_ledger.sources.question import ABSENT, Question
+from usage_ledger.sources.question import Question
 from usage_ledger.sources.source import source_of
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Landing, Manifest, landed_parts
@@ -85,7 +85,8 @@ def _land_fullest(
     root: AnyPath,
 ) -> tuple[datetime, str]:
     """Land the fullest form that the provider answers; what it refuses is remembered for a week."""
-    refused = refused_questions(engine, connection.id).get(report.name)
+    may_refuse = bool(report.source.lesser) or report.may_be_absent
+    refused = refused_questions(engine, connection.id).get(report.name) if may_refuse else None
     question = Question(refused.lesser_form if refused and not refused.due else 0)
     try:
         landed = land(connection, report, window, load_id, client=client, root=root, question=question)
@@ -159,7 +160,7 @@ def _labels(connection: Connection, report: Report, window: Window, load_id: str
 
 
 def _reason_of_no_page(report: Report, refusal: provider_errors.BadRequest | None) -> UsageLedgerError:
-    if refusal and refusal.status == ABSENT and report.may_be_absent:
+    if refusal and refusal.status == provider_errors.ABSENT and report.may_be_absent:
         return provider_errors.NoReport(refusal.what)
     return refusal or provider_errors.IncompleteAnswer("the provider sent no page")
 

@@ -60,7 +60,8 @@ def planned(
             if not (backfill and loads.is_loaded(engine, connection.id, report.name, window)):
                 requests.append((report, window))
             continue
-        span = Window(connection.start_date or EARLIEST, dates.last + DAY)
+        first = (connection.start_date or EARLIEST) if dates.heal else dates.first
+        span = Window(first, dates.last + DAY)
         of_report = (engine, connection.id, report.name, span)
         recorded = loads.dates_in_ledger(*of_report) if dates.heal else {}
         failed = failed_dates(*of_report, contradicted=dates.heal)

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from usage_ledger.connections import Connection
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.core.errors import TryAgain, UsageLedgerError
-from usage_ledger.core.provider_errors import BadKey, BadRequest, NoPermission, WrongAccount
+from usage_ledger.core.provider_errors import ABSENT, BadKey, BadRequest, NoPermission, WrongAccount
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
 from usage_ledger.json.document import document_of
@@ -18,7 +18,6 @@ from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report
 from usage_ledger.sources.listing import items_of, list_things
 
-ABSENT = 404
 _proofs: WeakKeyDictionary[Client, str | UsageLedgerError] = WeakKeyDictionary()
 """What asking for the account came to: '' when it is proved, or why the provider does not tell; or the failure."""
 

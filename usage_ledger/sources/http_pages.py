@@ -7,7 +7,7 @@ from datetime import date, datetime
 from usage_ledger.connections import Connection
 from usage_ledger.core.error_classes import is_of_one_answer
 from usage_ledger.core.errors import UsageLedgerError
-from usage_ledger.core.provider_errors import BadRequest
+from usage_ledger.core.provider_errors import ABSENT, BadRequest
 from usage_ledger.core.windows import DAY, Window, first_instant
 from usage_ledger.http.client import Client
 from usage_ledger.http.fill import Values
@@ -19,8 +19,6 @@ from usage_ledger.sources.listing import list_things
 from usage_ledger.sources.question import REFUSED, Question
 
 Labels = dict[str, str]
-GONE = 404
-"""The status of what was listed a moment ago and is not there any more."""
 
 
 class HttpPageSource:
@@ -110,7 +108,7 @@ class HttpPageSource:
                 begun = True
                 yield page
         except UsageLedgerError as error:
-            gone = error.status == GONE and not begun
+            gone = error.status == ABSENT and not begun
             if not gone and not (self._report.snapshot and is_of_one_answer(error)):
                 raise
             self._gaps.add(thing, error)

@@ -6,14 +6,12 @@ from itertools import chain
 from typing import Any
 
 from usage_ledger.core.contract_errors import Shape
-from usage_ledger.core.provider_errors import BadRequest, NotWhole
+from usage_ledger.core.provider_errors import ABSENT, BadRequest, NotWhole
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
 from usage_ledger.model.request import Listing
-
-ABSENT = 404
 
 
 def list_things(

@@ -6,8 +6,6 @@ from usage_ledger.model.request import HttpPages, Request
 
 REFUSED = 400
 """The status by which a vendor refuses a grouping."""
-ABSENT = 404
-"""The status by which a vendor says that an account does not have a report."""
 
 
 @dataclass
