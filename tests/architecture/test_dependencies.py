@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DEPENDENCIES = PROJECT["project"]["dependencies"]
+EXTRAS = [one for extra in ("bedrock", "azure", "vertex") for one in PROJECT["project"]["optional-dependencies"][extra]]
 DEVELOPMENT = PROJECT["dependency-groups"]["dev"]
 OWN = {"usage_ledger", *(path.stem for path in (ROOT / "tests").rglob("*") if path.is_dir() or path.suffix == ".py")}
 
@@ -53,10 +54,10 @@ def undeclared(text: str, packages: set[str]) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "requirements"),
     [
-        ("usage_ledger", DEPENDENCIES),
+        ("usage_ledger", [*DEPENDENCIES, *EXTRAS]),
         ("dags", DEPENDENCIES),
         ("plugins", DEPENDENCIES),
-        ("tests", [*DEPENDENCIES, *DEVELOPMENT]),
+        ("tests", [*DEPENDENCIES, *EXTRAS, *DEVELOPMENT]),
     ],
 )
 def test_what_is_imported_is_declared(folder: str, requirements: list[str]) -> None:
