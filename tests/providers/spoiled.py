@@ -173,6 +173,11 @@ class Desk:
         return truth_of(self.provider, self.name)
 
     @property
+    def account(self) -> str:
+        """The id by which the provider knows the account."""
+        return str(self.truth.account_id)
+
+    @property
     def key(self) -> str:
         return FIREWORKS_KEY if self.provider == "fireworks" else OPENS + self.name
 
@@ -181,8 +186,9 @@ class Desk:
         connection = Connection(
             id=f"{self.provider}_{self.name}",
             provider=self.provider,
-            account=self.name,
+            account=self.account,
             reports=reports or None,
+            settings=self.truth.settings,
             **settings,
         )
         declared = PROVIDERS[self.provider]
@@ -190,8 +196,8 @@ class Desk:
             Client(
                 declared,
                 base_url=self.url,
-                credential=Credential(key or self.key),
-                account=self.name,
+                credential=Credential(key or self.key, self.truth.settings),
+                account=self.account,
                 sleep=lambda _: None,
             ) as client,
             mock.patch.object(run, "planned", chosen if reports else run.planned),

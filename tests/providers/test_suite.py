@@ -140,7 +140,7 @@ def test_both_dates_are_loaded_and_rows_are_whole(
             at_work.connection_id,
             *BOTH,
             provider.name,
-            at_work.name,
+            at_work.account,
         ) == [(0,)]
 
 
@@ -258,7 +258,7 @@ def test_an_answer_of_another_account_is_landed_and_loaded_nowhere(
         foreign(at_work)
         (failure,) = at_work.run(report.name).failures
         assert type(failure) is provider_errors.WrongAccount
-        assert failure.what.startswith(f"the key does not see account {at_work.name}; it sees: ")
+        assert failure.what.startswith(f"the key does not see account {at_work.account}; it sees: ")
         assert at_work.rows(report.name) == rows
         assert sorted(at_work.root.rglob("page-*")) == pages
         at_work.site.reset()
@@ -680,7 +680,7 @@ def test_a_prediction_that_has_not_ended_keeps_its_day_open(desk: Callable[[Prov
 
 def test_a_backfills_runs_take_a_snapshot_once_a_day(desk: Callable[[Provider], Desk]) -> None:
     at_work = desk(PROVIDERS["replicate"])
-    connection = Connection(id=at_work.connection_id, provider="replicate", account=at_work.name)
+    connection = Connection(id=at_work.connection_id, provider="replicate", account=at_work.account)
 
     def snapshots(now: datetime, *, backfill: bool) -> list[str]:
         asked = planned(connection, Dates(FIRST, LAST), engine=at_work.engine, now=now, backfill=backfill)

@@ -82,11 +82,17 @@ def loaded(engine: Engine, base_url: str, tmp_path_factory: pytest.TempPathFacto
     root: Path = tmp_path_factory.mktemp("raw")
 
     def once(case: Case) -> Ran:
-        connection = Connection(id=case.id, provider=case.provider, account=case.truth.account, timezone=case.zone)
+        connection = Connection(
+            id=case.id,
+            provider=case.provider,
+            account=case.truth.account_id,
+            timezone=case.zone,
+            settings=case.truth.settings,
+        )
         with Client(
             connection.declared,
             base_url=base_url,
-            credential=Credential(case.key),
+            credential=Credential(case.key, case.truth.settings),
             account=connection.account,
             sleep=lambda _: None,
         ) as client:

@@ -48,6 +48,16 @@ class Account:
     since: date = date(2024, 1, 1)
 
     @property
+    def account_id(self) -> str:
+        """The id by which the service knows the account: its name, where the service has no ids of another form."""
+        return self.account
+
+    @property
+    def settings(self) -> dict[str, str | tuple[str, ...]]:
+        """What a connection to the account names beside the account and its key."""
+        return {}
+
+    @property
     def start(self) -> datetime:
         """When everything begins that does not come late."""
         return midnight(self.since)
