@@ -6,9 +6,10 @@ STAMP := .venv/.installed
 # One worker a core; tests/kit/groups.py says which tests stay together.
 PYTEST := $(BIN)/python -m pytest -n logical
 BENCH_STAMP := .venv-bench/.installed
+BIGQUERY_STAMP := .venv-bigquery/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check bench bench-airflow chaos answers mutants fix lock docs new-provider clean
+.PHONY: help environment demo up down test test-quick soak check bench bench-airflow bigquery chaos answers mutants fix lock docs new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -76,6 +77,13 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 	@$(BIN)/uv pip install -q --python .venv-bench/bin/python --require-hashes --compile-bytecode -r requirements-bench.lock
 	@touch $@
 
+bigquery: $(BIGQUERY_STAMP) ## Make the environment of the BigQuery emulator; tests use it where it is there
+
+$(BIGQUERY_STAMP): $(STAMP) requirements-bigquery.lock
+	@$(PYTHON) -m venv --clear .venv-bigquery
+	@$(BIN)/uv pip install -q --python .venv-bigquery/bin/python --require-hashes --compile-bytecode -r requirements-bigquery.lock
+	@touch $@
+
 new-provider: $(STAMP) ## Write a provider from the templates: NAME=acme
 	@$(BIN)/python templates/new_provider.py $(NAME)
 	@$(BIN)/ruff check -q --fix usage_ledger tests
@@ -87,6 +95,7 @@ docs: $(STAMP) ## Write the parts of the documentation that are made of the code
 lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra s3 --extra bedrock --extra azure --extra vertex -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bench -o requirements-bench.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bigquery -o requirements-bigquery.lock
 
 clean: down ## Remove the environment and the local stack with its data
-	@rm -rf .venv .venv-bench .local include/connections/fireworks_demo.yaml include/connections/openai_demo.yaml
+	@rm -rf .venv .venv-bench .venv-bigquery .local include/connections/fireworks_demo.yaml include/connections/openai_demo.yaml
