@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, reduce
 from http import HTTPStatus
 from threading import Lock
 from typing import Any, cast
@@ -37,14 +37,16 @@ def phrase_of(status: int) -> str:
 class Rows:
     """Where an answer has a report's rows: the items of `arrays`, or of the array `inside` each such item.
 
-    `time` is the field of an item that says when: RFC 3339, a date, or Unix seconds. `dead_end` is what the answer says
-    when more follows, with a page token that the API refuses.
+    An array may lie in objects: `data/result`. `time` is the field of an item that says when: RFC 3339, a date, or Unix
+    seconds. An item may have its own list of `points` instead, each a time, the end of what it stands for, and a value.
+    `dead_end` is what the answer says when more follows, with a page token that the API refuses.
     """
 
     arrays: tuple[str, ...] = ()
     time: str = ""
     inside: str = ""
     dead_end: Callable[[Request], Mapping[str, object]] = lambda _request: {}
+    points: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,13 @@ class Failures:
             return body
         answer = _decode(body)
         zone = ZoneInfo(request.query_params.get("timezone") or "UTC")
-        for name in rows.arrays:
-            items = answer[name]
-            if self.empty and rows.time:
+        for path in rows.arrays:
+            *outer, name = path.split("/")
+            holder = reduce(lambda one, field: one[field], outer, answer)
+            items = holder[name]
+            if self.empty and (rows.time or rows.points):
                 items = _without(items, self.empty, rows, zone)
-            answer[name] = items[: len(items) // 2] if self.partial else items
+            holder[name] = items[: len(items) // 2] if self.partial else items
         return encode(answer | dict(rows.dead_end(request)) if self.partial else answer)
 
 
@@ -108,9 +112,17 @@ def _foreign(account: Any) -> Any:
 
 
 def _without(items: list[Any], day: date, rows: Rows, zone: tzinfo) -> list[Any]:
+    if rows.points:
+        cut = [item | {rows.points: [one for one in item[rows.points] if _ended(one) != day]} for item in items]
+        return [item for item in cut if item[rows.points]]
     if rows.inside:
         return [item | {rows.inside: []} if _date_of(item[rows.time], zone) == day else item for item in items]
     return [item for item in items if _date_of(item[rows.time], zone) != day]
+
+
+def _ended(point: list[Any]) -> date:
+    """The UTC date of what ends at a point's time."""
+    return datetime.fromtimestamp(int(point[0]) - 1, UTC).date()
 
 
 def _date_of(value: object, zone: tzinfo) -> date:
