@@ -104,11 +104,14 @@ class Connection(BaseModel):
 
     @property
     def chosen_reports(self) -> tuple[Report, ...]:
-        """The reports to fetch; where `reports` names no list, every list is among them."""
+        """The reports to fetch; where `reports` names no list, every list is among them.
+
+        A report that a connection must opt in to is fetched only where `reports` names it.
+        """
         declared, named = self.declared.reports, self.reports
         if named is None:
-            return declared
-        lists = {report.name for report in declared if report.snapshot}
+            return tuple(report for report in declared if not report.opt_in)
+        lists = {report.name for report in declared if report.snapshot and not report.opt_in}
         chosen = set(named) if lists & set(named) else {*named, *lists}
         return tuple(report for report in declared if report.name in chosen)
 

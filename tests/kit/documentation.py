@@ -11,7 +11,7 @@ from pathlib import Path
 
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import ROOT
-from usage_ledger.model import Listing, PerSetting, Provider, Report, RowSet
+from usage_ledger.model import Fixed, Listing, PerSetting, Provider, Report, RowSet
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
 
@@ -31,8 +31,10 @@ def repeated_for(report: Report) -> str:
     match report.source.per:
         case Listing(label=label):
             return label
-        case PerSetting(setting):
-            return setting
+        case PerSetting() as per:
+            return per.name
+        case Fixed(label):
+            return label
     return ""
 
 

@@ -134,7 +134,7 @@ ACCOUNTS = Listing(Request("/v1/accounts"), "accounts", "name", "account", PAGIN
 )
 def test_a_listing_gives_bare_ids(scripted: Server, body: str, ids: list[str]) -> None:
     with Asking(scripted(http(body))).client as client:
-        assert [labels["account"] for _, things in list_things(client, ACCOUNTS) for labels in things] == ids
+        assert [thing.labels["account"] for _, things in list_things(client, ACCOUNTS) for thing in things] == ids
 
 
 def test_a_listing_that_is_no_list_is_refused(scripted: Server) -> None:

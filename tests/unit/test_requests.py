@@ -10,7 +10,7 @@ from usage_ledger.core.contract_errors import Shape
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.provider_errors import HostRefused
 from usage_ledger.http.body import Limits
-from usage_ledger.http.fill import fill_request
+from usage_ledger.http.fill import fill_path, fill_request
 from usage_ledger.http.page import Call
 from usage_ledger.model import Cursor, Offset, Request
 
@@ -35,6 +35,16 @@ def test_placeholders_become_segments_values_and_numbers() -> None:
         "size": 500,
         "flag": True,
     }
+
+
+def test_a_whole_id_in_a_path_has_its_slashes_and_nothing_that_leads_elsewhere() -> None:
+    assert fill_path("/{+id}/metrics/{id}", {"id": "/subscriptions/a b/accounts/x"}) == (
+        "/subscriptions/a%20b/accounts/x/metrics/%2Fsubscriptions%2Fa%20b%2Faccounts%2Fx"
+    )
+    assert fill_path("/{+id}", {"id": "a?b/{x}#c"}) == "/a%3Fb/%7Bx%7D%23c"
+    for value in ("a/../b", "a/./b", "a//b", "//evil.example/a", "a/", "/", "", ".."):
+        with pytest.raises(ConfigError, match="cannot be an id"):
+            fill_path("/{+id}", {"id": value})
 
 
 def test_a_post_that_is_not_declared_to_read_only_is_refused() -> None:

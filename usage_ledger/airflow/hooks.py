@@ -49,7 +49,7 @@ class ProviderHook(BaseHook):
             with client_for(connection, credential, retries=Retries(attempts=1)) as client:
                 untold = verify_account(connection, client)
                 if untold:  # the key may read facts all the same
-                    report = next(one for one in provider.reports if not one.snapshot)
+                    report = next(one for one in provider.reports if not (one.snapshot or one.opt_in))
                     day = last_complete_date(datetime.now(UTC), connection.day_zone(report))
                     source_of(connection, report, client).verify(day)
         except (UsageLedgerError, ValueError) as error:

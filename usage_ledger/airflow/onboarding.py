@@ -106,7 +106,7 @@ def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str
     require_encryption(connection_id)
     with client_for(connection, Credential(key, connection.settings, host)) as client:
         access = readable(connection, client)
-    chosen = [report.name for report in connection.declared.reports if not report.snapshot]
+    chosen = [report.name for report in connection.chosen_reports if not report.snapshot]
     refused = [name for name in chosen if name in access.refused]
     if set(chosen) <= set(refused):
         raise AccessDenied(

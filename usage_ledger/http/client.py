@@ -211,12 +211,15 @@ def client_for(
 
 
 def _sent(call: Call) -> dict[str, Any]:
-    """The parts of a call as httpx takes them: arrays as repeated parameters, a body as JSON."""
+    """The parts of a call as httpx takes them: arrays as repeated parameters, a body as JSON.
+
+    The authentication finds in the request's extensions for whom it is meant.
+    """
     query = [(name, one) for name, value in call.query for one in ((value,) if isinstance(value, str) else value)]
-    headers = {"Accept": call.accept, **dict(call.headers)}
-    if not call.body:
-        return {"params": query, "headers": headers}
-    return {"params": query, "headers": headers | {"Content-Type": "application/json"}, "content": call.body.encode()}
+    headers = httpx.Headers({"Accept": call.accept} | ({"Content-Type": "application/json"} if call.body else {}))
+    headers.update(dict(call.headers))
+    parts = {"params": query, "headers": headers, "extensions": {"audience": call.audience}}
+    return parts | {"content": call.body.encode()} if call.body else parts
 
 
 def _require_object(page: Page) -> None:

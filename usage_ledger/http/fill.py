@@ -1,11 +1,12 @@
 """Fills the placeholders of a declared request."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.errors import ConfigError, one_line
 from usage_ledger.http.address import base_url
 from usage_ledger.http.page import Call
 from usage_ledger.model.provider import Provider
@@ -29,22 +30,42 @@ def fill_request(request: Request, values: Values, provider: Provider, host: str
         ),
         method=request.method,
         body=json.dumps(_filled(json.loads(request.body), values)) if request.body else "",
-        origin="" if host or not request.base else base_url(provider, _host(request.base, values)),
+        origin="" if host or not request.base else base_url(provider, _filled_text(request.base, values)),
         accept=request.accept,
         headers=request.headers,
+        audience=_filled_text(request.audience, values),
     )
 
 
 def fill_path(template: str, values: Values) -> str:
-    """A path with its placeholders filled, each as exactly one percent-encoded segment. Raises `ConfigError`."""
+    """A path with its placeholders filled, each as exactly one percent-encoded segment.
+
+    `{+name}` becomes a whole id: its segments, each encoded, and the slashes between them. Raises `ConfigError`.
+    """
     for name, value in values.items():
         if value in (".", ".."):
             raise ConfigError(f"{value!r} cannot be an id in an address")
         template = template.replace("{" + name + "}", quote(str(value), safe=""))
+        if "{+" + name + "}" in template:
+            template = template.replace("{+" + name + "}", _whole_id(str(value)))
     return template
 
 
-def _host(template: str, values: Values) -> str:
+def with_items(call: Call, into: str, items: Sequence[Any]) -> Call:
+    """The call with these items appended to a list of its body."""
+    body = json.loads(call.body)
+    return replace(call, body=json.dumps(body | {into: [*body.get(into, ()), *items]}))
+
+
+def _whole_id(value: str) -> str:
+    """An id with its slashes, but for one at its beginning, which the template has. Raises `ConfigError`."""
+    segments = value.removeprefix("/").split("/")
+    if {"", ".", ".."} & {*segments}:
+        raise ConfigError(f"{one_line(value, 100)!r} cannot be an id in an address")
+    return "/".join(quote(segment, safe="") for segment in segments)
+
+
+def _filled_text(template: str, values: Values) -> str:
     for name, value in values.items():
         template = template.replace("{" + name + "}", str(value))
     return template

@@ -27,6 +27,8 @@ class Call:
     """Scheme, host and port; '' for the client's base URL."""
     accept: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+    audience: str = ""
+    """For whom the request is signed, or its token is meant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,12 @@
 """The classes that declare a provider. A provider is data: instances of these classes and nothing else.
 
-`request` declares requests, `rows` the meaning of answers, `provider` the vendor. Alternatives are types, so that an
-invalid combination cannot be written.
+`request` declares requests, `source` where pages come from, `rows` the meaning of answers, `provider` the vendor.
+Alternatives are types, so that an invalid combination cannot be written.
 """
 
 from usage_ledger.model.provider import AccountHeader, Auth, HeaderKey, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
-from usage_ledger.model.request import (
-    Cursor,
-    HttpPages,
-    Link,
-    Listing,
-    Mark,
-    Offset,
-    Paging,
-    PerSetting,
-    Request,
-    Source,
-)
+from usage_ledger.model.request import Cursor, Link, Mark, Offset, Paging, Request
 from usage_ledger.model.reshape import Reshape, Series, Table
 from usage_ledger.model.rows import (
     Balance,
@@ -38,16 +27,20 @@ from usage_ledger.model.rows import (
     dimensions,
     from_parent,
 )
+from usage_ledger.model.source import Batch, Each, Fixed, HttpPages, Listing, PerSetting, Source
 
 __all__ = [
     "AccountHeader",
     "Auth",
     "Balance",
+    "Batch",
     "Bucket",
     "Count",
     "Cursor",
     "Day",
     "Dimension",
+    "Each",
+    "Fixed",
     "HeaderKey",
     "HttpPages",
     "Link",

@@ -5,18 +5,21 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import FunctionType
 from typing import Any, Literal
 
+from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.refusal import Refusal
-from usage_ledger.model.request import Listing, Mark, Source
+from usage_ledger.model.request import Mark
 from usage_ledger.model.reshape import Reshape
 from usage_ledger.model.rows import RowSet, RunningTotal, Total
+from usage_ledger.model.source import Listing, Source
 
 PLANNING = frozenset(
     {
         *("ignored", "longest", "reach", "settle_days", "paging", "accept", "headers", "begins", "allow_extra_fields"),
         *("marks", "optional", "every_day", "completion", "older", "account", "double", "running_totals"),
-        *("implied", "lesser", "may_be_absent"),
+        *("implied", "lesser", "may_be_absent", "opt_in", "audience", "size"),
     }
 )
 """Fields that change requests or warnings but no row: a declaration's hash leaves them out."""
@@ -45,6 +48,8 @@ class Report:
     settle_days: int = 3
     may_be_absent: bool = False
     """Some accounts do not have the report, and get 404."""
+    opt_in: bool = False
+    """Fetched only where the connection's `reports` names it."""
     snapshot: bool = False
     """A report without days, landed daily because the vendor serves no history."""
     cut: tuple[str, ...] = ()
@@ -81,9 +86,16 @@ class Report:
 
 
 def _deciding(value: Any) -> Any:
-    """A declaration as JSON: each object by its type's name and those of its fields that differ from their default."""
+    """A declaration as JSON: each object by its type's name and those of its fields that differ from their default.
+
+    A function stands by its name. Raises `ConfigError` for one without.
+    """
     if isinstance(value, tuple):
         return [_deciding(one) for one in value]
+    if isinstance(value, FunctionType):
+        if "<lambda>" in value.__qualname__:
+            raise ConfigError("a declaration holds a function without a name", next_step="define it with `def`")
+        return value.__qualname__
     if not dataclasses.is_dataclass(value):
         return value if isinstance(value, str | bool | int | None) else str(value)
     fields = {

@@ -1,4 +1,4 @@
-"""Declares requests: one request, its next pages, and what it is repeated for."""
+"""Declares requests: one request, its next pages, and what a page must say of itself."""
 
 import json
 from dataclasses import dataclass
@@ -70,10 +70,12 @@ class Mark:
 class Request:
     """One request. Path, query values, body and base may hold placeholders.
 
-    `{account}`, `{start}` and `{end}` (RFC 3339), `{start_epoch}` and `{end_epoch}` (seconds since 1970), `{date}` (the
-    first usage date), `{zone}`, and the labels of what the request is repeated for. In a path each becomes one
-    percent-encoded segment. A query value, or a string in the body, is either literal or one placeholder alone; in the
-    body `{start_epoch}` and `{end_epoch}` become numbers.
+    `{account}`, `{start}` and `{end}` (RFC 3339), `{interval}` (both, as ISO 8601 writes it: `start/end`),
+    `{start_epoch}` and `{end_epoch}` (seconds since 1970), `{date}`, `{last_date}` and `{end_date}` (the first usage
+    date, the last one, and the date after it), `{zone}`, the settings that have one value, and the labels of what the
+    request is repeated for. In a path each becomes one percent-encoded segment; `{+label}` there is a whole id, whose
+    slashes stay. A query value, or a string in the body, is either literal or one placeholder alone; in the body
+    `{start_epoch}` and `{end_epoch}` become numbers.
 
     Raises `ConfigError` for a POST that is not declared to read only, or a body that is not JSON.
     """
@@ -89,7 +91,9 @@ class Request:
     """Instead of the provider's own base URL, such as `https://monitoring.{region}.example.com`."""
     accept: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
-    """Sent with this request alone, such as the name of a vendor's trial."""
+    """Sent with this request alone, such as the name of a vendor's trial. `Content-Type` replaces that of JSON."""
+    audience: str = ""
+    """For whom the request is signed or its token is meant, with placeholders like `base`: `monitoring/{region}`."""
 
     def __post_init__(self) -> None:
         if self.method == "POST" and not self.reads_only:
@@ -104,52 +108,3 @@ class Request:
                 json.loads(self.body)
             except ValueError as error:
                 raise ConfigError(f"the body declared for {self.path} is not JSON: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A paged list of things with ids. A report may be requested once for each, and a check requests the accounts."""
-
-    request: Request
-    items: str
-    """The list; '' is the answer itself."""
-    id: str
-    """'' when the items have none."""
-    label: str
-    paging: Paging | None = None
-    form: Literal["last_segment", "whole"] = "last_segment"
-    """Of an id: what follows its last `/`, or all of it."""
-    single: bool = False
-    """The answer is one object, not a list."""
-    per: "Listing | None" = None
-    """The list is requested once for each thing of another list, whose label the request holds."""
-    implied: bool = False
-    """Some accounts have no such list (404): they have one thing without an id, and parameters that hold it are left
-    out."""
-    optional: bool = False
-    """The vendor leaves the list out when it is empty; without it an answer that lacks the list is broken."""
-
-
-@dataclass(frozen=True, slots=True)
-class PerSetting:
-    """A request is repeated for each value of a setting of the connection; its label is the setting's name."""
-
-    setting: str
-
-
-@dataclass(frozen=True, slots=True)
-class HttpPages:
-    """Pages of a request, sent once, or once for each thing of a listing or value of a setting."""
-
-    request: Request
-    paging: Paging | None = None
-    per: Listing | PerSetting | None = None
-    lesser: tuple[str, ...] = ()
-    """Groupings that some accounts are refused (400): asked without the first, without the first two, and so on, until
-    one is answered. The rows must be right without them."""
-    lookup: Listing | None = None
-    """A list that is landed with the rows and gives values for ids in them; see `Lookup`."""
-
-
-Source = HttpPages
-"""Where pages come from. Each alternative has a module of its own in `usage_ledger/sources`."""

@@ -16,7 +16,7 @@ from usage_ledger.json.packed import Packed
 from usage_ledger.json.parts import parts
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report
-from usage_ledger.sources.listing import items_of, list_things
+from usage_ledger.sources.listing import items_of, list_things, single_values
 
 _proofs: WeakKeyDictionary[Client, str | UsageLedgerError] = WeakKeyDictionary()
 """What asking for the account came to: '' when it is proved, or why the provider does not tell; or the failure."""
@@ -73,10 +73,11 @@ def _accounts(connection: Connection, client: Client) -> list[str]:
     """The ids of the accounts that the key has access to. Raises `BadKey` for a key of the wrong kind."""
     provider = connection.declared
     accounts: list[str] = []
-    for page, things in list_things(client, provider.accounts):
+    values = single_values(connection.settings)
+    for page, things in list_things(client, provider.accounts, values, connection.settings):
         if page is None:
             continue
-        accounts += [labels[provider.accounts.label] for labels in things]
+        accounts += [thing.labels[provider.accounts.label] for thing in things if provider.accounts.id]
         flags = [item.get(flag) for item in items_of(page, provider.accounts) for flag in provider.key_flags]
         if flags and True not in flags:
             raise BadKey(

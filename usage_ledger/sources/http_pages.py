@@ -1,24 +1,27 @@
-"""Pages of a request over HTTP, sent once or for each thing of a listing or value of a setting."""
+"""Pages of a request over HTTP, sent once or for each thing of a listing, value of a setting, or fixed value."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
+from typing import Any
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.error_classes import is_of_one_answer
 from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.provider_errors import ABSENT, BadRequest
-from usage_ledger.core.windows import DAY, Window, first_instant
+from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Client
-from usage_ledger.http.fill import Values
+from usage_ledger.http.fill import Values, with_items
 from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
-from usage_ledger.model.request import HttpPages, Listing, PerSetting
+from usage_ledger.model.source import Each, HttpPages, Listing
+from usage_ledger.sources.batches import groups
 from usage_ledger.sources.gaps import Gaps
-from usage_ledger.sources.listing import list_things
+from usage_ledger.sources.listing import Labels, Thing, list_things
 from usage_ledger.sources.question import REFUSED, Question
+from usage_ledger.sources.values import window_values
 
-Labels = dict[str, str]
+Listed = Iterator[tuple[Page | None, list[Thing]]]
 
 
 class HttpPageSource:
@@ -49,56 +52,73 @@ class HttpPageSource:
 
         A list of names, and a lookup, is read as far as it can be: see `gaps`.
         """
-        if self._declared.lookup:
-            for page, _ in self._things(self._declared.lookup, required=False):
+        values = window_values(self._connection, self._report, window)
+        declared = self._declared
+        if declared.lookup:
+            for page, _ in self._things(declared.lookup, values, required=False):
                 if page is not None:
                     yield replace(page, role="lookup")
-        values = self._values(window)
-        match self._declared.per:
-            case Listing() as listing:
-                for page, things in self._things(listing):
-                    if page is not None:
-                        yield page
-                    for labels in things:
-                        yield from self._rows_of_thing(values, labels)
-                if self._gaps.newest and not (self._begun or self._report.snapshot):
-                    raise self._gaps.newest
-            case PerSetting(setting):
-                for value in self._connection.setting_values(setting):
-                    yield from self._rows(values, {setting: value})
-            case None:
-                yield from self._rows(values, {})
+        if declared.per is None:
+            yield from self._rows(values, {})
+            return
+        listed = self._things(declared.per, values)
+        yield from self._in_batches(listed, values) if declared.batch else self._one_by_one(listed, values)
+        if self._gaps.newest and not (self._begun or self._report.snapshot):
+            raise self._gaps.newest
 
     def verify(self, day: date) -> None:
-        """Send the first request of a window of one day."""
-        values = self._values(Window(day, day + DAY))
-        match self._declared.per:
-            case Listing() as listing:
-                while listing.per:
-                    listing = listing.per
-                next(list_things(self._client, listing), None)
+        """Send the first request of a window of one day; of one that is asked in batches, the first batch too."""
+        values = window_values(self._connection, self._report, Window(day, day + DAY))
+        per, batch = self._declared.per, self._declared.batch
+        if per is None:
+            next(self._pages(values, paged=False), None)
+            return
+        for page, things in list_things(self._client, per, values, self._connection.settings):
+            if batch:
+                for labels, items in groups(things, batch, _label_of(per)):
+                    next(self._pages({**values, **labels}, items, paged=False), None)
+                    return
+            elif page is not None:
                 return
-            case PerSetting(setting):
-                values = {**values, setting: self._connection.setting_values(setting)[0]}
-            case None:
-                pass
-        next(self._pages(values, paged=False), None)
+            elif things:
+                next(self._pages({**values, **things[0].labels}, paged=False), None)
+                return
 
-    def _things(self, listing: Listing, *, required: bool = True) -> Iterator[tuple[Page | None, list[Labels]]]:
+    def _things(self, each: Each, values: Values, *, required: bool = True) -> Listed:
         """The things of a list; of a list of names, and of one that is not required, as many as can be had."""
         begun = False
         try:
-            for page, things in list_things(self._client, listing):
+            for page, things in list_things(self._client, each, values, self._connection.settings):
                 begun = True
                 yield page, things
         except UsageLedgerError as error:
-            if not is_of_one_answer(error) or (required and not (begun and self._report.snapshot)):
+            lenient = not required or (begun and self._report.snapshot)
+            if not isinstance(each, Listing) or not lenient or not is_of_one_answer(error):
                 raise
-            self._gaps.add(f"{'the rest of ' if begun else ''}the list {listing.request.path}", error)
+            self._gaps.add(f"{'the rest of ' if begun else ''}the list {each.request.path}", error)
+
+    def _one_by_one(self, listed: Listed, values: Values) -> Iterator[Page]:
+        rows = self._rows_of_thing if isinstance(self._declared.per, Listing) else self._rows
+        for page, things in listed:
+            if page is not None:
+                yield page
+            for thing in things:
+                yield from rows(values, thing.labels)
+
+    def _in_batches(self, listed: Listed, values: Values) -> Iterator[Page]:
+        """Every page of the lists, then the rows of each group of things."""
+        things: list[Thing] = []
+        for page, more in listed:
+            if page is not None:
+                yield page
+            things += more
+        per, batch = self._declared.per, self._declared.batch
+        for labels, items in groups(things, batch, _label_of(per)) if batch and per else ():
+            yield from self._rows(values, labels, items)
 
     def _rows_of_thing(self, values: Values, labels: Labels) -> Iterator[Page]:
         """The rows of one thing of a list; a gap where names are missing, or where the thing is gone meanwhile."""
-        thing = " ".join(next(reversed(labels.items())))
+        thing = " ".join(next(reversed(labels.items()), ()))
         if self._gaps.stopped:
             self._gaps.add(thing, self._gaps.stopped)
             return
@@ -113,19 +133,22 @@ class HttpPageSource:
                 raise
             self._gaps.add(thing, error)
 
-    def _rows(self, values: Values, labels: Labels) -> Iterator[Page]:
-        for page in self._pages({**values, **labels}):
+    def _rows(self, values: Values, labels: Labels, items: Sequence[Any] = ()) -> Iterator[Page]:
+        for page in self._pages({**values, **labels}, items):
             self._begun = True
             yield replace(page, labels=labels)
 
-    def _pages(self, values: Values, *, paged: bool = True) -> Iterator[Page]:
+    def _pages(self, values: Values, items: Sequence[Any] = (), *, paged: bool = True) -> Iterator[Page]:
         """The pages of the fullest form that is answered; one form for all that a window is made of.
 
+        `items` are those of a batch.
         Raises what the fullest form met, when no lesser one is answered either.
         """
         refusal: BadRequest | None = None
         for number, request in enumerate(self._question.requests(self._declared)):
             call = self._client.call_of(request, values)
+            if self._declared.batch:
+                call = with_items(call, self._declared.batch.into, items)
             pages = self._client.pages(call, self._declared.paging if paged else None, self._inspect)
             try:
                 first = next(pages)
@@ -143,22 +166,7 @@ class HttpPageSource:
         if refusal is not None:
             raise refusal
 
-    def _values(self, window: Window) -> Values:
-        """The values of a request's placeholders: the connection's settings that have one value, and the window's ends,
-        which are the first instants of local dates."""
-        zone = self._connection.day_zone(self._report)
-        start, end = first_instant(window.first, zone), first_instant(window.end, zone)
-        settings = self._connection.settings.items()
-        return {
-            **{name: value for name, value in settings if isinstance(value, str)},
-            "start": _rfc3339(start),
-            "end": _rfc3339(end),
-            "start_epoch": int(start.timestamp()),
-            "end_epoch": int(end.timestamp()),
-            "date": str(window.first),
-            "zone": zone.key,
-        }
 
-
-def _rfc3339(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _label_of(per: Each) -> str:
+    """What a thing itself is called, beside the labels of outer lists."""
+    return per.label if isinstance(per, Listing) else ""

@@ -1,47 +1,100 @@
-"""Reads things with ids from a provider's lists."""
+"""What a request is repeated for: things of a provider's lists, values of a setting, fixed values."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
 from usage_ledger.core.contract_errors import Shape
+from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.provider_errors import ABSENT, BadRequest, NotWhole
 from usage_ledger.http.client import Client
+from usage_ledger.http.fill import Values
 from usage_ledger.http.page import Page
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
-from usage_ledger.model.request import Listing
+from usage_ledger.model.source import Each, Fixed, Listing, PerSetting
+
+Labels = dict[str, str]
+Settings = Mapping[str, str | tuple[str, ...]]
+"""A connection's settings, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What a request is sent once for: by its labels, of the outer lists too, and as the item of its own list."""
+
+    labels: Labels
+    item: Mapping[str, Any] = field(default_factory=dict)
 
 
 def list_things(
-    client: Client, listing: Listing, labels: Mapping[str, str] | None = None
-) -> Iterator[tuple[Page | None, list[dict[str, str]]]]:
-    """Each page of a listing, with the labels of each thing on it: its id, and the labels of the outer list.
+    client: Client, each: Each, values: Values | None = None, settings: Settings | None = None
+) -> Iterator[tuple[Page | None, list[Thing]]]:
+    """Each page of a list with the things on it. What is not listed by the provider has no page.
 
-    A list that an account need not have, and does not have, has no page and one thing without an id. Raises `Shape`,
-    and what `Client.pages` does.
+    A list that an account need not have, and does not have, has one thing without an id. `values` fill the requests
+    of lists, with the labels of the outer ones. Raises `ConfigError` for a setting without a value, `Shape`, and what
+    `Client.pages` does.
     """
-    outer = dict(labels or {})
-    if listing.per:
-        for page, holders in list_things(client, listing.per, outer):
-            yield page, []
-            for holder in holders:
-                yield from list_things(client, replace(listing, per=None), {**outer, **holder})
-        return
-    pages = client.pages(client.call_of(listing.request, outer), listing.paging)
+    match each:
+        case Fixed(label, fixed):
+            yield None, [Thing({label: value}) for value in fixed]
+        case PerSetting(setting):
+            yield None, [Thing({each.name: value}) for value in _values_of(setting, settings or {})]
+        case Listing() if each.per is None:
+            yield from _listed(client, each, values or {}, {})
+        case Listing():
+            for page, holders in list_things(client, each.per, values, settings):
+                if page is not None:
+                    yield page, []
+                for holder in holders:
+                    yield from _listed(client, each, values or {}, holder.labels)
+
+
+def outermost(each: Each) -> Each:
+    """What is listed first, or has its values from elsewhere."""
+    return outermost(each.per) if isinstance(each, Listing) and each.per else each
+
+
+def single_values(settings: Settings) -> dict[str, str]:
+    """The settings that have one value, which any request may hold."""
+    return {name: value for name, value in settings.items() if isinstance(value, str)}
+
+
+def _values_of(setting: str, settings: Settings) -> tuple[str, ...]:
+    value = settings.get(setting, ())
+    if not value:
+        raise ConfigError(f"the setting `{setting}` has no value", next_step=f"write it under `settings.{setting}`")
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _listed(
+    client: Client, listing: Listing, values: Values, outer: Labels
+) -> Iterator[tuple[Page | None, list[Thing]]]:
+    pages = client.pages(client.call_of(listing.request, {**values, **outer}), listing.paging)
     try:
         first = next(pages)
     except BadRequest as error:
         if not listing.implied or error.status != ABSENT:
             raise
-        yield None, [{**outer, listing.label: ""}]
+        yield None, [Thing({**outer, listing.label: ""})]
         return
     for page in chain([first], pages):
-        ids = [str(item[listing.id]) for item in items_of(page, listing) if item.get(listing.id)]
-        if listing.form == "last_segment":
-            ids = [one.rsplit("/", 1)[-1] for one in ids]
-        yield replace(page, role="listing"), [{**outer, listing.label: one} for one in ids]
+        yield replace(page, role="listing", labels=outer), _things_on(page, listing, outer)
+
+
+def _things_on(page: Page, listing: Listing, outer: Labels) -> list[Thing]:
+    """The things on a page; of a list whose items have ids, those that have one."""
+    items = items_of(page, listing)
+    if not listing.id:
+        return [Thing(outer, item) for item in items]
+    things = []
+    for item in items:
+        if value := item.get(listing.id):
+            one = str(value).rsplit("/", 1)[-1] if listing.form == "last_segment" else str(value)
+            things.append(Thing({**outer, listing.label: one}, item))
+    return things
 
 
 def items_of(page: Page, listing: Listing) -> list[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from usage_ledger.model.request import HttpPages, Request
+from usage_ledger.model.request import Request
+from usage_ledger.model.source import HttpPages
 
 REFUSED = 400
 """The status by which a vendor refuses a grouping."""

@@ -1,0 +1,104 @@
+"""Declares where pages come from, and what a request is repeated for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from usage_ledger.core.errors import ConfigError
+from usage_ledger.model.request import Paging, Request
+
+
+@dataclass(frozen=True, slots=True)
+class PerSetting:
+    """A request is repeated for each value of a setting of the connection."""
+
+    setting: str
+    label: str = ""
+    """What requests and rows call a value; '' for the setting's name."""
+
+    @property
+    def name(self) -> str:
+        """The label of a value."""
+        return self.label or self.setting
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A request is repeated for each of these values, in this order."""
+
+    label: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A paged list of things with ids. A report may be requested once for each, and a check requests the accounts."""
+
+    request: Request
+    items: str
+    """The list; '' is the answer itself."""
+    id: str
+    """'' when the items have none."""
+    label: str
+    paging: Paging | None = None
+    form: Literal["last_segment", "whole"] = "last_segment"
+    """Of an id: what follows its last `/`, or all of it."""
+    single: bool = False
+    """The answer is one object, not a list."""
+    per: "Listing | PerSetting | Fixed | None" = None
+    """The list is requested once for each of these, whose label the request holds."""
+    implied: bool = False
+    """Some accounts have no such list (404): they have one thing without an id, and parameters that hold it are left
+    out."""
+    optional: bool = False
+    """The vendor leaves the list out when it is empty; without it an answer that lacks the list is broken."""
+
+
+Each = Listing | PerSetting | Fixed
+"""What a request may be repeated for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Many things of a list are asked for in one POST.
+
+    The things of each outer label, ordered by what is asked of them, come in groups of `size`; things of which the same
+    is asked count once. A page's labels are those of the outer lists, so that the answer itself must name the thing.
+    """
+
+    into: str
+    """The list in the body that the objects are appended to."""
+    size: int
+    """The vendor's limit."""
+    each: Callable[[Mapping[str, Any], int], Any]
+    """The JSON of one item of the list at this place of its group, counted from 0; None for an item that is not asked
+    for. A function with a name: the declaration's hash holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpPages:
+    """Pages of a request, sent once, or once for each thing of a listing, value of a setting, or fixed value.
+
+    Raises `ConfigError` for a batch without a list of things, or whose request has no body.
+    """
+
+    request: Request
+    paging: Paging | None = None
+    per: Each | None = None
+    batch: Batch | None = None
+    lesser: tuple[str, ...] = ()
+    """Groupings that some accounts are refused (400): asked without the first, without the first two, and so on, until
+    one is answered. The rows must be right without them."""
+    lookup: Listing | None = None
+    """A list that is landed with the rows and gives values for ids in them; see `Lookup`."""
+
+    def __post_init__(self) -> None:
+        if self.batch and not (isinstance(self.per, Listing) and self.request.body and self.batch.size > 0):
+            raise ConfigError(
+                f"the declaration of {self.request.path} asks in batches, without a list of things or without a body",
+                next_step="declare `per` as a `Listing`, a POST with a body, and a size of one or more",
+            )
+
+
+Source = HttpPages
+"""Where pages come from. Each alternative has a module of its own in `usage_ledger/sources`."""
