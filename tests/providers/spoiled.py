@@ -196,7 +196,7 @@ class Desk:
             Client(
                 declared,
                 base_url=self.url,
-                credential=Credential(key or self.key, self.truth.settings),
+                credential=Credential(key or self.truth.secret(self.key), self.truth.settings, host=self.url),
                 account=self.account,
                 sleep=lambda _: None,
             ) as client,

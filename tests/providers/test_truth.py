@@ -92,7 +92,7 @@ def loaded(engine: Engine, base_url: str, tmp_path_factory: pytest.TempPathFacto
         with Client(
             connection.declared,
             base_url=base_url,
-            credential=Credential(case.key, case.truth.settings),
+            credential=Credential(case.truth.secret(case.key), case.truth.settings, host=base_url),
             account=connection.account,
             sleep=lambda _: None,
         ) as client:

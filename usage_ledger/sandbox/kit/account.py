@@ -57,6 +57,10 @@ class Account:
         """What a connection to the account names beside the account and its key."""
         return {}
 
+    def secret(self, key: str) -> str:
+        """What a connection to the account stores, where `key` opens it: the key itself, or a text that holds it."""
+        return key
+
     @property
     def start(self) -> datetime:
         """When everything begins that does not come late."""
