@@ -69,6 +69,7 @@ TITLES = [
     "spend per day",
     "spend per month",
     "tokens per model",
+    "tokens a second",
     "per API key",
     "missing days",
     "what changed",
@@ -119,12 +120,13 @@ def test_an_example_answers_with_rows(loaded: date, query: Query, number: int) -
 
 
 def test_the_examples_add_up_to_the_ledger(loaded: date, query: Query) -> None:
-    spend, months, models, keys, missing, changed, lags = (query(text.rstrip("; \n")) for text in SQL)
+    spend, months, models, rates, keys, missing, changed, lags = (query(text.rstrip("; \n")) for text in SQL)
     assert sum(row[4] for row in months) == sum(row[4] for row in spend)
     assert not any(row[8] for row in months)
     assert sum(row[4] for row in spend) == query("SELECT sum(amount) FROM ledger.cost_daily")[0][0]
     tokens = query("SELECT sum(input_tokens) FROM ledger.usage_daily WHERE usage_type = 'serverless'")[0][0]
     assert sum(row[2] for row in models) == sum(row[3] for row in keys) == tokens
+    assert sum(row[2] * 86_400 for row in rates) == pytest.approx(tokens)
     assert {(row[1], row[2], row[3]) for row in missing} >= {
         (report, "missing", loaded - timedelta(n)) for report in ("usage", "cost") for n in (1, 2)
     }

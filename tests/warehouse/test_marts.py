@@ -26,6 +26,7 @@ VIEWS = {
     "monthly_coverage",
     "monthly_spend",
     "daily_cost",
+    "daily_token_rates",
     "daily_usage",
     "daily_usage_by_api_key",
     "daily_usage_by_model",
@@ -167,7 +168,7 @@ def test_sums_cover_every_meter(cursor: Cursor, view: str) -> None:
     assert numeric == summed | {"uncached_input_tokens"}
 
 
-@pytest.mark.parametrize("view", ["daily_usage", *SUMMING, "usage_meters"])
+@pytest.mark.parametrize("view", ["daily_usage", *SUMMING, "usage_meters", "daily_token_rates"])
 def test_dates_and_connection_reach_the_partitions(cursor: Cursor, view: str) -> None:
     add_usage(cursor, input_tokens=1)
     plan = "\n".join(
@@ -239,6 +240,30 @@ def test_usage_by_model_sums_and_keeps_null(cursor: Cursor) -> None:
         ("acme", "fireworks", "other", NOV, "serverless", "a", False, 5, None, None, None, None, None),
         ("acme", "fireworks", "usage", NOV, "dedicated", "a", True, *[None] * 5, Decimal("1E-9")),
         ("acme", "fireworks", "usage", NOV, "serverless", "a", True, 2 * most, 40, most - 40, 0, None, None),
+    ]
+
+
+def test_token_rates_are_those_of_the_whole_day_and_keep_null_and_breakdowns_apart(cursor: Cursor) -> None:
+    day = {"bucket_start": datetime(2026, 11, 1, tzinfo=UTC), "bucket_end": datetime(2026, 11, 2, tzinfo=UTC)}
+    longer = {
+        "bucket_start": datetime(2026, 10, 25, 0, tzinfo=UTC),
+        "bucket_end": datetime(2026, 10, 26, 1, tzinfo=UTC),
+    }
+    add_usage(cursor, model="a", project_id="p1", input_tokens=86_400, cached_input_tokens=4_320, **day)
+    add_usage(cursor, model="a", project_id="p2", input_tokens=43_200, output_tokens=0, **day)
+    add_usage(cursor, model="a", breakdown="prometheus", basis="estimated", input_tokens=1, **day)
+    add_usage(cursor, model="a", usage_date=date(2026, 10, 25), output_tokens=90_000, **longer)
+    add_usage(cursor, model="speech", requests=5, **day)
+    add_day(cursor, NOV, settled=True)
+    assert answer(
+        cursor,
+        "SELECT usage_date, breakdown, model, settled, day_seconds, input_tokens_per_second,"
+        " cached_input_tokens_per_second, output_tokens_per_second, input_tokens"
+        " FROM marts.daily_token_rates ORDER BY usage_date, breakdown",
+    ) == [
+        (date(2026, 10, 25), "", "a", False, 90_000, None, None, 1, None),
+        (NOV, "", "a", True, 86_400, Decimal("1.5"), Decimal("0.05"), 0, 129_600),
+        (NOV, "prometheus", "a", True, 86_400, Decimal("0.000011574"), None, None, 1),
     ]
 
 
