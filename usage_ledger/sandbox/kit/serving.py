@@ -24,10 +24,11 @@ _SMALL = 1000
 class Refusal(Exception):
     """A request that ends in an HTTP status and an error body."""
 
-    def __init__(self, status: int, body: Json) -> None:
+    def __init__(self, status: int, body: Json, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(str(body))
         self.status = status
         self.body = body
+        self.headers = headers or {}
 
 
 class Call(NamedTuple, Generic[Truth]):
@@ -117,10 +118,12 @@ class Api(Generic[Account, Truth]):
                     return self._answer(call, endpoint, ordered)
                 except Refusal as refusal:
                     body, status = encode(self.error_body(request, refusal)), refusal.status
-                    return Response(body, status, self.headers(request, status), self.error_type)
+                    headers = {**self.headers(request, status), **refusal.headers}
+                    return Response(body, status, headers, self.error_type)
 
             async def route(request: Request) -> Response:
-                return await run_in_threadpool(respond, request, await request.body())
+                request.state.body = await request.body()  # a signature is of the body too
+                return await run_in_threadpool(respond, request, request.state.body)
 
             return route
 
