@@ -24,7 +24,7 @@ from usage_ledger.http.page import Call
 from usage_ledger.model import Listing, Provider, Report
 from usage_ledger.model.request import Parameters
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.sources.http_pages import HttpPageSource
+from usage_ledger.sources.values import window_values
 
 SPECS = Path(__file__).resolve().parents[3] / "shared" / "reference" / "specs"
 PRISM = os.environ.get("PRISM") or shutil.which("prism") or ""
@@ -58,7 +58,7 @@ def calls_of(provider: Provider) -> list[Call]:
         if isinstance(report.source.per, Listing):
             of_listing(report.source.per)
         window = Window(date(2026, 11, 18), date(2026, 11, 18) + DAY)
-        values = HttpPageSource(connection, report, client)._values(window)
+        values = window_values(connection, report, window)
         calls.append(client.call_of(report.source.request, {**values, **IDS}))
 
     of_listing(provider.accounts)

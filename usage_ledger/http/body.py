@@ -30,6 +30,8 @@ class Limits:
     pages: int = 10_000
     all_bytes: int = 4 * 2**30
     """Decoded, of all pages of an answer."""
+    job_seconds: float = 600
+    """From the start of a query to its first page."""
 
 
 def read_body(response: httpx.Response, limits: Limits, deadline: float) -> Iterator[bytes]:

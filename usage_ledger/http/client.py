@@ -78,10 +78,15 @@ class Client:
         return fill_request(request, {"account": self.account, **values}, self.provider, self.host)
 
     def pages(
-        self, first: Call, paging: Paging | None, inspect: Callable[[Page], None] = lambda _: None
+        self,
+        first: Call,
+        paging: Paging | None,
+        inspect: Callable[[Page], None] = lambda _: None,
+        begun: Page | None = None,
     ) -> Iterator[Page]:
         """Each page of an answer, first to last, after `inspect` has accepted it.
 
+        `begun` is the first page where that has come already, whatever was asked for it; `first` leads on from there.
         Raises `ContractBroken` when a page would be requested twice, `TooLarge` beyond the page limit, and what
         `ask` and `next_call` raise.
         """
@@ -89,8 +94,8 @@ class Client:
         called, size = {call}, 0
         hosts = (urlsplit(self.base_url).hostname or "", *self.provider.hosts)
         counted = paging.items if isinstance(paging, Offset) else ""
-        for _ in range(self.limits.pages):
-            page = self.ask(call, count=counted, inspect=inspect)
+        for number in range(self.limits.pages):
+            page = begun if begun and not number else self.ask(call, count=counted, inspect=inspect)
             size += len(page.body)
             if size > self.limits.all_bytes:
                 raise provider_errors.TooLarge(f"the pages of the answer hold more than {self.limits.all_bytes} bytes")
@@ -135,6 +140,10 @@ class Client:
                 budget.give_back(cost)
                 return page
         raise AssertionError("unreachable")
+
+    def wait(self, seconds: float) -> None:
+        """Wait before a request that is no retry."""
+        self._sleep(seconds * scale())
 
     def _wait(self, error: errors.TryAgain, attempt: int) -> float | None:
         """Seconds before the next request; None when the task is to give its slot back until then."""

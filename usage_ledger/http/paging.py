@@ -27,11 +27,11 @@ def next_call(paging: Paging, page: Page, first: Call, hosts: tuple[str, ...]) -
 
 
 def _by_cursor(paging: Cursor, page: Page, first: Call) -> Call | None:
-    token = _field(page, paging.field)
+    token = field_at(page, paging.field)
     if token is not None and not isinstance(token, str):
         raise contract_errors.Shape(f"`{paging.field}` is not a string")
     if paging.more:
-        more = _field(page, paging.more)
+        more = field_at(page, paging.more)
         if not isinstance(more, bool):
             raise contract_errors.Shape(f"`{paging.more}` is not true or false")
         if more and not token:
@@ -46,7 +46,7 @@ def _by_cursor(paging: Cursor, page: Page, first: Call) -> Call | None:
 
 def _by_link(paging: Link, page: Page, first: Call, hosts: tuple[str, ...]) -> Call | None:
     """Use only a link's path and query: it may have another scheme, and may lack parameters of the first call."""
-    link = _field(page, paging.field)
+    link = field_at(page, paging.field)
     if link is None or link == "":
         return None
     if not isinstance(link, str):
@@ -66,12 +66,12 @@ def _by_offset(paging: Offset, page: Page, first: Call) -> Call | None:
     """Continue to the total; without a total, until a page is empty: a short page may have successors."""
     count = page.counts.get(paging.items)
     if count is None:
-        items = _field(page, paging.items)
+        items = field_at(page, paging.items)
         if not isinstance(items, list):
             raise contract_errors.Shape(f"`{paging.items}` is not a list")
         count = len(items)
     end = int(str(dict(page.call.query).get(paging.parameter, "0"))) + count
-    total = _field(page, paging.total) if paging.total else None
+    total = field_at(page, paging.total) if paging.total else None
     if total is not None and (not isinstance(total, int) or isinstance(total, bool)):
         raise contract_errors.Shape(f"`{paging.total}` is not a whole number")
     if total is not None and count == 0 and end < total:
@@ -81,6 +81,11 @@ def _by_offset(paging: Offset, page: Page, first: Call) -> Call | None:
     return replace(first, query=(*first.query, (paging.parameter, str(end))))
 
 
-def _field(page: Page, name: str) -> Any:
+def field_at(page: Page, path: str) -> Any:
+    """The value at a path of a page's outermost fields, through objects; None where there is none. Raises `Shape`."""
+    name, *rest = path.split("/")
     raw = page.fields.get(name)
-    return None if raw is None else document_of(bytes(raw), f"`{name}`")
+    value = None if raw is None else document_of(bytes(raw), f"`{name}`")
+    for name in rest:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

@@ -27,7 +27,7 @@ from usage_ledger.model.rows import (
     dimensions,
     from_parent,
 )
-from usage_ledger.model.source import Batch, Each, Fixed, HttpPages, Listing, PerSetting, Source
+from usage_ledger.model.source import Batch, Each, Fixed, HttpPages, Listing, PerSetting, QueryJob, Source
 
 __all__ = [
     "AccountHeader",
@@ -56,6 +56,7 @@ __all__ = [
     "Pairs",
     "PerSetting",
     "Provider",
+    "QueryJob",
     "Refusal",
     "Report",
     "Request",

@@ -1,11 +1,12 @@
 """Declares where pages come from, and what a request is repeated for."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.model.request import Paging, Request
+from usage_ledger.model.request import Cursor, Paging, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +101,36 @@ class HttpPages:
             )
 
 
-Source = HttpPages
+@dataclass(frozen=True, slots=True)
+class QueryJob:
+    """A query that runs as a job: started by a POST, waited for, and read page by page.
+
+    Raises `ConfigError` for results that are not read by GET.
+    """
+
+    request: Request
+    ready: str
+    """A path in each answer: true once that answer is the first page of the result."""
+    results: Request
+    """Asked while the job runs, and for each further page. It may also hold paths of the first answer as placeholders,
+    such as `{jobReference/jobId}`; a query parameter that the answer has no value for is left out."""
+    paging: Cursor
+    check: Request | None = None
+    """Sent to see whether a credential may read, instead of the query for one day: a dry run, if the vendor has it."""
+
+    def __post_init__(self) -> None:
+        if self.results.method != "GET" or self.paging.into != "query":
+            raise ConfigError(
+                f"the results of {self.request.path} are not read by GET with a page token in the query",
+                next_step="declare both so",
+            )
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The paths of an answer that lead to the result: `ready`, and those that `results` holds."""
+        texts = (self.results.path, *(value for _, value in self.results.query if isinstance(value, str)))
+        return (self.ready, *dict.fromkeys(re.findall(r"{(\w+(?:/\w+)+)}", " ".join(texts))))
+
+
+Source = HttpPages | QueryJob
 """Where pages come from. Each alternative has a module of its own in `usage_ledger/sources`."""

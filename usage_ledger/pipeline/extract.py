@@ -23,8 +23,8 @@ from usage_ledger.pipeline.plan import EARLIEST, require_reach
 from usage_ledger.reading.layout import decode
 from usage_ledger.reading.whole import Covered, add_buckets, missing_buckets, require_whole, sends_every_day
 from usage_ledger.sources.account import prove_account, require_own_rows
-from usage_ledger.sources.question import Question
-from usage_ledger.sources.source import source_of
+from usage_ledger.sources.question import Question, groupings
+from usage_ledger.sources.source import is_repeated, source_of
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Landing, Manifest, landed_parts
 from usage_ledger.warehouse import loads
@@ -85,7 +85,7 @@ def _land_fullest(
     root: AnyPath,
 ) -> tuple[datetime, str]:
     """Land the fullest form that the provider answers; what it refuses is remembered for a week."""
-    may_refuse = bool(report.source.lesser) or report.may_be_absent
+    may_refuse = bool(groupings(report.source)) or report.may_be_absent
     refused = refused_questions(engine, connection.id).get(report.name) if may_refuse else None
     question = Question(refused.lesser_form if refused and not refused.due else 0)
     try:
@@ -205,7 +205,7 @@ def _require_rest(
     covered: Covered = {}
     zone = connection.day_zone(report)
     rows = [page for page in manifest.pages if page.role == "rows"]
-    if not rows or report.source.per is not None or not (report.snapshot or sends_every_day(report)):
+    if not rows or is_repeated(report.source) or not (report.snapshot or sends_every_day(report)):
         raise refusal
     try:
         for page, parts in landed_parts(folder, manifest):

@@ -11,7 +11,7 @@ from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Cursor, Link, Offset, Paging
 from usage_ledger.model.reshape import Series, Table
 from usage_ledger.model.rows import Lookup, RowSet
-from usage_ledger.model.source import Listing
+from usage_ledger.model.source import HttpPages, Listing, QueryJob, Source
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 
 
@@ -31,18 +31,16 @@ def ignored_paths(report: Report, role: Role) -> frozenset[str]:
 
 
 def _read(report: Report, role: Role) -> Iterator[str]:
-    source = report.source
     if role == "listing":
-        listing = source.per
-        while isinstance(listing, Listing):
+        for listing in listings(report.source):
             yield from _of_listing(listing)
-            listing = listing.per
     elif role == "lookup":
-        yield from _of_listing(source.lookup) if source.lookup else ()
+        if isinstance(report.source, HttpPages) and report.source.lookup:
+            yield from _of_listing(report.source.lookup)
         for lookup in (one for row_set in report.row_sets for one in row_set.dimensions if isinstance(one, Lookup)):
             yield from (f"{lookup.items}/*/{path}" for path in (*lookup.id, lookup.value))
     else:
-        yield from ("totalSize", *paging_fields(source.paging), *(mark.path for mark in report.marks))
+        yield from ("totalSize", *leading_fields(report.source), *(mark.path for mark in report.marks))
         yield from (total.path for total in report.running_totals)
         yield from _of_rows(report)
 
@@ -66,6 +64,23 @@ def _of_listing(listing: Listing) -> Iterator[str]:
     items = f"{listing.items}/" if listing.items else ""
     yield from paging_fields(listing.paging)
     yield f"{items}{'' if listing.single else '*/'}{listing.id}" if listing.id else ""
+
+
+def listings(source: Source) -> Iterator[Listing]:
+    """The lists for whose things a source is asked, inner ones first."""
+    each = source.per if isinstance(source, HttpPages) else None
+    while isinstance(each, Listing):
+        yield each
+        each = each.per
+
+
+def leading_fields(source: Source) -> tuple[str, ...]:
+    """The fields of a page of rows that lead to the rows, and to the next page."""
+    match source:
+        case HttpPages(paging=paging):
+            return paging_fields(paging)
+        case QueryJob(paging=paging):
+            return (*paging_fields(paging), *source.fields)
 
 
 def paging_fields(paging: Paging | None) -> tuple[str, ...]:

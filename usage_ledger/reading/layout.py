@@ -19,7 +19,7 @@ from usage_ledger.json.document import document_of
 from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.provider import Report
-from usage_ledger.reading.declared import paging_fields
+from usage_ledger.reading.declared import leading_fields
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 
 Text = str | None | UnsetType
@@ -128,7 +128,7 @@ def layout(report: Report) -> Layout:
             element.want([*total.field.split("/"), part], kind)
     for name in (
         "totalSize",
-        *paging_fields(report.source.paging),
+        *leading_fields(report.source),
         *report.ignored,
         *(mark.path for mark in report.marks),
         *(total.path for total in report.running_totals),

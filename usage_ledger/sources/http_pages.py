@@ -31,12 +31,13 @@ class HttpPageSource:
         self,
         connection: Connection,
         report: Report,
+        declared: HttpPages,
         client: Client,
         inspect: Callable[[Page], None],
         question: Question,
     ) -> None:
         self._connection, self._report, self._client, self._inspect = connection, report, client, inspect
-        self._declared: HttpPages = report.source
+        self._declared = declared
         self._question = question
         self._gaps = Gaps()
         self._begun = False

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from usage_ledger.model.request import Request
-from usage_ledger.model.source import HttpPages
+from usage_ledger.model.source import HttpPages, QueryJob, Source
 
 REFUSED = 400
 """The status by which a vendor refuses a grouping."""
@@ -21,9 +21,18 @@ class Question:
         """The requests to try, the fullest first."""
         return [_without(source.request, source.lesser[:form]) for form in range(self.form, len(source.lesser) + 1)]
 
-    def lacks(self, source: HttpPages) -> str:
+    def lacks(self, source: Source) -> str:
         """What the answer is not grouped by, because the vendor refused it, such as `api_key_id`."""
-        return ", ".join(source.lesser[: self.form])
+        return ", ".join(groupings(source)[: self.form])
+
+
+def groupings(source: Source) -> tuple[str, ...]:
+    """The groupings that a vendor may refuse."""
+    match source:
+        case HttpPages(lesser=lesser):
+            return lesser
+        case QueryJob():
+            return ()
 
 
 def _without(request: Request, groupings: tuple[str, ...]) -> Request:

@@ -9,7 +9,9 @@ from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
+from usage_ledger.model.source import HttpPages, QueryJob, Source
 from usage_ledger.sources.http_pages import HttpPageSource
+from usage_ledger.sources.query_job import QueryJobSource
 from usage_ledger.sources.question import Question
 
 
@@ -41,4 +43,17 @@ def source_of(
 
     `question` is the form to ask in, and holds afterwards the one that was answered.
     """
-    return HttpPageSource(connection, report, client, inspect, question or Question())
+    match report.source:
+        case HttpPages() as pages:
+            return HttpPageSource(connection, report, pages, client, inspect, question or Question())
+        case QueryJob() as job:
+            return QueryJobSource(connection, report, job, client, inspect)
+
+
+def is_repeated(source: Source) -> bool:
+    """Whether a window is asked for once for each of several things."""
+    match source:
+        case HttpPages(per=per):
+            return per is not None
+        case QueryJob():
+            return False
