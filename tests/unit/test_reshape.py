@@ -3,14 +3,15 @@
 import pytest
 
 from usage_ledger.core.contract_errors import Shape
-from usage_ledger.model import Series, Table
+from usage_ledger.model import Columns, Reshape, Series, Table
 from usage_ledger.reading.reshape import reshape
 
 TABLE = Table("properties/columns", "properties/rows")
+COLUMNS = Columns("Results", "Label", (("Times", "at"), ("Values", "value")))
 SERIES = Series("data/result", labels="metric", points="values")
 
 
-def reshaped(declared: Table | Series | None, *parts: bytes) -> bytes:
+def reshaped(declared: Reshape | None, *parts: bytes) -> bytes:
     return b"".join(reshape(declared, iter(parts)))
 
 
@@ -38,9 +39,26 @@ def test_a_series_becomes_one_object_a_point() -> None:
     )
 
 
+def test_columns_become_one_object_a_place_with_the_names_in_the_label() -> None:
+    page = (
+        b'{"Results": [{"Label": "metric=In|Model=a=b", "Times": [1.7951328E9, 2], "Values": [9.18233E5, 1.0]},'
+        b' {"Label": "metric=Out", "Times": [], "Values": []}]}'
+    )
+    assert reshaped(COLUMNS, page) == (
+        b'{"rows":[{"metric":"In","Model":"a=b","at":1.7951328E9,"value":9.18233E5},'
+        b'{"metric":"In","Model":"a=b","at":2,"value":1.0}]}'
+    )
+
+
 @pytest.mark.parametrize(
     ("declared", "page"),
     [
+        (COLUMNS, b'{"Results": [{"Label": "metric=In", "Times": [1], "Values": []}]}'),
+        (COLUMNS, b'{"Results": [{"Label": "metric=In|metric=Out", "Times": [1], "Values": [1]}]}'),
+        (COLUMNS, b'{"Results": [{"Label": "InputTokenCount Sum", "Times": [1], "Values": [1]}]}'),
+        (COLUMNS, b'{"Results": [{"Label": "at=x", "Times": [1], "Values": [1]}]}'),
+        (COLUMNS, b'{"Results": [{"Label": null, "Times": [1], "Values": [1]}]}'),
+        (COLUMNS, b'{"Results": null}'),
         (TABLE, b"{}"),
         (TABLE, b'{"properties": null}'),
         (TABLE, b'{"properties": {"columns": [{"name": "a"}, {"name": "a"}], "rows": []}}'),
@@ -50,6 +68,12 @@ def test_a_series_becomes_one_object_a_point() -> None:
         (SERIES, b'{"data": {"result": [{"metric": {}, "values": [[1]]}]}}'),
     ],
     ids=[
+        "arrays of two lengths",
+        "a name twice",
+        "a label of another",
+        "a label called as an array",
+        "no label",
+        "no results",
         "nothing",
         "null",
         "a header twice",
@@ -59,6 +83,6 @@ def test_a_series_becomes_one_object_a_point() -> None:
         "a point without value",
     ],
 )
-def test_a_page_of_another_shape_is_refused(declared: Table | Series, page: bytes) -> None:
+def test_a_page_of_another_shape_is_refused(declared: Reshape, page: bytes) -> None:
     with pytest.raises(Shape, match="declared shape"):
         reshaped(declared, page)

@@ -23,6 +23,7 @@ from usage_ledger.http.paging import next_call
 from usage_ledger.http.retry import Retries, budget_of, scale
 from usage_ledger.http.transport import Deadline, transport
 from usage_ledger.http.waits import date_of
+from usage_ledger.http.xml_body import as_json
 from usage_ledger.json.text import BOM
 from usage_ledger.json.whole import Parts, checked_document
 from usage_ledger.model.provider import Provider
@@ -176,6 +177,8 @@ class Client:
             failure = contract_errors.Shape("the answer's link to the next page is not a valid URL")
         if failure is not None:
             raise failure  # outside of the handler: what httpx raised holds the request, and with it the key
+        if isinstance(body, bytes) and (status != 200 or "xml" in call.accept):
+            body = as_json(body)
         if status != 200 and not (200 < status < 300 and not body):
             raise self._error(status, headers, body if isinstance(body, bytes) else b"")
         fields = parts.fields

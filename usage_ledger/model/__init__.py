@@ -7,7 +7,7 @@ Alternatives are types, so that an invalid combination cannot be written.
 from usage_ledger.model.provider import AccountHeader, Auth, HeaderKey, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Cursor, Link, Mark, Offset, Paging, Request
-from usage_ledger.model.reshape import Reshape, Series, Table
+from usage_ledger.model.reshape import Columns, Reshape, Series, Table
 from usage_ledger.model.rows import (
     Balance,
     Bucket,
@@ -35,6 +35,7 @@ __all__ = [
     "Balance",
     "Batch",
     "Bucket",
+    "Columns",
     "Count",
     "Cursor",
     "Day",

@@ -28,5 +28,21 @@ class Series:
     """The field with its points."""
 
 
-Reshape = Table | Series
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Objects whose arrays are columns of one length: they become one object a place in a list `rows`.
+
+    Literals stay as sent. An object has the names and values of its holder's label, which the request chose and the
+    answer repeats, and an element of each array by its name.
+    """
+
+    path: str
+    """The list of holders."""
+    label: str
+    """The field with a holder's label: `name=value` pairs with `|` between them."""
+    arrays: tuple[tuple[str, str], ...]
+    """The field of each array, and what its elements are called in a row."""
+
+
+Reshape = Table | Series | Columns
 """Landed bytes to bytes, before decoding."""

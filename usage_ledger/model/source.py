@@ -37,7 +37,7 @@ class Listing:
 
     request: Request
     items: str
-    """The list; '' is the answer itself."""
+    """The list, through objects (`data/items`); '' is the answer itself."""
     id: str
     """'' when the items have none."""
     label: str

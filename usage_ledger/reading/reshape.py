@@ -8,7 +8,7 @@ from msgspec import Raw
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
-from usage_ledger.model.reshape import Reshape, Series, Table
+from usage_ledger.model.reshape import Columns, Reshape, Series, Table
 
 
 def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]:
@@ -21,10 +21,20 @@ def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]
         return
     try:
         fields = _joined(parts)
-        rows = _table(declared, fields) if isinstance(declared, Table) else _series(declared, fields)
+        rows = _rows(declared, fields)
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
         raise Shape(f"the answer is not of the declared shape: {problem_of(error)}") from error
     yield msgspec.json.encode({"rows": rows})
+
+
+def _rows(declared: Reshape, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
+    match declared:
+        case Table():
+            return _table(declared, fields)
+        case Series():
+            return _series(declared, fields)
+        case Columns():
+            return _columns(declared, fields)
 
 
 def _joined(parts: Iterator[bytes]) -> dict[str, Raw]:
@@ -64,3 +74,27 @@ def _series(declared: Series, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
         points = msgspec.json.decode(series[declared.points], type=list[tuple[Raw, Raw]])
         rows += [{**labels, "time": time, "value": value} for time, value in points]
     return rows
+
+
+def _columns(declared: Columns, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
+    rows = []
+    for holder in msgspec.json.decode(_at(fields, declared.path), type=list[dict[str, Raw]]):
+        labels = _labels(msgspec.json.decode(holder[declared.label], type=str))
+        arrays = {name: msgspec.json.decode(holder[field], type=list[Raw]) for field, name in declared.arrays}
+        if clashes := arrays.keys() & labels.keys():
+            raise ValueError(f"a label of `{declared.path}` names {', '.join(sorted(clashes))}")
+        sizes = [len(array) for array in arrays.values()]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"arrays of `{declared.path}` have {' and '.join(map(str, sizes))} elements")
+        rows += [{**labels, **dict(zip(arrays, row, strict=True))} for row in zip(*arrays.values(), strict=True)]
+    return rows
+
+
+def _labels(text: str) -> dict[str, Raw]:
+    pairs = [pair.partition("=") for pair in text.split("|")]
+    names = [name for name, _, _ in pairs]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise ValueError(f"the label {text[:80]!r} is not the one that was sent")
+    if len(set(names)) != len(names):
+        raise ValueError(f"the label {text[:80]!r} has a name twice")
+    return {name: Raw(msgspec.json.encode(value)) for name, _, value in pairs}

@@ -101,7 +101,9 @@ def items_of(page: Page, listing: Listing) -> list[dict[str, Any]]:
     """The objects on a page of a listing. Raises `Shape`, and `NotWhole` where the list itself is absent or null."""
     path = listing.request.path
     document = document_of(plain(bytes(page.body)), f"the list of {path}")
-    items = document.get(listing.items) if listing.items and isinstance(document, dict) else document
+    items = document
+    for name in listing.items.split("/") if listing.items and isinstance(document, dict) else ():
+        items = items.get(name) if isinstance(items, dict) else None
     if items is None and not listing.optional:
         raise NotWhole(f"the answer of {path} has no `{listing.items}`, which the provider always sends")
     if listing.single:
