@@ -25,7 +25,7 @@ def slots_of_dates(first: date, end: date, limit: int = FOREVER, zone: tzinfo = 
 
 
 def add_to(totals: Totals, place: Place, amounts: Mapping[str, int | Decimal]) -> None:
-    """Add amounts to those of a place; a new place begins with zeros."""
-    total = totals.setdefault(place, dict.fromkeys(amounts, 0))
+    """Add amounts to those of a place; each begins with zero."""
+    total = totals.setdefault(place, {})
     for column, amount in amounts.items():
-        total[column] += amount
+        total[column] = total.get(column, 0) + amount
