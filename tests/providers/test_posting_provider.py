@@ -203,6 +203,19 @@ def test_items_of_another_shape_are_refused_before_anything_is_asked() -> None:
         list(groups([Thing({}, {"model": "a"})], m.Batch("queries", 2, question), "metric"))
 
 
+def test_things_of_several_outer_labels_may_share_a_batch() -> None:
+    things = [
+        Thing({"place": place, "kind": kind}, {"model": f"{kind}-{place}", "unit": "token"})
+        for kind in ("old", "new")
+        for place in ("east", "west")
+    ]
+    mixed = groups(things, m.Batch("queries", 9, question, mixed=("kind",)), "metric")
+    assert [(labels, [one["model"] for one in items]) for labels, items in mixed] == [
+        ({"place": "east"}, ["new-east", "old-east"]),
+        ({"place": "west"}, ["new-west", "old-west"]),
+    ]
+
+
 def test_a_function_is_hashed_by_its_name_and_needs_one() -> None:
     other = replace(BATCHED, source=replace(BATCHED.source, batch=m.Batch("queries", 9, question)))
     assert other.declaration() == BATCHED.declaration() != CUMULUS.reports[0].declaration()
@@ -229,5 +242,11 @@ def test_a_report_that_is_opted_in_to_is_fetched_only_where_it_is_named(monkeypa
 def test_a_request_may_be_repeated_for_fixed_values_and_a_setting_needs_a_value() -> None:
     [(page, things)] = list_things(None, m.Fixed("metric", ("b", "a")))  # type: ignore[arg-type]  nothing is asked
     assert (page, [thing.labels for thing in things]) == (None, [{"metric": "b"}, {"metric": "a"}])
+    both = m.Fixed("metric", ("b", "a"), per=m.PerSetting("regions", "place"))
+    [(page, things)] = list_things(None, both, {}, {"regions": ("east", "west")})  # type: ignore[arg-type]
+    assert [tuple(thing.labels.values()) for thing in things] == [
+        *(("east", "b"), ("east", "a")),
+        *(("west", "b"), ("west", "a")),
+    ]
     with pytest.raises(errors.ConfigError, match="`region` has no value"):
         list(list_things(None, m.PerSetting("region"), {}, {"region": ()}))  # type: ignore[arg-type]

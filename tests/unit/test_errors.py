@@ -36,6 +36,13 @@ def test_a_place_that_is_not_known_is_not_named() -> None:
     assert str(errors.UsageLedgerError("it broke")) == "it broke."
 
 
+def test_what_a_request_was_repeated_for_is_named() -> None:
+    error = provider_errors.TooLarge("it is large", report="usage").about(labels={"region": "eu-central-1"})
+    assert str(error.about(labels={"region": "other"})) == (
+        "it is large (report usage, region eu-central-1): ask for fewer days at once."
+    )
+
+
 def test_the_first_to_know_the_place_is_kept() -> None:
     error = contract_errors.Shape("odd", report="usage").about(connection="acme", report="cost", window="2026-09-01")
     assert (error.connection, error.report, error.window) == ("acme", "usage", "2026-09-01")

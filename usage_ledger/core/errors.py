@@ -6,6 +6,7 @@ to do next. Texts are redacted when they are made. What can go wrong with a prov
 the warehouse is in `provider_errors`, `contract_errors`, `storage_errors` and `warehouse_errors`.
 """
 
+from collections.abc import Mapping
 from typing import Self
 
 from usage_ledger.core.redaction import redact
@@ -26,19 +27,25 @@ class UsageLedgerError(Exception):
         self.what = one_line(redact(what)).rstrip(".")
         self.next_step = one_line(redact(next_step or self.remedy)).rstrip(".")
         self.connection, self.report, self.window = connection, report, window
+        self.labels: Mapping[str, str] = {}
+        """What a request is repeated for, when it failed for one of it: a region, a project."""
         super().__init__(self.what)
 
-    def about(self, *, connection: str = "", report: str = "", window: str = "") -> Self:
-        """Say which connection, report and window it happened to, where that is not yet known."""
+    def about(
+        self, *, connection: str = "", report: str = "", window: str = "", labels: Mapping[str, str] | None = None
+    ) -> Self:
+        """Say which connection, report, labels and window it happened to, where that is not yet known."""
         self.connection = self.connection or connection
         self.report = self.report or report
         self.window = self.window or window
+        self.labels = self.labels or labels or {}
         return self
 
     @property
     def sentence(self) -> str:
         """What happened, and where, without the next step."""
-        places = (("connection", self.connection), ("report", self.report), ("window", self.window))
+        things = [(word, one_line(redact(value), 200)) for word, value in self.labels.items()]
+        places = (("connection", self.connection), ("report", self.report), *things, ("window", self.window))
         where = ", ".join(f"{word}{'s' if ', ' in value else ''} {value}" for word, value in places if value)
         return self.what + (f" ({where})" if where else "")
 

@@ -29,6 +29,8 @@ class Fixed:
 
     label: str
     values: tuple[str, ...]
+    per: PerSetting | None = None
+    """All of them for each value of a setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Batch:
     each: Callable[[Mapping[str, Any], int], Any]
     """The JSON of one item of the list at this place of its group, counted from 0; None for an item that is not asked
     for. A function with a name: the declaration's hash holds it."""
+    mixed: tuple[str, ...] = ()
+    """Outer labels whose things share a request, and which its page therefore lacks."""
 
 
 @dataclass(frozen=True, slots=True)

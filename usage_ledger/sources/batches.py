@@ -18,7 +18,8 @@ def groups(things: Iterable[Thing], batch: Batch, label: str) -> Iterator[tuple[
     for thing in things:
         one = _object(batch, thing.item, 0)
         if one is not None:
-            outer = tuple((name, value) for name, value in thing.labels.items() if name != label)
+            inner = (label, *batch.mixed)
+            outer = tuple((name, value) for name, value in thing.labels.items() if name not in inner)
             by_outer.setdefault(outer, {}).setdefault(json.dumps(one, sort_keys=True), thing.item)
     for outer, items in by_outer.items():
         ordered = [items[key] for key in sorted(items)]

@@ -135,9 +135,13 @@ class HttpPageSource:
             self._gaps.add(thing, error)
 
     def _rows(self, values: Values, labels: Labels, items: Sequence[Any] = ()) -> Iterator[Page]:
-        for page in self._pages({**values, **labels}, items):
-            self._begun = True
-            yield replace(page, labels=labels)
+        try:
+            for page in self._pages({**values, **labels}, items):
+                self._begun = True
+                yield replace(page, labels=labels)
+        except UsageLedgerError as error:
+            error.about(labels=labels)
+            raise
 
     def _pages(self, values: Values, items: Sequence[Any] = (), *, paged: bool = True) -> Iterator[Page]:
         """The pages of the fullest form that is answered; one form for all that a window is made of.

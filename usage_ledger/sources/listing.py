@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 from usage_ledger.core.contract_errors import Shape
-from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.core.provider_errors import ABSENT, BadRequest, NotWhole
 from usage_ledger.http.client import Client
 from usage_ledger.http.fill import Values
@@ -38,8 +38,9 @@ def list_things(
     `Client.pages` does.
     """
     match each:
-        case Fixed(label, fixed):
-            yield None, [Thing({label: value}) for value in fixed]
+        case Fixed(label, fixed, outer):
+            places = [{outer.name: value} for value in _values_of(outer.setting, settings or {})] if outer else [{}]
+            yield None, [Thing({**place, label: value}) for place in places for value in fixed]
         case PerSetting(setting):
             yield None, [Thing({each.name: value}) for value in _values_of(setting, settings or {})]
         case Listing() if each.per is None:
@@ -50,11 +51,6 @@ def list_things(
                     yield page, []
                 for holder in holders:
                     yield from _listed(client, each, values or {}, holder.labels)
-
-
-def outermost(each: Each) -> Each:
-    """What is listed first, or has its values from elsewhere."""
-    return outermost(each.per) if isinstance(each, Listing) and each.per else each
 
 
 def single_values(settings: Settings) -> dict[str, str]:
@@ -75,8 +71,9 @@ def _listed(
     pages = client.pages(client.call_of(listing.request, {**values, **outer}), listing.paging)
     try:
         first = next(pages)
-    except BadRequest as error:
-        if not listing.implied or error.status != ABSENT:
+    except UsageLedgerError as error:
+        if not listing.implied or not isinstance(error, BadRequest) or error.status != ABSENT:
+            error.about(labels=outer)
             raise
         yield None, [Thing({**outer, listing.label: ""})]
         return
