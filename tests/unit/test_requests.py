@@ -12,7 +12,7 @@ from usage_ledger.core.provider_errors import HostRefused
 from usage_ledger.http.body import Limits
 from usage_ledger.http.fill import fill_path, fill_request
 from usage_ledger.http.page import Call
-from usage_ledger.model import Cursor, Offset, Request
+from usage_ledger.model import Cursor, Offset, Request, Template
 
 VALUES = {"account": "a/b", "start": "2026-11-17T00:00:00Z", "start_epoch": 1_795_046_400, "region": "us-east-1"}
 QUERY = Request(
@@ -35,6 +35,17 @@ def test_placeholders_become_segments_values_and_numbers() -> None:
         "size": 500,
         "flag": True,
     }
+
+
+def test_a_template_is_filled_within_a_query_whose_braces_stay() -> None:
+    text = 'sum by (model) ({metric}{account="{account}", le="{le}"}) or {start_epoch} {unknown+1}'
+    request = Request("/q", (("query", Template(text)), ("start", "{start_epoch+300}"), ("end", "{start_epoch-1}")))
+    query = dict(fill_request(request, VALUES | {"metric": "tokens:rate5m"}, PROVIDER).query)
+    assert query["query"] == ('sum by (model) (tokens:rate5m{account="a/b", le="{le}"}) or 1795046400 {unknown+1}')
+    assert (query["start"], query["end"]) == ("1795046700", "1795046399")
+    for value in ('x"} or {', "x'", "x\\", "x\n"):
+        with pytest.raises(ConfigError, match="cannot be part of a query"):
+            fill_request(request, VALUES | {"account": value}, PROVIDER)
 
 
 def test_a_whole_id_in_a_path_has_its_slashes_and_nothing_that_leads_elsewhere() -> None:

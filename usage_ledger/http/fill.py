@@ -1,6 +1,7 @@
 """Fills the placeholders of a declared request."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,9 +11,13 @@ from usage_ledger.core.errors import ConfigError, one_line
 from usage_ledger.http.address import base_url
 from usage_ledger.http.page import Call
 from usage_ledger.model.provider import Provider
-from usage_ledger.model.request import Request
+from usage_ledger.model.request import Request, Template
 
 Values = Mapping[str, str | int]
+PLACEHOLDER = re.compile(r"\{(\w+)([+-]\d+)?\}", re.ASCII)
+"""A name, and seconds that are added to a number."""
+QUOTING = re.compile(r"[\"'`\\\x00-\x1f]")
+"""What could end a text within a query."""
 
 
 def fill_request(request: Request, values: Values, provider: Provider, host: str | None = None) -> Call:
@@ -24,7 +29,7 @@ def fill_request(request: Request, values: Values, provider: Provider, host: str
     return Call(
         path=fill_path(request.path, values),
         query=tuple(
-            (name, _value(value, values) if isinstance(value, str) else value)
+            (name, value if isinstance(value, tuple) else _value(value, values))
             for name, value in request.query
             if not isinstance(value, str) or _placeholder(value, values) != ""
         ),
@@ -71,13 +76,29 @@ def _filled_text(template: str, values: Values) -> str:
     return template
 
 
-def _value(value: str, values: Values) -> str:
-    return str(_placeholder(value, values))
+def _value(value: str | Template, values: Values) -> str:
+    return _filled_query(value.text, values) if isinstance(value, Template) else str(_placeholder(value, values))
+
+
+def _filled_query(text: str, values: Values) -> str:
+    """A query, whose own braces stay. Raises `ConfigError` for a value that could end a text in it."""
+
+    def filled(match: re.Match[str]) -> str:
+        value = str(_placeholder(match[0], values))
+        if match[1] in values and QUOTING.search(value):
+            raise ConfigError(f"{one_line(value, 100)!r} cannot be part of a query")
+        return value
+
+    return PLACEHOLDER.sub(filled, text)
 
 
 def _placeholder(value: str, values: Values) -> str | int:
     """The value of a text that is exactly one placeholder; any other text unchanged."""
-    return values.get(value[1:-1], value) if value.startswith("{") and value.endswith("}") else value
+    match = PLACEHOLDER.fullmatch(value)
+    if match is None or match[1] not in values:
+        return value
+    one = values[match[1]]
+    return one + int(match[2]) if match[2] and isinstance(one, int) else one
 
 
 def _filled(document: Any, values: Values) -> Any:

@@ -10,8 +10,9 @@ import msgspec
 from usage_ledger.json.packed import Packed
 from usage_ledger.model.request import Parameters
 
-Role = Literal["rows", "listing", "lookup"]
-"""What a page holds: rows of the report, ids that requests are repeated for, or values that ids are looked up in."""
+Role = Literal["rows", "listing", "lookup", "discovery"]
+"""What a page holds: rows of the report, ids that requests are repeated for, values that ids are looked up in, or names
+without which rows cannot be asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Alternatives are types, so that an invalid combination cannot be written.
 
 from usage_ledger.model.provider import AccountHeader, Auth, HeaderKey, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
-from usage_ledger.model.request import Cursor, Link, Mark, Offset, Paging, Request
+from usage_ledger.model.request import Cursor, Link, Mark, Offset, Paging, Request, Template
 from usage_ledger.model.reshape import Columns, Reshape, Series, Table
 from usage_ledger.model.rows import (
     Balance,
@@ -27,7 +27,7 @@ from usage_ledger.model.rows import (
     dimensions,
     from_parent,
 )
-from usage_ledger.model.source import Batch, Each, Fixed, HttpPages, Listing, PerSetting, QueryJob, Source
+from usage_ledger.model.source import Batch, Discovery, Each, Fixed, HttpPages, Listing, PerSetting, QueryJob, Source
 
 __all__ = [
     "AccountHeader",
@@ -40,6 +40,7 @@ __all__ = [
     "Cursor",
     "Day",
     "Dimension",
+    "Discovery",
     "Each",
     "Fixed",
     "HeaderKey",
@@ -68,6 +69,7 @@ __all__ = [
     "Setting",
     "Source",
     "Table",
+    "Template",
     "Total",
     "When",
     "dimensions",

@@ -11,6 +11,13 @@ Parameters = tuple[tuple[str, str | tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """A query value with placeholders among other text, such as `sum by (model) ({metric})`; other braces stay."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """The answer has a token for the next page."""
 
@@ -74,14 +81,15 @@ class Request:
     `{start_epoch}` and `{end_epoch}` (seconds since 1970), `{date}`, `{last_date}` and `{end_date}` (the first usage
     date, the last one, and the date after it), `{zone}`, the settings that have one value, and the labels of what the
     request is repeated for. In a path each becomes one percent-encoded segment; `{+label}` there is a whole id, whose
-    slashes stay. A query value, or a string in the body, is either literal or one placeholder alone; in the body
-    `{start_epoch}` and `{end_epoch}` become numbers.
+    slashes stay. A query value, or a string in the body, is either literal or one placeholder alone; a `Template` has
+    placeholders among other text. In the body `{start_epoch}` and `{end_epoch}` become numbers. `{start_epoch+300}` is
+    five minutes later.
 
     Raises `ConfigError` for a POST that is not declared to read only, or a body that is not JSON.
     """
 
     path: str
-    query: Parameters = ()
+    query: tuple[tuple[str, str | tuple[str, ...] | Template], ...] = ()
     method: Literal["GET", "POST"] = "GET"
     body: str = ""
     """A JSON template, sent by POST."""

@@ -81,6 +81,24 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Discovery:
+    """A list of names, such as those of metrics, without which the rows of a window cannot be asked for.
+
+    Asked for once a window, before the rows. One that has other names than these breaks the contract. An empty one says
+    that nothing at all is stored of the window, which may lie before what the vendor keeps: no rows are asked for, and
+    its dates are not settled.
+    """
+
+    request: Request
+    items: str
+    """The outermost field with the list of texts."""
+    names: tuple[str, ...]
+    """What must be there."""
+    otherwise: str
+    """What a person does when one is missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class HttpPages:
     """Pages of a request, sent once, or once for each thing of a listing, value of a setting, or fixed value.
 
@@ -94,6 +112,7 @@ class HttpPages:
     lesser: tuple[str, ...] = ()
     """Groupings that some accounts are refused (400): asked without the first, without the first two, and so on, until
     one is answered. The rows must be right without them."""
+    requires: Discovery | None = None
     lookup: Listing | None = None
     """A list that is landed with the rows and gives values for ids in them; see `Lookup`."""
 

@@ -14,6 +14,9 @@ UNGROUPED = "check whether the provider still groups by what the request names"
 UNKNOWN_METER = re.compile(r"token|cost|usd|amount|count|second|quantity|unit", re.IGNORECASE)
 CLOCKS_AGREE = timedelta(minutes=5)
 CLOCK = "set this machine's clock by a time server: it decides which dates are over"
+NOTHING_STORED = (
+    "the provider has no data of these dates: they were not used, or lie before what it stores; they are read again"
+)
 TOTAL = "the provider's own total is of failed dates too: the other dates of the window were not compared to it"
 FORMS = {
     "rounded": "{count} values of {field} have more places than the ledger keeps and were rounded half-even",
@@ -61,9 +64,17 @@ def notes_of(report: Report, gathered: Gathered) -> list[Note]:
     return notes + _value_notes(gathered)
 
 
+def nothing_stored(manifest: Manifest) -> bool:
+    """Whether the names that the report requires were asked for and there were none, so that no rows were."""
+    roles = {page.role for page in manifest.pages}
+    return "discovery" in roles and "rows" not in roles
+
+
 def notes_of_gaps(report: Report, manifest: Manifest) -> list[Note]:
     """What could not be had: parts of lists of names, and a further page which the provider had announced itself."""
     notes = [Note("names_missing", text, WITHOUT_NAMES) for text in manifest.gaps]
+    if nothing_stored(manifest):
+        notes.append(Note("nothing_stored", NOTHING_STORED, severity="info"))
     if not manifest.refusal:
         return notes
     before = "hold what is known of the list" if report.snapshot else "have a bucket for each date of the window"

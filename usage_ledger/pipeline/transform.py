@@ -14,7 +14,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, crash, errors, numbers, storage_errors
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.provider import Report
-from usage_ledger.pipeline.notes import notes_of, notes_of_gaps
+from usage_ledger.pipeline.notes import nothing_stored, notes_of, notes_of_gaps
 from usage_ledger.pipeline.people import notes_of_landing
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.gathered import Gathered
@@ -113,7 +113,7 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
         _evidence(gathered, differing),
         _mismatch(differing),
         agrees=bool(gathered.totals) and not differing,
-        open=dict(gathered.unfinished),
+        open=dict(gathered.unfinished) | (dict.fromkeys(manifest.window, 1) if nothing_stored(manifest) else {}),
         running_totals=gathered.running_totals,
         failed={day: Failure(type(error).__name__, error.what) for day, error in sorted(gathered.failed.items())},
     )

@@ -34,6 +34,9 @@ def _read(report: Report, role: Role) -> Iterator[str]:
     if role == "listing":
         for listing in listings(report.source):
             yield from _of_listing(listing)
+    elif role == "discovery":
+        if isinstance(report.source, HttpPages) and report.source.requires:
+            yield f"{report.source.requires.items}/*"
     elif role == "lookup":
         if isinstance(report.source, HttpPages) and report.source.lookup:
             yield from _of_listing(report.source.lookup)

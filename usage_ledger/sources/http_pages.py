@@ -16,6 +16,7 @@ from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
 from usage_ledger.model.source import Each, HttpPages, Listing
 from usage_ledger.sources.batches import groups
+from usage_ledger.sources.discovery import discover
 from usage_ledger.sources.gaps import Gaps
 from usage_ledger.sources.listing import Labels, Thing, list_things
 from usage_ledger.sources.question import REFUSED, Question
@@ -49,12 +50,17 @@ class HttpPageSource:
         return self._gaps.texts
 
     def pages(self, window: Window) -> Iterator[Page]:
-        """Lookup pages first, then the rows of each thing; a listing's page comes before the rows of its things.
+        """Required names and lookup pages first, then the rows of each thing, each after its listing's page.
 
         A list of names, and a lookup, is read as far as it can be: see `gaps`.
         """
         values = window_values(self._connection, self._report, window)
         declared = self._declared
+        if declared.requires:
+            names, empty = discover(self._client, declared.requires, values)
+            yield names
+            if empty:
+                return
         if declared.lookup:
             for page, _ in self._things(declared.lookup, values, required=False):
                 if page is not None:
@@ -68,9 +74,11 @@ class HttpPageSource:
             raise self._gaps.newest
 
     def verify(self, day: date) -> None:
-        """Send the first request of a window of one day; of one that is asked in batches, the first batch too."""
+        """Ask for the names that a window of one day requires, and for its first request, or its first batch."""
         values = window_values(self._connection, self._report, Window(day, day + DAY))
-        per, batch = self._declared.per, self._declared.batch
+        per, batch, requires = self._declared.per, self._declared.batch, self._declared.requires
+        if requires:
+            discover(self._client, requires, values)
         if per is None:
             next(self._pages(values, paged=False), None)
             return

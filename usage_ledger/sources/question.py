@@ -37,7 +37,7 @@ def groupings(source: Source) -> tuple[str, ...]:
 
 def _without(request: Request, groupings: tuple[str, ...]) -> Request:
     query = [
-        (name, value if isinstance(value, str) else tuple(one for one in value if one not in groupings))
+        (name, tuple(one for one in value if one not in groupings) if isinstance(value, tuple) else value)
         for name, value in request.query
     ]
     return replace(request, query=tuple(query)) if groupings else request

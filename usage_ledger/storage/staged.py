@@ -72,7 +72,7 @@ class Staged(msgspec.Struct, frozen=True):
     agrees: bool = False
     """Whether the provider sent a total of its own, and the rows add up to it."""
     open: dict[date, int] = {}
-    """Number of unfinished events, by date."""
+    """By date what keeps it from being settled: the number of unfinished events, or 1 where nothing is stored of it."""
     running_totals: dict[str, RunningTotal] = {}
     """By their path in the answer."""
     failed: dict[date, Failure] = {}

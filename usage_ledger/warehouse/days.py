@@ -120,11 +120,14 @@ def _held_since(before: DayState, cause: Hold) -> datetime | None:
 
 
 def _confirms(incoming: Incoming, day: date, before: DayState, cause: Hold) -> bool:
-    """Whether the date is taken all the same: a person released it, or a whole answer says again that it is empty."""
+    """Whether the date is taken all the same: a person released it, or a whole answer says again that it is empty.
+
+    One that comes from before what the provider stores does not say so.
+    """
     if day in incoming.released:
         return True
     since = _held_since(before, cause) if cause is Hold.VANISHED else None
-    return since is not None and incoming.fetched_at - since >= CONFIRMED_AFTER
+    return since is not None and day not in incoming.staged.open and incoming.fetched_at - since >= CONFIRMED_AFTER
 
 
 def _hold(cursor: Cursor, incoming: Incoming, day: date, before: DayState, cause: Hold) -> None:
