@@ -20,7 +20,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.core import redaction
 from usage_ledger.core.errors import CannotDecrypt, ConfigError, NoConnection, Unreachable
 from usage_ledger.core.project import local_folder
-from usage_ledger.http.auth import Credential
+from usage_ledger.http.credential import Credential
 from usage_ledger.model.provider import Provider
 from usage_ledger.warehouse.engine import engine_url
 

@@ -29,8 +29,8 @@ class ProviderHook(BaseHook):
         from usage_ledger.airflow.credentials import settings_of
         from usage_ledger.connections import Connection
         from usage_ledger.core.windows import last_complete_date
-        from usage_ledger.http.auth import Credential
         from usage_ledger.http.client import client_for
+        from usage_ledger.http.credential import Credential
         from usage_ledger.http.retry import Retries
         from usage_ledger.sources.account import verify_account
         from usage_ledger.sources.source import source_of

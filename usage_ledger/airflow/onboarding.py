@@ -15,8 +15,8 @@ from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.core.project import connections_folder
 from usage_ledger.core.provider_errors import ABSENT, CONCERNS_EVERY_REPORT, AccessDenied
 from usage_ledger.core.windows import last_complete_date
-from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client, client_for
+from usage_ledger.http.credential import Credential
 from usage_ledger.model.provider import Provider
 from usage_ledger.pipeline.run import prepare_warehouse
 from usage_ledger.sources.account import verify_account

@@ -20,7 +20,20 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 SHORTEST = 5
 """Shorter secrets are not masked: they would blank out ordinary words. Airflow has the same limit."""
-WIRE_LEVEL = ("httpx", "httpcore", "hpack", "hpack.hpack", "hpack.table", "h2", "urllib3", "botocore", "aiobotocore")
+WIRE_LEVEL = (
+    "httpx",
+    "httpcore",
+    "hpack",
+    "hpack.hpack",
+    "hpack.table",
+    "h2",
+    "urllib3",
+    "botocore",
+    "aiobotocore",
+    "azure",
+    "msal",
+    "google",
+)
 """Loggers that show what goes over the wire. HTTP/2's header tables make theirs with the first request."""
 SHORTEST_CUT = 12
 """A cut-off key is masked down to this many leading characters, or a few more: see `SECRET_CHARACTERS`."""

@@ -14,8 +14,9 @@ from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, crash, errors, provider_errors, redaction
 from usage_ledger.http.account import require_own_answer
 from usage_ledger.http.address import base_url
-from usage_ledger.http.auth import Credential, auth_of
+from usage_ledger.http.auth import auth_of
 from usage_ledger.http.body import Limits, read_body, received
+from usage_ledger.http.credential import Credential
 from usage_ledger.http.error_mapping import error_for_break, error_for_status, refuse_head, status_of_error
 from usage_ledger.http.fill import Values, fill_request
 from usage_ledger.http.page import Call, Page
@@ -48,7 +49,7 @@ class Client:
         retries: Retries | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        auth = auth_of(provider, credential)
+        self._auth = auth_of(provider, credential, account)
         redaction.quiet_libraries()
         self.provider, self.base_url, self.host = provider, base_url, credential.host
         self.account, self.connection_id = account, connection_id
@@ -57,7 +58,7 @@ class Client:
         """Whether an answer told that it is of the connection's account."""
         self._deadline = Deadline()
         self._http = httpx.Client(
-            auth=auth,
+            auth=self._auth,
             transport=transport(self._deadline),
             trust_env=False,
             follow_redirects=False,
@@ -156,7 +157,7 @@ class Client:
             return None
         return error.retry_after * 1.02
 
-    def _once(self, call: Call, count: str) -> Page:
+    def _once(self, call: Call, count: str, *, renewed: bool = False) -> Page:
         self._await_turn()
         requested_at = datetime.now(UTC)
         self._deadline.at = time.monotonic() + self.limits.total_seconds
@@ -180,7 +181,10 @@ class Client:
         if isinstance(body, bytes) and (status != 200 or "xml" in call.accept):
             body = as_json(body)
         if status != 200 and not (200 < status < 300 and not body):
-            raise self._error(status, headers, body if isinstance(body, bytes) else b"")
+            refusal = body if isinstance(body, bytes) else b""
+            if not renewed and self._auth.renew(status, refusal):
+                return self._once(call, count, renewed=True)
+            raise self._error(status, headers, refusal)
         fields = parts.fields
         if isinstance(body, bytes):
             fields = checked_document(body, headers)

@@ -83,7 +83,7 @@ def error_for_status(
     what = f"{provider.title} answered {answered} with an error" if answered else f"{provider.title} answered {status}"
     what += f": {message}" if message else ""
     codes = _codes(body)
-    for refusal in (*provider.refusals, *GENERAL):
+    for refusal in (*provider.refusals, *provider.auth.refusals, *GENERAL):
         if refusal.fits(status, codes, message):
             return MEANINGS[refusal.meaning](what, next_step=refusal.next_step)
     if status == 401:
@@ -128,7 +128,9 @@ def _codes(body: bytes) -> set[str]:
         document = msgspec.json.decode(plain(body))
     error = document.get("error") if isinstance(document, dict) else None
     holders = [one for one in (document, error) if isinstance(one, dict)]
-    return {str(one[name]) for one in holders for name in ("code", "type", "status") if isinstance(one.get(name), str)}
+    names = ("code", "type", "status", "__type", "error")
+    words = {str(one[name]) for one in holders for name in names if isinstance(one.get(name), str)}
+    return words | {word.rpartition("#")[2] for word in words}
 
 
 def _message(body: bytes, paths: tuple[str, ...]) -> str:

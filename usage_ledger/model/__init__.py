@@ -1,10 +1,11 @@
 """The classes that declare a provider. A provider is data: instances of these classes and nothing else.
 
-`request` declares requests, `source` where pages come from, `rows` the meaning of answers, `provider` the vendor.
-Alternatives are types, so that an invalid combination cannot be written.
+`request` declares requests, `auth` how they authenticate, `source` where pages come from, `rows` the meaning of answers,
+`provider` the vendor. Alternatives are types, so that an invalid combination cannot be written.
 """
 
-from usage_ledger.model.provider import AccountHeader, Auth, HeaderKey, Provider, Report, Setting
+from usage_ledger.model.auth import Auth, ClientCredentials, HeaderKey, ServiceAccount, SignedJwt, SigV4
+from usage_ledger.model.provider import AccountHeader, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Cursor, Link, Mark, Offset, Paging, Request, Template
 from usage_ledger.model.reshape import Columns, Reshape, Series, Table
@@ -35,6 +36,7 @@ __all__ = [
     "Balance",
     "Batch",
     "Bucket",
+    "ClientCredentials",
     "Columns",
     "Count",
     "Cursor",
@@ -66,7 +68,10 @@ __all__ = [
     "RowSet",
     "RunningTotal",
     "Series",
+    "ServiceAccount",
     "Setting",
+    "SigV4",
+    "SignedJwt",
     "Source",
     "Table",
     "Template",

@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import Any, Literal
 
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.model.auth import BEARER_KEY, Auth
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Mark
 from usage_ledger.model.reshape import Reshape
@@ -107,26 +108,12 @@ def _deciding(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class HeaderKey:
-    """The key is sent as `header: scheme key`."""
-
-    header: str = "Authorization"
-    scheme: str = "Bearer"
-    other_keys: tuple[tuple[str, str], ...] = ()
-    """Prefixes of keys of other kinds, and what they are: refused before any request."""
-
-
-@dataclass(frozen=True, slots=True)
 class AccountHeader:
     """A header of every answer that tells the account of the key that was sent."""
 
     name: str
     pattern: str = r"\S+"
     """Of an id, whole. What is no id, a short name for instance, tells nothing; nor does an `account` that is none."""
-
-
-Auth = HeaderKey
-"""How a request authenticates; data only. `usage_ledger/http/auth.py` makes an `httpx.Auth` of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +132,8 @@ class Setting:
     repeated: bool = False
     """A list of values: in the YAML a list, in Airflow's form separated by commas."""
     required: bool = False
+    part_of_key: bool = False
+    """Of the connection's own key: neither needed nor allowed where the YAML's `credential` names another identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +153,7 @@ class Provider:
     requests_per_minute: int
     docs: str
     key_help: str
-    auth: Auth = HeaderKey()
+    auth: Auth = BEARER_KEY
     account_header: AccountHeader | None = None
     """Compared with the connection's account in every answer, before anything of it is landed."""
     headers: tuple[tuple[str, str], ...] = ()
