@@ -1,16 +1,30 @@
 """SigV4: our headers are those of the vendor's own client, byte for byte; roles; a clock that is wrong."""
 
-from collections.abc import Callable, Iterator
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.auth
 import httpx
 import pytest
-from kit.issuers import ROLE, Issuers, issuing
+from kit.issuers import ROLE, Issuers, Received, issuing
 
+from usage_ledger.core.errors import ConfigError, UsageLedgerError
+from usage_ledger.core.provider_errors import BadKey, NoPermission
+from usage_ledger.core.redaction import redact
+from usage_ledger.http.client import Client
+from usage_ledger.http.credential import Credential, Machine, TokenFile
+from usage_ledger.http.page import Call
+from usage_ledger.http.retry import Retries
 from usage_ledger.http.signature import Keys, sign
+from usage_ledger.model import Setting, SigV4
+from usage_ledger.providers.fireworks import FIREWORKS
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 KEYS = Keys("AKIA1", "s/+kvery-secret", "session-token")
@@ -86,3 +100,181 @@ def test_the_signature_is_the_one_of_the_vendors_client(
     assert str(ours.url) == request.url
     for header in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token"):
         assert ours.headers[header] == headers[header]
+
+
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLE"
+SESSION_TOKEN = "FwoGZXIvYXdzEBYaDSessionTokenOfTheTest/+="
+STATIC = {"access_key_id": "AKIAEXAMPLE"}
+EXPIRED = '{"__type": "com.amazon.coral.service#ExpiredTokenException", "message": "The security token is expired"}'
+
+
+@pytest.fixture
+def issuers() -> Iterator[Issuers]:
+    with issuing() as running:
+        running.data = lambda _: (200, "{}")
+        yield running
+
+
+def client_of(credential: Credential) -> Client:
+    secret = Setting("session_token", "Session token", "", secret=True)
+    provider = replace(FIREWORKS, auth=SigV4(), settings=(secret,), requests_per_minute=10**6, refusals=())
+    url = credential.host or "http://127.0.0.1:1"
+    return Client(
+        provider, base_url=url, credential=credential, account="1", retries=Retries(attempts=1), sleep=lambda _: None
+    )
+
+
+def ask(client: Client, audience: str = "monitoring/eu-central-1") -> None:
+    client.ask(Call("/v1/x", (("t", "a b"),), audience=audience))
+
+
+def scope(request: Received) -> str:
+    """Access key, region and service of a signature."""
+    key, _, region, service, _ = request.headers["authorization"].partition("Credential=")[2].split(",")[0].split("/")
+    return f"{key} {region} {service}"
+
+
+def test_stored_keys_sign_for_the_requests_service_and_region(issuers: Issuers) -> None:
+    with client_of(Credential(SECRET, STATIC | {"session_token": SESSION_TOKEN}, issuers.url)) as client:
+        ask(client)
+        ask(client, "ce/us-east-1")
+    assert [scope(one) for one in issuers.requests] == [
+        "AKIAEXAMPLE eu-central-1 monitoring",
+        "AKIAEXAMPLE us-east-1 ce",
+    ]
+    assert {one.headers["x-amz-security-token"] for one in issuers.requests} == {SESSION_TOKEN}
+    assert {one.path for one in issuers.requests} == {"/v1/x?t=a%20b"}
+    for secret in (SECRET, SESSION_TOKEN):
+        assert redact(f"a {secret} b") == "a *** b"
+
+
+@pytest.mark.parametrize("audience", ["", "monitoring", "monitoring/eu central", "a/b/c"])
+def test_a_request_without_service_and_region_is_not_sent(issuers: Issuers, audience: str) -> None:
+    with client_of(Credential(SECRET, STATIC, issuers.url)) as client, pytest.raises(ConfigError, match="audience"):
+        ask(client, audience)
+    assert issuers.requests == []
+
+
+def test_a_role_signs_with_keys_that_are_renewed_before_they_end(
+    issuers: Issuers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = STATIC | {"role_arn": ROLE, "external_id": "x 1", "role_session_name": "finance"}
+    with client_of(Credential(SECRET, role, issuers.url)) as client:
+        ask(client)
+        ask(client)
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + issuers.lifetime - 299)
+        ask(client)
+    assert [scope(one) for one in issuers.requests] == [
+        "AKIAEXAMPLE eu-central-1 sts",
+        *["ASIAROLE1 eu-central-1 monitoring"] * 2,
+        "AKIAEXAMPLE eu-central-1 sts",
+        "ASIAROLE2 eu-central-1 monitoring",
+    ]
+    assert issuers.requests[0].form == {
+        "Action": "AssumeRole",
+        "Version": "2011-06-15",
+        "RoleArn": ROLE,
+        "RoleSessionName": "finance",
+        "ExternalId": "x 1",
+    }
+    assert issuers.requests[1].headers["x-amz-security-token"] == issuers.issued[0]
+    for secret in ("role-secret-1/+abcdef", issuers.issued[0]):
+        assert redact(f"a {secret} b") == "a *** b"
+
+
+def test_a_token_file_is_exchanged_for_a_roles_keys_and_read_again(issuers: Issuers, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("eyJ.first.token\n")
+    with client_of(Credential(TokenFile(file), {"role_arn": ROLE}, issuers.url)) as client:
+        ask(client)
+        file.write_text("eyJ.second.token")
+        issuers.data = lambda _: (200, "{}") if len(issuers.issued) > 1 else (403, EXPIRED)
+        ask(client)
+        file.unlink()
+        client._auth.renew(403, b"ExpiredToken")
+        with pytest.raises(ConfigError, match="token file .* cannot be read"):
+            ask(client)
+    tokens = [one.form["WebIdentityToken"] for one in issuers.requests if one.path == "/"]
+    assert tokens == ["eyJ.first.token", "eyJ.second.token"]
+    assert issuers.requests[0].form["Action"] == "AssumeRoleWithWebIdentity"
+    assert "authorization" not in issuers.requests[0].headers
+
+
+def test_an_expired_token_of_a_role_is_renewed_once(issuers: Issuers) -> None:
+    issuers.data = lambda _: (400, EXPIRED)
+    with client_of(Credential(SECRET, STATIC | {"role_arn": ROLE}, issuers.url)) as client:
+        with pytest.raises(BadKey, match="security token is expired"):
+            ask(client)
+    assert len(issuers.issued) == 2
+    assert [one.path[:5] for one in issuers.requests] == ["/", "/v1/x", "/", "/v1/x"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "next_step"),
+    [
+        (400, EXPIRED, "role_arn"),
+        (403, '{"__type": "RequestTimeTooSkewed", "message": "The difference is too large."}', "clock"),
+        (403, '{"__type": "InvalidSignatureException", "message": "Signature expired: 1 is now earlier"}', "clock"),
+        (403, '{"__type": "SignatureDoesNotMatch", "message": "Signature not yet current: 2 is later"}', "clock"),
+        (403, '{"__type": "UnrecognizedClientException", "message": "The token is invalid"}', "region"),
+    ],
+)
+def test_the_usual_refusals_of_a_signature_have_a_sentence_of_their_own(
+    issuers: Issuers, status: int, body: str, next_step: str
+) -> None:
+    issuers.data = lambda _: (status, body)
+    with client_of(Credential(SECRET, STATIC | {"session_token": SESSION_TOKEN}, issuers.url)) as client:
+        with pytest.raises(BadKey) as caught:
+            ask(client)
+    assert next_step in caught.value.next_step
+    assert len(issuers.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error", "text"),
+    [
+        (403, "AccessDenied", NoPermission, "trust policy"),
+        (403, "ExpiredToken", BadKey, "session token"),
+        (403, "SignatureDoesNotMatch", BadKey, "valid key"),
+        (400, "ValidationError", NoPermission, "trust policy"),
+    ],
+)
+def test_a_role_that_is_not_issued_says_why(
+    issuers: Issuers, status: int, code: str, error: type[Exception], text: str
+) -> None:
+    issuers.refusal = (
+        status,
+        f"<ErrorResponse><Error><Code>{code}</Code><Message>not &lt;you&gt;</Message></Error></ErrorResponse>",
+    )
+    with client_of(Credential(SECRET, STATIC | {"role_arn": ROLE}, issuers.url)) as client:
+        with pytest.raises(error, match=f"{ROLE} is not issued: not <you>.*{text}"):
+            ask(client)
+
+
+def test_a_machines_own_keys_sign(issuers: Issuers, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with client_of(Credential(Machine(), {}, issuers.url)) as client, pytest.raises(BadKey, match="no identity"):
+        ask(client)
+    assert issuers.requests == []
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{issuers.url}/container")
+    keys = {"AccessKeyId": "ASIAPOD", "SecretAccessKey": "pod-secret-0123456789", "Token": "pod-token-0123456789"}
+    keys["Expiration"] = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    issuers.data = lambda request: (200, json.dumps(keys) if request.path == "/container" else "{}")
+    with client_of(Credential(Machine(), {"role_arn": ROLE}, issuers.url)) as client:
+        ask(client)
+    assert [scope(one) for one in issuers.requests[1:]] == [
+        "ASIAPOD eu-central-1 sts",
+        "ASIAROLE1 eu-central-1 monitoring",
+    ]
+    assert redact("a pod-secret-0123456789 pod-token-0123456789") == "a *** ***"
+
+
+@pytest.mark.parametrize(("key", "settings", "text"), [("", STATIC, "no key"), (SECRET, {}, "no access_key_id")])
+def test_half_a_key_is_refused(key: str, settings: dict[str, str], text: str) -> None:
+    with pytest.raises(UsageLedgerError, match=text):
+        client_of(Credential(key, settings))

@@ -21,6 +21,7 @@ from usage_ledger.http.bearer import BearerAuth, RenewableAuth, Token, token_of
 from usage_ledger.http.credential import Credential, Federation, Machine
 from usage_ledger.http.secrets import library_missing, protect_pem
 from usage_ledger.http.token_request import TokenAnswer, ask_for_token, issuer_url
+from usage_ledger.json.text import plain
 from usage_ledger.model.auth import ServiceAccount
 
 
@@ -80,7 +81,8 @@ class _Identity:
 
         credentials = self._source(google.auth)
         if self._chain:
-            *delegates, target = self._chain
+            *others, target = self._chain
+            delegates = [f"projects/-/serviceAccounts/{one}" for one in others]
             credentials = impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
                 credentials, target_principal=target, target_scopes=self._scopes, delegates=delegates, lifetime=3600
             )
@@ -143,8 +145,10 @@ class _Transport:
         name = address.hostname or ""
         content = body.encode() if isinstance(body, str) else body or b""
         if address.scheme == "https" and name.endswith(f".{self._domain}"):
-            place = issuer_url(url, self._host)
-            return _Reply(ask_for_token(place, body=content, headers=headers or {}, method=method))
+            answer = ask_for_token(issuer_url(url, self._host), body=content, headers=headers or {}, method=method)
+            if answer.status == 200 and not plain(answer.body).lstrip().startswith(b"{"):
+                raise BadKey(f"{name} answered 200 without a token")
+            return _Reply(answer)
         if self._own is not None and name not in self._own:
             raise HostRefused(f"the credential names {name} to ask for a token", next_step="store another credential")
         return _of_machine(method, url, content, headers or {})

@@ -1,6 +1,6 @@
 """The classes that declare a provider. A provider is data: instances of these classes and nothing else.
 
-`request` declares requests, `auth` how they authenticate, `source` where pages come from, `rows` the meaning of answers,
+`request` declares requests, `auth` how they authenticate, `source` where pages come from, `rows` what answers mean,
 `provider` the vendor. Alternatives are types, so that an invalid combination cannot be written.
 """
 
