@@ -193,7 +193,7 @@ def test_a_token_file_is_exchanged_for_a_roles_keys_and_read_again(issuers: Issu
         ask(client)
         file.unlink()
         client._auth.renew(403, b"ExpiredToken")
-        with pytest.raises(ConfigError, match="token file .* cannot be read"):
+        with pytest.raises(ConfigError, match=r"token file .* cannot be read"):
             ask(client)
     tokens = [one.form["WebIdentityToken"] for one in issuers.requests if one.path == "/"]
     assert tokens == ["eyJ.first.token", "eyJ.second.token"]
@@ -203,9 +203,11 @@ def test_a_token_file_is_exchanged_for_a_roles_keys_and_read_again(issuers: Issu
 
 def test_an_expired_token_of_a_role_is_renewed_once(issuers: Issuers) -> None:
     issuers.data = lambda _: (400, EXPIRED)
-    with client_of(Credential(SECRET, STATIC | {"role_arn": ROLE}, issuers.url)) as client:
-        with pytest.raises(BadKey, match="security token is expired"):
-            ask(client)
+    with (
+        client_of(Credential(SECRET, STATIC | {"role_arn": ROLE}, issuers.url)) as client,
+        pytest.raises(BadKey, match="security token is expired"),
+    ):
+        ask(client)
     assert len(issuers.issued) == 2
     assert [one.path[:5] for one in issuers.requests] == ["/", "/v1/x", "/", "/v1/x"]
 
@@ -224,9 +226,11 @@ def test_the_usual_refusals_of_a_signature_have_a_sentence_of_their_own(
     issuers: Issuers, status: int, body: str, next_step: str
 ) -> None:
     issuers.data = lambda _: (status, body)
-    with client_of(Credential(SECRET, STATIC | {"session_token": SESSION_TOKEN}, issuers.url)) as client:
-        with pytest.raises(BadKey) as caught:
-            ask(client)
+    with (
+        client_of(Credential(SECRET, STATIC | {"session_token": SESSION_TOKEN}, issuers.url)) as client,
+        pytest.raises(BadKey) as caught,
+    ):
+        ask(client)
     assert next_step in caught.value.next_step
     assert len(issuers.requests) == 1
 
@@ -247,9 +251,11 @@ def test_a_role_that_is_not_issued_says_why(
         status,
         f"<ErrorResponse><Error><Code>{code}</Code><Message>not &lt;you&gt;</Message></Error></ErrorResponse>",
     )
-    with client_of(Credential(SECRET, STATIC | {"role_arn": ROLE}, issuers.url)) as client:
-        with pytest.raises(error, match=f"{ROLE} is not issued: not <you>.*{text}"):
-            ask(client)
+    with (
+        client_of(Credential(SECRET, STATIC | {"role_arn": ROLE}, issuers.url)) as client,
+        pytest.raises(error, match=f"{ROLE} is not issued: not <you>.*{text}"),
+    ):
+        ask(client)
 
 
 def test_a_machines_own_keys_sign(issuers: Issuers, monkeypatch: pytest.MonkeyPatch) -> None:
