@@ -437,7 +437,7 @@ MUTANTS = (
     ),
     Mutant(
         "a quota that is used up waited for",
-        (("usage_ledger/http/error_mapping.py", "(*provider.refusals, *GENERAL)", "()"),),
+        (("usage_ledger/http/error_mapping.py", "(*provider.refusals, *provider.auth.refusals, *GENERAL)", "()"),),
         "test_a_refusal_that_waiting_does_not_mend_",
     ),
     Mutant(
