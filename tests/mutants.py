@@ -33,6 +33,69 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "a meter reads every row",
+        (("usage_ledger/reading/metered.py", "meter, Meter) or meter.where is None:", "meter, Meter) or True:"),),
+        "test_points_of_several_metrics_become_one_row",
+    ),
+    Mutant(
+        "two meters of a column are not compared",
+        (
+            (
+                "usage_ledger/reading/metered.py",
+                "    if (number := pc.index(both, True).as_py()) >= 0:",
+                "    if number := 0:",
+            ),
+        ),
+        "test_two_meters_of_a_column_read_rows_of_their_own",
+    ),
+    Mutant(
+        "rows of another kind are read",
+        (
+            (
+                "usage_ledger/reading/where.py",
+                "    if where is None:\n        return rows",
+                "    if True:\n        return rows",
+            ),
+        ),
+        "test_rows_of_another_kind_are_known",
+    ),
+    Mutant(
+        "a broken row of another kind fails its date",
+        (("usage_ledger/reading/salvage.py", "(own_rows(rows, {}) for rows in rows_in_page)", "rows_in_page"),),
+        "test_a_value_of_another_type_fails_the_date_only_of_a_row_of_its_kind",
+    ),
+    Mutant(
+        "a point off the steps of its date",
+        (("usage_ledger/reading/days.py", "    if (start - begins) % point.step or", "    if"),),
+        "test_a_point_outside_of_the_window_or_off_the_steps",
+    ),
+    Mutant(
+        "a point at midnight belongs to the next date",
+        (("usage_ledger/reading/days.py", 'at - point.step if point.edge == "end" else at', "at"),),
+        "test_an_instant_at_the_end_of_its_step",
+    ),
+    Mutant(
+        "an instant that is written in two ways counts twice",
+        (("usage_ledger/reading/identity.py", "if instants is not None and", "if False and"),),
+        "test_two_points_of_one_metric_and_instant",
+    ),
+    Mutant(
+        "a count with a fraction is cut",
+        (
+            (
+                "usage_ledger/core/numbers.py",
+                "    if exact and fitted != value:\n        raise contract_errors.Fr",
+                "    if False:\n        raise contract_errors.Fr",
+            ),
+        ),
+        "test_decimals_in_a_whole_column",
+    ),
+    Mutant(
+        "a parsed column is part of the identity",
+        (("usage_ledger/reading/rows.py", "isinstance(one, Lookup | Derived)", "isinstance(one, Lookup)"),),
+        "test_a_derived_column_is_parsed",
+    ),
+    Mutant(
         "no lock for a connection's report",
         (("include/sql/load/lock.sql", "SELECT pg_advisory_xact_lock(hashtextextended(", "SELECT length(concat("),),
         "test_c1_ or test_c3_",

@@ -98,6 +98,10 @@ class CostPrecision(ContractBroken):
     """Money with more decimal places than the ledger keeps."""
 
 
+class FractionalCount(ContractBroken):
+    """A count that is not whole."""
+
+
 class BadId(ContractBroken):
     """An id that holds a NUL character."""
 

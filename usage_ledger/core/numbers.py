@@ -71,6 +71,21 @@ def fit(value: Decimal, precision: int, scale: int, *, exact: bool) -> Decimal:
     return fitted
 
 
+def whole(value: Decimal, *, exact: bool) -> int:
+    """The value as a count of at most 2^63-1; an inexact source is rounded half-even.
+
+    Raises `FractionalCount` for an exact value with a fraction, `OutOfRange`.
+    """
+    if value and value.adjusted() > LONGEST:
+        raise contract_errors.OutOfRange(f"the count {value:.6E} is larger than {INT64_MAX}")
+    fitted = int(value.to_integral_value(ROUND_HALF_EVEN, EXACT))
+    if exact and fitted != value:
+        raise contract_errors.FractionalCount(f"the count {value} is not a whole number")
+    if abs(fitted) > INT64_MAX:
+        raise contract_errors.OutOfRange(f"the count {fitted} is larger than {INT64_MAX}")
+    return fitted
+
+
 def added(one: int | Decimal, other: int | Decimal, times: int = 1) -> Decimal:
     """one + other x times, every digit kept."""
     return EXACT.fma(other, times, one)

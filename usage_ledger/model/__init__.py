@@ -1,34 +1,20 @@
 """The classes that declare a provider. A provider is data: instances of these classes and nothing else.
 
-`request` declares requests, `auth` how they authenticate, `source` where pages come from, `rows` what answers mean,
-`provider` the vendor. Alternatives are types, so that an invalid combination cannot be written.
+`request` declares requests, `auth` how they authenticate, `source` where pages come from, `rows` what answers mean
+(with `when`, `where` and `dimension`), `provider` the vendor. Alternatives are types, so that an invalid combination
+cannot be written.
 """
 
 from usage_ledger.model.auth import Auth, ClientCredentials, HeaderKey, ServiceAccount, SignedJwt, SigV4
+from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule, dimensions, from_parent
 from usage_ledger.model.provider import AccountHeader, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Cursor, Link, Mark, Offset, Paging, Request, Template
 from usage_ledger.model.reshape import Columns, Reshape, Series, Table
-from usage_ledger.model.rows import (
-    Balance,
-    Bucket,
-    Count,
-    Day,
-    Dimension,
-    Lookup,
-    Meter,
-    Moment,
-    Money,
-    NameOf,
-    Pairs,
-    RowSet,
-    RunningTotal,
-    Total,
-    When,
-    dimensions,
-    from_parent,
-)
+from usage_ledger.model.rows import Balance, Count, Meter, Money, NameOf, RowSet, RunningTotal, Total
 from usage_ledger.model.source import Batch, Discovery, Each, Fixed, HttpPages, Listing, PerSetting, QueryJob, Source
+from usage_ledger.model.when import Bucket, Day, Moment, Point, When
+from usage_ledger.model.where import Matches, OneOf, Where
 
 __all__ = [
     "AccountHeader",
@@ -41,6 +27,7 @@ __all__ = [
     "Count",
     "Cursor",
     "Day",
+    "Derived",
     "Dimension",
     "Discovery",
     "Each",
@@ -51,14 +38,17 @@ __all__ = [
     "Listing",
     "Lookup",
     "Mark",
+    "Matches",
     "Meter",
     "Moment",
     "Money",
     "NameOf",
     "Offset",
+    "OneOf",
     "Paging",
     "Pairs",
     "PerSetting",
+    "Point",
     "Provider",
     "QueryJob",
     "Refusal",
@@ -66,6 +56,7 @@ __all__ = [
     "Request",
     "Reshape",
     "RowSet",
+    "Rule",
     "RunningTotal",
     "Series",
     "ServiceAccount",
@@ -77,6 +68,7 @@ __all__ = [
     "Template",
     "Total",
     "When",
+    "Where",
     "dimensions",
     "from_parent",
 ]

@@ -5,63 +5,14 @@ that holds the row (one per level), `@name` reads a label of the request that br
 segment takes each entry of a map; the row's own path `*` is then the entry's key.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from usage_ledger.core.errors import ConfigError
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """A grouping: one column. The first path that has a value wins; null and '' both mean "not sent"."""
-
-    column: str
-    paths: tuple[str, ...]
-    missing: Literal["blank", "error", "grouped", "required", "zero"] = "blank"
-    """When no path is present: '' or an error; `required` refuses a blank value as well. `grouped` is for what the
-    request groups by: '' for a row that has none, an error where an undeclared text could be its new name. `zero` is
-    for a currency: blank in a row of no money, which has the other rows' currency."""
-    form: Literal["text", "last_segment", "upper", "flag"] = "text"
-    """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name; `upper`
-    is for codes that come in lower case; `flag` is a JSON boolean: `true`, `false`."""
-    values: tuple[tuple[str, str], ...] = ()
-    """Vendor's word to ours. Others stay as sent. The row's identity always uses the vendor's."""
-    within: str = ""
-    """What a full resource name begins with when it is the account's own, such as `accounts/{account}/`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """A column made of (key path, value path) pairs, rendered `key=value; key=value`."""
-
-    column: str
-    pairs: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """A column whose value a lookup list gives for an id in the row; it is not part of the row's identity."""
-
-    column: str
-    path: str
-    """The id, in the row."""
-    items: str
-    """The list, in the pages of the source's `lookup`."""
-    id: tuple[str, ...]
-    """Paths in an item; several are joined with `/`."""
-    value: str
-
-
-def dimensions(**paths: str) -> tuple[Dimension, ...]:
-    """Dimensions as text, each a column and its path."""
-    return tuple(Dimension(column, (path,)) for column, path in paths.items())
-
-
-def from_parent(declared: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
-    """The same dimensions, read from the element that holds the row."""
-    return tuple(replace(one, paths=tuple(f"^{path}" for path in one.paths)) for one in declared)
-
+from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs
+from usage_ledger.model.when import When
+from usage_ledger.model.where import Where
 
 Absent = Literal["zero", "null", "error"]
 """What an absent or null value means: `zero` where the format writes no zeros, `null` for "not metered", which is not
@@ -75,6 +26,7 @@ class Meter:
     column: str
     path: str
     form: Literal["integer", "decimal"] = "integer"
+    """`decimal` reads a number of any form: `918233.0` is whole, and `918233.5` refused where the column is whole."""
     spellings: tuple[str, ...] = ()
     """Other names of the path: the one that has a value counts; two that differ are an error."""
     plus: tuple[str, ...] = ()
@@ -89,6 +41,8 @@ class Meter:
     """A duration: when the path is absent, the seconds between the instants at these two paths, if both are present.
     Clocks that disagree may make it negative: it is then 0, and reported."""
     absent: Absent = "error"
+    where: Where | None = None
+    """Only rows that match are read; the meter is null in the others."""
     exact: bool = True
     """False for a source with more places than the column: rounded half-even, and reported."""
     double: bool = False
@@ -136,50 +90,6 @@ class NameOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """Rows belong to a time slice of the vendor: the paths of its start and end."""
-
-    start: str
-    end: str
-    clock: Literal["rfc3339", "epoch"] = "rfc3339"
-    """`epoch` is whole seconds since 1970."""
-    every_day: bool = False
-    """The vendor sends a bucket for each date asked for, without rows where nothing was used: a date whose bucket did
-    not come was not read. The bounds must be those of an element that holds the rows (`^`)."""
-
-    def __post_init__(self) -> None:
-        if self.every_day and not (self.start.startswith("^") and self.end.startswith("^")):
-            raise ConfigError(
-                f"a bucket at {self.start} is declared for every date, but a date without rows would have none",
-                next_step="declare `every_day` where an element above the rows holds the bounds",
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """Rows belong to a UTC date at this path, with or without the time 00:00."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Rows are events, at the instant at this path (RFC 3339).
-
-    Events of a day with the same dimensions are added up to one row; events of other days are left out.
-    """
-
-    path: str
-    event_id: str
-    """The path of an event's id; when several answers hold an event, the first counts."""
-    completion: str = ""
-    """A path that has a value once the event has ended: a day with events that have none there is not settled."""
-
-
-When = Bucket | Day | Moment
-
-
-@dataclass(frozen=True, slots=True)
 class RowSet:
     """One array of an answer and the table it fills; a `table` of '' gives names alone and has no `when`."""
 
@@ -192,7 +102,11 @@ class RowSet:
     breakdown: str = ""
     """'' is the record, which may be summed; anything else is another cut of the same traffic."""
     constants: tuple[tuple[str, str], ...] = ()
-    dimensions: tuple[Dimension | Pairs | Lookup, ...] = ()
+    where: Where | None = None
+    """Only rows that match belong to the row set; the others of the array are known and left out."""
+    others: Literal["known", "report"] = "known"
+    """`report`: a value that no row set of the array matches is reported, once."""
+    dimensions: tuple[Dimension | Pairs | Lookup | Derived, ...] = ()
     meters: tuple[Meter | Money | Count, ...] = ()
     balances: tuple[Balance, ...] = ()
     names: tuple[NameOf, ...] = ()
@@ -201,7 +115,8 @@ class RowSet:
     allow_extra_fields: bool = False
     """A row is read in part on purpose: further fields are not reported."""
     sum_over: tuple[str, ...] = ()
-    """Paths outside the identity by which the vendor splits rows: those are added up. Any other repeat is an error."""
+    """Paths outside the identity by which the vendor splits rows, such as a metric and an instant: rows of one identity
+    are added up, a null and 5 to 5. Two rows that are equal in these paths too are an error."""
     repeats: bool = False
     """The vendor repeats rows within a page: those are added up, and money is reported. A bucket that comes twice is an
     error."""
@@ -212,6 +127,13 @@ class RowSet:
     """Lines of a negative amount are credits: rows of their own, of `charge_category` Credit."""
     skip_when_missing: str = ""
     """A row without a value at this path is skipped, and that is reported."""
+
+    def __post_init__(self) -> None:
+        if self.others == "report" and self.where is None:
+            raise ConfigError(
+                f"the row set {self.path} reports other rows, and all of the array are its own",
+                next_step="declare `where`",
+            )
 
     @property
     def name(self) -> str:

@@ -10,6 +10,9 @@ from usage_ledger.storage.staged import Note
 from usage_ledger.warehouse.loads import WITHOUT_NAMES
 
 UNKNOWN_FIELD = "declare it if it should be loaded; `usage-ledger rebuild` then loads what was fetched meanwhile"
+UNKNOWN_VALUE = (
+    "declare such rows if they should be loaded; `usage-ledger rebuild` then loads what was fetched meanwhile"
+)
 UNGROUPED = "check whether the provider still groups by what the request names"
 UNKNOWN_METER = re.compile(r"token|cost|usd|amount|count|second|quantity|unit", re.IGNORECASE)
 CLOCKS_AGREE = timedelta(minutes=5)
@@ -37,6 +40,7 @@ def notes_of(report: Report, gathered: Gathered) -> list[Note]:
         )
         for path in sorted(gathered.unknown)
     ]
+    notes += _notes_of_other_rows(report, gathered)
     notes += gathered.names.notes()
     if gathered.labelled:
         notes.append(
@@ -68,6 +72,21 @@ def nothing_stored(manifest: Manifest) -> bool:
     """Whether the names that the report requires were asked for and there were none, so that no rows were."""
     roles = {page.role for page in manifest.pages}
     return "discovery" in roles and "rows" not in roles
+
+
+def _notes_of_other_rows(report: Report, gathered: Gathered) -> list[Note]:
+    """A note for each value of rows that no row set of their array reads."""
+    own = [(row_set.path, row_set.where) for row_set in report.row_sets if row_set.where]
+    return [
+        Note(
+            "unknown_value",
+            f"rows of `{array}` whose `{where.path}` is {value[:80]!r} are no known kind and are left out",
+            UNKNOWN_VALUE,
+        )
+        for where, values in gathered.other_values.items()
+        for array, value in sorted(values)
+        if not any(path == array and one.path == where.path and one.matches(value) for path, one in own)
+    ]
 
 
 def notes_of_gaps(report: Report, manifest: Manifest) -> list[Note]:

@@ -14,13 +14,13 @@ from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, crash, errors, numbers, storage_errors
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.provider import Report
-from usage_ledger.pipeline.notes import nothing_stored, notes_of, notes_of_gaps
+from usage_ledger.pipeline.notes import notes_of, notes_of_gaps, nothing_stored
 from usage_ledger.pipeline.people import notes_of_landing
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.layout import decode, unknown_content
 from usage_ledger.reading.lookup import load_lookup
-from usage_ledger.reading.meters import signed
+from usage_ledger.reading.money import signed
 from usage_ledger.reading.names import NAMES
 from usage_ledger.reading.nested import money_elements, rows_of
 from usage_ledger.reading.reshape import reshape
@@ -114,6 +114,7 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
         _mismatch(differing),
         agrees=bool(gathered.totals) and not differing,
         open=dict(gathered.unfinished) | (dict.fromkeys(manifest.window, 1) if nothing_stored(manifest) else {}),
+        points=gathered.points_by_date,
         running_totals=gathered.running_totals,
         failed={day: Failure(type(error).__name__, error.what) for day, error in sorted(gathered.failed.items())},
     )

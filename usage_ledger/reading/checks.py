@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from usage_ledger.core import contract_errors, provider_errors
-from usage_ledger.model.rows import Dimension
+from usage_ledger.model.dimension import Dimension
 from usage_ledger.reading.days import Buckets, bucket_start
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.meters import Counted, whole_numbers

@@ -4,21 +4,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import compress
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pyarrow as pa
+from msgspec import Raw
 
-from usage_ledger.core import contract_errors, errors
+from usage_ledger.core import contract_errors, errors, numbers
 from usage_ledger.core.windows import Window, day_bounds, local_date
-from usage_ledger.model.rows import Bucket, Day, Moment, RowSet
+from usage_ledger.model.rows import RowSet
+from usage_ledger.model.when import Bucket, Day, Moment, Point
 from usage_ledger.reading.nested import Rows
 
 YEARS = range(1970, 9000)
 """Years that an instant may have: the first and last day of the calendar have no neighbour."""
 LAST_SECOND = int(datetime(YEARS.stop, 1, 1, tzinfo=UTC).timestamp()) - 1
 """Seconds since 1970 of the last instant in `YEARS`."""
+MICROSECONDS = Decimal(10**6)
+"""In a second."""
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T]00:00:00(?:\.0+)?(?:Z|\+00:00)?)?", re.ASCII)
 """A date, alone or as its midnight in UTC."""
 
@@ -34,18 +40,22 @@ class Buckets:
     starts: pa.Array
     ends: pa.Array
     labelled: bool
+    instants: pa.Array | None = None
+    """Of points, the instant of each."""
 
     def only(self, numbers: Sequence[int]) -> "Buckets":
         """Of some of the rows; `days` stay the same."""
         chosen = pa.array(numbers, pa.int64())
         which, dates, starts, ends = (one.take(chosen) for one in (self.which, self.dates, self.starts, self.ends))
-        return Buckets(self.days, which, dates, starts, ends, self.labelled)
+        instants = None if self.instants is None else self.instants.take(chosen)
+        return Buckets(self.days, which, dates, starts, ends, self.labelled, instants)
 
 
 def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: bool) -> Buckets:
     """The usage date of each row. Raises `BadBucket`, `OutOfWindow`, `MissingField`."""
     values: list[Any]
     dates: dict[Any, tuple[date, bool]]
+    instants: dict[Any, datetime] = {}
     match rows.row_set.when:
         case Bucket(start, end):
             values = list(zip(rows.column(start), rows.column(end), strict=True))
@@ -53,8 +63,13 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
         case Day(path) | Moment(path):
             values = rows.column(path)
             dates = {value: (_date_in(rows, path, value, zone, window), False) for value in dict.fromkeys(values)}
+        case Point(path) as point:
+            values = [bytes(value) if isinstance(value, Raw) else value for value in rows.column(path)]
+            where = f"{rows.row_set.name}.{path.lstrip('^')}"
+            instants = {value: instant(where, value) for value in dict.fromkeys(values)}
+            dates = {value: (_date_of_point(where, at, point, zone, window), False) for value, at in instants.items()}
         case None:
-            raise errors.ConfigError(f"row set {rows.row_set.name} declares no bucket, day or moment for its rows")
+            raise errors.ConfigError(f"row set {rows.row_set.name} does not declare when its rows were used")
     forms = {labelled for _, labelled in dates.values()}
     if len(forms) > 1 and not _same_either_way(dates, zone):
         raise contract_errors.BadBucket(f"{rows.row_set.name} mixes instants and date labels")
@@ -63,6 +78,7 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
     days = [day for day, _ in dates.values()]
     bounds = [day_bounds(day, zone) for day in days]
     stamp = pa.timestamp("us", tz="UTC")
+    of_points = pa.array([instants[value] for value in dates], stamp).take(which) if instants else None
     return Buckets(
         days,
         which,
@@ -70,6 +86,7 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
         pa.array([begins for begins, _ in bounds], stamp).take(which),
         pa.array([ends for _, ends in bounds], stamp).take(which),
         True in forms,
+        of_points,
     )
 
 
@@ -122,6 +139,17 @@ def _inside(where: str, day: date, window: Window) -> date:
     return day
 
 
+def _date_of_point(where: str, at: datetime, point: Point, zone: ZoneInfo, window: Window) -> date:
+    """The date that a point's step lies in. Raises `BadBucket` for a step that is not one of those that tile a date."""
+    start = at - point.step if point.edge == "end" else at
+    day = local_date(start, zone)
+    begins, ends = day_bounds(day, zone)
+    if (start - begins) % point.step or (ends - begins) % point.step:
+        text = f"{where} stands for {start} to {start + point.step}, which is not one of the steps of {point.step}"
+        raise contract_errors.BadBucket(f"{text} that make a day of {zone}")
+    return _inside(where, day, window)
+
+
 def _bucket(
     rows: Rows, bounds: tuple[Any, Any], zone: ZoneInfo, window: Window, date_labels: bool
 ) -> tuple[date, bool]:
@@ -150,7 +178,12 @@ def _same_either_way(dates: dict[Any, tuple[date, bool]], zone: ZoneInfo) -> boo
 
 
 def instant(where: str, value: Any) -> datetime:
-    """An instant in UTC from an RFC 3339 string or from seconds since 1970. Raises `MissingField`, `BadBucket`."""
+    """An instant in UTC from an RFC 3339 string or from seconds since 1970; as bytes these are a JSON literal.
+
+    Raises `MissingField`, `BadBucket`.
+    """
+    if isinstance(value, bytes):
+        return _epoch(where, value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND:
         return datetime.fromtimestamp(value, UTC)
     if not isinstance(value, str):
@@ -166,3 +199,21 @@ def instant(where: str, value: Any) -> datetime:
     if parsed.year not in YEARS:
         raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, outside of the years {YEARS[0]} to {YEARS[-1]}")
     return parsed
+
+
+def _epoch(where: str, literal: bytes) -> datetime:
+    """An instant from seconds since 1970: a JSON number of any form, or a text of one."""
+    if literal in (b"", b"null"):
+        raise contract_errors.MissingField(f"{where} is absent or not a time")
+    bad = contract_errors.BadBucket(f"{where} is {literal[:40].decode(errors='replace')}, which is no time since 1970")
+    text = msgspec.json.decode(literal, type=str) if literal.startswith(b'"') else literal.decode()
+    try:
+        seconds = numbers.decimal(text)
+    except contract_errors.ContractBroken:
+        raise bad from None
+    if not 0 <= seconds <= LAST_SECOND:
+        raise bad
+    microseconds = numbers.scaled(seconds, MICROSECONDS)
+    if microseconds != int(microseconds):
+        raise bad
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(microseconds))

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import cache
 
 from usage_ledger.http.page import Role
+from usage_ledger.model.dimension import Lookup
 from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Cursor, Link, Offset, Paging
 from usage_ledger.model.reshape import Series, Table
-from usage_ledger.model.rows import Lookup, RowSet
+from usage_ledger.model.rows import RowSet
 from usage_ledger.model.source import HttpPages, Listing, QueryJob, Source
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 

@@ -1,5 +1,6 @@
 """Dimensions as Arrow string columns: values as the provider sent them, '' where it sent none."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,23 +9,25 @@ import pyarrow.compute as pc
 from msgspec import UNSET
 
 from usage_ledger.core import contract_errors
-from usage_ledger.model.rows import Dimension, Lookup, Pairs
+from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.undeclared import new_name_of_text
 
-AnyDimension = Dimension | Pairs | Lookup
+AnyDimension = Dimension | Pairs | Lookup | Derived
 
 
 def text_column(rows: Rows, dimension: AnyDimension) -> pa.Array:
-    """A dimension's values as the provider sent them, for a lookup the ids; '' where it sent none.
+    """A dimension's values as the provider sent them; '' where it sent none.
+
+    For a lookup these are the ids, for a derived column the texts that it is parsed from.
 
     Raises `MissingGroupKey`, `MissingField`, `BadId`.
     """
     match dimension:
         case Pairs():
             column = pa.array(_rendered(rows, dimension), pa.string())
-        case Lookup():
-            column = _first_value(rows, [dimension.path])
+        case Lookup(path=path) | Derived(path=path):
+            column = _first_value(rows, [path])
         case Dimension(form="flag"):
             flags = {True: "true", False: "false", None: ""}
             column = pa.array(map(flags.__getitem__, rows.column(dimension.paths[0])), pa.string())
@@ -88,14 +91,26 @@ def _refuse_new_name(rows: Rows, dimension: Dimension, values: list[Any]) -> Non
 
 
 def resolve(column: pa.Array, dimension: AnyDimension, lookup: Mapping[str, str]) -> pa.Array:
-    """The column as the ledger holds it: the provider's values mapped to ours, ids to the lookup's values or ''."""
+    """The column as the ledger holds it: the provider's values mapped to ours, ids and texts to values or ''."""
     match dimension:
         case Lookup():
             return pa.array([lookup.get(value, "") for value in column.to_pylist()], pa.string())
+        case Derived(rules=rules):
+            texts = column.dictionary_encode()
+            values = [_parsed(text, rules) for text in texts.dictionary.to_pylist()]
+            return pa.array(values, pa.string()).take(texts.indices)
         case Dimension(values=values):
             for sent, ours in values:
                 column = pc.if_else(pc.equal(column, sent), ours, column)
     return column
+
+
+def _parsed(text: str, rules: Sequence[Rule]) -> str:
+    """The value of the first rule that matches; '' without one."""
+    for rule in rules:
+        if match := re.fullmatch(rule.pattern, text):
+            return match.expand(rule.value)
+    return ""
 
 
 def _rendered(rows: Rows, dimension: Pairs) -> list[str]:

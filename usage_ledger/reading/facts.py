@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import contract_errors, crash
-from usage_ledger.model.rows import Moment, RowSet
+from usage_ledger.model.rows import RowSet
+from usage_ledger.model.when import Moment
 from usage_ledger.reading.identity import OVER, distinct_rows, sum_rows
 from usage_ledger.reading.prices import Fewer, fewer_prices, priced
 from usage_ledger.storage.files import AnyPath

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from usage_ledger.core.contract_errors import ContractBroken
+from usage_ledger.model.where import Where
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.names import Names
 from usage_ledger.storage.staged import RunningTotal
@@ -48,6 +49,10 @@ class Gathered:
     """Messages about totals that differ from the sum of their parts, where the provider promises no balance."""
     skipped: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """Number of skipped rows by the path that they lack, and by their basis."""
+    other_values: dict[Where, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    """Of rows that are not of a row set: its array and the values that its condition does not match."""
+    points: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    """Number of points by row set, usage date, key of the series, and what else its rows are split by."""
     grouped: dict[str, bool] = field(default_factory=dict)
     """Whether any row has any dimension of a row set, or has a grouping that rows may lack."""
     skew: timedelta = timedelta()
@@ -57,6 +62,14 @@ class Gathered:
     def rows(self) -> int:
         """Rows received for all tables."""
         return sum(facts.row_count for facts in self.facts.values())
+
+    @property
+    def points_by_date(self) -> dict[date, tuple[int, int]]:
+        """The smallest and largest number of points of a series by date."""
+        counts: dict[date, list[int]] = defaultdict(list)
+        for (_, day, *_), count in self.points.items():
+            counts[date.fromisoformat(day)].append(count)
+        return {day: (min(of_day), max(of_day)) for day, of_day in sorted(counts.items())}
 
     def scratch(self) -> "Gathered":
         """An empty one with the same lookup, to read some rows into for their errors alone."""

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import contract_errors
 from usage_ledger.model.rows import RowSet
+from usage_ledger.model.when import Point
 from usage_ledger.reading.nested import Rows
 
 KEY = ["usage_date", "row_key"]
@@ -63,12 +64,24 @@ def distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
     return pa.array(first), pa.array(which)
 
 
-def with_splits(table: pa.Table, rows: Rows) -> pa.Table:
-    """The rows with the columns that the provider splits them by."""
+def with_splits(table: pa.Table, rows: Rows, instants: pa.Array | None = None) -> pa.Table:
+    """The rows with the columns that the provider splits them by; `instants` are those of points, however written."""
+    when = rows.row_set.when
     for number, path in enumerate(rows.row_set.sum_over):
-        values = pa.array(rows.column(path), pa.string()).fill_null("")
+        if instants is not None and isinstance(when, Point) and path == when.path:
+            values = instants.cast(pa.int64()).cast(pa.string())
+        else:
+            values = pa.array(rows.column(path), pa.string()).fill_null("")
         table = table.append_column(f"{OVER}{number}", values)
     return table
+
+
+def counted_points(row_set: RowSet, when: Point, table: pa.Table) -> dict[tuple[str, ...], int]:
+    """The number of points of each date and series. Rows of one series differ in their instant alone."""
+    splits = [f"{OVER}{number}" for number, path in enumerate(row_set.sum_over) if path != when.path]
+    counts = table.group_by([*KEY, *splits], use_threads=False).aggregate([([], "count_all")])
+    columns = [counts.column(name).to_pylist() for name in (*KEY, *splits, "count_all")]
+    return {(row_set.name, str(day), *series): count for day, *series, count in zip(*columns, strict=True)}
 
 
 def sum_rows(table: pa.Table, name: str) -> pa.Table:

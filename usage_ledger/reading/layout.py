@@ -4,6 +4,7 @@ The declarations become msgspec types, so that a page is decoded into exactly th
 one JSON type; numbers stay strings or integers until they are checked to be exact.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +20,7 @@ from usage_ledger.json.document import document_of
 from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.provider import Report
+from usage_ledger.model.rows import Meter, RowSet
 from usage_ledger.reading.declared import leading_fields
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 
@@ -143,6 +145,7 @@ def _require_columns(report: Report) -> None:
     """Refuse a declaration that fills a column which the contract lacks: it would be hashed into keys and dropped."""
     for row_set in report.row_sets if report.tables else ():
         if row_set.table:
+            _require_own_columns(report, row_set)
             columns = [one.column for one in (*row_set.dimensions, *row_set.meters)]
             columns += [name for name, _ in row_set.constants]
             if lacking := sorted(set(columns) - set(contract(row_set.table).names("dimension", "meter"))):
@@ -151,6 +154,19 @@ def _require_columns(report: Report) -> None:
                     f"which the contract of {row_set.table} lacks",
                     next_step=f"add the column to data_contracts/{row_set.table}.yaml, or name another one",
                 )
+
+
+def _require_own_columns(report: Report, row_set: RowSet) -> None:
+    """Refuse a column that is declared twice; meters may share one where each reads rows of its own."""
+    shared = {meter.column for meter in row_set.meters if isinstance(meter, Meter) and meter.where}
+    columns = [one.column for one in row_set.dimensions] + [name for name, _ in row_set.constants]
+    columns += [meter.column for meter in row_set.meters if not (isinstance(meter, Meter) and meter.where)]
+    columns += shared
+    if twice := sorted(name for name, count in Counter(columns).items() if count > 1):
+        raise ConfigError(
+            f"row set {row_set.name} of report {report.name} fills {', '.join(twice)} twice",
+            next_step="declare one value for each column, or meters that each have a `where`",
+        )
 
 
 def decode(report: Report, body: bytes) -> tuple[Any, list[str]]:

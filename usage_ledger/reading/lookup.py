@@ -5,8 +5,8 @@ from typing import Any
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
+from usage_ledger.model.dimension import Lookup
 from usage_ledger.model.provider import Report
-from usage_ledger.model.rows import Lookup
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Manifest, landed_pages
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 import pyarrow as pa
@@ -13,10 +13,12 @@ import pyarrow.compute as pc
 from msgspec import UNSET
 
 from usage_ledger.contracts.odcs import Column
+from usage_ledger.contracts.registry import arrow_type
 from usage_ledger.core import contract_errors, errors, numbers
 from usage_ledger.model.rows import Count, Meter, Money
 from usage_ledger.reading.absence import check_absent, placed, undeclared_parts
 from usage_ledger.reading.durations import durations
+from usage_ledger.reading.money import money
 from usage_ledger.reading.nested import Rows
 
 
@@ -42,21 +44,21 @@ def meter_column(rows: Rows, meter: AnyMeter, column: Column, currencies: Sequen
     """A meter's column of the contract's type. Raises the number errors of `ContractBroken`, naming row and field."""
     if isinstance(meter, Count):
         return Counted(pa.repeat(pa.scalar(1, pa.int64()), len(rows)), {"": len(rows)})
-    if isinstance(meter, Meter) and meter.form == "integer" and column.type == "bigint":
+    if _is_plain_count(meter, column):
         return _whole(rows, meter)
     notes: Counter[str] = Counter()
-    values = _money(rows, meter) if isinstance(meter, Money) else _values(rows, meter, notes)
+    values = money(rows, meter) if isinstance(meter, Money) else _values(rows, meter, notes)
     sent = None
     if meter.absent == "zero" and None in values:
         sent = pa.array([value is not None for value in values])
         notes["absent_zero"] += values.count(None)
         values = [numbers.ZERO if value is None else value for value in values]
     exact = isinstance(meter, Money) or meter.exact
-    precision, scale = column.precision_and_scale
-    fitted: dict[Decimal | None, Decimal | None] = {None: None}
+    kind = arrow_type(column)
+    fitted: dict[Decimal | None, int | Decimal | None] = {None: None}
     for value in {value for value in values if value is not None}:
         try:
-            fitted[value] = numbers.fit(value, precision, scale, exact=exact)
+            fitted[value] = _fit(value, kind, exact=exact)
         except contract_errors.ContractBroken as error:
             raise placed(error, rows, meter.path, values.index(value)) from None
     often = Counter(zip(currencies, values, strict=True) if currencies else zip(repeat(""), values))
@@ -68,7 +70,21 @@ def meter_column(rows: Rows, meter: AnyMeter, column: Column, currencies: Sequen
             if amount != cell and not (isinstance(meter, Meter) and meter.double):
                 notes["rounded"] += times
     cells = list(map(fitted.__getitem__, values))
-    return Counted(pa.array(cells, pa.decimal128(precision, scale)), sums, notes, sent)
+    return Counted(pa.array(cells, kind), sums, notes, sent)
+
+
+def _is_plain_count(meter: Meter | Money, column: Column) -> TypeGuard[Meter]:
+    """Whether a meter's whole numbers become a column's without arithmetic."""
+    if isinstance(meter, Money) or column.type != "bigint":
+        return False
+    return meter.form == "integer" and meter.scale == 1 and not meter.elapsed
+
+
+def _fit(value: Decimal, kind: pa.DataType, *, exact: bool) -> int | Decimal:
+    """A value as a column of that type holds it. Raises `FractionalCount`, `CostPrecision`, `OutOfRange`."""
+    if pa.types.is_integer(kind):
+        return numbers.whole(value, exact=exact)
+    return numbers.fit(value, kind.precision, kind.scale, exact=exact)
 
 
 def _values(rows: Rows, meter: Meter, notes: Counter[str]) -> list[Decimal | None]:
@@ -196,34 +212,6 @@ def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal
     except contract_errors.ContractBroken as error:
         raise placed(error, rows, path, number) from None
     return value
-
-
-def _money(rows: Rows, meter: Money) -> list[Decimal | None]:
-    """google.type.Money; proto3 leaves out a zero `units` or `nanos`, or both, but never the currency."""
-    out: list[Decimal | None] = []
-    blanks: list[Any] = []
-    parts = (rows.column(f"{meter.path}/{name}") for name in ("units", "nanos", "currencyCode"))
-    for number, (whole, part, currency) in enumerate(zip(*parts, strict=True)):
-        blank = whole in (UNSET, None) and part in (UNSET, None) and not currency
-        blanks.append(UNSET if blank else 0)
-        if blank:
-            out.append(None)
-            continue
-        try:
-            out.append(numbers.money(signed(whole), signed(part)))
-        except contract_errors.ContractBroken as error:
-            raise placed(error, rows, meter.path, number) from None
-    check_absent(rows, meter, blanks)
-    return out
-
-
-def signed(value: Any) -> int:
-    """A whole number that may be negative; absent and null are 0. Raises the number errors of `ContractBroken`."""
-    if value is UNSET or value is None:
-        return 0
-    text = str(value)
-    magnitude = numbers.integer(text.removeprefix("-"))
-    return -magnitude if text.startswith("-") else magnitude
 
 
 def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedgerError:

@@ -12,6 +12,7 @@ from usage_ledger.core.contract_errors import Shape
 from usage_ledger.core.numbers import plain_digits
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import RowSet, Total
+from usage_ledger.model.where import Where
 from usage_ledger.reading.layout import Node, layout
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, segments_of
 from usage_ledger.reading.undeclared import Fields, Page
@@ -29,6 +30,8 @@ class Rows:
     _columns: dict[str, list[Any]] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
     """Columns already read as whole numbers, by path: a total and a meter are often the same field."""
+    chosen: dict[Where, tuple["Rows", Any]] = field(default_factory=dict)
+    """The rows that match a condition, and which they are: several meters may have one."""
     before: int = 0
     """How many rows of the row set came before these on the page."""
     keys: list[str] | None = None

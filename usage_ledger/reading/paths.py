@@ -1,6 +1,8 @@
 """The paths that a row set reads in an answer, and the kind of value at each."""
 
-from usage_ledger.model.rows import Bucket, Count, Day, Dimension, Lookup, Meter, Moment, Money, Pairs, RowSet
+from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs
+from usage_ledger.model.rows import Count, Meter, Money, RowSet
+from usage_ledger.model.when import Bucket, Day, Moment, Point
 
 MONEY_PARTS = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
 """The parts of google.type.Money."""
@@ -10,7 +12,10 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
     """Every path that a row set reads, and the kind of its value."""
     kinds = dict.fromkeys(row_set.sum_over, "text") | _paths_of_day(row_set)
     for dimension in row_set.dimensions:
-        kinds |= _paths_of_dimension(dimension)
+        if isinstance(dimension, Lookup | Derived):
+            kinds = {dimension.path: "text"} | kinds
+        else:
+            kinds |= _paths_of_dimension(dimension)
     for name in row_set.names:
         tags = name.tags if isinstance(name.tags, tuple) else ()
         links = [path for one in (name.owner, name.parent) for path in ((one,) if isinstance(one, str) else one)]
@@ -23,6 +28,8 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
         kinds |= _paths_of_meter(meter)
         if isinstance(meter, Meter):
             kinds = dict.fromkeys(meter.elapsed or (), "text") | kinds
+    wheres = [row_set.where, *(meter.where for meter in row_set.meters if isinstance(meter, Meter))]
+    kinds = dict.fromkeys([where.path for where in wheres if where], "text") | kinds
     kinds = dict.fromkeys([row_set.skip_when_missing, *row_set.ignored], "json") | kinds
     return {path: kind for path, kind in kinds.items() if path and path != "*" and not path.startswith("@")}
 
@@ -35,16 +42,16 @@ def _paths_of_day(row_set: RowSet) -> dict[str, str]:
             return {path: "text"}
         case Moment(path, event_id, completion):
             return dict.fromkeys((event_id, completion, path), "text")
+        case Point(path, clock=clock):
+            return {path: "decimal" if clock == "epoch" else "text"}
         case None:
             return {}
 
 
-def _paths_of_dimension(dimension: Dimension | Pairs | Lookup) -> dict[str, str]:
+def _paths_of_dimension(dimension: Dimension | Pairs) -> dict[str, str]:
     match dimension:
         case Pairs():
             return dict.fromkeys([path for pair in dimension.pairs for path in pair], "text")
-        case Lookup():
-            return {dimension.path: "text"}
         case Dimension():
             optional = dimension.missing in ("blank", "zero")
             kind = "flag" if dimension.form == "flag" else "text" if optional else "required_text"

@@ -4,28 +4,32 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import compress
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import numbers
 from usage_ledger.core.contract_errors import ContractBroken
+from usage_ledger.model.dimension import Derived, Dimension, Lookup
 from usage_ledger.model.provider import Report
-from usage_ledger.model.rows import Dimension, Lookup, Moment, RowSet
+from usage_ledger.model.rows import RowSet
+from usage_ledger.model.when import Moment, Point
 from usage_ledger.reading.checks import check_balances, check_buckets, check_metered, check_owner
 from usage_ledger.reading.days import Buckets, bucket_columns, check_event_ids, new_events
 from usage_ledger.reading.dimensions import resolve, text_column
 from usage_ledger.reading.facts import Numbers
 from usage_ledger.reading.gathered import Gathered
-from usage_ledger.reading.identity import row_keys, with_splits
+from usage_ledger.reading.identity import counted_points, row_keys, with_splits
 from usage_ledger.reading.metered import meters_of
 from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.undeclared import new_name_of_count
+from usage_ledger.reading.where import own_rows
 from usage_ledger.storage.landing import Manifest
 
 CHARGE = "charge_category"
@@ -41,6 +45,7 @@ def gather(
     """
     row_set = rows.row_set
     if not row_set.table:
+        rows = own_rows(rows, gathered.other_values)
         gathered.names.gather(rows, [manifest.window_from], [0] * len(rows))
         return
     gathered.read += len(rows)
@@ -53,6 +58,8 @@ def gather(
     def add(rows: Rows, buckets: Buckets, gathered: Gathered) -> None:
         sent, meters = _cells(rows, gathered)
         table = _table(connection, report, rows, manifest, buckets, sent, meters, gathered)
+        if isinstance(row_set.when, Point):
+            gathered.points.update(counted_points(row_set, row_set.when, table))
         gathered.facts[row_set.table].add(row_set, table, first + _numbers(rows))
         _add_rest(rows, buckets, meters, gathered)
 
@@ -68,8 +75,9 @@ def gather(
 def _with_dates(
     connection: Connection, report: Report, rows: Rows, manifest: Manifest, gathered: Gathered, page: str
 ) -> tuple[Rows, Buckets | None]:
-    """The rows of the window but for failed dates, and their dates; without dates when no row remains."""
+    """The row set's rows of the window but for failed dates, and their dates; without dates when no row remains."""
     zone = connection.day_zone(report)
+    rows = own_rows(rows, gathered.other_values)
     if isinstance(rows.row_set.when, Moment):
         rows = new_events(rows, rows.row_set.when, zone, manifest.window, gathered.event_ids)
     if rows.row_set.skip_when_missing:
@@ -145,13 +153,17 @@ def _skip_incomplete(rows: Rows, gathered: Gathered) -> Rows:
     complete = [
         number
         for number, value in enumerate(rows.column(path))
-        if bytes(value) not in (b"", b"null") or new_name_of_count(path, "", rows.undeclared(number))
+        if not _is_blank(value) or new_name_of_count(path, "", rows.undeclared(number))
     ]
     if len(complete) == len(rows):
         return rows
     key = (f"{rows.row_set.name}.{path.replace('/', '.')}", rows.row_set.basis)
     gathered.skipped[key] += len(rows) - len(complete)
     return rows.only(complete)
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or value is UNSET or (isinstance(value, Raw) and bytes(value) in (b"", b"null"))
 
 
 def _groupings(rows: Rows) -> Iterator[tuple[str, bool]]:
@@ -201,7 +213,7 @@ def _table(
     }
     if row_set.credits:
         arrays[CHARGE] = pc.if_else(pc.equal(sent[CHARGE], ""), constants[CHARGE], sent[CHARGE])
-    return with_splits(_complete(row_set.table, len(rows), arrays, constants), rows)
+    return with_splits(_complete(row_set.table, len(rows), arrays, constants), rows, buckets.instants)
 
 
 def _complete(table: str, count: int, arrays: dict[str, pa.Array], constants: dict[str, str]) -> pa.Table:
@@ -221,5 +233,5 @@ def _complete(table: str, count: int, arrays: dict[str, pa.Array], constants: di
 
 def _identity(row_set: RowSet, sent: dict[str, pa.Array]) -> dict[str, pa.Array]:
     """The dimensions that the provider sent with the row, and of a credit that it is one."""
-    of_row = {one.column: sent[one.column] for one in row_set.dimensions if not isinstance(one, Lookup)}
+    of_row = {one.column: sent[one.column] for one in row_set.dimensions if not isinstance(one, Lookup | Derived)}
     return of_row | {name: sent[name] for name in (CHARGE,) if row_set.credits}

@@ -14,10 +14,11 @@ from usage_ledger.core.contract_errors import ContractBroken, Shape
 from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.provider import Report
-from usage_ledger.model.rows import Moment
+from usage_ledger.model.when import Moment
 from usage_ledger.reading.days import bucket_columns, new_events
 from usage_ledger.reading.layout import decode, layout
 from usage_ledger.reading.nested import rows_of
+from usage_ledger.reading.where import own_rows
 from usage_ledger.storage.landing import Manifest
 
 
@@ -66,7 +67,7 @@ def failed_dates(
         rows_in_page = [rows_of(report, row_set, document, labels) for row_set in report.row_sets if row_set.table]
         if not any(map(len, rows_in_page)):
             raise error
-        for rows in rows_in_page:
+        for rows in (own_rows(rows, {}) for rows in rows_in_page):
             zone = connection.day_zone(report)
             if isinstance(rows.row_set.when, Moment):
                 rows = new_events(rows, rows.row_set.when, zone, manifest.window, set())
@@ -101,5 +102,5 @@ def _dated(report: Report) -> Report:
     nothing: dict[str, Any] = dict.fromkeys(
         ("constants", "dimensions", "meters", "balances", "names", "ignored", "sum_over"), ()
     )
-    row_sets = tuple(replace(row_set, **nothing, skip_when_missing="") for row_set in report.row_sets)
+    row_sets = tuple(replace(row_set, **nothing, skip_when_missing="", others="known") for row_set in report.row_sets)
     return replace(report, row_sets=row_sets, totals=(), ignored=())

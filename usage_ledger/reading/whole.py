@@ -15,7 +15,8 @@ from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Mark
-from usage_ledger.model.rows import Bucket, RowSet
+from usage_ledger.model.rows import RowSet
+from usage_ledger.model.when import Bucket
 from usage_ledger.reading.days import instant
 from usage_ledger.reading.layout import Node, layout
 from usage_ledger.reading.nested import rows_of

@@ -73,6 +73,8 @@ class Staged(msgspec.Struct, frozen=True):
     """Whether the provider sent a total of its own, and the rows add up to it."""
     open: dict[date, int] = {}
     """By date what keeps it from being settled: the number of unfinished events, or 1 where nothing is stored of it."""
+    points: dict[date, tuple[int, int]] = {}
+    """Of a report whose rows are points: the smallest and largest number of points that a series of the date has."""
     running_totals: dict[str, RunningTotal] = {}
     """By their path in the answer."""
     failed: dict[date, Failure] = {}

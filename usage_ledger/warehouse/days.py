@@ -182,6 +182,8 @@ def record_days(
         state = "loaded" if staged_rows[day] else "empty"
         still_open = incoming.staged.open.get(day, 0)
         evidence = incoming.staged.evidence | ({"open": still_open} if still_open else {})
+        if day in incoming.staged.points:
+            evidence |= {"points": incoming.staged.points[day]}
         if before.held_after(incoming.fetched_at):
             state = "held"
             evidence |= {name: value for name, value in before.evidence.items() if name.startswith("held_")}

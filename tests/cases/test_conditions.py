@@ -1,0 +1,104 @@
+"""Rows that belong to a row set by a text of theirs, and columns that we parse from one."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from kit.points_provider import DAY, POINTS, provider, series, staged
+
+from usage_ledger import model as m
+from usage_ledger.core.errors import ConfigError
+
+METERS = (m.Meter("requests", "value"),)
+KIND = m.OneOf("^metric", ("calls",))
+CALLS = replace(POINTS, meters=METERS, where=KIND)
+SENT = (
+    series("calls", "a", (0, 1), (1, 2), (24, 4)),
+    series("login", "a", (0, "no number"), ("no time", 8)),
+    series("change", "b", (0, None)),
+)
+RULES = (m.Rule("gemini-(?P<model>[a-z]+) (input|output)", r"g-\g<model>"), m.Rule("(?s)new.*", "any"))
+
+
+def requests_of(*row_sets: m.RowSet, sent: Any = SENT) -> tuple[list[Any], list[tuple[str, str]]]:
+    declared = provider()
+    declared = replace(declared, reports=(replace(declared.reports[0], row_sets=row_sets),))
+    note, table = staged(declared, {"series": sent})
+    return sorted(table.column("requests").to_pylist(), key=str), [(one.kind, one.message) for one in note.notes]
+
+
+def test_rows_of_another_kind_are_known_and_left_out() -> None:
+    assert requests_of(CALLS) == ([3, 4], [])
+
+
+def test_a_kind_that_no_row_set_of_the_array_reads_is_reported_once() -> None:
+    changes = replace(CALLS, label="changes", where=m.Matches("^metric", "chan.*"), meters=(m.Count("sessions"),))
+    rows, notes = requests_of(replace(CALLS, others="report"), changes)
+    assert notes == [
+        ("unknown_value", "rows of `series/points` whose `^metric` is 'login' are no known kind and are left out")
+    ]
+    assert rows == [3, 4, None]
+
+
+def test_a_row_without_the_text_is_of_no_kind() -> None:
+    nameless = {**series("calls", "a", (0, 64)), "metric": None}
+    absent = {name: value for name, value in nameless.items() if name != "metric"}
+    assert requests_of(CALLS, sent=(SENT[0], nameless, absent))[0] == [3, 4]
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1]])
+def test_a_value_of_another_type_fails_the_date_only_of_a_row_of_its_kind(value: Any) -> None:
+    assert requests_of(CALLS, sent=(SENT[0], series("login", "a", (0, value))))[0] == [3, 4]
+    note, _ = staged(provider(CALLS), {"series": [SENT[0], series("calls", "b", (0, value))]})
+    assert {day: failure.error_class for day, failure in note.failed.items()} == {DAY: "Shape"}
+
+
+def test_others_are_reported_only_where_there_are_others() -> None:
+    with pytest.raises(ConfigError, match="declare `where`"):
+        replace(POINTS, others="report")
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"), [(m.Matches, ("a", "(")), (m.Rule, ("(", "")), (m.Rule, ("(a)", r"\g<b>"))], ids=str
+)
+def test_a_malformed_pattern_is_refused(kind: Any, texts: tuple[str, str]) -> None:
+    with pytest.raises(ConfigError):
+        kind(*texts)
+
+
+def test_a_derived_column_is_parsed_by_the_first_rule_and_no_part_of_the_identity() -> None:
+    texts = ["gemini-pro input", "gemini-pro output", "new\ntokens", "tokens of gemini-pro input", ""]
+    sent = [series("x", text, (0, 1)) for text in texts]
+
+    def columns(rules: tuple[m.Rule, ...]) -> list[tuple[str, str, str]]:
+        derived = m.Derived("model", "^model", rules)
+        of = replace(POINTS, meters=METERS, dimensions=(*m.dimensions(operation="^model"), derived))
+        _, table = staged(provider(of), {"series": sent})
+        names = ("operation", "model", "row_key")
+        return sorted(zip(*(table.column(name).to_pylist() for name in names), strict=True))
+
+    assert {text: model for text, model, _ in columns(RULES)} == {
+        "gemini-pro input": "g-pro",
+        "gemini-pro output": "g-pro",
+        "new\ntokens": "any",
+        "tokens of gemini-pro input": "",
+        "": "",
+    }
+    assert [key for *_, key in columns(RULES)] == [key for *_, key in columns(())]
+
+
+def test_a_column_that_the_contract_lacks_or_that_is_filled_twice_is_refused() -> None:
+    for wrong in (m.Derived("colour", "^model", ()), m.Derived("model", "^metric", ())):
+        with pytest.raises(ConfigError, match=r"colour|model twice"):
+            staged(provider(replace(POINTS, dimensions=(*POINTS.dimensions, wrong))), {"series": SENT[:1]})
+
+
+def test_a_new_number_that_may_be_a_meter_under_another_name_fails_its_date() -> None:
+    absent = replace(POINTS, meters=(m.Meter("requests", "value", absent="zero", where=KIND), m.Count("sessions")))
+    renamed = series("calls", "a", (0, 1))
+    renamed["points"][0] |= {"value": None, "amount_of_calls": 7}
+    other = {**renamed, "metric": "login"}
+    note, _ = staged(provider(absent), {"series": [renamed, series("calls", "a", (24, 1))]})
+    assert {day: failure.error_class for day, failure in note.failed.items()} == {DAY: "MissingField"}
+    note, table = staged(provider(absent), {"series": [other, series("calls", "a", (24, 1))]})
+    assert (note.failed, sorted(table.column("requests").to_pylist(), key=str)) == ({}, [1, None])

@@ -1,0 +1,92 @@
+"""The columns by which rows are grouped, and where in a row their values are."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from usage_ledger.core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A grouping: one column. The first path that has a value wins; null and '' both mean "not sent"."""
+
+    column: str
+    paths: tuple[str, ...]
+    missing: Literal["blank", "error", "grouped", "required", "zero"] = "blank"
+    """When no path is present: '' or an error; `required` refuses a blank value as well. `grouped` is for what the
+    request groups by: '' for a row that has none, an error where an undeclared text could be its new name. `zero` is
+    for a currency: blank in a row of no money, which has the other rows' currency."""
+    form: Literal["text", "last_segment", "upper", "flag"] = "text"
+    """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name; `upper`
+    is for codes that come in lower case; `flag` is a JSON boolean: `true`, `false`."""
+    values: tuple[tuple[str, str], ...] = ()
+    """Vendor's word to ours. Others stay as sent. The row's identity always uses the vendor's."""
+    within: str = ""
+    """What a full resource name begins with when it is the account's own, such as `accounts/{account}/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A column made of (key path, value path) pairs, rendered `key=value; key=value`."""
+
+    column: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A column whose value a lookup list gives for an id in the row; it is not part of the row's identity."""
+
+    column: str
+    path: str
+    """The id, in the row."""
+    items: str
+    """The list, in the pages of the source's `lookup`."""
+    id: tuple[str, ...]
+    """Paths in an item; several are joined with `/`."""
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a text that matches a pattern as a whole becomes: a template of the pattern's groups, `\\g<model>`.
+
+    Raises `ConfigError` for a pattern that is none, or a template with a group that the pattern lacks.
+    """
+
+    pattern: str
+    value: str
+
+    def __post_init__(self) -> None:
+        try:
+            pattern = re.compile(self.pattern)
+        except re.error as error:
+            raise ConfigError(f"{self.pattern!r} is no regular expression: {error}") from error
+        if lacking := set(re.findall(r"\\g<([^>]*)>", self.value)) - {
+            *pattern.groupindex,
+            *map(str, range(pattern.groups + 1)),
+        }:
+            raise ConfigError(f"{self.pattern!r} has no group called {', '.join(sorted(lacking))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A column that we parse from a text of the row; it is not part of the row's identity.
+
+    The first rule that matches counts; a text that none matches gives ''.
+    """
+
+    column: str
+    path: str
+    rules: tuple[Rule, ...]
+
+
+def dimensions(**paths: str) -> tuple[Dimension, ...]:
+    """Dimensions as text, each a column and its path."""
+    return tuple(Dimension(column, (path,)) for column, path in paths.items())
+
+
+def from_parent(declared: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    """The same dimensions, read from the element that holds the row."""
+    return tuple(replace(one, paths=tuple(f"^{path}" for path in one.paths)) for one in declared)

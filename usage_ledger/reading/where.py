@@ -1,0 +1,53 @@
+"""The rows that a condition on a text of theirs chooses."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from msgspec import UNSET
+
+from usage_ledger.model.where import Where
+from usage_ledger.reading.nested import Rows
+
+Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+def own_rows(rows: Rows, others: dict[Where, set[tuple[str, str]]]) -> Rows:
+    """The rows that belong to their row set. The values of others are added to `others` where it reports them."""
+    where = rows.row_set.where
+    if where is None:
+        return rows
+    mask = matching(rows, where)
+    if mask.all():
+        return rows
+    if rows.row_set.others == "report":
+        texts = {value or "" for value, own in zip(rows.column(where.path), mask.tolist(), strict=True) if not own}
+        others[where] |= {(rows.row_set.path, text) for text in texts}
+    return rows.only(_numbers(mask))
+
+
+def matching(rows: Rows, where: Where) -> Mask:
+    """Which rows match. The condition is asked once for each distinct text."""
+    texts = pa.array([None if value is UNSET else value for value in rows.column(where.path)], pa.string())
+    encoded = texts.dictionary_encode()
+    verdicts = [*map(where.matches, encoded.dictionary.to_pylist()), False]
+    mask: Mask = np.array(verdicts, dtype=np.bool_)[encoded.indices.fill_null(len(verdicts) - 1).to_numpy()]
+    return mask
+
+
+def rows_where(rows: Rows, where: Where) -> tuple[Rows, Mask]:
+    """The rows that match, and which they are; read once for all meters of one condition."""
+    if where not in rows.chosen:
+        mask = matching(rows, where)
+        rows.chosen[where] = (rows if mask.all() else rows.only(_numbers(mask)), mask)
+    return rows.chosen[where]
+
+
+def spread(values: pa.Array, mask: Mask) -> pa.Array:
+    """The values of the rows that match as a column of all rows, null in the others."""
+    return values.take(pa.array(np.maximum(np.cumsum(mask) - 1, 0), mask=~mask))
+
+
+def _numbers(mask: Mask) -> Sequence[int]:
+    numbers: list[int] = np.flatnonzero(mask).tolist()
+    return numbers
