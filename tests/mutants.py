@@ -101,6 +101,22 @@ MUTANTS = (
         "test_c1_ or test_c3_",
     ),
     Mutant(
+        "no lock for the report that decides which is the record",
+        (
+            (
+                "usage_ledger/warehouse/record.py",
+                "{incoming.report, incoming.yields_to, *incoming.yielding}",
+                '{incoming.report, ""}',
+            ),
+        ),
+        "test_a_load_waits_for_the_one",
+    ),
+    Mutant(
+        "a report stays the record where another one has the date",
+        (("usage_ledger/warehouse/record.py", "    if incoming.yields_to:\n", "    if False:\n"),),
+        "test_anthropic_analytics_are_the_record",
+    ),
+    Mutant(
         "an account that is not asked for",
         (("usage_ledger/sources/account.py", "    if not connection.declared.accounts.id:\n", "    if True:\n"),),
         "test_a_key_of_another_organization_changes_nothing or test_another_account_is_noticed",

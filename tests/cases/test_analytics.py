@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import pytest
 from kit.answering import Account, Answer
-from kit.vendor_rows import BOUNDS, WHO
+from kit.vendor_rows import ANTHROPIC, ANTHROPIC_COST, BOUNDS, WHO
+
+from usage_ledger.pipeline.rebuild import rebuild
 
 Make = Callable[..., Account]
 DAY = date(2026, 11, 10)
@@ -49,9 +52,9 @@ def test_anthropic_usage_by_key_and_actor_has_requests_and_no_address(account: M
         "breakdown, user_id, resource, api_key_id, project_id, speed, requests, input_tokens, cached_input_tokens,"
         " cache_write_tokens, cache_write_1h_tokens, output_tokens, web_searches"
     ) == [
-        ("analytics", "", "", "apikey_1", "wrkspc_1", "fast", *counts),
-        ("analytics", "", "api_actor", "apikey_1", "wrkspc_1", "fast", *counts),
-        ("analytics", "user_1", "user_actor", "apikey_1", "wrkspc_1", "fast", *counts),
+        ("", "", "", "apikey_1", "wrkspc_1", "fast", *counts),
+        ("", "", "api_actor", "apikey_1", "wrkspc_1", "fast", *counts),
+        ("", "user_1", "user_actor", "apikey_1", "wrkspc_1", "fast", *counts),
     ]
     assert b"dana@" not in one.raw()
     assert b"Dana" not in one.raw()
@@ -63,7 +66,7 @@ def test_anthropic_cost_by_key_and_actor_is_exact_and_has_the_list_amount(accoun
     one = answered(account, COST, row)
     assert one.run(DAY, reports=(COST,)).failures == []
     assert one.cost("user_id, api_key_id, category, meter, amount, list_amount, breakdown") == [
-        ("user_1", "apikey_1", "tokens", "output_tokens", Decimal("1.5"), Decimal(2), "analytics")
+        ("user_1", "apikey_1", "tokens", "output_tokens", Decimal("1.5"), Decimal(2), "")
     ]
 
 
@@ -97,3 +100,58 @@ def test_anthropic_cursor_that_expired_begins_the_window_again(account: Make) ->
     (failure,) = one.run(DAY, reports=(USAGE,)).failures
     assert type(failure).__name__ == "ProviderDown"
     assert one.usage("requests") == []
+
+
+ALL = ("messages", USAGE, "cost", COST)
+RECORD = """
+SELECT report, sum(input_tokens), NULL FROM marts.daily_usage WHERE connection_id = %s GROUP BY report
+UNION ALL
+SELECT report, NULL, sum(amount) FROM ledger.cost_daily WHERE connection_id = %s AND breakdown = '' GROUP BY report
+ORDER BY report
+"""
+
+
+def both(account: Make) -> Account:
+    """An organization whose legacy reports and analytics tell of the same traffic."""
+    one = answered(account, USAGE, usage())
+    answers = one.server.answers
+    row = {**BOUNDS, "group": {**GROUP, "actor": PERSON, **TOKENS}, "cost": MONEY | {"amount": "150"}}
+    answers["/analytics/cost"] = Answer({"data": [row], "has_more": False, "next_page": None})
+    for legacy in (ANTHROPIC, ANTHROPIC_COST):
+        answers[legacy.ending] = Answer(legacy.answer(legacy.row))
+    return one
+
+
+def record(one: Account) -> list[tuple[Any, ...]]:
+    return one.query(RECORD, one.connection_id)
+
+
+def test_anthropic_analytics_are_the_record_whatever_comes_first(account: Make) -> None:
+    for order in permutations(ALL):
+        one = both(account)
+        for report in order:
+            assert one.run(DAY, reports=(report,)).failures == []
+        assert record(one) == [(COST, None, Decimal("1.5")), (USAGE, 1370, None)], order
+        assert one.usage("report, breakdown") == [(USAGE, ""), ("messages", "messages")]
+        assert one.cost("report, breakdown") == [(COST, ""), ("cost", "cost")]
+        assert one.query("SELECT meter, old, new FROM ops.restatement WHERE connection_id = %s") == []
+        rebuild(one.connection(reports=ALL), None, engine=one.engine, root=one.root)
+        assert record(one) == [(COST, None, Decimal("1.5")), (USAGE, 1370, None)]
+
+
+def test_anthropic_legacy_reports_are_the_record_until_the_account_has_the_analytics(account: Make) -> None:
+    one = both(account)
+    answers = dict(one.server.answers)
+    one.server.answers.update({f"/analytics/{name}": Answer({}, 404) for name in ("usage", "cost")})
+    assert one.run(DAY, reports=ALL).failures == []
+    assert record(one) == [("cost", None, Decimal("1.5")), ("messages", 1370, None)]
+    one.server.answers.update(answers)
+    one.query(
+        "UPDATE ops.connection_report SET refused_at = refused_at - interval '8 days' WHERE connection_id = %s"
+        " RETURNING 1"
+    )
+    assert one.run(DAY, reports=ALL).failures == []
+    assert record(one) == [(COST, None, Decimal("1.5")), (USAGE, 1370, None)]
+    one.server.answers["/analytics/usage"] = Answer({"data": "broken"})  # a failed date keeps its rows and the record
+    assert one.run(DAY, reports=ALL).failures != []
+    assert record(one) == [(COST, None, Decimal("1.5")), (USAGE, 1370, None)]

@@ -225,6 +225,8 @@ def sentence(text: str) -> str:
 def row_set_cells(report: Report, row_set: RowSet) -> tuple[str, ...]:
     """One array of an answer: which rows it gives."""
     cut = f"`{row_set.breakdown}`" if row_set.breakdown else "record"
+    if report.yields_to and not row_set.breakdown:
+        cut += f", or `{report.name}` where `{report.yields_to}` has the date"
     kind = dict(row_set.constants).get("usage_type", "")
     return (
         f"`{report.name}`",

@@ -44,15 +44,26 @@ def usage_types(row_set: RowSet) -> list[str]:
 
 
 def filled_by_records(provider: Provider) -> Counter[tuple[str, str, str]]:
-    """How many row sets of the record fill a meter of a usage type."""
+    """How many row sets of the record fill a meter of a usage type, where each report that yields does so."""
     return Counter(
         (row_set.table, usage_type, meter.column)
         for report in provider.reports
         for row_set in fact_rows(report)
-        if not row_set.breakdown
+        if not row_set.breakdown and not report.yields_to
         for usage_type in usage_types(row_set)
         for meter in row_set.meters
     )
+
+
+def filled_by(report: Report) -> set[tuple[str, str, str]]:
+    """Table, usage type and meter of what a report's record fills."""
+    return {
+        (row_set.table, usage_type, meter.column)
+        for row_set in fact_rows(report)
+        if not row_set.breakdown
+        for usage_type in usage_types(row_set)
+        for meter in row_set.meters
+    }
 
 
 @each_provider
@@ -69,7 +80,18 @@ def test_a_second_record_would_be_seen() -> None:
             for report in provider.reports
         ),
     )
-    assert filled_by_records(spoiled)["usage_daily", "serverless", "input_tokens"] == 3
+    assert filled_by_records(spoiled)["usage_daily", "serverless", "input_tokens"] == 2
+
+
+@each_provider
+def test_a_report_yields_to_one_that_fills_all_its_meters(provider: Provider) -> None:
+    """The record would lose figures otherwise; and the breakdown of what yielded must be its alone."""
+    for report in provider.reports:
+        assert report.name not in {row_set.breakdown for row_set in report.row_sets}
+        if report.yields_to:
+            preferred = provider.report(report.yields_to)
+            assert filled_by(preferred) >= filled_by(report)
+            assert (preferred.day, preferred.yields_to) == (report.day, "")
 
 
 @each_report

@@ -129,7 +129,7 @@ def actor(row: Json) -> str:
 @pytest.mark.parametrize(
     ("report", "names", "breakdown", "dimensions"),
     [
-        ("messages", BY_KEY, "", {"": [], "project_id": ["workspace_id"], **{name: [name] for name in BY_KEY}}),
+        ("messages", BY_KEY, "messages", {"": [], "project_id": ["workspace_id"], **{name: [name] for name in BY_KEY}}),
         ("messages_by_user", BY_USER, "user", {"": [], "user_id": BY_USER[:2], "inference_geo": ["inference_geo"]}),
     ],
 )
@@ -150,7 +150,8 @@ def test_messages_add_up_to_the_expectation(
 
 def test_no_grouping_has_the_same_totals_and_null_dimensions(service: Service) -> None:
     alone = rows(service.pages(MESSAGES, WINDOW))
-    assert added("", [(day, "", usage(row)) for day, row in alone]) == TRUTH.expected("messages", FIRST, END, now=NOW)
+    values = [(day, "", usage(row)) for day, row in alone]
+    assert added("messages", values) == TRUTH.expected("messages", FIRST, END, now=NOW)
     assert all(row[name] is None for _, row in alone for name in (*BY_KEY, *BY_USER))
 
 
@@ -158,7 +159,7 @@ def test_costs_are_cents_and_add_up_to_dollars(service: Service) -> None:
     found = rows(service.pages(COST, grouped(["workspace_id", "description"])))
     for by, field in {"": "", "project_id": "workspace_id", "model": "model", "service_tier": "service_tier"}.items():
         values = [(day, row.get(field) or "", {"amount": Decimal(row["amount"]) / 100}) for day, row in found]
-        assert added("", values) == TRUTH.expected("cost", FIRST, END, by=by, now=NOW)
+        assert added("cost", values) == TRUTH.expected("cost", FIRST, END, by=by, now=NOW)
     assert {(type(row["amount"]), row["currency"]) for _, row in found} == {(str, "USD")}
     assert {len(row["amount"].partition(".")[2]) for _, row in found} > {6}
     assert {row["cost_type"] for _, row in found} == {"tokens", "web_search", "code_execution", "session_usage"}
@@ -167,7 +168,7 @@ def test_costs_are_cents_and_add_up_to_dollars(service: Service) -> None:
     whole = rows(service.pages(COST, WINDOW))
     assert all(row["description"] is row["workspace_id"] is row["model"] is None for _, row in whole)
     values = [(day, "", {"amount": Decimal(row["amount"]) / 100}) for day, row in whole]
-    assert added("", values) == TRUTH.expected("cost", FIRST, END, now=NOW)
+    assert added("cost", values) == TRUTH.expected("cost", FIRST, END, now=NOW)
 
 
 def test_claude_code_adds_up_and_rests_on_weekends(service: Service) -> None:
@@ -219,7 +220,7 @@ def test_the_running_day_is_a_whole_bucket_with_what_is_over(service: Service) -
     assert service.ok(MESSAGES, {"starting_at": params["starting_at"]})["data"] == [yesterday, today]
     early = service.ok(MESSAGES, {**params, "ending_at": "2026-11-20T13:00:00Z"})
     assert early == {"data": [yesterday], "has_more": False, "next_page": None}
-    whole = TRUTH.expected("messages", NOW.date(), END)[NOW.date(), "", ""]
+    whole = TRUTH.expected("messages", NOW.date(), END)[NOW.date(), "messages", ""]
     assert 0 < usage(today["results"][0])["output_tokens"] < whole["output_tokens"]
     assert service.ok(CODE, {"starting_at": "2026-11-21"})["data"] == []
     service.now = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -236,7 +237,7 @@ def test_narrow_buckets_add_up_to_the_day(service: Service, width: str, limit: i
     buckets = service.pages(MESSAGES, {**params, "limit": limit})
     assert len(buckets) == count
     totals = added(
-        "", [(date.fromisoformat(b["starting_at"][:10]), "", usage(r)) for b in buckets for r in b["results"]]
+        "messages", [(date.fromisoformat(b["starting_at"][:10]), "", usage(r)) for b in buckets for r in b["results"]]
     )
     assert totals == TRUTH.expected("messages", day, day + timedelta(days=1))
 
@@ -343,7 +344,7 @@ def test_the_truth_depends_on_its_values_alone() -> None:
     day = date(2026, 10, 5)
     one = TRUTH.expected("messages", day, day + timedelta(days=1))
     # Written down, so that another process, machine or Python cannot disagree unseen.
-    assert one[day, "", ""]["input_tokens"] == 18_523_609
+    assert one[day, "messages", ""]["input_tokens"] == 18_523_609
     assert one != AnthropicTruth(seed=2, since=TRUTH.since).expected("messages", day, day + timedelta(days=1))
     with pytest.raises(ValueError, match="UTC"):
         TRUTH.expected("messages", day, END, "Europe/Berlin")

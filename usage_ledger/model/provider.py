@@ -20,10 +20,10 @@ PLANNING = frozenset(
     {
         *("ignored", "longest", "reach", "settle_days", "paging", "accept", "headers", "begins", "allow_extra_fields"),
         *("marks", "optional", "every_day", "completion", "older", "account", "double", "running_totals"),
-        *("implied", "lesser", "may_be_absent", "opt_in", "audience", "size", "check", "requires"),
+        *("implied", "lesser", "may_be_absent", "opt_in", "audience", "size", "check", "requires", "yields_to"),
     }
 )
-"""Fields that change requests or warnings but no row: a declaration's hash leaves them out."""
+"""Fields that change requests or warnings but no figure: a declaration's hash leaves them out."""
 
 PEOPLE = frozenset({"user", "service_account", "api_key"})
 """Kinds of names that belong to a person, or to what a person made for somebody."""
@@ -67,6 +67,9 @@ class Report:
     """What each page must say of itself to be whole."""
     account: str = ""
     """A path (`items/*/field`) of the account's id in the rows; compared before anything of the answer is landed."""
+    yields_to: str = ""
+    """The report that is the record of a date and usage type where it has rows of it. The rows of this one are then
+    another cut of the same traffic, whose breakdown is the name of this report; elsewhere they are the record."""
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -171,3 +174,7 @@ class Provider:
     def report(self, name: str) -> Report:
         """The report of that name; KeyError when there is none."""
         return {report.name: report for report in self.reports}[name]
+
+    def yielding_to(self, name: str) -> tuple[str, ...]:
+        """The reports that yield to a report as the record."""
+        return tuple(report.name for report in self.reports if report.yields_to == name)

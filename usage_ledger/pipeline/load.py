@@ -51,6 +51,8 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
                 staged=staged,
                 has_days=not report.snapshot,
                 released=frozenset(released_dates(load_folder(root, attempt.manifest_uri or ""))),
+                yields_to=report.yields_to,
+                yielding=connection.declared.yielding_to(report.name),
             ),
         )
         log.info("%s %s: %s (load %s)", report.name, attempt.window, outcome, load_id)

@@ -2,10 +2,10 @@
 
 Measures: tokens and web searches (`usage_report/messages`, requested twice: a call takes five groupings at most),
 money (`cost_report`), sessions, lines, commits, tool calls and cost of Claude Code (`usage_report/claude_code`).
-Grain: a UTC day x the groupings. Record: model, key, workspace, service tier, context window. Breakdown `user`: the
-same traffic by account, service account, geography, model and workspace. Breakdown `actor`: Claude Code, which the
-messages count as well. Breakdown `analytics`: `analytics/usage` and `analytics/cost`, by key, actor and speed, with
-requests and list amounts; 365 days, settled after 30. It repeats `messages` and `cost`, which stay the record.
+Grain: a UTC day x the groupings. Record: `analytics/usage` and `analytics/cost` where the account has them (365 days,
+settled after 30): key, actor, workspace, model, speed, with requests and list amounts; `messages` and `cost` are then
+breakdowns of their own names, else the record: model, key, workspace, tier, context window. Breakdown `user`: account,
+service account, geography, model and workspace. Breakdown `actor`: Claude Code, which the messages count as well.
 Units: tokens as integers; money as decimal strings of cents; estimated cost as a number of cents.
 Token meaning: four disjoint counters and no total are sent; `input_tokens` is their sum: uncached, read from the cache,
 written to it for 5 minutes and for an hour. Thinking is part of the output.
@@ -57,6 +57,7 @@ def messages(name: str, group_by: tuple[str, ...], dimensions: tuple[m.Dimension
                 ignored=tuple(one for one in (*KEYS, *PEOPLE) if one not in group_by),
             ),
         ),
+        yields_to="" if breakdown else "analytics_usage",
     )
 
 
@@ -82,6 +83,7 @@ COST_ROWS = bucketed(
     repeats=True,
     credits=True,
 )
+COST_PAGES = m.HttpPages(m.Request(f"{ROOT}/cost_report", (*BUCKETS, BY_LINE)), PAGING)
 WHO = (
     *m.dimensions(user_id="actor/email_address", resource="actor/api_key_name", channel="terminal_type"),
     *m.dimensions(variant="customer_type", service_tier="subscription_type"),
@@ -169,7 +171,7 @@ ANTHROPIC = m.Provider(
         messages("messages", KEYS, BY_KEY, ""),
         messages("messages_by_user", PEOPLE, BY_USER, "user"),
         *ANALYTICS,
-        daily("cost", m.HttpPages(m.Request(f"{ROOT}/cost_report", (*BUCKETS, BY_LINE)), PAGING), (COST_ROWS,)),
+        daily("cost", COST_PAGES, (COST_ROWS,), yields_to="analytics_cost"),
         m.Report(
             name="claude_code",
             source=m.HttpPages(m.Request(f"{ROOT}/usage_report/claude_code", ONE_DAY), PAGING),

@@ -28,7 +28,7 @@ IGNORED = (*(f"group/{name}" for name in OTHERS), f"{ACTOR}/api_key_id", f"{ACTO
 CACHE = "usage/cache_creation"
 WRITES = tuple(f"{CACHE}/ephemeral_{lifetime}_input_tokens" for lifetime in ("5m", "1h"))
 PARTS = ("usage/cache_read_input_tokens", *WRITES)
-rows = partial(m.RowSet, path="data", when=m.Bucket("starting_at", "ending_at"), breakdown="analytics")
+rows = partial(m.RowSet, path="data", when=m.Bucket("starting_at", "ending_at"))
 USAGE = rows(
     table="usage_daily",
     constants=(("usage_type", "serverless"),),

@@ -31,6 +31,10 @@ class Incoming:
     has_days: bool = True
     released: frozenset[date] = frozenset()
     """Dates that somebody accepted although what came for them contradicts what is known."""
+    yields_to: str = ""
+    """The report that is the record of a date and usage type where the ledger has rows of it."""
+    yielding: tuple[str, ...] = ()
+    """The reports that yield to this one."""
 
     def error_of(self, failed: Iterable[date]) -> ContractBroken | None:
         """What is wrong with some of the dates that `staged.failed` names; None when there are none."""

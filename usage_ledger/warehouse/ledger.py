@@ -1,6 +1,6 @@
 """The load transaction: makes every usage date of a window equal to the staged rows, or changes nothing.
 
-Under one advisory lock for connection and report: stage, compare, hold what vanished, skip what failed or is older than
+Under the advisory locks of connection and report: stage, compare, hold what vanished, skip what failed or is older than
 the ledger, write restatements, delete, update, insert, record the days, prove the sums, commit. Into dates of which
 nothing is known the rows are copied, and proved, without a stage.
 """
@@ -27,6 +27,7 @@ from usage_ledger.warehouse.failures import Attempt, record_failed_dates
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import execute
 from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
+from usage_ledger.warehouse.record import dates_gained, has_rows, lock_reports, move_record, yield_staged
 from usage_ledger.warehouse.running_totals import record_running_totals
 from usage_ledger.warehouse.sql import copy_of, defaults, statement
 
@@ -49,7 +50,7 @@ def apply_load(engine: Engine, incoming: Incoming) -> Outcome:
 
 def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     values = incoming.values
-    cursor.execute(statement("load/lock"), values)
+    lock_reports(cursor, incoming)
     crash.point("load")
     named = [] if incoming.names is None else ["name_observation"]
     refuse_drift(cursor, map(contract, (*incoming.tables, *named)))
@@ -58,7 +59,8 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
     outcome = Outcome("loaded")
     if incoming.has_days:
         states = day_states(cursor, incoming)
-        if states or incoming.staged.mismatch or incoming.staged.failed or _has_rows(cursor, incoming):
+        current = has_rows(cursor, incoming, incoming.report, incoming.yields_to)
+        if states or incoming.staged.mismatch or incoming.staged.failed or current:
             _replace_days(cursor, incoming, states, outcome, already_committed=already_committed)
         else:
             _fill_days(cursor, incoming, outcome)
@@ -100,15 +102,6 @@ def _end_load(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
         close_failures(cursor, incoming)
 
 
-def _has_rows(cursor: Cursor, incoming: Incoming) -> bool:
-    """Whether the ledger has any row of the window."""
-    for name in incoming.tables:
-        cursor.execute(statement("load/has_rows", contract(name)), incoming.values)
-        if cursor.fetchone() == (True,):
-            return True
-    return False
-
-
 def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
     """Copy the rows straight into the ledger: without current rows and day states, nothing can change or vanish."""
     metered: dict[str, Contract] = {}
@@ -120,6 +113,7 @@ def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
         copy_rows(cursor, copy_of(table, sent, into="table").as_string(cursor), rows, sent)
         outcome.changed[name] = rows.num_rows
         crash.point("load")
+        move_record(cursor, incoming, table, list(incoming.window))
     filled = prove_filled(cursor, incoming, metered)
     crash.point("load")  # before the days
     record_days(cursor, incoming, incoming.window, {}, filled)
@@ -135,6 +129,7 @@ def _replace_days(
     current_rows = dict(staged_rows)
     for name, table in incoming.tables.items():
         _stage(cursor, contract(name), table)
+        yield_staged(cursor, incoming, contract(name))
         cursor.execute(statement("load/rows_by_date", contract(name)), incoming.values)
         for day, staged, current in cursor.fetchall():
             staged_rows[day] += staged
@@ -145,6 +140,7 @@ def _replace_days(
     for name, rows in incoming.tables.items():
         metered[name] = _metered(contract(name), _populated_meters(cursor, contract(name), rows, incoming))
         outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates)
+        move_record(cursor, incoming, contract(name), dates)
     crash.point("load")
     record_days(cursor, incoming, dates, states, staged_rows)
     crash.point("load")  # before the proof
@@ -188,10 +184,12 @@ def _populated_meters(cursor: Cursor, table: Contract, rows: pa.Table | StagedRo
 
 def _replace(cursor: Cursor, table: Contract, metered: Contract, incoming: Incoming, dates: list[date]) -> int:
     """Make the dates equal to the staged rows; how many rows were written or removed."""
-    values = incoming.values | {"dates": dates, "table_name": table.table}
+    values = incoming.values | {"dates": dates}
     restated = 0
     if metered.names("meter"):
-        cursor.execute(statement("load/restatements", metered), values)
+        compared = sorted({*dates} - dates_gained(cursor, incoming, table, dates))  # the others: `move_record`
+        of_table = {"dates": compared, "table_name": table.table}
+        cursor.execute(statement("load/restatements", metered), values | of_table)
         restated = cursor.rowcount
     if restated:
         for day, what in detect_drops(cursor, metered, incoming, dates).items():

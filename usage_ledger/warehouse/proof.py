@@ -21,7 +21,7 @@ DROP_SHARE = Decimal("0.8")
 def prove(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract], dates: list[date]) -> None:
     """Raw = Parquet = staged rows, over the window; staged rows = ledger, on each date that was replaced.
 
-    And no two reports' records fill one meter of one usage type: their sum would count it twice.
+    And no two reports' records fill one meter of one usage type on a date: their sum would count it twice.
 
     Raises `ConservationBroken`.
     """
@@ -60,22 +60,22 @@ def _counted_once(cursor: Cursor, incoming: Incoming, table: Contract, dates: li
     meters = table.names("meter")
     if not meters:
         return
-    filled: dict[tuple[str, str], str] = {}
+    filled: dict[tuple[date, str, str], str] = {}
     for own in (False, True):  # the others first: mostly there are none, and nothing is to be compared
         cursor.execute(statement("load/records", table), incoming.values | {"dates": dates, "own": own})
         filled_meters = [
-            ((usage_type, meter), report)
-            for usage_type, report, *counts in cursor.fetchall()
+            ((day, usage_type, meter), report)
+            for day, usage_type, report, *counts in cursor.fetchall()
             for meter, count in zip(meters, counts, strict=True)
             if count
         ]
         if not filled_meters:
             return
-        for (usage_type, meter), report in filled_meters:
-            other = filled.setdefault((usage_type, meter), report)
+        for (day, usage_type, meter), report in filled_meters:
+            other = filled.setdefault((day, usage_type, meter), report)
             if own and other != report:
                 raise ConservationBroken(
-                    f"{other} and {report} both fill {meter} of {usage_type}: one must be a breakdown"
+                    f"{other} and {report} both fill {meter} of {usage_type} on {day}: one must be a breakdown"
                 )
 
 

@@ -69,7 +69,9 @@ def _parts(contract: Contract) -> dict[str, sql.Composable]:
         "staged_content": comma.join(sql.Identifier("staged", name) for name in content),
         "meters": comma.join(pairs),
         "dimensions": comma.join(dimensions),
-        "sums": sql.SQL("").join(sql.SQL(", sum({}::numeric)").format(sql.Identifier(meter)) for meter in meters),
+        "sums": sql.SQL("").join(
+            sql.SQL(", sum({0}::numeric) AS {0}").format(sql.Identifier(meter)) for meter in meters
+        ),
         "counts": comma.join(sql.SQL("count({})").format(sql.Identifier(meter)) for meter in meters),
         "currency": sql.Identifier("summed", "currency") if "currency" in names else sql.Literal(""),
     }

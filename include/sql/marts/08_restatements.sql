@@ -8,7 +8,7 @@
 -- meter: What moved: a column of that table.
 -- currency: Currency of a cost row's figures; '' for usage.
 -- line_item: The vendor's text of the billed item; '' for usage.
--- cause: provider: the vendor's figures changed; declaration: our reading of them did.
+-- cause: provider: the vendor's figures changed; declaration: our reading of them did; record: another report is the record of the date, with other sums.
 -- row_count: How many rows of the table moved.
 -- old: Their sum before; null where none metered it. For unit_price only of a single row.
 -- new: Their sum now; null where none meters it. For unit_price only of a single row.

@@ -20,13 +20,13 @@ _COLUMNS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output
 _USAGE_COLUMNS = (*_COLUMNS, "cache_write_1h_tokens", "web_searches")
 _CODE_COLUMNS = (*_COLUMNS, *_COUNT_COLUMNS, "tool_calls", "amount")
 _ANALYTICS_DIMENSIONS = ("model", "api_key_id", "project_id", "user_id", "speed")
-# Per report: its breakdown, its columns, and the dimensions that it can be split by.
+# Per report: its breakdown where an organization has the analytics, its columns, and the dimensions to split it by.
 _REPORTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "messages": ("", _USAGE_COLUMNS, ("model", "api_key_id", "project_id", "service_tier", "context_window")),
+    "messages": ("messages", _USAGE_COLUMNS, ("model", "api_key_id", "project_id", "service_tier", "context_window")),
     "messages_by_user": ("user", _USAGE_COLUMNS, ("model", "project_id", "user_id", "inference_geo")),
-    "cost": ("", ("amount",), ("model", "project_id", "service_tier", "context_window", "inference_geo")),
-    "analytics_usage": ("analytics", (*_USAGE_COLUMNS, "requests"), _ANALYTICS_DIMENSIONS),
-    "analytics_cost": ("analytics", ("amount",), _ANALYTICS_DIMENSIONS),
+    "cost": ("cost", ("amount",), ("model", "project_id", "service_tier", "context_window", "inference_geo")),
+    "analytics_usage": ("", (*_USAGE_COLUMNS, "requests"), _ANALYTICS_DIMENSIONS),
+    "analytics_cost": ("", ("amount",), _ANALYTICS_DIMENSIONS),
     "claude_code": ("actor", _CODE_COLUMNS, ("model", "user_id")),
 }
 # What a meter of something with these dimensions adds to which columns, and times what.
