@@ -24,7 +24,8 @@ from usage_ledger.pipeline import validate
 from usage_ledger.pipeline.extract import land
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers.fireworks import FIREWORKS
-from usage_ledger.storage.landing import load_folder, manifest_of
+from usage_ledger.storage.landing import load_folder
+from usage_ledger.storage.manifest import manifest_of
 from usage_ledger.storage.staged import open_table
 from usage_ledger.warehouse.copy import Csv
 

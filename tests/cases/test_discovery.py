@@ -18,7 +18,8 @@ from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.storage.landing import landed_folders, manifest_of
+from usage_ledger.storage.landing import landed_folders
+from usage_ledger.storage.manifest import manifest_of
 
 DAY = date(2026, 11, 18)
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)

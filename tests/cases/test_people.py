@@ -10,7 +10,8 @@ import pytest
 from kit.answering import Account, Answer, sample
 
 from usage_ledger.core.pseudonym import pseudonym
-from usage_ledger.storage.landing import landed_folders, manifest_of
+from usage_ledger.storage.landing import landed_folders
+from usage_ledger.storage.manifest import manifest_of
 
 DAY = date(2026, 11, 10)
 PAT = "pat.nested@example.com"

@@ -20,7 +20,8 @@ from usage_ledger.core.windows import Window
 from usage_ledger.pipeline.extract import land
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers.fireworks import FIREWORKS
-from usage_ledger.storage.landing import load_folder, manifest_of
+from usage_ledger.storage.landing import load_folder
+from usage_ledger.storage.manifest import manifest_of
 from usage_ledger.storage.staged import Staged, open_table
 
 WINDOWS = int(os.environ.get("WINDOWS") or (1_000 if os.environ.get("ANSWERS") else 30))

@@ -51,7 +51,8 @@ from usage_ledger.pipeline.run import extract_all
 from usage_ledger.pipeline.transform import transform
 from usage_ledger.pipeline.validate import validate
 from usage_ledger.providers.fireworks import FIREWORKS
-from usage_ledger.storage.landing import MANIFEST, connection_key, landed_pages, load_folder, manifest_of
+from usage_ledger.storage.landing import connection_key, landed_pages, load_folder
+from usage_ledger.storage.manifest import MANIFEST, manifest_of
 from usage_ledger.storage.staged import open_table, read_note, read_staged, staged_folder, write_table
 from usage_ledger.storage.sweep import MIN_AGE, sweep
 from usage_ledger.warehouse import loads

@@ -14,7 +14,8 @@ from usage_ledger.http.page import Call, Page
 from usage_ledger.pipeline.load import load
 from usage_ledger.pipeline.transform import transform
 from usage_ledger.pipeline.validate import validate
-from usage_ledger.storage.landing import Landing, Manifest
+from usage_ledger.storage.landing import Landing
+from usage_ledger.storage.manifest import Manifest
 from usage_ledger.warehouse import loads
 
 

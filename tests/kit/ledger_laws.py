@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kit.restating_provider import METERS, Account
-from usage_ledger.storage.landing import landed_pages, load_folder, manifest_of
+from usage_ledger.storage.landing import landed_pages, load_folder
+from usage_ledger.storage.manifest import manifest_of
 
 Query = Callable[..., list[tuple[Any, ...]]]
 REPORTS = ("usage", "cost")

@@ -19,7 +19,8 @@ from usage_ledger.core.windows import Window
 from usage_ledger.http.page import Call, Page
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.storage.landing import Landing, Manifest
+from usage_ledger.storage.landing import Landing
+from usage_ledger.storage.manifest import Manifest
 from usage_ledger.storage.staged import Staged, open_table
 
 DAY = date(2026, 11, 10)

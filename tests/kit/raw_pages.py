@@ -7,15 +7,8 @@ from typing import Any
 from usage_ledger.contracts.registry import arrow_schema
 from usage_ledger.core.windows import Window
 from usage_ledger.http.page import Call, Page
-from usage_ledger.storage.landing import (
-    MANIFEST,
-    Landing,
-    Manifest,
-    landed_folders,
-    landed_pages,
-    load_folder,
-    manifest_of,
-)
+from usage_ledger.storage.landing import Landing, landed_folders, landed_pages, load_folder
+from usage_ledger.storage.manifest import MANIFEST, Manifest, manifest_of
 from usage_ledger.storage.staged import Staged, StagedTable, write_note, write_table
 from usage_ledger.storage.sweep import MIN_AGE, sweep
 

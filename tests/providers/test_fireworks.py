@@ -21,7 +21,8 @@ from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers import fireworks
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.reading.identity import row_keys
-from usage_ledger.storage.landing import load_folder, manifest_of
+from usage_ledger.storage.landing import load_folder
+from usage_ledger.storage.manifest import manifest_of
 from usage_ledger.storage.staged import Staged, open_table
 
 Json = dict[str, Any]

@@ -12,7 +12,8 @@ from spoiled import Desk, Json, ending
 from usage_ledger.core.pseudonym import pseudonym
 from usage_ledger.model import Provider
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.storage.landing import landed_folders, manifest_of
+from usage_ledger.storage.landing import landed_folders
+from usage_ledger.storage.manifest import manifest_of
 
 each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
 CANARY = "canary.bird@people.example"

@@ -24,7 +24,8 @@ from usage_ledger.providers import PROVIDERS
 from usage_ledger.sources.batches import groups
 from usage_ledger.sources.listing import Thing, list_things
 from usage_ledger.sources.source import source_of
-from usage_ledger.storage.landing import Manifest, landed_folders, manifest_of
+from usage_ledger.storage.landing import landed_folders
+from usage_ledger.storage.manifest import Manifest, manifest_of
 
 
 @pytest.fixture(autouse=True)

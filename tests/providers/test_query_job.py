@@ -24,7 +24,8 @@ from usage_ledger.http.client import Client, client_for
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.reading.whole import require_whole
 from usage_ledger.sources.source import source_of
-from usage_ledger.storage.landing import landed_folders, manifest_of
+from usage_ledger.storage.landing import landed_folders
+from usage_ledger.storage.manifest import manifest_of
 
 QUERY = m.Request(
     "/v2/{tenant}/queries", method="POST", reads_only=True, body='{"query": "SELECT 1", "from": "{date}"}'

@@ -12,7 +12,8 @@ from kit.raw_pages import BODY, REQUESTED_AT, WINDOW, begun, committed, counted,
 
 from usage_ledger.core.storage_errors import StorageRefused
 from usage_ledger.storage.files import read_whole
-from usage_ledger.storage.landing import MANIFEST, connection_key, load_folder
+from usage_ledger.storage.landing import connection_key, load_folder
+from usage_ledger.storage.manifest import MANIFEST
 from usage_ledger.storage.staged import staged_folder
 from usage_ledger.storage.sweep import MIN_AGE, sweep
 

@@ -30,7 +30,8 @@ from usage_ledger.pipeline.extract import land
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.sources.source import source_of
 from usage_ledger.storage.files import AnyPath, read_whole, write_whole
-from usage_ledger.storage.landing import Landing, Manifest, connection_key, landed_pages, load_folder, manifest_of
+from usage_ledger.storage.landing import Landing, connection_key, landed_pages, load_folder, request_body
+from usage_ledger.storage.manifest import Manifest, manifest_of
 
 D = date(2026, 9, 14)
 WINDOW = Window(D, D + DAY)
@@ -99,6 +100,25 @@ def test_any_bytes_come_back_equal(bodies: list[bytes]) -> None:
     )
     folder = load_folder(root, landing.commit(manifest))
     assert bodies_of(folder, manifest_of(folder)) == bodies
+
+
+def test_a_request_too_large_for_the_manifest_is_beside_its_page(tmp_path: Path) -> None:
+    landing = Landing.begin(tmp_path, "fireworks", "acme", "usage", WINDOW, LOAD)
+    small, large = json.dumps({"q": "x" * 2000}), json.dumps({"q": ["é" * 9] * 9999})
+    for body in (small, large):
+        landing.land(Page(Call("/x", (), "POST", body), b"{}", 200, ASKED), "http://provider")
+    manifest = Manifest(
+        *(LOAD, "acme", "fireworks", "acme", "usage", WINDOW.first, WINDOW.end, "UTC", "d", ASKED, landing.pages)
+    )
+    folder = load_folder(tmp_path, landing.commit(manifest))
+    first, second = manifest_of(folder).pages
+    assert (first.body, first.request, second.body) == (small, None, "")
+    assert [request_body(folder, page) for page in (first, second)] == [small, large]
+    assert len(read_whole(folder / "manifest.json")) < 4000
+    assert second.request is not None
+    (tmp_path / folder / second.request.file).write_bytes(zstandard.compress(large.replace("q", "r").encode()))
+    with pytest.raises(storage_errors.RawCorrupt):
+        request_body(folder, second)
 
 
 # The commit mark

@@ -50,3 +50,7 @@ class Page:
     role: Role = "rows"
     labels: Mapping[str, str] = field(default_factory=dict)
     """Names and values that the request was repeated for."""
+    etag: str = ""
+    """Of an object of a store: its version, by the store's word."""
+    modified: datetime | None = None
+    """When that was written, by the store's clock."""

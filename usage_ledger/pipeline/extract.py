@@ -26,7 +26,8 @@ from usage_ledger.sources.account import prove_account, require_own_rows
 from usage_ledger.sources.question import Question, groupings
 from usage_ledger.sources.source import is_repeated, source_of
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import Landing, Manifest, landed_parts
+from usage_ledger.storage.landing import Landing, landed_parts
+from usage_ledger.storage.manifest import Manifest
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.events import add_event

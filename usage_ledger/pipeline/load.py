@@ -12,7 +12,8 @@ from usage_ledger.contracts.registry import arrow_schema
 from usage_ledger.core.errors import PersonMustAct
 from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import load_folder, released_dates
+from usage_ledger.storage.landing import load_folder
+from usage_ledger.storage.released import released_dates
 from usage_ledger.storage.staged import Staged, StagedRows, read_note, read_staged
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Incoming, Outcome

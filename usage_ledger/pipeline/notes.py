@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from usage_ledger.model.provider import Report
 from usage_ledger.reading.gathered import Gathered
-from usage_ledger.storage.landing import Manifest
+from usage_ledger.storage.manifest import Manifest
 from usage_ledger.storage.staged import Note
 from usage_ledger.warehouse.loads import WITHOUT_NAMES
 

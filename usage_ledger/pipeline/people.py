@@ -9,7 +9,7 @@ from usage_ledger.json.problems import problem_of
 from usage_ledger.json.scrub import Keep, Scrubber
 from usage_ledger.model.provider import Report
 from usage_ledger.reading.declared import ignored_paths, read_paths
-from usage_ledger.storage.landing import Manifest
+from usage_ledger.storage.manifest import Manifest
 from usage_ledger.storage.staged import Note
 
 MOST = 100

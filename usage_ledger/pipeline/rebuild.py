@@ -15,7 +15,9 @@ from usage_ledger.pipeline.run import Ran, each, new_run_id, prepare_warehouse
 from usage_ledger.pipeline.transform import transform
 from usage_ledger.pipeline.validate import validate
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import MANIFEST, Manifest, landed_folders, load_folder, manifest_of, release_dates
+from usage_ledger.storage.landing import landed_folders, load_folder
+from usage_ledger.storage.manifest import MANIFEST, Manifest, manifest_of
+from usage_ledger.storage.released import release_dates
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Outcome
 from usage_ledger.warehouse.schema import ensure_schema

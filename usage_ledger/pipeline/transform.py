@@ -29,7 +29,8 @@ from usage_ledger.reading.running_totals import running_totals
 from usage_ledger.reading.salvage import failed_dates, salvage
 from usage_ledger.reading.whole import Lists, add_buckets, missing_buckets
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import Manifest, landed_parts, load_folder, manifest_of
+from usage_ledger.storage.landing import landed_parts, load_folder
+from usage_ledger.storage.manifest import Manifest, manifest_of
 from usage_ledger.storage.staged import Failure, Staged, StagedTable, write_note, write_table
 from usage_ledger.warehouse import loads
 

@@ -8,7 +8,8 @@ from usage_ledger.json.text import plain
 from usage_ledger.model.dimension import Lookup
 from usage_ledger.model.provider import Report
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import Manifest, landed_pages
+from usage_ledger.storage.landing import landed_pages
+from usage_ledger.storage.manifest import Manifest
 
 
 def load_lookup(report: Report, manifest: Manifest, folder: AnyPath) -> dict[str, str]:

@@ -13,7 +13,7 @@ from usage_ledger.core.contract_errors import BadId
 from usage_ledger.json.document import document_of
 from usage_ledger.model.rows import NameOf
 from usage_ledger.reading.nested import Rows
-from usage_ledger.storage.landing import Manifest
+from usage_ledger.storage.manifest import Manifest
 from usage_ledger.storage.staged import Note
 
 NAMES = "name_observation"

@@ -30,7 +30,7 @@ from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.undeclared import new_name_of_count
 from usage_ledger.reading.where import own_rows
-from usage_ledger.storage.landing import Manifest
+from usage_ledger.storage.manifest import Manifest
 
 CHARGE = "charge_category"
 

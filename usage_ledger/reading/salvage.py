@@ -19,7 +19,7 @@ from usage_ledger.reading.days import bucket_columns, new_events
 from usage_ledger.reading.layout import decode, layout
 from usage_ledger.reading.nested import rows_of
 from usage_ledger.reading.where import own_rows
-from usage_ledger.storage.landing import Manifest
+from usage_ledger.storage.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from usage_ledger.storage.files import (
     remove,
     written_at,
 )
-from usage_ledger.storage.landing import MANIFEST, connection_key
+from usage_ledger.storage.landing import connection_key
+from usage_ledger.storage.manifest import MANIFEST
 from usage_ledger.storage.staged import FOLDER, NOTE
 
 MIN_AGE = timedelta(days=7)

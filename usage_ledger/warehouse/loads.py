@@ -17,7 +17,7 @@ from usage_ledger.core.error_classes import is_harmless
 from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError
 from usage_ledger.core.provider_errors import NoReport
 from usage_ledger.core.windows import Window
-from usage_ledger.storage.landing import Manifest
+from usage_ledger.storage.manifest import Manifest
 from usage_ledger.warehouse.engine import in_transaction, transaction
 from usage_ledger.warehouse.events import add_event
 from usage_ledger.warehouse.failures import Attempt, evidence_of, record_failed_dates
