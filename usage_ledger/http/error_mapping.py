@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import msgspec
@@ -25,12 +26,14 @@ INTERNALS = re.compile(r"\[Errno -?\d+\] |\[[A-Z0-9_: ]+\] | ?\(_ssl\.c:\d+\)")
 """What a person need not read of a socket's error."""
 MOST_HEADERS = 500
 LONGEST_WAIT = 366 * 86400
-MEANINGS: dict[Meaning, type[errors.PersonMustAct]] = {
+MEANINGS: dict[Meaning, type[errors.UsageLedgerError]] = {
     "blocked": provider_errors.AccountBlocked,
     "place": provider_errors.WrongPlace,
     "key": provider_errors.BadKey,
     "permission": provider_errors.NoPermission,
     "request": provider_errors.BadRequest,
+    "throttled": provider_errors.RateLimited,
+    "down": provider_errors.ProviderDown,
 }
 
 
@@ -82,9 +85,11 @@ def error_for_status(
     message = _message(body, provider.error_messages)
     what = f"{provider.title} answered {answered} with an error" if answered else f"{provider.title} answered {status}"
     what += f": {message}" if message else ""
-    codes = _codes(body)
+    codes = _codes(body, provider.error_codes)
     for refusal in (*provider.refusals, *provider.auth.refusals, *GENERAL):
         if refusal.fits(status, codes, message):
+            if refusal.meaning == "throttled":
+                return _throttled(what, headers, wait_in_body(body, message), longest_retry_after)
             return MEANINGS[refusal.meaning](what, next_step=refusal.next_step)
     if status == 401:
         return provider_errors.BadKey(what)
@@ -121,27 +126,35 @@ def status_of_error(body: bytes, paths: tuple[str, ...]) -> int:
     return code if 400 <= code < 600 else RPC_STATUS.get(code, 400)
 
 
-def _codes(body: bytes) -> set[str]:
-    """The vendor's words for an error."""
-    document: object = None
-    with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        document = msgspec.json.decode(plain(body))
+def _codes(body: bytes, paths: tuple[str, ...]) -> set[str]:
+    """The vendor's words for an error; `paths` are those of further ones."""
+    document = _document(body)
     error = document.get("error") if isinstance(document, dict) else None
     holders = [one for one in (document, error) if isinstance(one, dict)]
     names = ("code", "type", "status", "__type", "error")
     words = {str(one[name]) for one in holders for name in names if isinstance(one.get(name), str)}
+    words |= {value for path in paths if isinstance(value := _at(document, path), str)}
     return words | {word.rpartition("#")[2] for word in words}
 
 
 def _message(body: bytes, paths: tuple[str, ...]) -> str:
     """The provider's own error message without people's addresses, at most 500 characters; '' for none."""
-    document: object = None
-    with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        document = msgspec.json.decode(plain(body))
+    document = _document(body)
     for path in paths:
-        value = document
-        for segment in path.split("/"):
-            value = value.get(segment) if isinstance(value, dict) else None
+        value = _at(document, path)
         if isinstance(value, str) and value:
             return errors.one_line(hide_addresses(value), 500)
     return ""
+
+
+def _document(body: bytes) -> Any:
+    """The body as JSON; None for anything else."""
+    with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return msgspec.json.decode(plain(body))
+    return None
+
+
+def _at(value: Any, path: str) -> Any:
+    for segment in path.split("/"):
+        value = value.get(segment) if isinstance(value, dict) else None
+    return value

@@ -203,7 +203,7 @@ class _RoleKeys:
         sign(request, self._source.keys(region), "sts", region)
         return ask_for_token(url, body=request.content, headers=request.headers)
 
-    def _refusal(self, answer: TokenAnswer) -> errors.PersonMustAct:
+    def _refusal(self, answer: TokenAnswer) -> errors.UsageLedgerError:
         code, message = _element(answer, "Code"), _element(answer, "Message")
         what = f"the role {self._role} is not issued: {errors.one_line(message or code or str(answer.status), 500)}"
         for refusal in self._declared.refusals:

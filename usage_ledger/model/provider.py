@@ -170,6 +170,8 @@ class Provider:
     """Extracts at a time, over all of the provider's connections."""
     error_messages: tuple[str, ...] = ("message", "error/message")
     """Paths of an error body's message."""
+    error_codes: tuple[str, ...] = ()
+    """Paths of the vendor's word for an error, where it is none of the usual ones."""
 
     def report(self, name: str) -> Report:
         """The report of that name; KeyError when there is none."""
