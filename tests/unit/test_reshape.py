@@ -3,11 +3,12 @@
 import pytest
 
 from usage_ledger.core.contract_errors import Shape
-from usage_ledger.model import Columns, Reshape, Series, Table
+from usage_ledger.model import Columns, Positions, Reshape, Series, Table
 from usage_ledger.reading.reshape import reshape
 
 TABLE = Table("properties/columns", "properties/rows")
 COLUMNS = Columns("Results", "Label", (("Times", "at"), ("Values", "value")))
+POSITIONS = Positions("days/*/groups", "keys", ("kind", "type"))
 SERIES = Series("data/result", labels="metric", points="values")
 
 
@@ -50,9 +51,23 @@ def test_columns_become_one_object_a_place_with_the_names_in_the_label() -> None
     )
 
 
+def test_a_list_whose_places_have_a_meaning_becomes_an_object() -> None:
+    page = (
+        b'{"days": [{"day": 1.0, "groups": [{"keys": ["Usage", "x"], "amount": 1.10}]}, {"day": 2, "groups": []}],'
+        b' "next": null}'
+    )
+    assert reshaped(POSITIONS, page) == (
+        b'{"days":[{"day":1.0,"groups":[{"keys":{"kind":"Usage","type":"x"},"amount":1.10}]},{"day":2,"groups":[]}],'
+        b'"next":null}'
+    )
+
+
 @pytest.mark.parametrize(
     ("declared", "page"),
     [
+        (POSITIONS, b'{"days": [{"groups": [{"keys": ["Usage"]}]}]}'),
+        (POSITIONS, b'{"days": [{"groups": [{}]}]}'),
+        (POSITIONS, b'{"days": [{}]}'),
         (COLUMNS, b'{"Results": [{"Label": "metric=In", "Times": [1], "Values": []}]}'),
         (COLUMNS, b'{"Results": [{"Label": "metric=In|metric=Out", "Times": [1], "Values": [1]}]}'),
         (COLUMNS, b'{"Results": [{"Label": "InputTokenCount Sum", "Times": [1], "Values": [1]}]}'),
@@ -68,6 +83,9 @@ def test_columns_become_one_object_a_place_with_the_names_in_the_label() -> None
         (SERIES, b'{"data": {"result": [{"metric": {}, "values": [[1]]}]}}'),
     ],
     ids=[
+        "too few places",
+        "no places",
+        "no groups",
         "arrays of two lengths",
         "a name twice",
         "a label of another",

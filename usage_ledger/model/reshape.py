@@ -44,5 +44,19 @@ class Columns:
     """The field of each array, and what its elements are called in a row."""
 
 
-Reshape = Table | Series | Columns
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Objects with a list whose places have a meaning: it becomes an object with a name for each place.
+
+    All else stays as it is.
+    """
+
+    path: str
+    """The list of objects, through lists: `days/*/groups`."""
+    field: str
+    """The field with the list."""
+    names: tuple[str, ...]
+
+
+Reshape = Table | Series | Columns | Positions
 """Landed bytes to bytes, before decoding."""

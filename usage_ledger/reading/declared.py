@@ -10,7 +10,7 @@ from usage_ledger.http.page import Role
 from usage_ledger.model.dimension import Lookup
 from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Cursor, Link, Offset, Paging
-from usage_ledger.model.reshape import Series, Table
+from usage_ledger.model.reshape import Columns, Positions, Series, Table
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.source import HttpPages, Listing, QueryJob, Source
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
@@ -57,11 +57,20 @@ def _of_rows(report: Report) -> Iterator[str]:
             yield f"{path}/*/{points}/*/*"
         case Table(columns):
             yield f"{columns}/*/name"  # which cells are read is known when all headers have come, perhaps last
+        case Columns(path, label, arrays):
+            yield from (f"{path}/*/{field}" for field in (label, *(f"{name}/*" for name, _ in arrays)))
+        case Positions(path, field):
+            yield f"{path}/*/{field}/*"
+            yield from _of_row_sets(report)
         case None:
-            for row_set in report.row_sets:
-                yield from (_from_top(row_set, path) for path in paths_of(row_set) if path not in row_set.ignored)
-            for total in report.totals:
-                yield from (f"{total.path}/*/{total.field}/{part}" for part in MONEY_PARTS)
+            yield from _of_row_sets(report)
+
+
+def _of_row_sets(report: Report) -> Iterator[str]:
+    for row_set in report.row_sets:
+        yield from (_from_top(row_set, path) for path in paths_of(row_set) if path not in row_set.ignored)
+    for total in report.totals:
+        yield from (f"{total.path}/*/{total.field}/{part}" for part in MONEY_PARTS)
 
 
 def _of_listing(listing: Listing) -> Iterator[str]:

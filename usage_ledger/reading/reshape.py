@@ -1,6 +1,7 @@
 """Reshape landed bytes into the shape that a report's row sets read; literals stay as sent."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -8,7 +9,7 @@ from msgspec import Raw
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
-from usage_ledger.model.reshape import Columns, Reshape, Series, Table
+from usage_ledger.model.reshape import Columns, Positions, Reshape, Series, Table
 
 
 def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]:
@@ -21,20 +22,24 @@ def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]
         return
     try:
         fields = _joined(parts)
-        rows = _rows(declared, fields)
+        document = (
+            _positions(declared, fields) if isinstance(declared, Positions) else {"rows": _rows(declared, fields)}
+        )
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
         raise Shape(f"the answer is not of the declared shape: {problem_of(error)}") from error
-    yield msgspec.json.encode({"rows": rows})
+    yield msgspec.json.encode(document)
 
 
-def _rows(declared: Reshape, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
+def _reshaped(declared: Reshape, fields: dict[str, Raw]) -> dict[str, Any]:
     match declared:
         case Table():
-            return _table(declared, fields)
+            return {"rows": _table(declared, fields)}
         case Series():
-            return _series(declared, fields)
+            return {"rows": _series(declared, fields)}
         case Columns():
-            return _columns(declared, fields)
+            return {"rows": _columns(declared, fields)}
+        case Positions():
+            return _positions(declared, fields)
 
 
 def _joined(parts: Iterator[bytes]) -> dict[str, Raw]:
@@ -98,3 +103,22 @@ def _labels(text: str) -> dict[str, Raw]:
     if len(set(names)) != len(names):
         raise ValueError(f"the label {text[:80]!r} has a name twice")
     return {name: Raw(msgspec.json.encode(value)) for name, _, value in pairs}
+
+
+def _positions(declared: Positions, fields: dict[str, Raw]) -> dict[str, Raw]:
+    head, *rest = declared.path.split("/")
+    return {**fields, head: _named(fields[head], rest, declared)}
+
+
+def _named(value: Raw, rest: list[str], declared: Positions) -> Raw:
+    """A list of objects, each with its list as an object, at the end of a path of lists and fields."""
+    objects = []
+    for one in msgspec.json.decode(value, type=list[dict[str, Raw]]):
+        if rest:
+            _, field, *further = rest
+            one[field] = _named(one[field], further, declared)
+        else:
+            items = msgspec.json.decode(one[declared.field], type=list[Raw])
+            one[declared.field] = Raw(msgspec.json.encode(dict(zip(declared.names, items, strict=True))))
+        objects.append(one)
+    return Raw(msgspec.json.encode(objects))
