@@ -14,8 +14,8 @@ from usage_ledger.model.provider import Provider
 from usage_ledger.model.request import Request, Template
 
 Values = Mapping[str, str | int]
-PLACEHOLDER = re.compile(r"\{(\w+)([+-]\d+)?\}", re.ASCII)
-"""A name, and seconds that are added to a number."""
+PLACEHOLDER = re.compile(r"\{([\w/]+)([+-]\d+)?\}", re.ASCII)
+"""A name, or a path of an answer, and seconds that are added to a number."""
 QUOTING = re.compile(r"[\"'`\\\x00-\x1f]")
 """What could end a text within a query."""
 
