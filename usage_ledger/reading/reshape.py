@@ -22,9 +22,7 @@ def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]
         return
     try:
         fields = _joined(parts)
-        document = (
-            _positions(declared, fields) if isinstance(declared, Positions) else {"rows": _rows(declared, fields)}
-        )
+        document = _reshaped(declared, fields)
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
         raise Shape(f"the answer is not of the declared shape: {problem_of(error)}") from error
     yield msgspec.json.encode(document)
