@@ -21,13 +21,16 @@
 -- unit: The vendor's unit of `quantity`: never add quantities of two.
 -- speed: The vendor's class of speed, such as standard or fast.
 -- list_amount: What the list price would have come to; null where none was sent.
+-- region: Where it ran.
+-- sku_id: The vendor's id of the item on its price list.
+-- invoice_month: The month of the invoice that has the charge, YYYYMM; '' where the vendor does not say it.
 CREATE VIEW marts.daily_cost AS
 SELECT
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
     cost.charge_category, cost.line_item, cost.basis,
     bool_and(coalesce(day.settled, false)) AS settled, sum(cost.quantity) AS quantity, sum(cost.amount) AS amount,
     cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit,
-    cost.speed, sum(cost.list_amount) AS list_amount
+    cost.speed, sum(cost.list_amount) AS list_amount, cost.region, cost.sku_id, cost.invoice_month
 FROM ledger.cost_daily AS cost
 LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)
 WHERE cost.breakdown = ''
@@ -35,4 +38,4 @@ GROUP BY
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
     cost.charge_category, cost.line_item, cost.basis,
     cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit,
-    cost.speed
+    cost.speed, cost.region, cost.sku_id, cost.invoice_month
