@@ -74,8 +74,8 @@ class Job:
         self.size = int(document.get("maxResults", 10_000))
         self.columns = _ALIAS.findall(self.statement.partition("FROM `")[0])
         self.values = {one["name"]: _value(one) for one in document.get("queryParameters", ())}
-        wanted = set(re.findall(r"@(\w+)", self.statement))
-        if lacking := wanted - self.values.keys():
+        named = set(re.findall(r"@(\w+)", self.statement))
+        if lacking := named - self.values.keys():
             raise refusal(400, "invalidQuery", f"Query parameter '{min(lacking)}' not found")
         if not str(document.get("maximumBytesBilled", "")).isdigit():
             raise refusal(400, "invalid", "this sandbox runs no query without a limit of bytes")
