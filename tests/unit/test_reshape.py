@@ -3,10 +3,11 @@
 import pytest
 
 from usage_ledger.core.contract_errors import Shape
-from usage_ledger.model import Columns, Positions, Reshape, Series, Table
+from usage_ledger.model import Columns, Named, Positions, Reshape, Series, Table
 from usage_ledger.reading.reshape import reshape
 
 TABLE = Table("properties/columns", "properties/rows")
+NAMED = Named("value/*/series/*/labels", name="name/value", value="value")
 COLUMNS = Columns("Results", "Label", (("Times", "at"), ("Values", "value")))
 POSITIONS = Positions("days/*/groups", "keys", ("kind", "type"))
 SERIES = Series("data/result", labels="metric", points="values")
@@ -62,12 +63,30 @@ def test_a_list_whose_places_have_a_meaning_becomes_an_object() -> None:
     )
 
 
+def test_lists_of_names_become_objects_where_they_stand() -> None:
+    page = (
+        b'{"cost": 1.50, "value": [{"series": [{"labels": [{"name": {"value": "Region"}, "value": "eu"},'
+        b' {"name": {"value": "top"}, "value": 1.0}], "data": [{"total": 9.18233E5}]}]}, {"series": null}, {}]}'
+    )
+    assert reshaped(NAMED, page) == (
+        b'{"cost":1.50,"value":[{"series":[{"labels":{"region":"eu","top":1.0},"data":[{"total": 9.18233E5}]}]},'
+        b'{"series":null},{}]}'
+    )
+
+
 @pytest.mark.parametrize(
     ("declared", "page"),
     [
         (POSITIONS, b'{"days": [{"groups": [{"keys": ["Usage"]}]}]}'),
         (POSITIONS, b'{"days": [{"groups": [{}]}]}'),
         (POSITIONS, b'{"days": [{}]}'),
+        (
+            NAMED,
+            b'{"value": [{"series": [{"labels": [{"name": {"value": "a"}, "value": 1},'
+            b' {"name": {"value": "A"}, "value": 2}]}]}]}',
+        ),
+        (NAMED, b'{"value": [{"series": [{"labels": [{"name": {"value": "a"}}]}]}]}'),
+        (NAMED, b'{"value": [{"series": [{"labels": {"a": 1}}]}]}'),
         (COLUMNS, b'{"Results": [{"Label": "metric=In", "Times": [1], "Values": []}]}'),
         (COLUMNS, b'{"Results": [{"Label": "metric=In|metric=Out", "Times": [1], "Values": [1]}]}'),
         (COLUMNS, b'{"Results": [{"Label": "InputTokenCount Sum", "Times": [1], "Values": [1]}]}'),
@@ -86,6 +105,9 @@ def test_a_list_whose_places_have_a_meaning_becomes_an_object() -> None:
         "too few places",
         "no places",
         "no groups",
+        "a name twice in another case",
+        "an item without value",
+        "an object of names",
         "arrays of two lengths",
         "a name twice",
         "a label of another",

@@ -10,7 +10,7 @@ from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule
 from usage_ledger.model.provider import AccountHeader, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Cursor, Link, Mark, Offset, Paging, Request, Template
-from usage_ledger.model.reshape import Columns, Positions, Reshape, Series, Table
+from usage_ledger.model.reshape import Columns, Named, Positions, Reshape, Series, Table
 from usage_ledger.model.rows import Balance, Count, Meter, Money, NameOf, RowSet, RunningTotal, Total
 from usage_ledger.model.source import Batch, Discovery, Each, Fixed, HttpPages, Listing, PerSetting, QueryJob, Source
 from usage_ledger.model.when import Bucket, Day, Moment, Point, When
@@ -43,6 +43,7 @@ __all__ = [
     "Moment",
     "Money",
     "NameOf",
+    "Named",
     "Offset",
     "OneOf",
     "Paging",

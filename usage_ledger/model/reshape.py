@@ -58,5 +58,20 @@ class Positions:
     names: tuple[str, ...]
 
 
-Reshape = Table | Series | Columns | Positions
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Lists of names with values: each becomes an object of them, where it stands; literals stay as sent.
+
+    Names become lower case, as a vendor that compares them so may write them either way.
+    """
+
+    path: str
+    """Of the lists; `*` is each element of a list: `value/*/labels`."""
+    name: str
+    """The path of an item's name."""
+    value: str
+    """The path of an item's value."""
+
+
+Reshape = Table | Series | Columns | Positions | Named
 """Landed bytes to bytes, before decoding."""

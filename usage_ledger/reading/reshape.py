@@ -9,7 +9,7 @@ from msgspec import Raw
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
-from usage_ledger.model.reshape import Columns, Positions, Reshape, Series, Table
+from usage_ledger.model.reshape import Columns, Named, Positions, Reshape, Series, Table
 
 
 def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]:
@@ -21,8 +21,7 @@ def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]
         yield from parts
         return
     try:
-        fields = _joined(parts)
-        document = _reshaped(declared, fields)
+        document = _reshaped(declared, _joined(parts))
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
         raise Shape(f"the answer is not of the declared shape: {problem_of(error)}") from error
     yield msgspec.json.encode(document)
@@ -38,6 +37,8 @@ def _reshaped(declared: Reshape, fields: dict[str, Raw]) -> dict[str, Any]:
             return {"rows": _columns(declared, fields)}
         case Positions():
             return _positions(declared, fields)
+        case Named():
+            return _with_objects(declared, fields, declared.path.split("/"))
 
 
 def _joined(parts: Iterator[bytes]) -> dict[str, Raw]:
@@ -120,3 +121,26 @@ def _named(value: Raw, rest: list[str], declared: Positions) -> Raw:
             one[declared.field] = Raw(msgspec.json.encode(dict(zip(declared.names, items, strict=True))))
         objects.append(one)
     return Raw(msgspec.json.encode(objects))
+
+
+def _with_objects(declared: Named, fields: dict[str, Raw], path: list[str]) -> dict[str, Raw]:
+    """The fields, the lists at a path made objects. What is absent or null stays so."""
+    head, *rest = path
+    value = fields.get(head)
+    if value is None or bytes(value) == b"null":
+        return fields
+    if not rest:
+        objects: Any = _object(declared, msgspec.json.decode(value, type=list[dict[str, Raw]]))
+    elif rest[0] == "*":
+        holders = msgspec.json.decode(value, type=list[dict[str, Raw]])
+        objects = [_with_objects(declared, holder, rest[1:]) for holder in holders]
+    else:
+        objects = _with_objects(declared, msgspec.json.decode(value, type=dict[str, Raw]), rest)
+    return {**fields, head: Raw(msgspec.json.encode(objects))}
+
+
+def _object(declared: Named, items: list[dict[str, Raw]]) -> dict[str, Raw]:
+    names = [msgspec.json.decode(_at(item, declared.name), type=str).lower() for item in items]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a list at `{declared.path}` has a name twice")
+    return {name: _at(item, declared.value) for name, item in zip(names, items, strict=True)}
