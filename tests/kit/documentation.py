@@ -11,7 +11,7 @@ from pathlib import Path
 
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import ROOT
-from usage_ledger.model import Fixed, HttpPages, Listing, PerSetting, Provider, Report, RowSet
+from usage_ledger.model import Catalogue, Fixed, HttpPages, Listing, PerSetting, Provider, Report, RowSet
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
 
@@ -29,7 +29,7 @@ def request_path(report: Report) -> str:
 def repeated_for(report: Report) -> str:
     """What a report is asked for one by one, such as `user`; '' when it is asked once."""
     match report.source.per if isinstance(report.source, HttpPages) else None:
-        case Listing(label=label):
+        case Listing(label=label) | Catalogue(Listing(per=Listing(label=label))):
             return label
         case PerSetting() as per:
             return per.name

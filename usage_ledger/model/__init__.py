@@ -7,12 +7,24 @@ cannot be written.
 
 from usage_ledger.model.auth import Auth, ClientCredentials, HeaderKey, ServiceAccount, SignedJwt, SigV4
 from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule, dimensions, from_parent
-from usage_ledger.model.provider import AccountHeader, Provider, Report, Setting
+from usage_ledger.model.provider import AccountHeader, Parts, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Cursor, Link, Mark, Offset, Paging, Request, Template
 from usage_ledger.model.reshape import Columns, Named, Positions, Reshape, Series, Table
 from usage_ledger.model.rows import Balance, Count, Meter, Money, NameOf, RowSet, RunningTotal, Total
-from usage_ledger.model.source import Batch, Discovery, Each, Fixed, HttpPages, Listing, PerSetting, QueryJob, Source
+from usage_ledger.model.source import (
+    Batch,
+    Catalogue,
+    Discovery,
+    Each,
+    Fixed,
+    HttpPages,
+    Listing,
+    PerSetting,
+    QueryJob,
+    Selection,
+    Source,
+)
 from usage_ledger.model.when import Bucket, Day, Moment, Point, When
 from usage_ledger.model.where import Matches, OneOf, Where
 
@@ -22,6 +34,7 @@ __all__ = [
     "Balance",
     "Batch",
     "Bucket",
+    "Catalogue",
     "ClientCredentials",
     "Columns",
     "Count",
@@ -48,6 +61,7 @@ __all__ = [
     "OneOf",
     "Paging",
     "Pairs",
+    "Parts",
     "PerSetting",
     "Point",
     "Positions",
@@ -60,6 +74,7 @@ __all__ = [
     "RowSet",
     "Rule",
     "RunningTotal",
+    "Selection",
     "Series",
     "ServiceAccount",
     "Setting",

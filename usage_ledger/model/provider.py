@@ -140,6 +140,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Parts of an account that a connection names in a setting: the items of the accounts' list tell whose each is."""
+
+    setting: str
+    id: str
+    """The path of a part's id in an item."""
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """A vendor: where it may be called, how a key is sent and verified, what it reports."""
 
@@ -157,6 +166,8 @@ class Provider:
     docs: str
     key_help: str
     auth: Auth = BEARER_KEY
+    account_parts: Parts | None = None
+    """Proved with the account: a part that the key does not see, or that is another account's, is a wrong account."""
     account_header: AccountHeader | None = None
     """Compared with the connection's account in every answer, before anything of it is landed."""
     headers: tuple[tuple[str, str], ...] = ()

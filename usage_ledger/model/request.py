@@ -34,6 +34,7 @@ class Link:
     """The answer names the next page's address, of which only path and query are used."""
 
     field: str
+    """Its path, through objects."""
 
 
 @dataclass(frozen=True, slots=True)

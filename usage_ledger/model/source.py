@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.request import Cursor, Paging, Request
+from usage_ledger.model.where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Listing:
     items: str
     """The list, through objects (`data/items`); '' is the answer itself."""
     id: str
-    """'' when the items have none."""
+    """Its path in an item; '' when the items have none."""
     label: str
     paging: Paging | None = None
     form: Literal["last_segment", "whole"] = "last_segment"
@@ -55,6 +56,30 @@ class Listing:
     out."""
     optional: bool = False
     """The vendor leaves the list out when it is empty; without it an answer that lacks the list is broken."""
+    where: Where | None = None
+    """Only things that match are meant; the others on the list are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Names that are asked for together, and the labels that the request of these names has beside them."""
+
+    names: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """A request is repeated for each selection of names, of which only those that the vendor lists are asked for.
+
+    The list is read once for each thing of its own `per`; a selection of which it has no name is not asked for.
+    """
+
+    listing: Listing
+    """Its items' ids are the names."""
+    label: str
+    """What the request calls the names of a selection, with commas between them."""
+    selections: tuple[Selection, ...]
 
 
 Each = Listing | PerSetting | Fixed
@@ -107,7 +132,7 @@ class HttpPages:
 
     request: Request
     paging: Paging | None = None
-    per: Each | None = None
+    per: Each | Catalogue | None = None
     batch: Batch | None = None
     lesser: tuple[str, ...] = ()
     """Groupings that some accounts are refused (400): asked without the first, without the first two, and so on, until

@@ -10,9 +10,9 @@ from usage_ledger.http.page import Role
 from usage_ledger.model.dimension import Lookup
 from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Cursor, Link, Offset, Paging
-from usage_ledger.model.reshape import Columns, Positions, Series, Table
+from usage_ledger.model.reshape import Columns, Named, Positions, Series, Table
 from usage_ledger.model.rows import RowSet
-from usage_ledger.model.source import HttpPages, Listing, QueryJob, Source
+from usage_ledger.model.source import Catalogue, HttpPages, Listing, QueryJob, Source
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 
 
@@ -62,6 +62,9 @@ def _of_rows(report: Report) -> Iterator[str]:
         case Positions(path, field):
             yield f"{path}/*/{field}/*"
             yield from _of_row_sets(report)
+        case Named(path, name, value):
+            yield from (f"{path}/*/{field}" for field in (name, value))
+            yield from _of_row_sets(report)
         case None:
             yield from _of_row_sets(report)
 
@@ -82,6 +85,8 @@ def _of_listing(listing: Listing) -> Iterator[str]:
 def listings(source: Source) -> Iterator[Listing]:
     """The lists for whose things a source is asked, inner ones first."""
     each = source.per if isinstance(source, HttpPages) else None
+    if isinstance(each, Catalogue):
+        each = each.listing
     while isinstance(each, Listing):
         yield each
         each = each.per

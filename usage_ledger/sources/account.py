@@ -16,7 +16,7 @@ from usage_ledger.json.packed import Packed
 from usage_ledger.json.parts import parts
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report
-from usage_ledger.sources.listing import items_of, list_things, single_values
+from usage_ledger.sources.listing import Thing, items_of, list_things, single_values, value_at
 
 _proofs: WeakKeyDictionary[Client, str | UsageLedgerError] = WeakKeyDictionary()
 """What asking for the account came to: '' when it is proved, or why the provider does not tell; or the failure."""
@@ -50,7 +50,7 @@ def verify_account(connection: Connection, client: Client) -> str:
     """
     listing = connection.declared.accounts
     try:
-        accounts = _accounts(connection, client)
+        things = _things(connection, client)
     except NoPermission as error:
         return error.what
     except BadRequest as error:
@@ -61,7 +61,9 @@ def verify_account(connection: Connection, client: Client) -> str:
         if listing.id:
             raise
         return error.what
-    if not listing.id or connection.account in accounts:
+    accounts = {thing.labels[listing.label] for thing in things} if listing.id else {connection.account}
+    if connection.account in accounts:
+        _require_parts(connection, things)
         return ""
     visible = ", ".join(sorted(accounts)[:10]) or "none"
     raise WrongAccount(
@@ -69,15 +71,31 @@ def verify_account(connection: Connection, client: Client) -> str:
     )
 
 
-def _accounts(connection: Connection, client: Client) -> list[str]:
-    """The ids of the accounts that the key has access to. Raises `BadKey` for a key of the wrong kind."""
+def _require_parts(connection: Connection, things: list[Thing]) -> None:
+    """Refuse a part of the account that the key does not see. Raises `WrongAccount`."""
+    declared = connection.declared.account_parts
+    if declared is None:
+        return
+    label = connection.declared.accounts.label
+    visible = {str(value_at(one.item, declared.id)) for one in things if one.labels[label] == connection.account}
+    missing = sorted({*connection.setting_values(declared.setting)} - visible)
+    if missing:
+        raise WrongAccount(
+            f"the key does not see {', '.join(missing[:10])} of account {connection.account}, which "
+            f"`settings.{declared.setting}` names; it sees: {', '.join(sorted(visible)[:10])}",
+            connection=connection.id,
+        )
+
+
+def _things(connection: Connection, client: Client) -> list[Thing]:
+    """The accounts that the key has access to. Raises `BadKey` for a key of the wrong kind."""
     provider = connection.declared
-    accounts: list[str] = []
+    accounts: list[Thing] = []
     values = single_values(connection.settings)
     for page, things in list_things(client, provider.accounts, values, connection.settings):
         if page is None:
             continue
-        accounts += [thing.labels[provider.accounts.label] for thing in things if provider.accounts.id]
+        accounts += things
         flags = [item.get(flag) for item in items_of(page, provider.accounts) for flag in provider.key_flags]
         if flags and True not in flags:
             raise BadKey(

@@ -14,7 +14,7 @@ from usage_ledger.http.client import Client
 from usage_ledger.http.fill import Values, with_items
 from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
-from usage_ledger.model.source import Each, HttpPages, Listing
+from usage_ledger.model.source import Catalogue, Each, HttpPages, Listing
 from usage_ledger.sources.batches import groups
 from usage_ledger.sources.discovery import discover
 from usage_ledger.sources.gaps import Gaps
@@ -87,13 +87,13 @@ class HttpPageSource:
                 for labels, items in groups(things, batch, _label_of(per)):
                     next(self._pages({**values, **labels}, items, paged=False), None)
                     return
-            elif page is not None:
+            elif page is not None and not isinstance(per, Catalogue):
                 return
             elif things:
                 next(self._pages({**values, **things[0].labels}, paged=False), None)
                 return
 
-    def _things(self, each: Each, values: Values, *, required: bool = True) -> Listed:
+    def _things(self, each: Each | Catalogue, values: Values, *, required: bool = True) -> Listed:
         """The things of a list; of a list of names, and of one that is not required, as many as can be had."""
         begun = False
         try:
@@ -107,7 +107,7 @@ class HttpPageSource:
             self._gaps.add(f"{'the rest of ' if begun else ''}the list {each.request.path}", error)
 
     def _one_by_one(self, listed: Listed, values: Values) -> Iterator[Page]:
-        rows = self._rows_of_thing if isinstance(self._declared.per, Listing) else self._rows
+        rows = self._rows_of_thing if isinstance(self._declared.per, Listing | Catalogue) else self._rows
         for page, things in listed:
             if page is not None:
                 yield page
@@ -180,6 +180,6 @@ class HttpPageSource:
             raise refusal
 
 
-def _label_of(per: Each) -> str:
+def _label_of(per: Each | Catalogue) -> str:
     """What a thing itself is called, beside the labels of outer lists."""
     return per.label if isinstance(per, Listing) else ""

@@ -13,7 +13,8 @@ from usage_ledger.http.fill import Values
 from usage_ledger.http.page import Page
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
-from usage_ledger.model.source import Each, Fixed, Listing, PerSetting
+from usage_ledger.model.source import Catalogue, Each, Fixed, Listing, PerSetting
+from usage_ledger.model.where import Where
 
 Labels = dict[str, str]
 Settings = Mapping[str, str | tuple[str, ...]]
@@ -29,7 +30,7 @@ class Thing:
 
 
 def list_things(
-    client: Client, each: Each, values: Values | None = None, settings: Settings | None = None
+    client: Client, each: Each | Catalogue, values: Values | None = None, settings: Settings | None = None
 ) -> Iterator[tuple[Page | None, list[Thing]]]:
     """Each page of a list with the things on it. What is not listed by the provider has no page.
 
@@ -43,14 +44,13 @@ def list_things(
             yield None, [Thing({**place, label: value}) for place in places for value in fixed]
         case PerSetting(setting):
             yield None, [Thing({each.name: value}) for value in _values_of(setting, settings or {})]
-        case Listing() if each.per is None:
-            yield from _listed(client, each, values or {}, {})
-        case Listing():
-            for page, holders in list_things(client, each.per, values, settings):
+        case Listing() | Catalogue():
+            per = each.per if isinstance(each, Listing) else each.listing.per
+            for page, holders in list_things(client, per, values, settings) if per else [(None, [Thing({})])]:
                 if page is not None:
                     yield page, []
                 for holder in holders:
-                    yield from _listed(client, each, values or {}, holder.labels)
+                    yield from _things_of(client, each, values or {}, holder.labels)
 
 
 def single_values(settings: Settings) -> dict[str, str]:
@@ -63,6 +63,14 @@ def _values_of(setting: str, settings: Settings) -> tuple[str, ...]:
     if not value:
         raise ConfigError(f"the setting `{setting}` has no value", next_step=f"write it under `settings.{setting}`")
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _things_of(
+    client: Client, each: Listing | Catalogue, values: Values, outer: Labels
+) -> Iterator[tuple[Page | None, list[Thing]]]:
+    if isinstance(each, Listing):
+        return _listed(client, each, values, outer)
+    return _selected(client, each, values, outer)
 
 
 def _listed(
@@ -81,14 +89,35 @@ def _listed(
         yield replace(page, role="listing", labels=outer), _things_on(page, listing, outer)
 
 
+def _selected(
+    client: Client, catalogue: Catalogue, values: Values, outer: Labels
+) -> Iterator[tuple[Page | None, list[Thing]]]:
+    """The pages of the list of names, then each selection. Of what is gone meanwhile (404) the first one, whole: the
+    answer to it says so."""
+    names: set[str] = set()
+    selections = catalogue.selections
+    try:
+        for page, things in _listed(client, catalogue.listing, values, outer):
+            yield page, []
+            names |= {thing.labels[catalogue.listing.label] for thing in things}
+    except BadRequest as error:
+        if error.status != ABSENT:
+            raise
+        selections = selections[:1]
+        names |= {*selections[0].names}
+    for selection in selections:
+        if chosen := [name for name in selection.names if name in names]:
+            yield None, [Thing({**dict(selection.labels), catalogue.label: ",".join(chosen), **outer})]
+
+
 def _things_on(page: Page, listing: Listing, outer: Labels) -> list[Thing]:
     """The things on a page; of a list whose items have ids, those that have one."""
-    items = items_of(page, listing)
+    items = [item for item in items_of(page, listing) if not listing.where or _is_meant(item, listing.where)]
     if not listing.id:
         return [Thing(outer, item) for item in items]
     things = []
     for item in items:
-        if value := item.get(listing.id):
+        if value := value_at(item, listing.id):
             one = str(value).rsplit("/", 1)[-1] if listing.form == "last_segment" else str(value)
             things.append(Thing({**outer, listing.label: one}, item))
     return things
@@ -108,3 +137,15 @@ def items_of(page: Page, listing: Listing) -> list[dict[str, Any]]:
     if items is not None and not isinstance(items, list):
         raise Shape(f"`{listing.items}` of {path} is not a list")
     return [item for item in items or () if isinstance(item, dict)]
+
+
+def _is_meant(item: Any, where: Where) -> bool:
+    text = value_at(item, where.path)
+    return isinstance(text, str) and where.matches(text)
+
+
+def value_at(item: Any, path: str) -> Any:
+    """The value at a path through objects; None where there is none."""
+    for name in path.split("/"):
+        item = item.get(name) if isinstance(item, dict) else None
+    return item
