@@ -96,6 +96,31 @@ MUTANTS = (
         "test_a_derived_column_is_parsed",
     ),
     Mutant(
+        "marks of a large answer's lists ignored",
+        (("usage_ledger/reading/marks.py", "isinstance(page.body, Packed) and", "False and"),),
+        "test_every_element_of_a_list_has_its_marks",
+    ),
+    Mutant(
+        "a part of an answer is taken as its end",
+        (("usage_ledger/reading/marks.py", "mark.while_more is None or not names_next(paging, page)", "False"),),
+        "test_every_element_of_a_list_has_its_marks",
+    ),
+    Mutant(
+        "a list in parts is counted part by part",
+        (("usage_ledger/reading/marks.py", "before = 0 if rest else lengths[mark]", "before = 0"),),
+        "test_a_list_that_comes_in_parts_is_counted_whole",
+    ),
+    Mutant(
+        "a page without its mark is whole",
+        (("usage_ledger/reading/marks.py", "    for mark in unseen:\n", "    for mark in ():\n"),),
+        "test_every_element_of_a_list_has_its_marks",
+    ),
+    Mutant(
+        "an answer about another time is taken",
+        (("usage_ledger/reading/marks.py", "        if not _is_echo(value, sent):\n", "        if False:\n"),),
+        "test_an_answer_is_about_what_was_asked_for",
+    ),
+    Mutant(
         "no lock for a connection's report",
         (("include/sql/load/lock.sql", "SELECT pg_advisory_xact_lock(hashtextextended(", "SELECT length(concat("),),
         "test_c1_ or test_c3_",

@@ -26,6 +26,17 @@ def next_call(paging: Paging, page: Page, first: Call, hosts: tuple[str, ...]) -
             return _by_offset(paging, page, first)
 
 
+def names_next(paging: Paging | None, page: Page) -> bool:
+    """Whether a page itself names a next one, by a token or a link."""
+    match paging:
+        case Cursor(field, _, more):
+            return bool(field_at(page, field)) and (not more or field_at(page, more) is True)
+        case Link(field):
+            return bool(field_at(page, field))
+        case _:
+            return False
+
+
 def _by_cursor(paging: Cursor, page: Page, first: Call) -> Call | None:
     token = field_at(page, paging.field)
     if token is not None and not isinstance(token, str):

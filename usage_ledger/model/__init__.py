@@ -7,9 +7,10 @@ cannot be written.
 
 from usage_ledger.model.auth import Auth, ClientCredentials, HeaderKey, ServiceAccount, SignedJwt, SigV4
 from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule, dimensions, from_parent
+from usage_ledger.model.mark import AnyMark, Echo, Fewer, Mark
 from usage_ledger.model.provider import AccountHeader, Parts, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
-from usage_ledger.model.request import Cursor, Link, Mark, Offset, Paging, Request, Template
+from usage_ledger.model.request import Cursor, Link, Offset, Paging, Request, Template
 from usage_ledger.model.reshape import Columns, Named, Positions, Reshape, Series, Table
 from usage_ledger.model.rows import Balance, Count, Meter, Money, NameOf, RowSet, RunningTotal, Total
 from usage_ledger.model.source import (
@@ -30,6 +31,7 @@ from usage_ledger.model.where import Matches, OneOf, Where
 
 __all__ = [
     "AccountHeader",
+    "AnyMark",
     "Auth",
     "Balance",
     "Batch",
@@ -44,6 +46,8 @@ __all__ = [
     "Dimension",
     "Discovery",
     "Each",
+    "Echo",
+    "Fewer",
     "Fixed",
     "HeaderKey",
     "HttpPages",

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.auth import BEARER_KEY, Auth
+from usage_ledger.model.mark import AnyMark
 from usage_ledger.model.refusal import Refusal
-from usage_ledger.model.request import Mark
 from usage_ledger.model.reshape import Reshape
 from usage_ledger.model.rows import RowSet, RunningTotal, Total
 from usage_ledger.model.source import Listing, Source
@@ -63,7 +63,7 @@ class Report:
     """Outermost fields that are known and not read."""
     totals: tuple[Total, ...] = ()
     running_totals: tuple[RunningTotal, ...] = ()
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[AnyMark, ...] = ()
     """What each page must say of itself to be whole."""
     account: str = ""
     """A path (`items/*/field`) of the account's id in the rows; compared before anything of the answer is landed."""

@@ -1,4 +1,4 @@
-"""Declares requests: one request, its next pages, and what a page must say of itself."""
+"""Declares requests: one request, and its next pages."""
 
 import json
 from dataclasses import dataclass
@@ -49,29 +49,6 @@ class Offset:
 
 
 Paging = Cursor | Link | Offset
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What a page must say of itself to be whole, looked at before its load is committed.
-
-    Either the value at a path, as in `Mark("jobComplete", is_=True)`, or that there is none: `Mark("unreachable",
-    absent=True)` accepts an absent, null or empty value. Raises `ConfigError` for both or neither.
-    """
-
-    path: str
-    """Through objects: `job/state`."""
-    is_: str | int | bool | None = None
-    absent: bool = False
-    otherwise: Literal["again", "refuse"] = "again"
-    """The page is asked for again, or refused until a person looks at it."""
-
-    def __post_init__(self) -> None:
-        if (self.is_ is not None) == self.absent:
-            raise ConfigError(
-                f"the mark {self.path} declares both a value and none, or neither",
-                next_step="declare `is_` or `absent`",
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,17 @@ class Node:
         else:
             self.leaves[head] = kind
 
+    def admit(self, segments: Sequence[str]) -> None:
+        """Declare a value of any type at a path below this object, `*` being each element of a list."""
+        head, *rest = segments
+        if (node := self.lists.get(head) or self.maps.get(head)) is not None:
+            if rest[1:]:
+                node.admit(rest[1:])
+        elif rest and rest[0] != "*":
+            self.objects.setdefault(head, Node()).admit(rest)
+        elif head not in self.objects:
+            self.leaves.setdefault(head, "json")
+
     def struct(self, mode: Mode = "tolerant") -> type[msgspec.Struct]:
         """The msgspec type of this object, once it is complete. Attributes are `f0`, `f1`, …"""
         if mode not in self._structs:
@@ -132,11 +143,12 @@ def layout(report: Report) -> Layout:
         "totalSize",
         *leading_fields(report.source),
         *report.ignored,
-        *(mark.path for mark in report.marks),
         *(total.path for total in report.running_totals),
     ):
         if name:
             root.want(name.split("/"), "json")
+    for mark in report.marks if report.reshape is None else ():  # after what is read, which may hold their values
+        root.admit(mark.path.split("/"))
     strict, tolerant, literal = (msgspec.json.Decoder(root.struct(mode)) for mode in ("strict", "tolerant", "literal"))
     return Layout(strict, tolerant, literal, root, chains)
 

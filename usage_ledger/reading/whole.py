@@ -11,14 +11,13 @@ from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.core.provider_errors import NotWhole
 from usage_ledger.core.windows import Window, day_bounds, local_date
 from usage_ledger.http.page import Page
-from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report
-from usage_ledger.model.request import Mark
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Bucket
 from usage_ledger.reading.days import instant
 from usage_ledger.reading.layout import Node, layout
+from usage_ledger.reading.marks import require_marks
 from usage_ledger.reading.nested import rows_of
 from usage_ledger.reading.paths import levels_up, segments_of
 
@@ -30,8 +29,7 @@ def require_whole(report: Report, page: Page) -> None:
     lists of a large page are looked at when it is transformed, and so is a page of another shape than declared: it is
     landed for a corrected declaration to read.
     """
-    for mark in report.marks:
-        _require_mark(mark, page)
+    require_marks(report, page)
     if report.reshape is not None or not isinstance(page.body, bytes):
         return
     lists = Lists(report)
@@ -41,18 +39,6 @@ def require_whole(report: Report, page: Page) -> None:
         return
     if lists.absent:
         raise NotWhole(lists.message)
-
-
-def _require_mark(mark: Mark, page: Page) -> None:
-    head, *rest = mark.path.split("/")
-    value = document_of(bytes(page.fields[head]), f"`{mark.path}`") if head in page.fields else None
-    for name in rest:
-        value = value.get(name) if isinstance(value, dict) else None
-    if value in (None, "", [], {}) if mark.absent else value == mark.is_ and type(value) is type(mark.is_):
-        return
-    expected = "absent" if mark.absent else repr(mark.is_)
-    what = f"the answer does not say that it is whole: `{mark.path}` is {str(value)[:80]!r}, not {expected}"
-    raise NotWhole(what) if mark.otherwise == "again" else ContractBroken(what)
 
 
 class Lists:
