@@ -455,7 +455,7 @@ MUTANTS = (
     ),
     Mutant(
         "no look at the marks of a page",
-        (("usage_ledger/reading/whole.py", "    for mark in report.marks:\n", "    for mark in ():\n"),),
+        (("usage_ledger/reading/whole.py", "    require_marks(report, page)\n", ""),),
         "test_a_page_that_does_not_say_ or test_a_page_that_its_mark_refuses_",
     ),
     Mutant(
