@@ -17,9 +17,10 @@ class Dimension:
     """When no path is present: '' or an error; `required` refuses a blank value as well. `grouped` is for what the
     request groups by: '' for a row that has none, an error where an undeclared text could be its new name. `zero` is
     for a currency: blank in a row of no money, which has the other rows' currency."""
-    form: Literal["text", "last_segment", "upper", "flag"] = "text"
+    form: Literal["text", "last_segment", "upper", "lower", "flag"] = "text"
     """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name; `upper`
-    is for codes that come in lower case; `flag` is a JSON boolean: `true`, `false`."""
+    is for codes that come in lower case, `lower` for ids that come in either; `flag` is a JSON boolean: `true`,
+    `false`."""
     values: tuple[tuple[str, str], ...] = ()
     """Vendor's word to ours. Others stay as sent. The row's identity always uses the vendor's."""
     within: str = ""
@@ -39,13 +40,20 @@ class Lookup:
     """A column whose value a lookup list gives for an id in the row; it is not part of the row's identity."""
 
     column: str
-    path: str
-    """The id, in the row."""
+    path: str | tuple[str, ...]
+    """The id, in the row; several paths are joined with `/`."""
     items: str
     """The list, in the pages of the source's `lookup`."""
     id: tuple[str, ...]
-    """Paths in an item; several are joined with `/`."""
+    """Paths in an item, or labels of its list (`@name`); several are joined with `/`."""
     value: str
+    any_case: bool = False
+    """The vendor does not tell upper from lower case in ids."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the id, in the row."""
+        return (self.path,) if isinstance(self.path, str) else self.path
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,8 @@ class RowSet:
     """Lines of a negative amount are credits: rows of their own, of `charge_category` Credit."""
     skip_when_missing: str = ""
     """A row without a value at this path is skipped, and that is reported."""
+    blank_is_idle: bool = False
+    """Such a row is how the vendor says that something was idle: no warning."""
 
     def __post_init__(self) -> None:
         if self.others == "report" and self.where is None:

@@ -34,6 +34,8 @@ class Day:
     """Rows belong to a UTC date at this path, with or without the time 00:00."""
 
     path: str
+    form: Literal["text", "digits"] = "text"
+    """`digits` is a number such as 20261108, or a text of it."""
 
 
 @dataclass(frozen=True, slots=True)

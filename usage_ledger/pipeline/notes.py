@@ -50,13 +50,8 @@ def notes_of(report: Report, gathered: Gathered) -> list[Note]:
         notes.append(Note("total_not_compared", TOTAL))
     notes += [Note("totals_differ", text, "the rows are loaded as sent") for text in sorted(gathered.differing)]
     notes += [
-        Note(
-            "left_out",
-            f"{count} rows have no `{path}` and were skipped",
-            "raw holds them as sent",
-            severity="info" if basis == "estimated" else "warning",
-        )
-        for (path, basis), count in sorted(gathered.skipped.items())
+        Note("left_out", f"{count} rows have no `{path}` and were skipped", "raw holds them as sent", severity=severity)
+        for (path, severity), count in sorted(gathered.skipped.items())
     ]
     notes += [
         Note("not_grouped", f"no row has any value of {name}, though the request groups by it", UNGROUPED)

@@ -19,7 +19,7 @@ from usage_ledger.pipeline.people import notes_of_landing
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.layout import decode, unknown_content
-from usage_ledger.reading.lookup import load_lookup
+from usage_ledger.reading.lookup import load_lookups
 from usage_ledger.reading.money import signed
 from usage_ledger.reading.names import NAMES
 from usage_ledger.reading.nested import money_elements, rows_of
@@ -77,7 +77,7 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
     while len(failed) < manifest.window.days:
         gathered = Gathered(
             facts={name: Facts(name) for name in report.tables},
-            lookup=load_lookup(report, manifest, folder),
+            lookups=load_lookups(report, manifest, folder),
             failed=dict(failed),
         )
         try:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -27,6 +28,8 @@ MICROSECONDS = Decimal(10**6)
 """In a second."""
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T]00:00:00(?:\.0+)?(?:Z|\+00:00)?)?", re.ASCII)
 """A date, alone or as its midnight in UTC."""
+_DIGITS = re.compile(r"(\d{8})(?:\.0+)?", re.ASCII)
+"""A date in digits alone."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: b
             values = list(zip(rows.column(start), rows.column(end), strict=True))
             dates = {bounds: _bucket(rows, bounds, zone, window, date_labels) for bounds in dict.fromkeys(values)}
         case Day(path) | Moment(path):
-            values = rows.column(path)
+            values = [bytes(value) if isinstance(value, Raw) else value for value in rows.column(path)]
             dates = {value: (_date_in(rows, path, value, zone, window), False) for value in dict.fromkeys(values)}
         case Point(path) as point:
             values = [bytes(value) if isinstance(value, Raw) else value for value in rows.column(path)]
@@ -123,14 +126,18 @@ def _date_in(rows: Rows, path: str, value: Any, zone: ZoneInfo, window: Window) 
     if isinstance(rows.row_set.when, Moment):
         day = local_date(instant(where, value), zone)
     else:
-        match = _DATE.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            raise contract_errors.BadBucket(f"{where} is {str(value)[:40]!r}, which is not a date")
-        try:
-            day = date.fromisoformat(match[1])
-        except ValueError:
-            raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, which is not a date") from None
+        day = _date(where, value)
     return _inside(where, day, window)
+
+
+def _date(where: str, value: Any) -> date:
+    """A date from a text, or from a JSON literal of digits. Raises `BadBucket`."""
+    text = value.decode(errors="replace").strip('"') if isinstance(value, bytes) else value
+    match = _DATE.fullmatch(text) or _DIGITS.fullmatch(text) if isinstance(text, str) else None
+    with suppress(ValueError):
+        if match is not None:
+            return date.fromisoformat(match[1])
+    raise contract_errors.BadBucket(f"{where} is {str(text)[:40]!r}, which is not a date")
 
 
 def _inside(where: str, day: date, window: Window) -> date:

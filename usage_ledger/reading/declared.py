@@ -42,7 +42,7 @@ def _read(report: Report, role: Role) -> Iterator[str]:
         if isinstance(report.source, HttpPages) and report.source.lookup:
             yield from _of_listing(report.source.lookup)
         for lookup in (one for row_set in report.row_sets for one in row_set.dimensions if isinstance(one, Lookup)):
-            yield from (f"{lookup.items}/*/{path}" for path in (*lookup.id, lookup.value))
+            yield from (f"{lookup.items}/*/{path}" for path in (*lookup.id, lookup.value) if path[0] != "@")
     else:
         yield from ("totalSize", *leading_fields(report.source), *(mark.path for mark in report.marks))
         yield from (total.path for total in report.running_totals)

@@ -13,6 +13,8 @@ from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.undeclared import new_name_of_text
 
+Lookups = Mapping[Lookup, Mapping[str, str]]
+"""Id to value of each lookup."""
 AnyDimension = Dimension | Pairs | Lookup | Derived
 
 
@@ -26,7 +28,10 @@ def text_column(rows: Rows, dimension: AnyDimension) -> pa.Array:
     match dimension:
         case Pairs():
             column = pa.array(_rendered(rows, dimension), pa.string())
-        case Lookup(path=path) | Derived(path=path):
+        case Lookup(paths=paths):
+            columns = [_first_value(rows, [path]) for path in paths]
+            column = pc.binary_join_element_wise(*columns, "/") if len(columns) > 1 else columns[0]
+        case Derived(path=path):
             column = _first_value(rows, [path])
         case Dimension(form="flag"):
             flags = {True: "true", False: "false", None: ""}
@@ -62,8 +67,8 @@ def _checked_values(rows: Rows, dimension: Dimension) -> list[str]:
         values = [value or "" for value in values]
     if dimension.form == "last_segment":
         values = [value.rsplit("/", 1)[-1] for value in values]
-    if dimension.form == "upper":
-        values = [value.upper() for value in values]
+    if dimension.form in ("upper", "lower"):
+        values = [value.upper() if dimension.form == "upper" else value.lower() for value in values]
     return values
 
 
@@ -90,11 +95,13 @@ def _refuse_new_name(rows: Rows, dimension: Dimension, values: list[Any]) -> Non
             )
 
 
-def resolve(column: pa.Array, dimension: AnyDimension, lookup: Mapping[str, str]) -> pa.Array:
+def resolve(column: pa.Array, dimension: AnyDimension, lookups: Lookups) -> pa.Array:
     """The column as the ledger holds it: the provider's values mapped to ours, ids and texts to values or ''."""
     match dimension:
         case Lookup():
-            return pa.array([lookup.get(value, "") for value in column.to_pylist()], pa.string())
+            listed = lookups.get(dimension, {})
+            ids = (value.lower() if dimension.any_case else value for value in column.to_pylist())
+            return pa.array([listed.get(one, "") for one in ids], pa.string())
         case Derived(rules=rules):
             texts = column.dictionary_encode()
             values = [_parsed(text, rules) for text in texts.dictionary.to_pylist()]

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.where import Where
+from usage_ledger.reading.dimensions import Lookups
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.names import Names
 from usage_ledger.storage.staged import RunningTotal
@@ -25,8 +26,8 @@ class Gathered:
     running_totals: dict[str, RunningTotal] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     """Cache of row keys, by the identity that they are a hash of."""
-    lookup: dict[str, str] = field(default_factory=dict)
-    """Id to value of the report's lookup."""
+    lookups: Lookups = field(default_factory=dict)
+    """Id to value of the report's lookups."""
     event_ids: set[str] = field(default_factory=set)
     """Ids of the events on pages read before."""
     pages: dict[tuple[str, date], str] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Gathered:
     differing: set[str] = field(default_factory=set)
     """Messages about totals that differ from the sum of their parts, where the provider promises no balance."""
     skipped: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
-    """Number of skipped rows by the path that they lack, and by their basis."""
+    """Number of skipped rows by the path that they lack, and by the severity of that."""
     other_values: dict[Where, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     """Of rows that are not of a row set: its array and the values that its condition does not match."""
     points: Counter[tuple[str, ...]] = field(default_factory=Counter)
@@ -73,4 +74,4 @@ class Gathered:
 
     def scratch(self) -> "Gathered":
         """An empty one with the same lookup, to read some rows into for their errors alone."""
-        return Gathered(facts={name: Facts(name) for name in self.facts}, lookup=self.lookup)
+        return Gathered(facts={name: Facts(name) for name in self.facts}, lookups=self.lookups)

@@ -1,5 +1,6 @@
 """Values for the ids in rows, from the lookup pages that were landed with them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from usage_ledger.core.contract_errors import Shape
@@ -12,23 +13,31 @@ from usage_ledger.storage.landing import landed_pages
 from usage_ledger.storage.manifest import Manifest
 
 
-def load_lookup(report: Report, manifest: Manifest, folder: AnyPath) -> dict[str, str]:
-    """Id to value, of the report's lookup. Raises `Shape`, `RawCorrupt`."""
+def load_lookups(report: Report, manifest: Manifest, folder: AnyPath) -> dict[Lookup, dict[str, str]]:
+    """Id to value, of each of the report's lookups. Raises `Shape`, `RawCorrupt`."""
     lookups = {one for row_set in report.row_sets for one in row_set.dimensions if isinstance(one, Lookup)}
-    values: dict[str, str] = {}
-    for _, body in landed_pages(folder, manifest, "lookup") if lookups else ():
+    values: dict[Lookup, dict[str, str]] = {lookup: {} for lookup in lookups}
+    for page, body in landed_pages(folder, manifest, "lookup") if lookups else ():
         document = document_of(plain(body), "the lookup list")
         for lookup in lookups:
-            values |= dict(_items(lookup, document))
+            values[lookup] |= dict(_items(lookup, document, page.labels))
     return values
 
 
-def _items(lookup: Lookup, document: Any) -> list[tuple[str, str]]:
+def _items(lookup: Lookup, document: Any, labels: Mapping[str, str]) -> list[tuple[str, str]]:
     items = _at(document, lookup.items)
     if not isinstance(items, list):
         raise Shape(f"`{lookup.items}` of the lookup list is not a list")
-    rows = ([_at(item, path) for path in (*lookup.id, lookup.value)] for item in items)
-    return [("/".join(texts[:-1]), texts[-1]) for texts in rows if all(isinstance(text, str) for text in texts)]
+    rows = [
+        [labels.get(path[1:]) if path.startswith("@") else _at(item, path) for path in (*lookup.id, lookup.value)]
+        for item in items
+    ]
+    whole = [[text for text in row if isinstance(text, str)] for row in rows]
+    return [(_key(lookup, "/".join(ids)), value) for *ids, value in whole if len(ids) == len(lookup.id)]
+
+
+def _key(lookup: Lookup, text: str) -> str:
+    return text.lower() if lookup.any_case else text
 
 
 def _at(value: Any, path: str) -> Any:

@@ -12,7 +12,9 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
     """Every path that a row set reads, and the kind of its value."""
     kinds = dict.fromkeys(row_set.sum_over, "text") | _paths_of_day(row_set)
     for dimension in row_set.dimensions:
-        if isinstance(dimension, Lookup | Derived):
+        if isinstance(dimension, Lookup):
+            kinds = dict.fromkeys(dimension.paths, "text") | kinds
+        elif isinstance(dimension, Derived):
             kinds = {dimension.path: "text"} | kinds
         else:
             kinds |= _paths_of_dimension(dimension)
@@ -38,8 +40,8 @@ def _paths_of_day(row_set: RowSet) -> dict[str, str]:
     match row_set.when:
         case Bucket(start, end, clock):
             return dict.fromkeys((start, end), "epoch" if clock == "epoch" else "text")
-        case Day(path):
-            return {path: "text"}
+        case Day(path, form):
+            return {path: "decimal" if form == "digits" else "text"}
         case Moment(path, event_id, completion):
             return dict.fromkeys((event_id, completion, path), "text")
         case Point(path, clock=clock):

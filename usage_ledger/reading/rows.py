@@ -157,7 +157,8 @@ def _skip_incomplete(rows: Rows, gathered: Gathered) -> Rows:
     ]
     if len(complete) == len(rows):
         return rows
-    key = (f"{rows.row_set.name}.{path.replace('/', '.')}", rows.row_set.basis)
+    severity = "info" if rows.row_set.basis == "estimated" or rows.row_set.blank_is_idle else "warning"
+    key = (f"{rows.row_set.name}.{path.replace('/', '.')}", severity)
     gathered.skipped[key] += len(rows) - len(complete)
     return rows.only(complete)
 
@@ -206,7 +207,7 @@ def _table(
         "bucket_start": buckets.starts,
         "bucket_end": buckets.ends,
         **{
-            dimension.column: resolve(sent[dimension.column], dimension, gathered.lookup)
+            dimension.column: resolve(sent[dimension.column], dimension, gathered.lookups)
             for dimension in row_set.dimensions
         },
         **{name: counted.values for name, counted in meters.items()},
