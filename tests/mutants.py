@@ -142,6 +142,16 @@ MUTANTS = (
         "test_anthropic_analytics_are_the_record",
     ),
     Mutant(
+        "rows of things that were not asked for removed",
+        (("include/sql/load/stage_unasked.sql", "AND {column} <> ALL(", "AND false AND {column} <> ALL("),),
+        "test_the_rows_of_a_key_that_is_gone_stay",
+    ),
+    Mutant(
+        "a lookup list that cannot be read blanks its column",
+        (("include/sql/load/keep_lookup.sql", "AND staged.{column} = ''", "AND false"),),
+        "test_a_lookup_that_cannot_be_had_any_more",
+    ),
+    Mutant(
         "an account that is not asked for",
         (("usage_ledger/sources/account.py", "    if not connection.declared.accounts.id:\n", "    if True:\n"),),
         "test_a_key_of_another_organization_changes_nothing or test_another_account_is_noticed",

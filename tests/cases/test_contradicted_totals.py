@@ -128,3 +128,16 @@ def test_one_contradicted_date_keeps_its_neighbours_for_one_run_and_is_released_
 
 def total_of(units: str) -> dict[str, Any]:
     return {"currencyCode": "USD", "units": units, "nanos": 4_400_000}
+
+
+def test_a_total_that_is_of_failed_dates_too_ends_no_hold(account: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a vendor that sends a total and a bucket for each date, one of which is missing."""
+    body = sample(CASE)
+    one = answered(account, body)
+    assert run(one)
+    one.server.answers["/summary"] = Answer(with_rows(body, "3"))
+    later = DAY + timedelta(days=1)
+    monkeypatch.setattr("usage_ledger.pipeline.transform.missing_buckets", lambda *_: [later])
+    assert one.run(DAY, later, reports=("cost",)).held
+    assert one.days("cost") == {DAY: "held", later: "failed"}
+    assert one.cost("amount") == []

@@ -11,6 +11,7 @@ from kit.answering import Account, Answer, Received, sample
 from usage_ledger.airflow.onboarding import readable
 from usage_ledger.connections import Connection
 from usage_ledger.core import provider_errors
+from usage_ledger.pipeline.rebuild import rebuild
 from usage_ledger.providers import PROVIDERS
 
 Accounts = Callable[..., Account]
@@ -170,6 +171,24 @@ def test_a_lookup_that_cannot_be_had_leaves_its_column_blank(account: Accounts) 
     assert "/v1/deployments" in event[2]
 
 
+def test_a_lookup_that_cannot_be_had_any_more_takes_away_nothing(account: Accounts) -> None:
+    mine = account("replicate")
+    mine.server.answers["/predictions"] = FACTS["replicate"][2]
+    mine.server.answers["/hardware"] = Answer([])
+    release = {"configuration": {"hardware": "gpu-t4"}}
+    named = {"owner": "acme", "name": "sharp", "current_release": release}
+    row = [(1, "acme/sharp", "gpu-t4")]
+    for deployments in (Answer({"results": [named]}), Answer({"detail": "no"}, 403), Answer({"results": []})):
+        mine.server.answers["/deployments"] = deployments
+        assert mine.run(DAY, reports=("predictions",)).failures == []
+        assert mine.usage("requests, deployment, accelerator") == row
+    release["configuration"]["hardware"] = "gpu-a100"
+    mine.server.answers["/deployments"] = Answer({"results": [named]})
+    assert mine.run(DAY, reports=("predictions",)).failures == []
+    assert mine.usage("requests, deployment, accelerator") == [(1, "acme/sharp", "gpu-a100")]
+    assert mine.query("SELECT * FROM ops.restatement WHERE connection_id = %s") == []
+
+
 def without_workspaces(account: Account) -> None:
     """An account from before workspaces, with one key."""
     account.server.answers["/workspaces"] = Answer(sample("or-no-workspaces"), 404)
@@ -223,6 +242,57 @@ def test_a_report_by_key_fails_alone_where_its_list_is_forbidden(account: Accoun
     failures = mine.run(OLDER, reports=("activity", "activity_by_key")).failures
     assert [(type(one), one.report) for one in failures] == [(provider_errors.NoPermission, "activity_by_key")]
     assert mine.days("activity") == {OLDER: "loaded"}
+
+
+def test_the_rows_of_a_key_that_is_gone_stay_when_its_dates_are_read_again(account: Accounts) -> None:
+    mine = account("openrouter")
+    without_workspaces(mine)
+    listed = ["k1", "k2", "k3"]
+    used = {"k1": 1, "k2": 2, "k3": 3}
+
+    def activity(request: Received) -> Answer:
+        [key] = request.values("api_key_hash")
+        body = ACTIVITY.replace(b'"requests": 44', b'"requests": %d' % used[key]) if key in used else b'{"data": []}'
+        return Answer(body)
+
+    def keys(request: Received) -> Answer:
+        names = listed if not request.values("offset") else []
+        return Answer({"data": [{"hash": name, "name": name} for name in names]})
+
+    mine.server.answers |= {"/activity": activity, "/keys": keys}
+    columns = "api_key_id, requests"
+    assert mine.run(OLDER, reports=("activity_by_key",)).failures == []
+    assert mine.usage(columns) == [("k1", 1), ("k2", 2), ("k3", 3)]
+    listed.remove("k2")
+    used["k1"] = 5
+    assert mine.run(OLDER, reports=("activity_by_key",)).failures == []
+    assert mine.usage(columns) == [("k1", 5), ("k2", 2), ("k3", 3)]
+    changed = mine.query(
+        "SELECT dimensions ->> 'api_key_id', meter, old, new FROM ops.restatement WHERE connection_id = %s"
+    )
+    assert changed == [("k1", "requests", 1, 5)]
+    [(rows, state)] = mine.query("SELECT row_count, state FROM ops.day WHERE connection_id = %s")
+    assert (rows, state) == (6, "loaded")  # of usage and of cost
+    used.clear()  # what the keys that are left had is gone: no matter of the others
+    assert mine.run(OLDER, reports=("activity_by_key",)).held
+    assert mine.usage(columns) == [("k1", 5), ("k2", 2), ("k3", 3)]
+    listed.clear()
+    assert mine.run(OLDER, reports=("activity_by_key",)).failures == []
+    rebuild(mine.connection(reports=("activity_by_key",)), None, engine=mine.engine, root=mine.root)
+    assert mine.usage(columns) == [("k1", 5), ("k2", 2), ("k3", 3)]
+
+
+def test_a_list_is_missing_once_whatever_the_id_of_the_request(account: Accounts) -> None:
+    mine = account("openai")
+    one_project_fails(mine, Answer({"error": {"message": "failed, tell us the request ID req_1a2b3c"}}, 400))
+    assert mine.run(DAY, reports=("costs",)).failures == []
+    one_project_fails(mine, Answer({"error": {"message": "failed, tell us the request ID req_9z8y7x"}}, 400))
+    assert mine.run(DAY, reports=("costs",)).failures == []
+    (event,) = [event for event in mine.events() if event[1] != "info"]
+    assert "req_1a2b3c" in event[2]
+    one_project_fails(mine, Answer({"error": {"message": "forbidden, request id req_5f"}}, 400))
+    assert mine.run(DAY, reports=("costs",)).failures == []
+    assert len([event for event in mine.events() if event[1] != "info"]) == 2
 
 
 def test_a_key_in_the_older_form_has_its_workspace(account: Accounts) -> None:

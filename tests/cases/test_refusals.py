@@ -100,6 +100,11 @@ def test_an_allowance_that_is_renewed_in_an_hour_gives_the_slot_back(
 SUSPENDED = "fw-account-suspended-412"
 SAYS_SUSPENDED = {"error": {"message": "It is suspended."}, "detail": "It is suspended."}
 BLOCKED, PLACE = provider_errors.AccountBlocked, provider_errors.WrongPlace
+PAUSED = (
+    "You are temporarily suspended for exceeding the rate limit.",
+    "Too many requests: this key is suspended for a minute.",
+    "Requests are suspended, try again in 20s",
+)
 CASES = [
     ("openai", Answer(sample("openai-quota-429"), 429), BLOCKED, "look at plan and billing"),
     (
@@ -110,6 +115,8 @@ CASES = [
     ),
     ("fireworks", Answer(sample(SUSPENDED), 412), BLOCKED, "settle the account with Fireworks AI"),
     *((name, Answer(SAYS_SUSPENDED, 403), BLOCKED, "then run again") for name in PROVIDERS),
+    ("openai", Answer({"error": {"message": "Your account is suspended, check your plan."}}, 429), BLOCKED, "settle"),
+    ("openai", Answer({"error": {"message": PAUSED[0]}}, 403), BLOCKED, "settle the account"),
     *((name, Answer({}, 402), BLOCKED, "then run again") for name in PROVIDERS),
     *((name, Answer(sample("openai-quota-429"), 429), BLOCKED, "then run again") for name in PROVIDERS),
     *((name, Answer({}, 451), PLACE, "from a place that the provider serves") for name in PROVIDERS),
@@ -153,6 +160,15 @@ def test_a_refusal_that_waiting_does_not_mend_is_asked_once_and_says_what_to_do(
     assert f"answered {answer.status}" in caught.value.what
     assert asking.server.count("/any") == 1
     assert slept == []
+
+
+@pytest.mark.parametrize("text", PAUSED)
+def test_a_pause_of_the_rate_is_no_suspended_account(account: Callable[..., Account], text: str) -> None:
+    asking = account("openai")
+    asking.server.answers["/any"] = Answer({"error": {"message": text}}, 429)
+    with pytest.raises(provider_errors.RateLimited):
+        ask(asking, [])
+    assert asking.server.count("/any") > 1
 
 
 @each_provider

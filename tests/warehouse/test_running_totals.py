@@ -102,3 +102,18 @@ def test_a_total_that_is_late_at_midnight_differs_from_nothing(query: Query, des
     desk.take(DAYS[9], "107.5", hour=0)  # half of the last day's use is not in it yet
     ((_, _, growth, lowest, highest, difference),) = compared(query, desk)
     assert (growth, lowest, highest, difference) == (Decimal("7.5"), 7, 10, 0)
+
+
+def test_an_older_snapshot_that_is_loaded_again_says_nothing_of_a_newer_difference(
+    query: Query, desk: Snapshots
+) -> None:
+    desk.fill(DAYS)
+    desk.take(DAYS[0], "100")
+    desk.take(DAYS[8], "108")
+    desk.take(DAYS[9], "200")
+    assert [is_open for _, is_open in events(query, desk)] == [True]
+    desk.take(DAYS[8], "108")
+    assert [is_open for _, is_open in events(query, desk)] == [True]
+    desk.take(DAYS[9], "109")
+    desk.take(DAYS[8], "300")
+    assert [is_open for _, is_open in events(query, desk)] == [False]

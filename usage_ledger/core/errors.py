@@ -6,10 +6,15 @@ to do next. Texts are redacted when they are made. What can go wrong with a prov
 the warehouse is in `provider_errors`, `contract_errors`, `storage_errors` and `warehouse_errors`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Self
 
 from usage_ledger.core.redaction import redact
+
+_REQUEST_ID = re.compile(
+    r"\b(?:req|request|trace|ray|correlation)(?:[ _-]?id)?[\s:=#\"'(_-]{0,3}[\w-]*\d[\w-]*", re.IGNORECASE
+)
 
 
 class UsageLedgerError(Exception):
@@ -57,6 +62,11 @@ def one_line(text: str, longest: int = 2000) -> str:
     """The text on one line, control characters escaped, at most `longest` characters."""
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return escaped if len(escaped) <= longest else escaped[: longest - 1] + "…"
+
+
+def without_request_id(text: str) -> str:
+    """The text without a request's id: what a provider says again has another one each time."""
+    return _REQUEST_ID.sub("…", text)
 
 
 class PersonMustAct(UsageLedgerError):

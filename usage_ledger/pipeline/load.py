@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import arrow_schema
 from usage_ledger.core.errors import PersonMustAct
+from usage_ledger.model.dimension import Lookup
+from usage_ledger.model.provider import Report
 from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import load_folder
@@ -52,12 +54,22 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
                 staged=staged,
                 has_days=not report.snapshot,
                 released=frozenset(released_dates(load_folder(root, attempt.manifest_uri or ""))),
+                lookups=_lookups(report),
                 yields_to=report.yields_to,
                 yielding=connection.declared.yielding_to(report.name),
             ),
         )
         log.info("%s %s: %s (load %s)", report.name, attempt.window, outcome, load_id)
         return outcome
+
+
+def _lookups(report: Report) -> dict[str, tuple[str, ...]]:
+    """The columns of each table that a lookup list fills."""
+    columns: dict[str, tuple[str, ...]] = {}
+    for row_set in report.row_sets:
+        more = tuple(one.column for one in row_set.dimensions if isinstance(one, Lookup))
+        columns[row_set.table] = tuple(dict.fromkeys((*columns.get(row_set.table, ()), *more)))
+    return columns
 
 
 def _names(root: AnyPath, staged: Staged) -> pa.Table:

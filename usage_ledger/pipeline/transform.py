@@ -27,6 +27,7 @@ from usage_ledger.reading.reshape import reshape
 from usage_ledger.reading.rows import gather
 from usage_ledger.reading.running_totals import running_totals
 from usage_ledger.reading.salvage import failed_dates, salvage
+from usage_ledger.reading.things import things_of_answer
 from usage_ledger.reading.whole import Lists, add_buckets, missing_buckets
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import landed_parts, load_folder
@@ -113,10 +114,11 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
         [*notes_of_landing(manifest), *notes_of(report, gathered), *notes_of_gaps(report, manifest)],
         _evidence(gathered, differing),
         _mismatch(differing),
-        agrees=bool(gathered.totals) and not differing,
+        agrees=bool(gathered.totals) and not (gathered.failed or differing),
         open=dict(gathered.unfinished) | (dict.fromkeys(manifest.window, 1) if nothing_stored(manifest) else {}),
         points=gathered.points_by_date,
         running_totals=gathered.running_totals,
+        things=things_of_answer(report, manifest),
         failed={day: Failure(type(error).__name__, error.what) for day, error in sorted(gathered.failed.items())},
     )
     write_note(root, staged)

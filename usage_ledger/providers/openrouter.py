@@ -2,7 +2,8 @@
 
 Measures: requests, those by own keys among them, tokens, and money (`/activity`): dollars charged to credits are the
 record; what was paid to other providers with own keys is the breakdown `byok`, an estimate. Requested again per key,
-the same activity is the breakdown `api_key`: deleted keys are not listed, so its sum may be below the record's.
+the same activity is the breakdown `api_key`: keys deleted before their dates were loaded are not in it, so its sum may
+be below the record's.
 Grain: a UTC day x permanent model name x endpoint x workspace; rows that are alike in these are added up.
 Units: tokens as integers; dollars as JSON numbers, rounded to 18 places.
 Token meaning: input includes cached tokens, output includes reasoning; live answers have held more reasoning than

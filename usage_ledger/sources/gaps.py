@@ -1,6 +1,6 @@
 """What of a list, or of the things of one, could not be had while the rest was read."""
 
-from usage_ledger.core.errors import TryAgain, UsageLedgerError
+from usage_ledger.core.errors import TryAgain, UsageLedgerError, without_request_id
 
 MOST_FAILURES = 3
 """Things of a list that do not answer; the others are not asked for then, lest a list use up a run's retries."""
@@ -11,6 +11,7 @@ class Gaps:
     """The things that are missing, by what the provider said."""
 
     def __init__(self) -> None:
+        self._said: dict[str, str] = {}
         self._things: dict[str, list[str]] = {}
         self._failures = 0
         self.stopped: UsageLedgerError | None = None
@@ -19,7 +20,8 @@ class Gaps:
 
     def add(self, thing: str, error: UsageLedgerError) -> None:
         """Note that a thing could not be had."""
-        self._things.setdefault(error.what, []).append(thing)
+        what = self._said.setdefault(without_request_id(error.what), error.what)
+        self._things.setdefault(what, []).append(thing)
         self.newest = error
         self._failures += isinstance(error, TryAgain)
         if self._failures >= MOST_FAILURES:

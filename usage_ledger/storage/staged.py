@@ -79,6 +79,8 @@ class Staged(msgspec.Struct, frozen=True):
     """By their path in the answer."""
     failed: dict[date, Failure] = {}
     """Dates that cannot be loaded; the load leaves what the ledger holds of them as it is."""
+    things: dict[str, list[str]] = {}
+    """Of a report that is asked for thing by thing, those that were, by their column: rows of the others stay."""
 
 
 def staged_folder(root: AnyPath, load_id: str) -> AnyPath:

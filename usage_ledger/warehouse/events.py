@@ -6,7 +6,7 @@ from datetime import date
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from usage_ledger.core.errors import one_line
+from usage_ledger.core.errors import one_line, without_request_id
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import statement
 
@@ -33,7 +33,8 @@ def add_event(
     load_id: str | None = None,
     once: bool = False,
 ) -> None:
-    """Something a person must know; also in the log. `once`: not again in the same words while it is open."""
+    """Something a person must know; also in the log. `once`: not again in the same words while it is open, whatever the
+    id of the request in them."""
     log.log(
         {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[severity], "%s: %s", kind, message
     )
@@ -47,7 +48,12 @@ def add_event(
         "next_step": next_step,
         "load_id": load_id,
     }
-    cursor.execute(statement("ops/event_once" if once else "ops/event"), values)
+    if once:
+        cursor.execute(statement("ops/open_messages"), values)
+        words = without_request_id(str(values["message"]))
+        if any(without_request_id(open_message) == words for (open_message,) in cursor.fetchall()):
+            return
+    cursor.execute(statement("ops/event"), values)
 
 
 def close_failures(cursor: Cursor, incoming: Incoming) -> None:

@@ -31,6 +31,8 @@ class Incoming:
     has_days: bool = True
     released: frozenset[date] = frozenset()
     """Dates that somebody accepted although what came for them contradicts what is known."""
+    lookups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns by table that a lookup list fills."""
     yields_to: str = ""
     """The report that is the record of a date and usage type where the ledger has rows of it."""
     yielding: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ nothing is known the rows are copied, and proved, without a stage.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -29,6 +30,7 @@ from usage_ledger.warehouse.loads import execute
 from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
 from usage_ledger.warehouse.record import dates_gained, has_rows, lock_reports, move_record, yield_staged
 from usage_ledger.warehouse.running_totals import record_running_totals
+from usage_ledger.warehouse.silence import keep_lookups, stage_unasked
 from usage_ledger.warehouse.sql import copy_of, defaults, statement
 
 FELL = "the new figures are loaded and the old ones kept in ops.restatement; ask the provider if it is no correction"
@@ -126,14 +128,17 @@ def _replace_days(
 ) -> None:
     """Stage the rows beside the ledger, and make each accepted date equal to them."""
     staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
-    current_rows = dict(staged_rows)
+    current_rows, unasked = dict(staged_rows), Counter[date]()
     for name, table in incoming.tables.items():
         _stage(cursor, contract(name), table)
         yield_staged(cursor, incoming, contract(name))
+        keep_lookups(cursor, incoming, contract(name))
+        of_table = stage_unasked(cursor, incoming, contract(name))
         cursor.execute(statement("load/rows_by_date", contract(name)), incoming.values)
-        for day, staged, current in cursor.fetchall():
-            staged_rows[day] += staged
-            current_rows[day] += current
+        for day, staged, current in cursor.fetchall():  # those of which the answer says nothing decide nothing
+            staged_rows[day] += staged - of_table[day]
+            current_rows[day] += current - of_table[day]
+        unasked += of_table
     outcome.rows = sum(staged_rows.values())
     dates = accepted(cursor, incoming, states, staged_rows, current_rows, outcome, already_committed=already_committed)
     metered: dict[str, Contract] = {}
@@ -142,7 +147,7 @@ def _replace_days(
         outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates)
         move_record(cursor, incoming, contract(name), dates)
     crash.point("load")
-    record_days(cursor, incoming, dates, states, staged_rows)
+    record_days(cursor, incoming, dates, states, {day: rows + unasked[day] for day, rows in staged_rows.items()})
     crash.point("load")  # before the proof
     prove(cursor, incoming, metered, dates)
     crash.point("load")

@@ -27,8 +27,10 @@ def prove(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract], d
     """
     for name, table in metered.items():
         _counted_once(cursor, incoming, table, dates)
-        staged = sums_by_date(cursor, "load/sums_staged", table, incoming, list(incoming.window))
-        _equal(f"{name}: raw and staged rows", _raw(incoming, name), _added(staged.values()))
+        window = list(incoming.window)
+        sent = sums_by_date(cursor, "load/sums_staged", table, incoming, window, unasked=False)
+        _equal(f"{name}: raw and staged rows", _raw(incoming, name), _added(sent.values()))
+        staged = sums_by_date(cursor, "load/sums_staged", table, incoming, dates) if incoming.staged.things else sent
         current = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
         for day in dates:
             _equal(f"{name} of {day}: staged rows and ledger", staged.get(day, {}), current.get(day, {}))
@@ -92,9 +94,14 @@ def detect_drops(cursor: Cursor, table: Contract, incoming: Incoming, dates: lis
     return {day: "; ".join(texts) for day, texts in sorted(drops.items())}
 
 
-def sums_by_date(cursor: Cursor, name: str, table: Contract, incoming: Incoming, dates: list[date]) -> dict[date, Sums]:
-    """The sums of a statement (`load/sums_staged` or `load/sums_ledger`) for each date that has rows."""
-    cursor.execute(statement(name, table), incoming.values | {"dates": dates})
+def sums_by_date(
+    cursor: Cursor, name: str, table: Contract, incoming: Incoming, dates: list[date], *, unasked: bool = True
+) -> dict[date, Sums]:
+    """The sums of a statement (`load/sums_staged` or `load/sums_ledger`) for each date that has rows.
+
+    Without `unasked` only of staged rows that came with the load.
+    """
+    cursor.execute(statement(name, table), incoming.values | {"dates": dates, "unasked": unasked})
     sums_of: dict[date, Sums] = {}
     for day, currency, rows, *sums in cursor.fetchall():
         of_day = sums_of.setdefault(day, {"rows": Decimal(0)})

@@ -26,8 +26,8 @@ def record_running_totals(cursor: Cursor, incoming: Incoming, *, already_committ
         values = incoming.values | {"field": field, "total": Decimal(one.total), "of_report": one.report, "kind": KIND}
         cursor.execute(statement("load/running_total"), values)
         cursor.execute(statement("load/compare_running_total"), values)
-        compared = cursor.fetchone()
-        if compared is None:
+        *compared, outdated = cursor.fetchone() or (True,)
+        if outdated:  # nothing is compared, or a newer snapshot was: what that one says counts
             continue
         difference = _difference(*compared, field=field, report=one.report)
         cursor.execute(statement("load/has_open_event"), values)

@@ -33,6 +33,11 @@ def copy_of(contract: Contract, names: Iterable[str], *, into: Literal["stage", 
     return sql.SQL(text("load/copy")).format(into=_parts(contract)[into], columns=columns)
 
 
+def of_column(name: str, contract: Contract, column: str) -> sql.Composable:
+    """A statement about one more `{column}` of a fact table."""
+    return sql.SQL(text(name)).format(**_parts(contract), column=sql.Identifier(column))
+
+
 def defaults(contract: Contract, names: Iterable[str]) -> sql.Composable:
     """What the staged table's columns hold where nothing is sent: one bind parameter for each, of its name."""
     clauses = (sql.SQL("ALTER COLUMN {} SET DEFAULT {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in names)

@@ -35,4 +35,8 @@ CROSS JOIN LATERAL (
 ) AS sums
 WHERE compared.connection_id = %(connection_id)s AND compared.report = %(report)s AND compared.field = %(field)s
     AND compared.fetched_at = pair.fetched_at
-RETURNING compared.since, compared.fetched_at, compared.growth, compared.lowest, compared.highest
+RETURNING compared.since, compared.fetched_at, compared.growth, compared.lowest, compared.highest, EXISTS (
+    SELECT FROM ops.running_total AS later
+    WHERE later.connection_id = compared.connection_id AND later.report = compared.report AND later.field = compared.field
+        AND later.fetched_at > compared.fetched_at AND later.growth IS NOT NULL
+)

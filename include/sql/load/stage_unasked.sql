@@ -1,0 +1,7 @@
+-- Rows of things that this answer was not asked for, as they are.
+INSERT INTO {stage}
+SELECT current_rows.*
+FROM {table} AS current_rows
+WHERE connection_id = %(connection_id)s AND report = %(report)s AND usage_date >= %(first)s AND usage_date < %(end)s
+    AND {column} <> ALL(%(things)s::text[])
+RETURNING usage_date

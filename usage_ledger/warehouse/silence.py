@@ -1,0 +1,30 @@
+"""What an answer says nothing of stays as the ledger has it.
+
+A thing of a list, such as a key, that was not asked for has no rows in the answer: its rows are staged again from the
+ledger. A lookup list that gives no value for a row, because it cannot be read or a thing is gone from it, takes away
+none that it gave before.
+"""
+
+from collections import Counter
+from datetime import date
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from usage_ledger.contracts.odcs import Contract
+from usage_ledger.warehouse.incoming import Incoming
+from usage_ledger.warehouse.sql import of_column
+
+
+def stage_unasked(cursor: Cursor, incoming: Incoming, table: Contract) -> Counter[date]:
+    """Stage the ledger's rows of things that were not asked for; how many by date."""
+    rows: Counter[date] = Counter()
+    for column, things in incoming.staged.things.items():
+        cursor.execute(of_column("load/stage_unasked", table, column), incoming.values | {"things": things})
+        rows.update(day for (day,) in cursor.fetchall())
+    return rows
+
+
+def keep_lookups(cursor: Cursor, incoming: Incoming, table: Contract) -> None:
+    """Fill what a lookup gave no value for with what the ledger has in the row."""
+    for column in incoming.lookups.get(table.table, ()):
+        cursor.execute(of_column("load/keep_lookup", table, column), incoming.values)
