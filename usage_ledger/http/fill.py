@@ -26,6 +26,8 @@ def fill_request(request: Request, values: Values, provider: Provider, host: str
     A parameter whose placeholder has no value is left out. `host`, a connection's own base URL, replaces every base.
     Raises `ConfigError`, `HostRefused`.
     """
+    if request.statement:
+        values = {**values, "statement": _filled_query(request.statement.text, values)}
     return Call(
         path=fill_path(request.path, values),
         query=tuple(

@@ -71,6 +71,9 @@ class Request:
     method: Literal["GET", "POST"] = "GET"
     body: str = ""
     """A JSON template, sent by POST."""
+    statement: Template | None = None
+    """A statement of a query language: the body's `{statement}`. Identifiers alone may be placeholders in it, never
+    values, which the body sends as parameters."""
     reads_only: bool = False
     """True where the vendor's documentation says that this POST changes nothing; no other POST is sent."""
     base: str = ""

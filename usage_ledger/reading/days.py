@@ -123,10 +123,7 @@ def bucket_start(row_set: RowSet) -> str:
 
 def _date_in(rows: Rows, path: str, value: Any, zone: ZoneInfo, window: Window) -> date:
     where = f"{rows.row_set.name}.{path.lstrip('^')}"
-    if isinstance(rows.row_set.when, Moment):
-        day = local_date(instant(where, value), zone)
-    else:
-        day = _date(where, value)
+    day = local_date(instant(where, value), zone) if isinstance(rows.row_set.when, Moment) else _date(where, value)
     return _inside(where, day, window)
 
 

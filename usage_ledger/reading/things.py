@@ -3,7 +3,7 @@
 from usage_ledger.model.dimension import Dimension
 from usage_ledger.model.provider import Report
 from usage_ledger.model.source import HttpPages, Listing
-from usage_ledger.storage.landing import Manifest
+from usage_ledger.storage.manifest import Manifest
 
 
 def things_of_answer(report: Report, manifest: Manifest) -> dict[str, list[str]]:
