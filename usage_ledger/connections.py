@@ -17,6 +17,9 @@ from usage_ledger.model.provider import Provider, Report
 from usage_ledger.providers import PROVIDERS, provider_named
 from usage_ledger.yaml_file import read_yaml
 
+MACHINE = "machine"
+"""The YAML's `credential` that stands for the identity of the machine that runs the task."""
+CREDENTIAL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,249}"
 ID_PATTERN = r"[a-z0-9][a-z0-9_]{0,62}"
 """No hyphen: a shell cannot export AIRFLOW_CONN_A-B."""
 
@@ -35,6 +38,8 @@ class Connection(BaseModel):
     lookback_days: int | None = Field(default=None, ge=0, le=400)
     reports: tuple[str, ...] | None = None
     people: Literal["pseudonyms", "clear"] = "pseudonyms"
+    credential: str | None = None
+    """The id of the Airflow connection whose identity asks, or `machine`; without it the connection's own id."""
     settings: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     """What the provider declares beyond account and key, by name; a repeated setting is a list."""
 
@@ -69,7 +74,8 @@ class Connection(BaseModel):
             raise ValueError(
                 f"key `account`: {self.account!r} is not an account id of {provider.title}; allowed: {pattern}"
             )
-        _check_settings(provider, self.settings)
+        _check_credential(provider, self.credential)
+        _check_settings(provider, self.settings, own_key=self.credential is None)
         allowed = [report.name for report in provider.reports]
         for name in self.reports or ():
             if name not in allowed:
@@ -116,7 +122,19 @@ class Connection(BaseModel):
         return tuple(report for report in declared if report.name in chosen)
 
 
-def _check_settings(provider: Provider, settings: Mapping[str, str | tuple[str, ...]]) -> None:
+def _check_credential(provider: Provider, credential: str | None) -> None:
+    """Raises `ValueError` for what can be no connection's id, or a machine's identity where there is none."""
+    if credential is not None and not re.fullmatch(CREDENTIAL_PATTERN, credential):
+        raise ValueError(
+            f"key `credential`: {credential!r} is not allowed; allowed: the id of an Airflow connection, or {MACHINE}"
+        )
+    if credential == MACHINE and not provider.auth.machine:
+        raise ValueError(
+            f"key `credential`: a machine has no identity at {provider.title}; allowed: the id of an Airflow connection"
+        )
+
+
+def _check_settings(provider: Provider, settings: Mapping[str, str | tuple[str, ...]], *, own_key: bool) -> None:
     """Raises `ValueError` naming the setting, its value and what is allowed; secret settings are refused."""
     declared = {setting.name: setting for setting in provider.settings}
     allowed = ", ".join(name for name, setting in declared.items() if not setting.secret) or "none"
@@ -130,7 +148,10 @@ def _check_settings(provider: Provider, settings: Mapping[str, str | tuple[str, 
             if not re.fullmatch(setting.pattern, one):
                 raise ValueError(f"key `settings.{name}`: {one!r} is not allowed; allowed: {setting.pattern}")
     for name, setting in declared.items():
-        if setting.required and not setting.secret and not settings.get(name):
+        if setting.part_of_key and name in settings and not own_key:
+            raise ValueError(f"key `settings.{name}` belongs to an own key, and `credential` names another identity")
+        in_file = setting.required and not setting.secret and not setting.part_of_key
+        if in_file and not settings.get(name):
             raise ValueError(f"key `settings.{name}` is missing: {setting.help}")
 
 

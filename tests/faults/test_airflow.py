@@ -24,8 +24,9 @@ from kit.staged_loads import T0, Desk, used
 from sqlalchemy import Engine
 
 from usage_ledger.airflow import tasks
-from usage_ledger.airflow.credentials import find, provider_credential
+from usage_ledger.airflow.credentials import find
 from usage_ledger.airflow.dag import SHARES, broken_connections, build_dags, share_of
+from usage_ledger.airflow.identity import provider_credential
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core import errors

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from kit.asking import http
 from usage_ledger import model as m
-from usage_ledger.airflow.credentials import provider_credential
+from usage_ledger.airflow.identity import provider_credential
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.http.client import client_for
 from usage_ledger.pipeline.plan import Dates

@@ -141,5 +141,5 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(
     monkeypatch.setattr(onboarding, "store_connection", lambda connection_id, *_, **__: stored.append(connection_id))
     document = {"provider": "fireworks", "account": at_work.name}
     with pytest.raises(errors.ConfigError, match=r"key is stored, but .* cannot be written"):
-        onboarding.connect("unwritable", document, key=at_work.key, host=at_work.url, engine=engine)
+        onboarding.connect("unwritable", document, Credential(at_work.key, host=at_work.url), engine=engine)
     assert stored == ["unwritable"]

@@ -1,4 +1,4 @@
-"""Finds keys and the warehouse: in the environment, else where Airflow keeps connections, else the local stack's.
+"""Finds connections and the warehouse: in the environment, else where Airflow keeps them, else the local stack's.
 
 Commands and tasks look in the same order, so that they never speak of two warehouses.
 """
@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +16,9 @@ from sqlalchemy import URL
 
 from usage_ledger.airflow.connection_text import parse
 from usage_ledger.airflow.metadata import AskAirflow, Stored, read_connection
-from usage_ledger.connections import Connection
 from usage_ledger.core import redaction
-from usage_ledger.core.errors import CannotDecrypt, ConfigError, NoConnection, Unreachable
+from usage_ledger.core.errors import CannotDecrypt, ConfigError, Unreachable
 from usage_ledger.core.project import local_folder
-from usage_ledger.http.credential import Credential
-from usage_ledger.model.provider import Provider
 from usage_ledger.warehouse.engine import engine_url
 
 WAREHOUSE = "usage_warehouse"
@@ -33,43 +30,6 @@ HOOK_OPTIONS = frozenset(
     )
 )
 """What Airflow's Postgres hook reads from a connection's extra itself; all else goes to the driver."""
-
-
-def provider_credential(connection: Connection) -> Credential:
-    """The key of a connection and its settings: the file's, and the secret ones that Airflow stores.
-
-    Raises `NoConnection`, and `ConfigError` where Airflow and the file name different values.
-    """
-    connection_id = connection.id
-    stored = find(connection_id)
-    if stored is None or not stored.password:
-        raise NoConnection(
-            f"Airflow has no connection {connection_id!r} with a key that it can decrypt",
-            connection=connection_id,
-            next_step=f"run `usage-ledger connect PROVIDER {connection_id}`, or add it under Admin, Connections",
-        )
-    redaction.protect(stored.password)
-    named = {"account": connection.account, **connection.settings}
-    settings = settings_of(connection.declared, stored.extra)
-    for name, value in ({"account": stored.extra.get("account")} | settings).items():
-        if value and name in named and value != named[name]:
-            raise ConfigError(
-                f"the Airflow connection says {name} {value!r}, the YAML says {named[name]!r}",
-                connection=connection_id,
-                next_step="make them equal",
-            )
-    return Credential(stored.password, {**settings, **connection.settings}, stored.host or None)
-
-
-def settings_of(provider: Provider, extra: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
-    """The provider's settings that Airflow's form holds; of a repeated one the values between commas."""
-    settings: dict[str, str | tuple[str, ...]] = {}
-    for setting in provider.settings:
-        text = str(extra.get(setting.name) or "").strip()
-        values = tuple(part.strip() for part in text.split(",") if part.strip())
-        if text:
-            settings[setting.name] = values if setting.repeated else text
-    return settings
 
 
 def warehouse_url() -> URL:

@@ -26,7 +26,7 @@ class ProviderHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the key works and sees the account of the form."""
-        from usage_ledger.airflow.credentials import settings_of
+        from usage_ledger.airflow.identity import settings_of, settings_of_file
         from usage_ledger.connections import Connection
         from usage_ledger.core.windows import last_complete_date
         from usage_ledger.http.client import client_for
@@ -41,9 +41,9 @@ class ProviderHook(BaseHook):
         if not account:
             return False, "fill in the account: a wrong one would look like an account without usage"
         try:
-            settings = settings_of(provider, stored.extra_dejson)
-            secret = {setting.name for setting in provider.settings if setting.secret}
-            public = {name: value for name, value in settings.items() if name not in secret}
+            settings = {**settings_of_file(provider, account), **settings_of(provider, stored.extra_dejson)}
+            stored_only = {setting.name for setting in provider.settings if setting.secret or setting.part_of_key}
+            public = {name: value for name, value in settings.items() if name not in stored_only}
             connection = Connection(id=self.connection_id, provider=provider.name, account=account, settings=public)
             credential = Credential(stored.password or "", settings, stored.host or None)
             with client_for(connection, credential, retries=Retries(attempts=1)) as client:

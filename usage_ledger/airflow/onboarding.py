@@ -1,6 +1,6 @@
 """Adds and checks connections, for commands: verify first, then register, store, and write the YAML."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from sqlalchemy import Engine
 
+from usage_ledger.airflow.identity import provider_credential
 from usage_ledger.airflow.store import delete_connection, ensure_pools, require_encryption, store_connection
 from usage_ledger.connections import Connection, connection_from, find_connection
 from usage_ledger.core.error_classes import is_of_one_answer
@@ -85,9 +86,11 @@ class Connected:
     """Whether the file was written: an existing one is left as it is."""
 
 
-def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str | None, engine: Engine) -> Connected:
+def connect(connection_id: str, document: dict[str, Any], own: Credential | None, *, engine: Engine) -> Connected:
     """Verify a new account, store its key in Airflow, and write its YAML.
 
+    `own` is the key with the settings that are stored with it; without one the identity that the document's
+    `credential` names is verified, and no key is stored.
     The same id and account again replaces the key alone. Raises `ConfigError` for another account under a known id
     or a known account under another id, and what `readable` raises; then nothing is stored or written.
     """
@@ -102,9 +105,14 @@ def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str
                 connection=connection_id,
                 next_step="choose another id",
             )
+        if current.credential != connection.credential:
+            raise ConfigError(
+                f"{path.name} says `credential: {current.credential or 'its own key'}`",
+                connection=connection_id,
+                next_step="change `credential` in that file, and run the same command again",
+            )
         connection = current  # its file is the truth; only the key is replaced
-    require_encryption(connection_id)
-    with client_for(connection, Credential(key, connection.settings, host)) as client:
+    with client_for(connection, _credential(connection, own)) as client:
         access = readable(connection, client)
     chosen = [report.name for report in connection.chosen_reports if not report.snapshot]
     refused = [name for name in chosen if name in access.refused]
@@ -117,10 +125,19 @@ def connect(connection_id: str, document: dict[str, Any], *, key: str, host: str
         connection = connection_from(connection_id, document, path.name)
     prepare_warehouse(connection, engine)
     ensure_pools()
-    store_connection(connection.id, connection.declared, key=key, account=connection.account, host=host)
+    if own is not None:
+        store_connection(connection.id, connection.declared, connection.account, own)
     if new:
         _write(path, document)
     return Connected(access, path, new)
+
+
+def _credential(connection: Connection, own: Credential | None) -> Credential:
+    """What is verified. Raises `ConfigError` where a key could not be stored encrypted."""
+    if own is None:
+        return provider_credential(connection)
+    require_encryption(connection.id)
+    return replace(own, settings={**connection.settings, **own.settings})
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ def _connection_type(provider: Provider) -> dict[str, Any]:
         "hook-name": provider.title,
         "ui-field-behaviour": {
             "hidden-fields": ["login", "port", "schema", "extra"],
-            "relabeling": {"password": "API key", "host": "Base URL"},
+            "relabeling": {"password": provider.auth.key_label, "host": "Base URL"},
             "placeholders": {
                 "password": provider.key_help,
                 "host": f"leave empty for {provider.base_url}; other hosts need USAGE_LEDGER_ALLOWED_HOSTS",

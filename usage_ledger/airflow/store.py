@@ -1,12 +1,14 @@
 """Writes to Airflow's metadata database: connections, pools and assets. Each raises as `metadata`."""
 
 import contextlib
+import json
 from typing import Any
 
 from usage_ledger.airflow.credentials import airflow_is_set_up, metadata, quiet_airflow
 from usage_ledger.airflow.metadata import AskAirflow, read_pools
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.http.credential import Credential
 from usage_ledger.model.provider import Provider
 from usage_ledger.providers import PROVIDERS
 
@@ -16,8 +18,11 @@ UNUSED_PORT = 0
 """What Airflow's UI sends for the hidden port when it tests a stored connection; Airflow refuses one that differs."""
 
 
-def store_connection(connection_id: str, provider: Provider, *, key: str, account: str, host: str | None) -> None:
-    """Store or replace a connection, its key encrypted. Raises `ConfigError` when it would stand in clear."""
+def store_connection(connection_id: str, provider: Provider, account: str, own: Credential) -> None:
+    """Store or replace a connection: its key, and the settings that are stored with the key, encrypted.
+
+    Raises `ConfigError` when they would stand in clear.
+    """
     require_encryption(connection_id)
     from airflow.models.connection import Connection
     from sqlalchemy import delete
@@ -27,11 +32,11 @@ def store_connection(connection_id: str, provider: Provider, *, key: str, accoun
         session.execute(delete(Connection).where(Connection.conn_id == connection_id))
         stored = Connection(conn_id=connection_id)
         stored.conn_type = provider.name
-        stored.host = host
+        stored.host = own.host
         stored.port = UNUSED_PORT
         stored.description = f"{provider.title} account {account}"
-        stored.set_password(key)
-        stored.set_extra('{"account": "%s"}' % account)  # noqa: UP031  the pattern of account ids admits no quote
+        stored.set_password(str(own.key))
+        stored.set_extra(json.dumps({"account": account, **own.settings}))
         session.add(stored)
 
 

@@ -167,7 +167,7 @@ def _resources(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
 
 
 def _client(connection: Connection) -> "Client":
-    from usage_ledger.airflow.credentials import provider_credential
+    from usage_ledger.airflow.identity import provider_credential
     from usage_ledger.http.client import client_for
 
     return client_for(connection, provider_credential(connection))

@@ -1,11 +1,15 @@
 """What several commands take, and what they answer with: arguments, the key, exit codes."""
 
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from usage_ledger.core.errors import BadWindow, ConfigError
+
+if TYPE_CHECKING:
+    from usage_ledger.model.provider import Provider
 
 DONE, FAILED, WRONG_USAGE, HELD = 0, 1, 2, 3
 
@@ -42,10 +46,28 @@ def checked(connection_id: str) -> str:
     return str(as_usage(lambda: checked_id(connection_id)))
 
 
-def read_key(provider: str) -> str:
-    """The key, without echo from a terminal, else the first line of standard input."""
+def read_secret(label: str) -> str:
+    """A secret, without echo from a terminal, else the next line of standard input."""
     import getpass
 
     if sys.stdin.isatty():
-        return getpass.getpass(f"API key of {provider}: ").strip()
+        return getpass.getpass(f"{label}: ").strip()
     return sys.stdin.readline().strip()
+
+
+def read_key(provider: "Provider") -> str:
+    """The provider's key: a line, or a file, whose path is asked for at a terminal and which else is standard input.
+
+    Raises `WrongUsage` for a file that cannot be read.
+    """
+    from usage_ledger.model.auth import ServiceAccount
+
+    if not isinstance(provider.auth, ServiceAccount):
+        return read_secret(f"{provider.auth.key_label} of {provider.title}")
+    if not sys.stdin.isatty():
+        return sys.stdin.read().strip()
+    path = Path(input(f"Path of the {provider.auth.key_label} of {provider.title}: ").strip())
+    try:
+        return path.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise WrongUsage(f"the file {path} cannot be read: {type(error).__name__}") from None

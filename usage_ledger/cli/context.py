@@ -4,7 +4,8 @@ import os
 
 from sqlalchemy import URL, Engine
 
-from usage_ledger.airflow.credentials import WAREHOUSE, provider_credential, warehouse_url
+from usage_ledger.airflow.credentials import WAREHOUSE, warehouse_url
+from usage_ledger.airflow.identity import provider_credential
 from usage_ledger.connections import Connection, find_connection
 from usage_ledger.core.settings import require_settings
 from usage_ledger.http.client import Client, client_for

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from usage_ledger.cli.arguments import ConnectionId, Json, as_usage, checked, read_key
+from usage_ledger.cli.arguments import ConnectionId, Json, WrongUsage, as_usage, checked, read_key, read_secret
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.provider_errors import NoPermission
 
 if TYPE_CHECKING:
     from usage_ledger.airflow.onboarding import Readable
+    from usage_ledger.cli.settings import ConnectionSettings
 
 UNTOLD = "; the provider does not tell whose it is"
 
@@ -27,6 +28,22 @@ def _say_what_is_missing(access: "Readable", provider: str) -> None:
         say(f"figures are complete all the same; ids of {kinds} will have no names")
 
 
+def _settings_of(connection_id: str, document: dict[str, Any], options: list[str]) -> "ConnectionSettings":
+    """The settings of the options, those of the file in the document, which is checked. Raises `WrongUsage`."""
+    from usage_ledger.cli.settings import connection_settings
+    from usage_ledger.connections import connection_from
+    from usage_ledger.providers import PROVIDERS
+
+    if document["provider"] not in PROVIDERS:
+        as_usage(lambda: connection_from(connection_id, document, "the command"))
+    own_key = "credential" not in document
+    settings = connection_settings(PROVIDERS[document["provider"]], options, own_key=own_key)
+    if settings.in_file:
+        document["settings"] = settings.in_file
+    as_usage(lambda: connection_from(connection_id, document, "the command"))
+    return settings
+
+
 def connect(
     provider: Annotated[str, typer.Argument(help="The provider's name, such as fireworks.")],
     connection_id: ConnectionId,
@@ -35,21 +52,31 @@ def connect(
     at: Annotated[str, typer.Option(help="Local time of the daily run.")] = "03:00",
     start_date: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="History to fill.")] = None,
     host: Annotated[str | None, typer.Option(help="Another base URL; must be allowed.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A setting of the provider; a secret has no value.")
+    ] = None,
+    credential: Annotated[
+        str | None, typer.Option(metavar="ID|machine", help="No own key: an Airflow connection's, or this machine's.")
+    ] = None,
 ) -> None:
     """Verify a key, store it in Airflow, and write the connection's YAML. The key is asked for, or read from input."""
     from usage_ledger.airflow.onboarding import connect as add
     from usage_ledger.cli.context import command_engine
-    from usage_ledger.connections import connection_from
     from usage_ledger.console import day_option, say
+    from usage_ledger.http.credential import Credential
     from usage_ledger.providers import provider_named
 
+    if credential and host:
+        raise WrongUsage("a host is stored with an own key", next_step="leave out --host or --credential")
     document: dict[str, Any] = {"provider": provider, "account": account, "timezone": timezone, "at": at}
     if start_date:
         document["start_date"] = day_option(start_date, "--start-date")
-    as_usage(lambda: connection_from(connection_id, document, "the command"))
+    if credential:
+        document["credential"] = credential
+    settings = _settings_of(connection_id, document, setting or [])
     engine = command_engine()
-    key = read_key(provider)
-    done = add(connection_id, document, key=key, host=host, engine=engine)
+    own = None if credential else Credential(read_key(provider_named(provider)), settings.ask(read_secret), host)
+    done = add(connection_id, document, own, engine=engine)
     say(f"connected {connection_id}: account {account} can read {', '.join(done.readable.reports)}")
     lists = {report.name for report in provider_named(provider).reports if report.snapshot}
     for name, why in done.readable.refused.items():

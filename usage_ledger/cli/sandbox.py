@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from usage_ledger.cli.arguments import WrongUsage, read_key
+from usage_ledger.cli.arguments import WrongUsage, read_secret
 
 if TYPE_CHECKING:
     from usage_ledger.sandbox.kit.failures import Failures
@@ -33,7 +33,7 @@ def sandbox(
     from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
     failures = _failures(fail, empty, partial, other_account)
-    key = key_file.read_text(encoding="utf-8").strip() if key_file else read_key("the sandbox")
+    key = key_file.read_text(encoding="utf-8").strip() if key_file else read_secret("Key of the sandbox")
     truths = [
         FireworksTruth(
             seed=seed, account=name, keys=keys, models=models, deployments=deployments, training_jobs=training_jobs

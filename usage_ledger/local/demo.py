@@ -121,11 +121,12 @@ def print_totals(dates: list[date]) -> None:
 
 def _connect(connection_id: str, provider: str, **more: object) -> None:
     from usage_ledger.airflow.onboarding import connect
+    from usage_ledger.http.credential import Credential
 
     key = stack.sandbox_key_file().read_text(encoding="utf-8").strip()
     document = {"provider": provider, "account": ACCOUNT, "timezone": "UTC", "at": AT, **more}
     engine = warehouse_engine(local_url(LEDGER))
-    connect(connection_id, document, key=key, host=stack.sandbox_address(), engine=engine)
+    connect(connection_id, document, Credential(key, host=stack.sandbox_address()), engine=engine)
     say(f"  connected {connection_id} to the sandbox")
 
 

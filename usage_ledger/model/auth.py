@@ -1,6 +1,7 @@
 """How requests authenticate; data only. `usage_ledger/http/auth.py` makes an `httpx.Auth` of it and a credential.
 
-Each type says what its key is called, and which extra of this package holds the vendor's library that it needs. The
+Each type says what its key is called, whether a machine may have an identity of its own there instead, and which extra
+of this package holds the vendor's library that it needs. The
 `issuer_url` of tokens is the one place outside of the provider's hosts that a secret is sent to.
 """
 
@@ -19,6 +20,7 @@ class HeaderKey:
     """The key is sent as `header: scheme key`."""
 
     key_label: ClassVar[str] = "API key"
+    machine: ClassVar[bool] = False
     extra: ClassVar[str] = ""
     refusals: ClassVar[tuple[Refusal, ...]] = ()
 
@@ -41,6 +43,7 @@ class SigV4:
     """
 
     key_label: ClassVar[str] = "Secret access key"
+    machine: ClassVar[bool] = True
     extra: ClassVar[str] = "bedrock"
     refusals: ClassVar[tuple[Refusal, ...]] = (
         Refusal("key", CLOCK, code="RequestTimeTooSkewed"),
@@ -66,6 +69,7 @@ class ClientCredentials:
     """
 
     key_label: ClassVar[str] = "Client secret"
+    machine: ClassVar[bool] = True
     extra: ClassVar[str] = "azure"
     refusals: ClassVar[tuple[Refusal, ...]] = ()
 
@@ -81,6 +85,7 @@ class ServiceAccount:
     """
 
     key_label: ClassVar[str] = "Key file (JSON)"
+    machine: ClassVar[bool] = True
     extra: ClassVar[str] = "vertex"
     refusals: ClassVar[tuple[Refusal, ...]] = ()
 
@@ -97,6 +102,7 @@ class SignedJwt:
     """
 
     key_label: ClassVar[str] = "Access key"
+    machine: ClassVar[bool] = False
     extra: ClassVar[str] = ""
     refusals: ClassVar[tuple[Refusal, ...]] = ()
 

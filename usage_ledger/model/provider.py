@@ -137,7 +137,7 @@ class Setting:
     """A list of values: in the YAML a list, in Airflow's form separated by commas."""
     required: bool = False
     part_of_key: bool = False
-    """Of the connection's own key: neither needed nor allowed where the YAML's `credential` names another identity."""
+    """Stored in Airflow with the connection's own key, such as that key's id; no part of another identity."""
 
 
 @dataclass(frozen=True, slots=True)
