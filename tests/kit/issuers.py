@@ -116,6 +116,7 @@ def issuing() -> Iterator[Issuers]:
             status, text = issuers.answer(request)
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            self.send_header("Metadata-Flavor", "Google")
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
             self.wfile.write(text.encode())

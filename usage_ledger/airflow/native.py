@@ -131,7 +131,9 @@ def _role_arguments(extra: _Extra) -> dict[str, str]:
     if unknown:
         raise extra.refused(f"assume_role_kwargs {', '.join(unknown)} is not read here", "remove it")
     named = {ROLE_ARGUMENTS[name]: str(value) for name, value in arguments.items()}
-    return {"role_session_name": re.sub(r"[^\w+=,.@-]+", "-", f"Airflow_{extra.id}")} | named
+    # As the hook names it: who trusts the role may look at the session's name.
+    session = re.sub(r"[^\w+=,.@-]+", "-", f"airflow_{extra.id}".lower())
+    return {"role_session_name": session} | named
 
 
 def _token_file(extra: _Extra) -> TokenFile:

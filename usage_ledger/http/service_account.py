@@ -95,12 +95,25 @@ class _Identity:
         if isinstance(self._key, Machine):
             return library.default(scopes=self._scopes, request=self._transport)[0]
         if isinstance(self._key, Federation):
-            return library.load_credentials_from_dict(self._document, scopes=self._scopes, request=self._transport)[0]
+            return _federation(self._document, self._scopes)
         try:
             return Credentials.from_service_account_info(self._document, scopes=self._scopes)  # type: ignore[no-untyped-call]
         except ValueError:
             pass
         raise BadKey("the key file's private key cannot be read", next_step="download a new key file")
+
+
+def _federation(document: dict[str, Any], scopes: list[str]) -> Any:
+    """Credentials that exchange another vendor's token, which is signed here or lies in a file or behind a URL."""
+    from google.auth import aws, identity_pool
+
+    kind = identity_pool if "environment_id" not in document["credential_source"] else aws
+    failure = None
+    try:
+        return kind.Credentials.from_info(document, scopes=scopes)
+    except (ValueError, TypeError) as error:
+        failure = f"the credential configuration cannot be used: {_sentence(error)}"
+    raise ConfigError(failure)
 
 
 def key_file(text: str) -> dict[str, Any]:
