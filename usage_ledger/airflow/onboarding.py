@@ -98,20 +98,7 @@ def connect(connection_id: str, document: dict[str, Any], own: Credential | None
     path = connections_folder() / f"{connection_id}.yaml"
     new = not path.exists()
     if not new:
-        current = find_connection(connection_id)
-        if (current.provider, current.account) != (connection.provider, connection.account):
-            raise ConfigError(
-                f"{path.name} is account {current.account} of {current.provider}",
-                connection=connection_id,
-                next_step="choose another id",
-            )
-        if current.credential != connection.credential:
-            raise ConfigError(
-                f"{path.name} says `credential: {current.credential or 'its own key'}`",
-                connection=connection_id,
-                next_step="change `credential` in that file, and run the same command again",
-            )
-        connection = current  # its file is the truth; only the key is replaced
+        connection = _current(connection, path)  # its file is the truth; only the key is replaced
     with client_for(connection, _credential(connection, own)) as client:
         access = readable(connection, client)
     chosen = [report.name for report in connection.chosen_reports if not report.snapshot]
@@ -130,6 +117,25 @@ def connect(connection_id: str, document: dict[str, Any], own: Credential | None
     if new:
         _write(path, document)
     return Connected(access, path, new)
+
+
+def _current(connection: Connection, path: Path) -> Connection:
+    """The connection as its file has it. Raises `ConfigError` where that is of another account or identity."""
+    current = find_connection(connection.id)
+    if (current.provider, current.account) != (connection.provider, connection.account):
+        raise ConfigError(
+            f"{path.name} is account {current.account} of {current.provider}",
+            connection=connection.id,
+            next_step="choose another id",
+        )
+    if current.credential != connection.credential:
+        own = "it has its own key" if current.credential is None else f"`credential: {current.credential}`"
+        raise ConfigError(
+            f"{path.name} says otherwise: {own}",
+            connection=connection.id,
+            next_step="change `credential` in that file, and run the same command again",
+        )
+    return current
 
 
 def _credential(connection: Connection, own: Credential | None) -> Credential:

@@ -9,7 +9,7 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.provider_errors import NoPermission
 
 if TYPE_CHECKING:
-    from usage_ledger.airflow.onboarding import Readable
+    from usage_ledger.airflow.onboarding import Connected, Readable
     from usage_ledger.cli.settings import ConnectionSettings
 
 UNTOLD = "; the provider does not tell whose it is"
@@ -78,6 +78,13 @@ def connect(
     own = None if credential else Credential(read_key(provider_named(provider)), settings.ask(read_secret), host)
     done = add(connection_id, document, own, engine=engine)
     say(f"connected {connection_id}: account {account} can read {', '.join(done.readable.reports)}")
+    _say_what_was_done(connection_id, provider, done, own_key=own is not None)
+
+
+def _say_what_was_done(connection_id: str, provider: str, done: "Connected", *, own_key: bool) -> None:
+    from usage_ledger.console import say
+    from usage_ledger.providers import provider_named
+
     lists = {report.name for report in provider_named(provider).reports if report.snapshot}
     for name, why in done.readable.refused.items():
         say(f"left out {name}: {why}" if done.new and name not in lists else f"it cannot read {name}: {why}")
@@ -85,7 +92,7 @@ def connect(
     if done.new:
         say(f"wrote {done.path}; the Dag usage_{connection_id} appears within a minute of a running Airflow")
     else:
-        say(f"the key is replaced; {done.path} is unchanged")
+        say(f"{'the key is replaced' if own_key else 'no key is stored'}; {done.path} is unchanged")
     say(f"try it now: usage-ledger run {connection_id}")
 
 
