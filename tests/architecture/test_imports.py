@@ -24,7 +24,7 @@ BELOW: dict[str, set[str]] = {
     "json": {"core"},
     "http": {"connections", "json"},
     "storage": {"http"},
-    "sources": {"http"},
+    "sources": {"storage"},
     "reading": {"connections", "contracts", "storage"},
     "warehouse": {"contracts", "storage"},
     "pipeline": {"sources", "reading", "warehouse"},

@@ -11,7 +11,18 @@ from pathlib import Path
 
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import ROOT
-from usage_ledger.model import Catalogue, Fixed, HttpPages, Listing, PerSetting, Provider, Report, RowSet
+from usage_ledger.model import (
+    Catalogue,
+    Fixed,
+    HttpPages,
+    Listing,
+    Objects,
+    PerSetting,
+    Provider,
+    QueryJob,
+    Report,
+    RowSet,
+)
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
 
@@ -23,7 +34,11 @@ GENERATED = re.compile(r"(<!-- ([a-z]+)(?::(\w+))? -->\n)(.*?)(<!-- end -->)", r
 
 def request_path(report: Report) -> str:
     """The path that a report is fetched from, with its placeholders."""
-    return report.source.request.path
+    match report.source:
+        case HttpPages(request=request) | QueryJob(request=request):
+            return request.path
+        case Objects(prefix=prefix):
+            return prefix
 
 
 def repeated_for(report: Report) -> str:

@@ -200,7 +200,7 @@ def test_the_check_of_a_report_in_batches_sends_the_first_batch(
 
 def test_items_of_another_shape_are_refused_before_anything_is_asked() -> None:
     [_] = groups([Thing({}, {"model": "a", "unit": "token"})], m.Batch("queries", 2, question), "metric")
-    with pytest.raises(Shape, match="`question`"):
+    with pytest.raises(Shape, match="its batch is made of"):
         list(groups([Thing({}, {"model": "a"})], m.Batch("queries", 2, question), "metric"))
 
 

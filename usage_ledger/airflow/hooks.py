@@ -27,6 +27,7 @@ class ProviderHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Whether the key works and sees the account of the form."""
         from usage_ledger.airflow.identity import settings_of, settings_of_file
+        from usage_ledger.airflow.stores import store_path
         from usage_ledger.connections import Connection
         from usage_ledger.core.windows import last_complete_date
         from usage_ledger.http.client import client_for
@@ -46,7 +47,7 @@ class ProviderHook(BaseHook):
             public = {name: value for name, value in settings.items() if name not in stored_only}
             connection = Connection(id=self.connection_id, provider=provider.name, account=account, settings=public)
             credential = Credential(stored.password or "", settings, stored.host or None)
-            with client_for(connection, credential, retries=Retries(attempts=1)) as client:
+            with client_for(connection, credential, retries=Retries(attempts=1), path_of=store_path) as client:
                 untold = verify_account(connection, client)
                 if untold:  # the key may read facts all the same
                     report = next(one for one in provider.reports if not (one.snapshot or one.opt_in))

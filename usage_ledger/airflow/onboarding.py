@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.airflow.identity import provider_credential
 from usage_ledger.airflow.store import delete_connection, ensure_pools, require_encryption, store_connection
+from usage_ledger.airflow.stores import store_path
 from usage_ledger.connections import Connection, connection_from, find_connection
 from usage_ledger.core.error_classes import is_of_one_answer
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
@@ -99,7 +100,7 @@ def connect(connection_id: str, document: dict[str, Any], own: Credential | None
     new = not path.exists()
     if not new:
         connection = _current(connection, path)  # its file is the truth; only the key is replaced
-    with client_for(connection, _credential(connection, own)) as client:
+    with client_for(connection, _credential(connection, own), path_of=store_path) as client:
         access = readable(connection, client)
     chosen = [report.name for report in connection.chosen_reports if not report.snapshot]
     refused = [name for name in chosen if name in access.refused]

@@ -168,9 +168,10 @@ def _resources(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
 
 def _client(connection: Connection) -> "Client":
     from usage_ledger.airflow.identity import provider_credential
+    from usage_ledger.airflow.stores import store_path
     from usage_ledger.http.client import client_for
 
-    return client_for(connection, provider_credential(connection))
+    return client_for(connection, provider_credential(connection), path_of=store_path)
 
 
 def _handed(task_id: str) -> dict[str, Any]:

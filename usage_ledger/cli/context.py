@@ -6,6 +6,7 @@ from sqlalchemy import URL, Engine
 
 from usage_ledger.airflow.credentials import WAREHOUSE, warehouse_url
 from usage_ledger.airflow.identity import provider_credential
+from usage_ledger.airflow.stores import store_path
 from usage_ledger.connections import Connection, find_connection
 from usage_ledger.core.settings import require_settings
 from usage_ledger.http.client import Client, client_for
@@ -41,7 +42,7 @@ def command_client(connection_id: str) -> tuple[Connection, Client]:
     connection = find_connection(connection_id)
     require_stack_database()
     credential = provider_credential(connection)
-    return connection, client_for(connection, credential)
+    return connection, client_for(connection, credential, path_of=store_path)
 
 
 def require_stack_database() -> None:

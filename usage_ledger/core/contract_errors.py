@@ -70,6 +70,15 @@ class MissingBucket(ContractBroken):
     )
 
 
+class SilentDate(ContractBroken):
+    """Of a date no event of any kind came, where a stream of them is written to a store."""
+
+    remedy = (
+        "see whether the stream is on and its archive is written; such a date is not believed to be empty, what the "
+        "ledger holds of it stays, and the next runs ask for it again"
+    )
+
+
 class NullRequired(ContractBroken):
     """A required field is null."""
 

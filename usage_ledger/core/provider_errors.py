@@ -59,6 +59,12 @@ class NoReport(AccessDenied):
     remedy = "nothing; it is asked for again each week"
 
 
+class StoreRefused(AccessDenied):
+    """The store of a connection's objects is not there, or may not be read."""
+
+    remedy = "check the store's URI in the connection's settings, and that its credential may list and read there"
+
+
 class BadRequest(PersonMustAct):
     """The provider refused the request itself (400, 404, 422, 501)."""
 

@@ -15,6 +15,8 @@ from usage_ledger.core.provider_errors import IncompleteAnswer, TooLarge
 from usage_ledger.json.packed import Packed
 from usage_ledger.json.parts import PART
 
+GZIP = b"\x1f\x8b"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -51,14 +53,27 @@ def read_body(response: httpx.Response, limits: Limits, deadline: float) -> Iter
 
 
 def _raw(response: httpx.Response, limits: Limits, deadline: float) -> Iterator[bytes]:
-    size = 0
-    for chunk in response.iter_raw():
-        size += len(chunk)
-        if size > limits.encoded_bytes:
-            raise TooLarge(f"the answer is larger than {limits.encoded_bytes} bytes")
+    for chunk in _bounded(response.iter_raw(), limits):
         if time.monotonic() > deadline:
             raise Unreachable(f"the answer was not complete after {limits.total_seconds:g} seconds")
         crash.point("ask")  # mid body
+        yield chunk
+
+
+def unpack(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+    """The bytes of a file, decompressed where it begins as gzip does. Raises as `read_body`."""
+    bounded = _bounded(chunks, limits)
+    first = next(bounded, b"")
+    rest = chain([first], bounded)
+    yield from _gunzip(rest, limits) if first.startswith(GZIP) else _plain(rest, limits)
+
+
+def _bounded(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limits.encoded_bytes:
+            raise TooLarge(f"the answer is larger than {limits.encoded_bytes} bytes")
         yield chunk
 
 
@@ -72,17 +87,20 @@ def _plain(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
 
 
 def _gunzip(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+    """Every member of a gzip stream: some writers append them."""
     inflater = zlib.decompressobj(wbits=31)
     encoded = decoded = 0
     for chunk in chunks:
         encoded += len(chunk)
         pending = chunk
-        while pending and not inflater.eof:
+        while pending:
+            if inflater.eof:
+                inflater = zlib.decompressobj(wbits=31)
             try:
                 part = inflater.decompress(pending, 2**20)
             except zlib.error as error:
                 raise IncompleteAnswer("the answer's compression is damaged") from error
-            pending = inflater.unconsumed_tail
+            pending = inflater.unconsumed_tail or inflater.unused_data
             decoded += len(part)
             if decoded > limits.decoded_bytes or decoded > 2**20 + limits.inflation * encoded:
                 raise TooLarge(f"the answer inflates to more than {limits.inflation} times its size, or over the cap")

@@ -18,7 +18,7 @@ from usage_ledger.http.auth import auth_of
 from usage_ledger.http.body import Limits, read_body, received
 from usage_ledger.http.credential import Credential
 from usage_ledger.http.error_mapping import error_for_break, error_for_status, refuse_head, status_of_error
-from usage_ledger.http.fill import Values, fill_request
+from usage_ledger.http.fill import Values, fill_request, parts_of
 from usage_ledger.http.page import Call, Page
 from usage_ledger.http.paging import next_call
 from usage_ledger.http.retry import Retries, budget_of, scale
@@ -48,12 +48,15 @@ class Client:
         limits: Limits | None = None,
         retries: Retries | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        path_of: Callable[[str], Any] | None = None,
     ) -> None:
         self._auth = auth_of(provider, credential, account)
         redaction.quiet_libraries()
         self.provider, self.base_url, self.host = provider, base_url, credential.host
         self.account, self.connection_id = account, connection_id
         self.limits, self.retries, self._sleep = limits or Limits(), retries or Retries(), sleep
+        self.path_of = path_of
+        """Makes the path object of a store's URI; None where the environment alone holds the stores' credentials."""
         self.answers_tell_account = False
         """Whether an answer told that it is of the connection's account."""
         self._deadline = Deadline()
@@ -165,7 +168,7 @@ class Client:
         crash.point("ask")
         failure: errors.UsageLedgerError | None = None
         try:
-            with self._http.stream(call.method, origin + call.path, **_sent(call)) as response:
+            with self._http.stream(call.method, origin + call.path, **parts_of(call)) as response:
                 crash.point("ask")  # headers came, the body did not
                 refuse_head(response)
                 self.answers_tell_account |= require_own_answer(self.provider, response.headers, self.account)
@@ -212,9 +215,14 @@ class Client:
 
 
 def client_for(
-    connection: Connection, credential: Credential, *, limits: Limits | None = None, retries: Retries | None = None
+    connection: Connection,
+    credential: Credential,
+    *,
+    limits: Limits | None = None,
+    retries: Retries | None = None,
+    path_of: Callable[[str], Any] | None = None,
 ) -> Client:
-    """The client of a connection. Raises `BadKey`, `HostRefused`."""
+    """The client of a connection; `path_of` makes the path object of a store. Raises `BadKey`, `HostRefused`."""
     return Client(
         connection.declared,
         base_url=base_url(connection.declared, credential.host),
@@ -223,19 +231,8 @@ def client_for(
         connection_id=connection.id,
         limits=limits,
         retries=retries,
+        path_of=path_of,
     )
-
-
-def _sent(call: Call) -> dict[str, Any]:
-    """The parts of a call as httpx takes them: arrays as repeated parameters, a body as JSON.
-
-    The authentication finds in the request's extensions for whom it is meant.
-    """
-    query = [(name, one) for name, value in call.query for one in ((value,) if isinstance(value, str) else value)]
-    headers = httpx.Headers({"Accept": call.accept} | ({"Content-Type": "application/json"} if call.body else {}))
-    headers.update(dict(call.headers))
-    parts = {"params": query, "headers": headers, "extensions": {"audience": call.audience}}
-    return parts | {"content": call.body.encode()} if call.body else parts
 
 
 def _require_object(page: Page) -> None:

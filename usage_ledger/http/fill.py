@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+import httpx
+
 from usage_ledger.core.errors import ConfigError, one_line
 from usage_ledger.http.address import base_url
 from usage_ledger.http.page import Call
@@ -42,6 +44,18 @@ def fill_request(request: Request, values: Values, provider: Provider, host: str
         headers=request.headers,
         audience=_filled_text(request.audience, values),
     )
+
+
+def parts_of(call: Call) -> dict[str, Any]:
+    """The parts of a call as httpx takes them: arrays as repeated parameters, a body as JSON.
+
+    The authentication finds in the request's extensions for whom it is meant.
+    """
+    query = [(name, one) for name, value in call.query for one in ((value,) if isinstance(value, str) else value)]
+    headers = httpx.Headers({"Accept": call.accept} | ({"Content-Type": "application/json"} if call.body else {}))
+    headers.update(dict(call.headers))
+    parts = {"params": query, "headers": headers, "extensions": {"audience": call.audience}}
+    return parts | {"content": call.body.encode()} if call.body else parts
 
 
 def fill_path(template: str, values: Values) -> str:

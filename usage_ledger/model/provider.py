@@ -22,6 +22,7 @@ PLANNING = frozenset(
         *("marks", "optional", "every_day", "completion", "older", "account", "double", "running_totals"),
         *("implied", "lesser", "may_be_absent", "opt_in", "audience", "size", "check", "requires", "yields_to"),
         *("blank_is_idle",),
+        *("setting", "prefix", "suffix", "late", "early"),
     }
 )
 """Fields that change requests or warnings but no figure: a declaration's hash leaves them out."""

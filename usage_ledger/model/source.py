@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from usage_ledger.core.errors import ConfigError
@@ -180,5 +181,32 @@ class QueryJob:
         return (self.ready, *dict.fromkeys(re.findall(r"{(\w+(?:/\w+)+)}", " ".join(texts))))
 
 
-Source = HttpPages | QueryJob
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The objects below dated prefixes of a store, whose URI is a setting of the connection.
+
+    A date without any event in any object, be its kind read or not, is no empty one: nothing may have been written.
+    Raises `ConfigError` for a prefix that is no dated folder.
+    """
+
+    setting: str
+    prefix: str
+    """A folder with `{yyyy}`, `{mm}`, `{dd}` and perhaps `{hh}`: the UTC hour at which its objects arrived."""
+    suffix: str = ""
+    """What the names end with of objects that are read."""
+    late: timedelta = timedelta(days=1)
+    """How long after a date an object with its events may arrive."""
+    early: timedelta = timedelta(hours=1)
+    """How long before a date an object with its events may be named: by the first of what it holds."""
+
+    def __post_init__(self) -> None:
+        dated = all(word in self.prefix for word in ("{yyyy}", "{mm}", "{dd}"))
+        if not dated or not self.prefix.endswith("/") or {"", ".", ".."} & {*self.prefix.split("/")[:-1]}:
+            raise ConfigError(
+                f"the prefix {self.prefix} is no folder with the date of its objects",
+                next_step="declare one such as {yyyy}/{mm}/{dd}/",
+            )
+
+
+Source = HttpPages | QueryJob | Objects
 """Where pages come from. Each alternative has a module of its own in `usage_ledger/sources`."""

@@ -28,7 +28,7 @@ from usage_ledger.reading.rows import gather
 from usage_ledger.reading.running_totals import running_totals
 from usage_ledger.reading.salvage import failed_dates, salvage
 from usage_ledger.reading.things import things_of_answer
-from usage_ledger.reading.whole import Lists, add_buckets, missing_buckets
+from usage_ledger.reading.whole import Lists, add_buckets, error_of_absence, missing_buckets
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import landed_parts, load_folder
 from usage_ledger.storage.manifest import Manifest, manifest_of
@@ -126,9 +126,9 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
 
 
 def _fail_dates_without_bucket(connection: Connection, report: Report, manifest: Manifest, gathered: Gathered) -> None:
-    """Of a vendor that sends a bucket for each date, one without was not read; the others are."""
+    """Of a vendor that sends something for each date, one without was not read; the others are."""
     for day in missing_buckets(gathered.covered, manifest.window, connection.day_zone(report)):
-        gathered.failed.setdefault(day, contract_errors.MissingBucket(f"the answer has no bucket for {day}"))
+        gathered.failed.setdefault(day, error_of_absence(report, day))
 
 
 def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:

@@ -12,7 +12,7 @@ from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Cursor, Link, Offset, Paging
 from usage_ledger.model.reshape import Columns, Named, Positions, Series, Table
 from usage_ledger.model.rows import RowSet
-from usage_ledger.model.source import Catalogue, HttpPages, Listing, QueryJob, Source
+from usage_ledger.model.source import Catalogue, HttpPages, Listing, Objects, QueryJob, Source
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 
 
@@ -92,13 +92,18 @@ def listings(source: Source) -> Iterator[Listing]:
         each = each.per
 
 
+def paging_of(source: Source) -> Paging | None:
+    """How a page of rows leads to the next one."""
+    match source:
+        case HttpPages(paging=paging) | QueryJob(paging=paging):
+            return paging
+        case Objects():
+            return None
+
+
 def leading_fields(source: Source) -> tuple[str, ...]:
     """The fields of a page of rows that lead to the rows, and to the next page."""
-    match source:
-        case HttpPages(paging=paging):
-            return paging_fields(paging)
-        case QueryJob(paging=paging):
-            return (*paging_fields(paging), *source.fields)
+    return (*paging_fields(paging_of(source)), *(source.fields if isinstance(source, QueryJob) else ()))
 
 
 def paging_fields(paging: Paging | None) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from usage_ledger.model.mark import AnyMark, Echo, Fewer, Mark
 from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Paging
 from usage_ledger.reading.days import instant
+from usage_ledger.reading.declared import paging_of
 
 ABSENT = Raw(b"")
 _Object = dict[str, Raw]
@@ -31,7 +32,7 @@ def require_marks(report: Report, page: Page) -> None:
 
     Raises `NotWhole` for a page that is to be asked for again, `ContractBroken` for one that a mark refuses.
     """
-    paging: Paging | None = report.source.paging
+    paging = paging_of(report.source)
     lengths: Counter[AnyMark] = Counter()
     unseen = dict.fromkeys(report.marks)
     for fields in _fields(report.marks, page):

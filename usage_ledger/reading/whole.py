@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from usage_ledger.core.contract_errors import ContractBroken
+from usage_ledger.core.contract_errors import ContractBroken, MissingBucket, SilentDate
 from usage_ledger.core.provider_errors import NotWhole
 from usage_ledger.core.windows import Window, day_bounds, local_date
 from usage_ledger.http.page import Page
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import RowSet
-from usage_ledger.model.when import Bucket
+from usage_ledger.model.source import Objects
+from usage_ledger.model.when import Bucket, Moment
 from usage_ledger.reading.days import instant
 from usage_ledger.reading.layout import Node, layout
 from usage_ledger.reading.marks import require_marks
@@ -89,7 +90,7 @@ def _elements(holder: Node, segment: tuple[str, bool], objects: list[Any]) -> li
 
 
 Covered = dict[tuple[str, ...], set[date]]
-"""The dates whose bucket came, by row set and by what the request was repeated for."""
+"""The dates whose bucket came, by row set and by what the request was repeated for; of objects those of any event."""
 
 
 def add_buckets(covered: Covered, report: Report, document: Any, labels: dict[str, str], zone: ZoneInfo) -> None:
@@ -100,10 +101,23 @@ def add_buckets(covered: Covered, report: Report, document: Any, labels: dict[st
         holders = rows_of(report, row_set, document, labels, up=up)
         bounds = zip(holders.column(when.start[up:]), holders.column(when.end[up:]), strict=True)
         dates.update(day for start, end in bounds if (day := _date_of(start, end, zone)))
+    if isinstance(report.source, Objects):
+        events = covered.setdefault(("events",), set())
+        for row_set in report.row_sets:
+            if isinstance(row_set.when, Moment):
+                moments = set(rows_of(report, row_set, document, labels).column(row_set.when.path))
+                events.update(day for moment in moments if (day := _date_at(moment, zone)))
+
+
+def error_of_absence(report: Report, day: date) -> ContractBroken:
+    """What it means that nothing came of a date, where something always does."""
+    if isinstance(report.source, Objects):
+        return SilentDate(f"no event of any kind arrived of {day}; is the stream on?")
+    return MissingBucket(f"the answer has no bucket for {day}")
 
 
 def missing_buckets(covered: Covered, window: Window, zone: ZoneInfo) -> list[date]:
-    """The dates of a window of which not every part of the answer holds a bucket."""
+    """The dates of a window of which not every part of the answer holds a bucket, or no object any event."""
     days = [day for day in window if day_bounds(day, zone)[0] != day_bounds(day, zone)[1]]
     return [day for day in days if not all(day in dates for dates in covered.values())]
 
@@ -117,6 +131,13 @@ def _of_every_day(report: Report) -> Iterator[tuple[RowSet, Bucket]]:
     for row_set in report.row_sets:
         if isinstance(row_set.when, Bucket) and row_set.when.every_day:
             yield row_set, row_set.when
+
+
+def _date_at(moment: Any, zone: ZoneInfo) -> date | None:
+    try:
+        return local_date(instant("moment", moment), zone)
+    except ContractBroken:
+        return None
 
 
 def _date_of(start: Any, end: Any, zone: ZoneInfo) -> date | None:

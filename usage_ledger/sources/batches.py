@@ -32,4 +32,4 @@ def _object(batch: Batch, item: Mapping[str, Any], number: int) -> Any:
     try:
         return batch.each(item, number)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise Shape(f"an item of the list has another shape than `{batch.each.__name__}` reads") from error
+        raise Shape("an item of the list is not of the shape that its batch is made of") from error

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from usage_ledger.model.request import Request
-from usage_ledger.model.source import HttpPages, QueryJob, Source
+from usage_ledger.model.source import HttpPages, Objects, QueryJob, Source
 
 REFUSED = 400
 """The status by which a vendor refuses a grouping."""
@@ -31,7 +31,7 @@ def groupings(source: Source) -> tuple[str, ...]:
     match source:
         case HttpPages(lesser=lesser):
             return lesser
-        case QueryJob():
+        case QueryJob() | Objects():
             return ()
 
 

@@ -9,8 +9,9 @@ from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
-from usage_ledger.model.source import HttpPages, QueryJob, Source
+from usage_ledger.model.source import HttpPages, Objects, QueryJob, Source
 from usage_ledger.sources.http_pages import HttpPageSource
+from usage_ledger.sources.objects import ObjectSource
 from usage_ledger.sources.query_job import QueryJobSource
 from usage_ledger.sources.question import Question
 
@@ -48,6 +49,8 @@ def source_of(
             return HttpPageSource(connection, report, pages, client, inspect, question or Question())
         case QueryJob() as job:
             return QueryJobSource(connection, report, job, client, inspect)
+        case Objects() as objects:
+            return ObjectSource(connection, report, objects, client, inspect)
 
 
 def is_repeated(source: Source) -> bool:
@@ -55,5 +58,5 @@ def is_repeated(source: Source) -> bool:
     match source:
         case HttpPages(per=per):
             return per is not None
-        case QueryJob():
+        case QueryJob() | Objects():
             return False

@@ -65,6 +65,12 @@ def _refuse_link(path: AnyPath) -> None:
         )
 
 
+def is_transient(error: Exception) -> bool:
+    """Whether an error of a file system says that it does not answer, or is busy. Each cloud's raises its own."""
+    class_names = {kind.__name__ for kind in type(error).__mro__}
+    return getattr(error, "errno", None) in TRANSIENT or bool(class_names & UNANSWERED)
+
+
 @contextmanager
 def storage_errors(action: str) -> Iterator[None]:
     """Translate the errors of any file system; `action` is "read" or "written". Each cloud's raises its own classes.
@@ -80,8 +86,7 @@ def storage_errors(action: str) -> Iterator[None]:
         text = f"raw storage cannot be {action} ({why})"
         if isinstance(error, FileNotFoundError) and action == "read":
             raise RawGone(text) from error
-        class_names = {kind.__name__ for kind in type(error).__mro__}
-        if getattr(error, "errno", None) in TRANSIENT or class_names & UNANSWERED:
+        if is_transient(error):
             raise StorageDown(text) from error
         raise StorageRefused(text) from error
 

@@ -21,18 +21,24 @@ def raw_root(path_of: Callable[[str], Any] | None = None) -> AnyPath:
     Cloud file systems need the project's extra of that name. Raises `ConfigError` for a value that is neither.
     """
     value = os.environ.get(SETTING, "")
-    if not value:
-        return cast(AnyPath, local_folder() / "raw")
+    return place(value, path_of, name=SETTING, holds="raw storage") if value else cast(AnyPath, local_folder() / "raw")
+
+
+def place(value: str, path_of: Callable[[str], Any] | None, *, name: str, holds: str) -> AnyPath:
+    """The path object of an absolute path or a URI: local ones are a `pathlib.Path`.
+
+    Raises `ConfigError` for a value that is neither; `name` is that of the setting, `holds` what it is the place of.
+    """
     if "://" not in value:
-        return _local(value, value)
+        return _local(value, value, name, holds)
     try:
         uri = urlsplit(value)
     except ValueError:
-        raise _malformed(value) from None
+        raise _malformed(value, name, holds) from None
     if uri.scheme == "file" and uri.netloc in ("", "localhost"):
-        return _local(value, value.removeprefix("file://").removeprefix("localhost"))
+        return _local(value, value.removeprefix("file://").removeprefix("localhost"), name, holds)
     if uri.scheme not in CLOUDS or not uri.netloc.rpartition("@")[2]:
-        raise _malformed(value)
+        raise _malformed(value, name, holds)
     if path_of is None:
         from upath import UPath
 
@@ -40,14 +46,14 @@ def raw_root(path_of: Callable[[str], Any] | None = None) -> AnyPath:
     return cast(AnyPath, path_of(value))
 
 
-def _local(value: str, path: str) -> AnyPath:
+def _local(value: str, path: str, name: str, holds: str) -> AnyPath:
     if not Path(path).is_absolute() or not path.isprintable():
-        raise _malformed(value)
+        raise _malformed(value, name, holds)
     return cast(AnyPath, Path(path))
 
 
-def _malformed(value: str) -> ConfigError:
+def _malformed(value: str, name: str, holds: str) -> ConfigError:
     return ConfigError(
-        f"{SETTING} is {one_line(value, 100)!r}, which names no place for raw storage",
+        f"{name} is {one_line(value, 100)!r}, which names no place for {holds}",
         next_step="set an absolute path, or a URI such as file:///data/raw, s3://bucket/raw, gs://bucket or abfs://container",
     )
