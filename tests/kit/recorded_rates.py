@@ -54,7 +54,7 @@ def _events(kind: str, chance: random.Random, start: float, end: float) -> Itera
     time = start
     match kind:
         case "steady":
-            while (time := time + chance.expovariate(1 / 20)) < end:
+            while (time := time + chance.expovariate(1 / 5)) < end:
                 yield time, chance.randint(50, 4000)
         case "bursts":
             for _ in range(6):

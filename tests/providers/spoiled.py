@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,7 +18,7 @@ from sqlalchemy import Engine
 from usage_ledger.connections import Connection
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
-from usage_ledger.model import Report
+from usage_ledger.model import Report, Reshape, Series
 from usage_ledger.pipeline import run
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran
@@ -131,7 +132,9 @@ class Spoiled:
         for ending, change in self.changes.items():
             if path.endswith(ending) and started["status"] == 200:
                 document = json.loads(body, parse_float=Decimal)
-                body = json.dumps(change(path, document), default=float).encode()
+                shape = shapes().get(ending)
+                document = vendors_shape(shape, change(path, rows_shape(shape, document)))
+                body = json.dumps(document, default=float).encode()
         for ending, damage in self.raw.items():
             if path.endswith(ending):
                 body = damage(body)
@@ -240,6 +243,42 @@ class Desk:
 def ending(report: Report) -> str:
     """What the path of a report's answers ends with."""
     return report.source.request.path.rsplit("}", 1)[-1]
+
+
+@cache
+def shapes() -> dict[str, Reshape]:
+    """How answers become rows, by what the paths of their requests end with."""
+    reports = [report for provider in PROVIDERS.values() for report in provider.reports]
+    return {ending(report): report.reshape for report in reports if report.reshape}
+
+
+def rows_shape(shape: Reshape | None, document: Json) -> Json:
+    """An answer with the `rows` that its report declares, so that a test may change one by its declared paths."""
+    match shape:
+        case Series(path, labels, points):
+            holder, name = at(document, path)
+            rows = [
+                {**one[labels], "time": time, "value": value} for one in holder.pop(name) for time, value in one[points]
+            ]
+            return document | {"rows": rows}
+    return document
+
+
+def vendors_shape(shape: Reshape | None, document: Json) -> Json:
+    """The answer as the vendor writes it, with what a test changed. A point without a value is short of one."""
+    match shape:
+        case Series(path, labels, points) if path.split("/")[0] in document:
+            holder, name = at(document, path)
+            if "rows" not in document:
+                return document
+            rows = document.pop("rows")
+            series: dict[str, Json] = {}
+            for row in rows or ():
+                label_set = {key: value for key, value in row.items() if key not in ("time", "value")}
+                one = series.setdefault(json.dumps(label_set, default=float), {labels: label_set, points: []})
+                one[points].append([row[key] for key in ("time", "value") if key in row])
+            holder[name] = None if rows is None else [*series.values()]
+    return document
 
 
 def rows_of(document: Json, path: str) -> list[dict[str, Any]]:

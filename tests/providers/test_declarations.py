@@ -17,7 +17,7 @@ import pytest
 from usage_ledger import model as m
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.model import Day, Listing, Moment, Provider, Report, RowSet
+from usage_ledger.model import Day, Fixed, Listing, Moment, Provider, Report, RowSet, Template
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.reading.layout import layout
 
@@ -133,12 +133,14 @@ def test_a_request_asks_for_its_window_and_names_nothing_unknown(provider: Provi
     while isinstance(per, Listing):
         labels.add(per.label)
         per = per.per
+    labels |= {per.label} if isinstance(per, Fixed) else set()
     texts = [value for _, value in request.query if isinstance(value, str)]
-    placeholders = set(re.findall(r"{(\w+)}", " ".join([request.path, *texts])))
+    templates = [value.text for _, value in request.query if isinstance(value, Template)]
+    placeholders = set(re.findall(r"{(\w+)(?:[+-]\d+)?}", " ".join([request.path, *texts, *templates])))
     assert placeholders <= OUR_WORDS | labels
     if not report.snapshot and not all(isinstance(row_set.when, Moment) for row_set in report.row_sets):
         assert placeholders & {"start", "start_epoch", "date"}  # events of other dates are left out anyway
-    assert not [value for value in texts if "{" in value and not re.fullmatch(r"{\w+}", value)]
+    assert not [value for value in texts if "{" in value and not re.fullmatch(r"{\w+([+-]\d+)?}", value)]
 
 
 @each_provider

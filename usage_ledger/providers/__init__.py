@@ -4,12 +4,13 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.provider import Provider
 from usage_ledger.providers.anthropic import ANTHROPIC
 from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.providers.groq import GROQ
 from usage_ledger.providers.openai import OPENAI
 from usage_ledger.providers.openrouter import OPENROUTER
 from usage_ledger.providers.replicate import REPLICATE
 
 PROVIDERS: dict[str, Provider] = {
-    provider.name: provider for provider in (FIREWORKS, OPENAI, ANTHROPIC, OPENROUTER, REPLICATE)
+    provider.name: provider for provider in (FIREWORKS, OPENAI, ANTHROPIC, OPENROUTER, REPLICATE, GROQ)
 }
 
 

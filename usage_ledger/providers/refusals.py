@@ -54,4 +54,13 @@ OPENROUTER = (
         text=("key", "workspace"),
     ),
 )
+GROQ = (
+    Refusal(
+        "request",
+        "metrics are for organizations with Enterprise access: ask Groq to enable them; if they are, correct the "
+        "connection's host, below which /v1/metrics/prometheus must be",
+        status=404,
+    ),
+    Refusal("blocked", "raise the monthly spend limit (console.groq.com, Settings, Limits)", code="blocked_api_access"),
+)
 REPLICATE = (Refusal("blocked", "pay at replicate.com/account/billing, then run again", status=402),)

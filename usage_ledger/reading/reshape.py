@@ -75,7 +75,9 @@ def _series(declared: Series, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
         labels = msgspec.json.decode(series[declared.labels], type=dict[str, Raw])
         if clashes := {"time", "value"} & labels.keys():
             raise ValueError(f"a label of `{declared.path}` is called {', '.join(sorted(clashes))}")
-        points = msgspec.json.decode(series[declared.points], type=list[tuple[Raw, Raw]])
+        points = msgspec.json.decode(series[declared.points], type=list[list[Raw]])
+        if any(len(point) != 2 for point in points):
+            raise ValueError(f"a point of `{declared.points}` is not a time and a value")
         rows += [{**labels, "time": time, "value": value} for time, value in points]
     return rows
 

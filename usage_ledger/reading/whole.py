@@ -13,6 +13,7 @@ from usage_ledger.core.windows import Window, day_bounds, local_date
 from usage_ledger.http.page import Page
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report
+from usage_ledger.model.reshape import Series
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.source import Objects
 from usage_ledger.model.when import Bucket, Moment
@@ -31,6 +32,8 @@ def require_whole(report: Report, page: Page) -> None:
     landed for a corrected declaration to read.
     """
     require_marks(report, page)
+    if isinstance(report.reshape, Series):
+        _require_series(report.reshape, page)
     if report.reshape is not None or not isinstance(page.body, bytes):
         return
     lists = Lists(report)
@@ -40,6 +43,20 @@ def require_whole(report: Report, page: Page) -> None:
         return
     if lists.absent:
         raise NotWhole(lists.message)
+
+
+def _require_series(declared: Series, page: Page) -> None:
+    """A list of series is always sent; one without any is empty. A large page has some."""
+    if not isinstance(page.body, bytes):
+        return
+    value = bytes(plain(page.body))
+    try:
+        for name in declared.path.split("/"):
+            value = bytes(msgspec.json.decode(value, type=dict[str, msgspec.Raw]).get(name, b"null"))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return
+    if value == b"null":
+        raise NotWhole(Lists.text([declared.path.replace("/", ".")]))
 
 
 class Lists:
@@ -71,7 +88,12 @@ class Lists:
 
     @property
     def message(self) -> str:
-        names = ", ".join(f"`{path}`" for path in self.absent)
+        return self.text(self.absent)
+
+    @staticmethod
+    def text(paths: list[str]) -> str:
+        """What is said of absent lists."""
+        names = ", ".join(f"`{path}`" for path in paths)
         return f"the answer has no {names}, which the provider always sends: that is no empty list"
 
 

@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from usage_ledger.sandbox.anthropic.api import anthropic_router
 from usage_ledger.sandbox.anthropic.truth import AnthropicTruth
 from usage_ledger.sandbox.app import Router
+from usage_ledger.sandbox.groq.api import groq_router
+from usage_ledger.sandbox.groq.truth import GroqTruth
 from usage_ledger.sandbox.openai.api import openai_router
 from usage_ledger.sandbox.openai.truth import OpenAITruth
 from usage_ledger.sandbox.openrouter.api import openrouter_router
@@ -29,6 +31,7 @@ STAND_INS = {
     "anthropic": StandIn(AnthropicTruth, anthropic_router),
     "openrouter": StandIn(OpenRouterTruth, openrouter_router),
     "replicate": StandIn(ReplicateTruth, replicate_router),
+    "groq": StandIn(GroqTruth, groq_router),
 }
 
 
