@@ -87,7 +87,7 @@ class Issuers:
         return 200, json.dumps({"access_token": self.issue(), "expires_in": self.lifetime, "token_type": "Bearer"})
 
     def issue(self) -> str:
-        token = f"token-{len(self.issued)}-{'aZ9_.' * 8}"
+        token = f"ya29.{len(self.issued)}aZ9Canary_{'xY7-.' * 8}"
         self.issued.append(token)
         self.valid.add(token)
         return token
@@ -97,9 +97,14 @@ class Issuers:
         ends = datetime.now(UTC) + timedelta(seconds=self.lifetime)
         return (
             f"<{action}Response><{action}Result><Credentials><AccessKeyId>ASIAROLE{number}</AccessKeyId>"
-            f"<SecretAccessKey>role-secret-{number}/+abcdef</SecretAccessKey><SessionToken>{token}</SessionToken>"
+            f"<SecretAccessKey>{role_secret(number)}</SecretAccessKey><SessionToken>{token}</SessionToken>"
             f"<Expiration>{ends:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials></{action}Result></{action}Response>"
         )
+
+
+def role_secret(number: int) -> str:
+    """The secret access key that a role gets with the token of this number, from 1."""
+    return f"{number}Rk/+SecretOfARole+abcdef0123"
 
 
 @contextmanager

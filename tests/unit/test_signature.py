@@ -13,7 +13,7 @@ import boto3
 import botocore.auth
 import httpx
 import pytest
-from kit.issuers import ROLE, Issuers, Received, issuing
+from kit.issuers import ROLE, Issuers, Received, issuing, role_secret
 
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.core.provider_errors import BadKey, NoPermission
@@ -179,7 +179,7 @@ def test_a_role_signs_with_keys_that_are_renewed_before_they_end(
         "ExternalId": "x 1",
     }
     assert issuers.requests[1].headers["x-amz-security-token"] == issuers.issued[0]
-    for secret in ("role-secret-1/+abcdef", issuers.issued[0]):
+    for secret in (role_secret(1), issuers.issued[0]):
         assert redact(f"a {secret} b") == "a *** b"
 
 
