@@ -85,6 +85,11 @@ def test_from_nothing_every_table_has_its_contracts_columns_and_every_mart_is_th
     )
 
 
+def test_every_step_has_a_number_of_its_own() -> None:
+    numbers = [step.name[:3] for step in steps()]
+    assert numbers == [f"{number:03}" for number in range(1, len(numbers) + 1)]
+
+
 def test_applied_again_nothing_is_made_anew(database: Engine) -> None:
     ensure_schema(database)
     before = objects(database)
