@@ -1,5 +1,6 @@
 """Points of several metrics become one wide row a date: each fills the meters that read its metric."""
 
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -210,3 +211,14 @@ def test_every_value_is_in_exactly_the_meters_that_read_it(points: list[tuple[st
         values = [value for value in table.column(column).to_pylist() if value is not None]
         assert (sum(values) if values else None) == expected.get(column)
     assert table.num_rows == len({(model, hour // 24) for _, model, hour, _ in points})
+
+
+def test_tens_of_thousands_of_different_decimals_are_read_in_seconds() -> None:
+    """Of CPU time: to look each up among all others took minutes."""
+    rates = [
+        series("Invocations", f"model-{n}", *((hour, f"{n}.{hour:03}1") for hour in range(48))) for n in range(1250)
+    ]
+    row_set = replace(POINTS, meters=(m.Meter("audio_seconds", "value", form="decimal"),))
+    began = time.process_time()
+    _, table = staged(provider(row_set), {"series": rates})
+    assert (table.num_rows, time.process_time() - began < 15) == (2500, True)

@@ -198,7 +198,6 @@ def _decimals(rows: Rows, meter: Meter, path: str) -> list[Decimal | None]:
 
 
 def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal: bytes) -> Decimal | None:
-    number = literals.index(literal)
     if literal in (b"", b"null"):
         blank = UNSET if literal == b"" else None
         check_absent(rows, meter, [blank if one == literal else 0 for one in literals], path=path)
@@ -210,7 +209,7 @@ def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal
         if value < 0 and rows.row_set.table != "cost_daily" and not meter.elapsed:
             raise contract_errors.NegativeCount(f"the quantity {text} is negative")
     except contract_errors.ContractBroken as error:
-        raise placed(error, rows, path, number) from None
+        raise placed(error, rows, path, literals.index(literal)) from None
     return value
 
 
