@@ -48,6 +48,20 @@ def test_a_template_is_filled_within_a_query_whose_braces_stay() -> None:
             fill_request(request, VALUES | {"account": value}, PROVIDER)
 
 
+def test_a_statement_is_filled_with_identifiers_and_its_values_are_parameters() -> None:
+    request = Request(
+        "/q",
+        method="POST",
+        reads_only=True,
+        body='{"query": "{statement}", "at": "{start}"}',
+        statement=Template("SELECT '{x}' FROM `{table}` WHERE day >= @start"),
+    )
+    body = json.loads(fill_request(request, VALUES | {"table": "a.b.c"}, PROVIDER).body)
+    assert body == {"query": "SELECT '{x}' FROM `a.b.c` WHERE day >= @start", "at": VALUES["start"]}
+    with pytest.raises(ConfigError, match="cannot be part of a query"):
+        fill_request(request, VALUES | {"table": "a` UNION SELECT 1 FROM `b"}, PROVIDER)
+
+
 def test_a_whole_id_in_a_path_has_its_slashes_and_nothing_that_leads_elsewhere() -> None:
     assert fill_path("/{+id}/metrics/{id}", {"id": "/subscriptions/a b/accounts/x"}) == (
         "/subscriptions/a%20b/accounts/x/metrics/%2Fsubscriptions%2Fa%20b%2Faccounts%2Fx"

@@ -7,6 +7,7 @@ from usage_ledger.model import Columns, Named, Positions, Reshape, Series, Table
 from usage_ledger.reading.reshape import reshape
 
 TABLE = Table("properties/columns", "properties/rows")
+CELLS = Table("schema/fields", "rows", cells=("f", "v"), optional=True)
 NAMED = Named("value/*/series/*/labels", name="name/value", value="value")
 COLUMNS = Columns("Results", "Label", (("Times", "at"), ("Values", "value")))
 POSITIONS = Positions("days/*/groups", "keys", ("kind", "type"))
@@ -32,6 +33,15 @@ def test_a_table_becomes_objects_by_its_headers() -> None:
 def test_a_list_that_came_in_parts_is_one_table() -> None:
     parts = [b'{"rows": [[1]]}', b'{"rows": [[2.0]]}', b'{"columns": [{"name": "n"}]}']
     assert reshaped(Table("columns", "rows"), *parts) == b'{"rows":[{"n":1},{"n":2.0}]}'
+
+
+def test_rows_of_cells_become_objects_by_the_header_and_may_be_absent() -> None:
+    fields = b'"schema": {"fields": [{"name": "day", "type": "STRING"}, {"name": "cost"}]}'
+    page = (
+        b'{"rows": [{"f": [{"v": "2026-11-11"}, {"v": "0.10"}]}, {"f": [{"v": null}, {"v": 1.10}]}], ' + fields + b"}"
+    )
+    assert reshaped(CELLS, page) == b'{"rows":[{"day":"2026-11-11","cost":"0.10"},{"day":null,"cost":1.10}]}'
+    assert reshaped(CELLS, b"{" + fields + b', "totalRows": "0"}') == b'{"rows":[]}'
 
 
 def test_a_series_becomes_one_object_a_point() -> None:
@@ -98,6 +108,9 @@ def test_lists_of_names_become_objects_where_they_stand() -> None:
         (TABLE, b'{"properties": {"columns": [{"name": "a"}, {"name": "a"}], "rows": []}}'),
         (TABLE, b'{"properties": {"columns": [{"name": "a"}], "rows": [[1, 2]]}}'),
         (TABLE, b"[]"),
+        (CELLS, b'{"schema": {"fields": [{"name": "a"}]}, "rows": [{"f": [{"v": 1}, {"v": 2}]}]}'),
+        (CELLS, b'{"schema": {"fields": [{"name": "a"}]}, "rows": [{"f": [{}]}]}'),
+        (CELLS, b'{"rows": []}'),
         (SERIES, b'{"data": {"result": [{"metric": {"value": "x"}, "values": []}]}}'),
         (SERIES, b'{"data": {"result": [{"metric": {}, "values": [[1]]}]}}'),
     ],
@@ -119,6 +132,9 @@ def test_lists_of_names_become_objects_where_they_stand() -> None:
         "a header twice",
         "a longer row",
         "a list",
+        "more cells than headers",
+        "a cell without value",
+        "no headers",
         "a label called value",
         "a point without value",
     ],

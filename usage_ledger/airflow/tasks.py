@@ -61,7 +61,8 @@ def extract(connection_id: str) -> None:
     with _client(connection) as client:
         prepare_warehouse(connection, engine)
         backfill = run.run_type == "backfill"
-        first, later = portion(planned(connection, dates, engine=engine, now=now, backfill=backfill))
+        requests = planned(connection, dates, engine=engine, now=now, backfill=backfill, client=client)
+        first, later = portion(requests)
         done = extract_all(
             connection,
             first,

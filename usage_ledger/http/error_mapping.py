@@ -13,6 +13,7 @@ from usage_ledger.core import errors, provider_errors
 from usage_ledger.core.pseudonym import hide_addresses
 from usage_ledger.http.waits import reset_after, retry_after, wait_in_body
 from usage_ledger.json.text import plain
+from usage_ledger.json.value import value_at
 from usage_ledger.model.provider import Provider
 from usage_ledger.model.refusal import GENERAL, Meaning
 
@@ -133,7 +134,7 @@ def _codes(body: bytes, paths: tuple[str, ...]) -> set[str]:
     holders = [one for one in (document, error) if isinstance(one, dict)]
     names = ("code", "type", "status", "__type", "error")
     words = {str(one[name]) for one in holders for name in names if isinstance(one.get(name), str)}
-    words |= {value for path in paths if isinstance(value := _at(document, path), str)}
+    words |= {value for path in paths if isinstance(value := value_at(document, path), str)}
     return words | {word.rpartition("#")[2] for word in words}
 
 
@@ -141,7 +142,7 @@ def _message(body: bytes, paths: tuple[str, ...]) -> str:
     """The provider's own error message without people's addresses, at most 500 characters; '' for none."""
     document = _document(body)
     for path in paths:
-        value = _at(document, path)
+        value = value_at(document, path)
         if isinstance(value, str) and value:
             return errors.one_line(hide_addresses(value), 500)
     return ""
@@ -152,9 +153,3 @@ def _document(body: bytes) -> Any:
     with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return msgspec.json.decode(plain(body))
     return None
-
-
-def _at(value: Any, path: str) -> Any:
-    for segment in path.split("/"):
-        value = value.get(segment) if isinstance(value, dict) else None
-    return value

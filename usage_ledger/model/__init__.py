@@ -26,6 +26,7 @@ from usage_ledger.model.source import (
     QueryJob,
     Selection,
     Source,
+    Touched,
 )
 from usage_ledger.model.when import Bucket, Day, Moment, Point, When
 from usage_ledger.model.where import Matches, OneOf, Where
@@ -90,6 +91,7 @@ __all__ = [
     "Table",
     "Template",
     "Total",
+    "Touched",
     "When",
     "Where",
     "dimensions",

@@ -14,14 +14,14 @@ from usage_ledger.model.mark import AnyMark
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.reshape import Reshape
 from usage_ledger.model.rows import RowSet, RunningTotal, Total
-from usage_ledger.model.source import Listing, Source
+from usage_ledger.model.source import Listing, Source, Touched
 
 PLANNING = frozenset(
     {
         *("ignored", "longest", "reach", "settle_days", "paging", "accept", "headers", "begins", "allow_extra_fields"),
         *("marks", "optional", "every_day", "completion", "older", "account", "double", "running_totals"),
         *("implied", "lesser", "may_be_absent", "opt_in", "audience", "size", "check", "requires", "yields_to"),
-        *("blank_is_idle",),
+        *("blank_is_idle", "touched"),
         *("setting", "prefix", "suffix", "late", "early"),
     }
 )
@@ -67,6 +67,8 @@ class Report:
     running_totals: tuple[RunningTotal, ...] = ()
     marks: tuple[AnyMark, ...] = ()
     """What each page must say of itself to be whole."""
+    touched: Touched | None = None
+    """Which dates beyond the look-back got late rows."""
     account: str = ""
     """A path (`items/*/field`) of the account's id in the rows; compared before anything of the answer is landed."""
     yields_to: str = ""

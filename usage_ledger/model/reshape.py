@@ -11,6 +11,10 @@ class Table:
     """The path of the list of headers, objects with a `name`."""
     rows: str
     """The path of the list of arrays."""
+    cells: tuple[str, str] | None = None
+    """Where a row is an object: its field with the array, and the field of each element with the value."""
+    optional: bool = False
+    """The vendor leaves the list of arrays out when it is empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Listing:
     out."""
     optional: bool = False
     """The vendor leaves the list out when it is empty; without it an answer that lacks the list is broken."""
+    may_be_empty: bool = False
+    """Of accounts: the right key sees none until the vendor has data of one; it then does not tell whose it is."""
     where: Where | None = None
     """Only things that match are meant; the others on the list are known."""
 
@@ -206,6 +208,23 @@ class Objects:
                 f"the prefix {self.prefix} is no folder with the date of its objects",
                 next_step="declare one such as {yyyy}/{mm}/{dd}/",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Asks which usage dates got rows lately, where the vendor appends late rows to what it served before.
+
+    Asked once a scheduled run, over a window that begins `back` before the newest reading; dates whose rows came after
+    they were read are read again, however old they are.
+    """
+
+    source: "Source"
+    day: str
+    """The usage date, in a row of the answer as the report's `reshape` makes it."""
+    at: str
+    """When the last row of the date came, RFC 3339."""
+    back: timedelta = timedelta(days=7)
+    """A date that could not be read again is named by the runs of so many days."""
 
 
 Source = HttpPages | QueryJob | Objects

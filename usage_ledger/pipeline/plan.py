@@ -78,6 +78,7 @@ def windows(
     *,
     now: datetime,
     failed: FailedDates = NONE_FAILED,
+    touched: Set[date] = frozenset(),
 ) -> list[Window]:
     """The fewest windows of a report that cover the dates and are over at `now`.
 
@@ -85,7 +86,8 @@ def windows(
     while nothing ran still has the figures of an early reading, and is read again. A report of UTC days takes completed
     UTC days alone: east of Greenwich that may leave the newest date to the next run. Dates beyond the report's reach
     are windows of their own, which are never requested. A scheduled run takes failed dates again, and those whose
-    answer was wrong as a whole each alone, so that one keeps no other from loading.
+    answer was wrong as a whole each alone, so that one keeps no other from loading. `touched` dates, which got rows
+    after they were read, are taken however old they are.
     """
     zone = connection.day_zone(report)
     newest = min(dates.last, last_complete_date(now, zone))
@@ -96,6 +98,7 @@ def windows(
     if dates.heal:
         lacking, late = _dates_to_heal(dates, connection, report, recorded, failed, newest=newest, reached=reached)
         days |= lacking
+        late |= {day for day in touched if reached <= day <= newest}
         alone = sorted(day for day in (days | late) & failed.of_whole_answers if day >= reached)[-MOST_ALONE:]
     days, late = days.difference(alone), late.difference(alone)
     too_old = cut({day for day in days if day < reached}, ALL, zone)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import Engine
 
@@ -16,6 +16,7 @@ from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.extract import extract
 from usage_ledger.pipeline.leftovers import retract_foreign, sweep_report
 from usage_ledger.pipeline.plan import EARLIEST, Dates, windows
+from usage_ledger.pipeline.touched import touched_dates
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.failures import failed_dates
@@ -43,11 +44,18 @@ class Extracted:
 
 
 def planned(
-    connection: Connection, dates: Dates, *, engine: Engine, now: datetime, backfill: bool = False
+    connection: Connection,
+    dates: Dates,
+    *,
+    engine: Engine,
+    now: datetime,
+    backfill: bool = False,
+    client: Client | None = None,
 ) -> list[tuple[Report, Window]]:
     """Every request a run makes: the windows of each report, and each snapshot once.
 
-    Of the runs of a `backfill` only those take a snapshot that find none of today: each would be the same.
+    Of the runs of a `backfill` only those take a snapshot that find none of today: each would be the same. With a
+    `client`, a scheduled run asks first which dates got late rows, of the reports whose vendor can say so.
     """
     requests: list[tuple[Report, Window]] = []
     absent = absent_reports(engine, connection.id)
@@ -65,7 +73,11 @@ def planned(
         of_report = (engine, connection.id, report.name, span)
         recorded = loads.dates_in_ledger(*of_report) if dates.heal else {}
         failed = failed_dates(*of_report, contradicted=dates.heal)
-        requests += [(report, one) for one in windows(dates, connection, report, recorded, now=now, failed=failed)]
+        late: frozenset[date] = frozenset()
+        if dates.heal and client and report.touched:
+            late = touched_dates(connection, report, client=client, engine=engine, now=now)
+        chosen = windows(dates, connection, report, recorded, now=now, failed=failed, touched=late)
+        requests += [(report, one) for one in chosen]
     return requests
 
 
@@ -192,7 +204,7 @@ def run_all(
 ) -> Ran:
     """Extract, transform, validate and load, one process, no scheduler. `began` gets the number of steps."""
     prepare_warehouse(connection, engine)
-    requests = planned(connection, dates, engine=engine, now=now)
+    requests = planned(connection, dates, engine=engine, now=now, client=client)
     began(4 * len(requests))
     done = extract_all(
         connection,

@@ -77,3 +77,5 @@ KINDS = (
 TIERS = (Rule(r".*-(priority|flex|offpeak)(?:-.*)?", r"\1"),)
 BATCH = (Rule(r".*-batch(?:-.*)?", "true"),)
 CONTEXTS = (Rule(r".*-long(?:-.*)?", "long"),)
+COLUMNS = (("model", MODELS), ("service_tier", TIERS), ("context_window", CONTEXTS), ("usage_type", KINDS))
+"""Columns of usage and of money, and the rules by which a text gives their values."""

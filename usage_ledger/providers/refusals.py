@@ -64,3 +64,62 @@ GROQ = (
     Refusal("blocked", "raise the monthly spend limit (console.groq.com, Settings, Limits)", code="blocked_api_access"),
 )
 REPLICATE = (Refusal("blocked", "pay at replicate.com/account/billing, then run again", status=402),)
+GOOGLE = (
+    Refusal("throttled", "", status=403, code="rateLimitExceeded"),
+    Refusal("throttled", "", status=403, code="quotaExceeded"),
+    Refusal(
+        "permission",
+        "grant the role BigQuery Job User (`roles/bigquery.jobUser`) on the project of the setting `job_project`",
+        status=403,
+        text=("bigquery.jobs.create",),
+    ),
+    Refusal(
+        "permission",
+        "grant the role Monitoring Viewer (`roles/monitoring.viewer`) on each project of the setting `projects`",
+        status=403,
+        text=("monitoring.timeSeries.list",),
+    ),
+    Refusal(
+        "permission",
+        "enable the API that the message names in the project that it names, then run again",
+        status=403,
+        text=("has not been used in project", "it is disabled"),
+    ),
+    Refusal(
+        "permission",
+        "grant the role BigQuery Data Viewer (`roles/bigquery.dataViewer`) on the table of the setting `billing_table`",
+        status=403,
+        text=("access denied", "bigquery.tables.getData"),
+    ),
+    Refusal(
+        "request",
+        "the dataset is in another location than the setting `location` says, or not there: correct the setting",
+        status=404,
+        text=("not found: dataset",),
+    ),
+    Refusal(
+        "request",
+        "correct the setting `billing_table`; an export that was just switched on has its table some hours later",
+        status=404,
+        text=("not found: table",),
+    ),
+    Refusal(
+        "request",
+        "no model was called in this project lately, so Monitoring has no such metric: leave the project out of the "
+        "setting `projects`",
+        status=404,
+        text=("cannot find metric",),
+    ),
+    Refusal(
+        "request",
+        "the query would read more than is allowed: run fewer dates at once, or name the standard export's table, "
+        "which is smaller than the detailed one",
+        text=("limit for bytes billed",),
+    ),
+    Refusal(
+        "request",
+        "name the export's own table in the setting `billing_table`: a view or a copy has no `_PARTITIONTIME`",
+        status=400,
+        text=("_PARTITIONTIME",),
+    ),
+)

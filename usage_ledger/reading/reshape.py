@@ -65,8 +65,20 @@ def _table(declared: Table, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
     names = [header["name"] for header in msgspec.json.decode(_at(fields, declared.columns), type=list[dict[str, str]])]
     if len(set(names)) != len(names):
         raise ValueError(f"`{declared.columns}` names a column twice")
-    rows = msgspec.json.decode(_at(fields, declared.rows), type=list[list[Raw]])
+    rows = _arrays(declared, fields)
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _arrays(declared: Table, fields: dict[str, Raw]) -> list[list[Raw]]:
+    """The rows' arrays of values."""
+    if declared.optional and declared.rows not in fields:
+        return []
+    raw = _at(fields, declared.rows)
+    if declared.cells is None:
+        return msgspec.json.decode(raw, type=list[list[Raw]])
+    array, value = declared.cells
+    rows = msgspec.json.decode(raw, type=list[dict[str, list[dict[str, Raw]]]])
+    return [[cell[value] for cell in row[array]] for row in rows]
 
 
 def _series(declared: Series, fields: dict[str, Raw]) -> list[dict[str, Raw]]:

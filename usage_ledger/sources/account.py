@@ -15,8 +15,9 @@ from usage_ledger.json.document import document_of
 from usage_ledger.json.packed import Packed
 from usage_ledger.json.parts import parts
 from usage_ledger.json.text import plain
+from usage_ledger.json.value import value_at
 from usage_ledger.model.provider import Report
-from usage_ledger.sources.listing import Thing, items_of, list_things, single_values, value_at
+from usage_ledger.sources.listing import Thing, items_of, list_things, single_values
 
 _proofs: WeakKeyDictionary[Client, str | UsageLedgerError] = WeakKeyDictionary()
 """What asking for the account came to: '' when it is proved, or why the provider does not tell; or the failure."""
@@ -65,6 +66,8 @@ def verify_account(connection: Connection, client: Client) -> str:
     if connection.account in accounts:
         _require_parts(connection, things)
         return ""
+    if not accounts and listing.may_be_empty:
+        return "it names no account yet"
     visible = ", ".join(sorted(accounts)[:10]) or "none"
     raise WrongAccount(
         f"the key does not see account {connection.account}; it sees: {visible}", connection=connection.id
@@ -124,12 +127,15 @@ def require_own_rows(connection: Connection, report: Report, page: Page) -> None
 
 
 def _values(value: Any, path: list[str]) -> Iterator[str]:
-    """The texts at a path, whose `*` are the elements of a list."""
+    """The texts at a path; its `*` are the elements of a list, its numbers the places of one."""
     if not path:
         if isinstance(value, str) and value:
             yield value
     elif path[0] == "*":
         for element in value if isinstance(value, list) else ():
             yield from _values(element, path[1:])
+    elif isinstance(value, list):
+        if path[0].isdecimal() and int(path[0]) < len(value):
+            yield from _values(value[int(path[0])], path[1:])
     elif isinstance(value, dict):
         yield from _values(value.get(path[0]), path[1:])

@@ -13,6 +13,7 @@ from usage_ledger.http.fill import Values
 from usage_ledger.http.page import Page
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
+from usage_ledger.json.value import value_at
 from usage_ledger.model.source import Catalogue, Each, Fixed, Listing, PerSetting
 from usage_ledger.model.where import Where
 
@@ -142,10 +143,3 @@ def items_of(page: Page, listing: Listing) -> list[dict[str, Any]]:
 def _is_meant(item: Any, where: Where) -> bool:
     text = value_at(item, where.path)
     return isinstance(text, str) and where.matches(text)
-
-
-def value_at(item: Any, path: str) -> Any:
-    """The value at a path through objects; None where there is none."""
-    for name in path.split("/"):
-        item = item.get(name) if isinstance(item, dict) else None
-    return item

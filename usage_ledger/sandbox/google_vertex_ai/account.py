@@ -75,6 +75,8 @@ class GoogleVertexAIAccount(Account):
     """
 
     projects: int = 2
+    price_factor: int = 1
+    """Of every price: where an engine has fewer decimals than the service."""
     unknown_since: date | None = None
     polls: int = 0
     """How often a job is not complete when its results are asked for."""
@@ -168,7 +170,8 @@ class GoogleVertexAIAccount(Account):
             datetime(2026, 11, 11, 3, tzinfo=UTC),
             *("", "", Sku("7A1F-0000-0002", "Rounding error", family=0), "rounding_error", 0, 3_000, "202611"),
         )
-        return back._replace(nanos=-17 * first.nanos), adjusted, taxed, rounded
+        lines = (back._replace(nanos=-17 * first.nanos), adjusted, taxed, rounded)
+        return tuple(line._replace(nanos=line.nanos * self.price_factor) for line in lines)
 
     def rows(self, first: datetime, end: datetime, now: datetime) -> Iterator[dict[str, object]]:
         """The export's rows of the hours from `first` to `end`, as they are appended to the table."""
@@ -176,7 +179,7 @@ class GoogleVertexAIAccount(Account):
             at = instant_of(low)
             for use in self.all_uses:
                 if units := use.units.between(low, low + HOUR_SLOTS):
-                    nanos = units * use.sku.nanos
+                    nanos = units * use.sku.nanos * self.price_factor
                     line = Line(
                         at,
                         at + timedelta(hours=1) + DELAY,
@@ -201,7 +204,7 @@ class GoogleVertexAIAccount(Account):
             "location": {"location": line.region or None, "region": None if line.region == "global" else line.region},
             "cost": float(amount),
             "currency": CURRENCY,
-            "usage": {"amount": float(line.units), "unit": line.sku.unit},
+            "usage": {"amount": float(line.units), "unit": line.sku.unit or None},
             "credits": [{"type": "PROMOTION", "name": "Trial", "amount": float(-Decimal(credited) * NANO)}]
             if credited
             else [],

@@ -35,7 +35,7 @@ REFUSALS = {
     "absent": (404, "notFound", "Not found: Table {table} was not found in location {location}"),
 }
 _TABLE = re.compile(r"FROM `([\w.:-]+)`")
-_ALIAS = re.compile(r"\bAS (\w+)")
+_ALIAS = re.compile(r"\bAS ([a-z][a-z_]+)\b")
 
 
 def refusal(status: int, reason: str, message: str) -> Refusal:
@@ -72,6 +72,7 @@ class Job:
         [self.table] = tables
         self.location = str(document.get("location", "US"))
         self.size = int(document.get("maxResults", 10_000))
+        self.patience = int(document.get("timeoutMs", 10_000))
         self.columns = _ALIAS.findall(self.statement.partition("FROM `")[0])
         self.values = {one["name"]: _value(one) for one in document.get("queryParameters", ())}
         named = set(re.findall(r"@(\w+)", self.statement))

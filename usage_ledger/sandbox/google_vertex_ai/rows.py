@@ -19,9 +19,9 @@ DAY_SLOTS = 96
 def answer_of(account: GoogleVertexAITruth, job: Job, now: datetime) -> list[Row]:
     """The rows of a query, each with the statement's columns. Raises `Refusal` for a statement of another form."""
     if "GROUP BY" not in job.statement:
-        return [{"billing_account_id": account.account_id}]
-    if "since" in job.values:
-        return list(_exported(account, job.instant("since"), now))
+        return [{"billing_account_id": account.account_id}, {"billing_account_id": None}]
+    if "end" not in job.values:
+        return list(_exported(account, job.instant("start"), now))
     return list(_grouped(account, job, now))
 
 
@@ -37,10 +37,11 @@ def _grouped(account: GoogleVertexAITruth, job: Job, now: datetime) -> Iterator[
         sums.setdefault(key, Counter()).update(units=line.units, nanos=line.nanos, credited=credited)
         texts[key] = row
     for key, total in sums.items():
-        amounts = {
+        amounts: Row = {
             "usage_amount": str(total["units"]),
             "cost": _money(total["nanos"]),
-            "credits": _money(-total["credited"]) if total["credited"] else None,
+            "credits": _money(-total["credited"]),
+            "credited": "yes" if total["credited"] else "no",
         }
         row = texts[key] | amounts
         if lacking := set(job.columns) - row.keys():
@@ -54,7 +55,7 @@ def _lines(account: GoogleVertexAITruth, first: datetime, end: datetime, now: da
         at, high = instant_of(day), min(day + DAY_SLOTS, exported_until(now))
         for use in account.all_uses if high > day else ():
             if units := use.units.between(day, high):
-                nanos = units * use.sku.nanos
+                nanos = units * use.sku.nanos * account.price_factor
                 place = (use.project, use.region, use.sku)
                 yield Line(at, now, *place, "regular", units, nanos, f"{at:%Y%m}"), nanos * use.credited // 100
     for line in account.lines:

@@ -31,7 +31,7 @@ class GoogleVertexAITruth(GoogleVertexAIAccount):
         """
         if zone != "UTC":
             raise ValueError("the export has UTC days")
-        if report == "monitoring":
+        if report == "requests":
             return self._monitored(first, end, by, now)
         totals: Totals = {}
         for day, project, region, sku, charge, month, units, nanos in self._terms(first, end, now):
@@ -62,9 +62,9 @@ class GoogleVertexAITruth(GoogleVertexAIAccount):
             for use in self.all_uses:
                 if units := use.units.between(low, high):
                     of_use = (day, use.project, use.region, use.sku)
-                    nanos = units * use.sku.nanos
+                    nanos = units * use.sku.nanos * self.price_factor
                     yield *of_use, "Usage", f"{day:%Y%m}", units, nanos
-                    if credited := _credited(use.sku.nanos, use.credited, units):
+                    if credited := nanos * use.credited // 100:
                         yield *of_use, "Credit", f"{day:%Y%m}", 0, -credited
         for line in self.lines:
             if first <= line.used_at.date() < end and (now is None or line.exported_at <= now):
@@ -89,7 +89,3 @@ class GoogleVertexAITruth(GoogleVertexAIAccount):
                     totals.setdefault((day, "monitoring", value), {}).setdefault(column, 0)
                     add_to(totals, (day, "monitoring", value), {column: units})
         return totals
-
-
-def _credited(nanos: int, percent: int, units: int) -> int:
-    return units * nanos * percent // 100
