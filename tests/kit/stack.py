@@ -19,6 +19,7 @@ import psycopg2
 import pytest
 from fastapi import FastAPI
 
+from kit.cluster import make_cluster
 from kit.provider_site import Overruled
 from usage_ledger.local.processes import free_port
 from usage_ledger.sandbox.app import create_app, running
@@ -178,6 +179,7 @@ def local_stack() -> Iterator[Stack]:
         }
         for name in ("connections", "tmp"):
             (folder / name).mkdir()
+        make_cluster(folder / "postgres")
         address = f"http://127.0.0.1:{port}"
         stack = Stack(folder, environment, provider, key, app.state.requests, truths, address, overruled)
         try:
