@@ -66,3 +66,18 @@ def test_the_load_task_brings_the_other_dates_and_leaves_the_failure_to_the_last
     with pytest.raises(contract_errors.NegativeCount, match=f"nothing of {FIRST} was loaded"):
         tasks.repair(site.name, events)
     assert site.provider.request_count(f"/{site.name}{USAGE}") == requests
+
+
+def test_what_a_repair_that_ends_red_has_loaded_is_announced_by_the_next_run(site: Site, load_id: str) -> None:
+    context, events = tasks.get_current_context(), Events()
+    with pytest.raises(contract_errors.NegativeCount):
+        tasks.repair(site.name, events)
+    assert list(site.tokens()) == [LAST]
+    assert events.announced == {}  # Airflow would take none of a task that fails
+    context["dag_run"].run_id = "scheduled__2026-11-14T00:00:00+00:00"
+    context["ti"].xcom_pull = lambda **_: {LOADS: [], LEFT: 0, SINCE: 0}
+    for announced in ({"usage_daily": 1}, {}):
+        events.announced.clear()
+        with pytest.raises(DownstreamTasksSkipped):
+            tasks.load(site.name, events)
+        assert events.announced == announced

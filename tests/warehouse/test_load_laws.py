@@ -16,7 +16,6 @@ from kit.landed_by_hand import Account, sent
 from kit.staged_loads import DAY, T0, Desk, called, charged, used
 from sqlalchemy import Engine
 
-from usage_ledger.contracts.registry import contract
 from usage_ledger.core.contract_errors import ContractBroken, ValidationFailed
 from usage_ledger.core.errors import ConfigError, PersonMustAct
 from usage_ledger.core.storage_errors import StagedUnusable
@@ -24,6 +23,7 @@ from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.staged import Note, open_table, write_table
 from usage_ledger.warehouse import loads
+from usage_ledger.warehouse.announcements import Unannounced, mark_announced, rows_written, unannounced
 from usage_ledger.warehouse.ledger import apply_load
 from usage_ledger.warehouse.registration import register as register_connection
 
@@ -449,12 +449,18 @@ def test_what_a_run_has_written_is_known_after_a_try_that_changes_nothing_more(e
     desk = Desk(engine, "written_in_a_run")
 
     def written(table: str = "usage_daily", run_id: str = "test") -> int:
-        return loads.written_in_run(engine, contract(table), desk.connection_id, run_id)
+        return rows_written(engine, desk.connection_id, run_id, [table])[table]
 
     incoming = desk.incoming([used(D1, "a", 5), used(D2, "b", 6)], D1, D2, cost=[])
     for rows in (2, 0):
         assert apply_load(engine, incoming).changed == {"usage_daily": rows, "cost_daily": 0}
         assert (written(), written("cost_daily"), written(run_id="another")) == (2, 0, 0)
+    mine = [incoming.load_id]
+    assert unannounced(engine, desk.connection_id, "test") == Unannounced(mine, [])
+    assert unannounced(engine, desk.connection_id, "the next run") == Unannounced(mine, mine)
+    assert rows_written(engine, desk.connection_id, "the next run", ["usage_daily"], mine) == {"usage_daily": 2}
+    mark_announced(engine, mine)
+    assert unannounced(engine, desk.connection_id, "the next run") == Unannounced([], [])
 
 
 def test_a_first_answer_that_is_held_restates_nothing_when_it_is_confirmed(engine: Engine, query: Query) -> None:

@@ -38,18 +38,22 @@ def announce(
     outlet_events: Any,
     reports: Sequence[Report],
 ) -> None:
-    """An asset event for each table that changed, by these outcomes or by earlier tries that wrote these reports."""
-    from usage_ledger.contracts.registry import contract
-    from usage_ledger.warehouse.loads import written_in_run
+    """An asset event for each table that changed: by these outcomes, by earlier tries that wrote these reports, or by
+    loads that no event told of, such as those of a run that ended red."""
+    from usage_ledger.warehouse.announcements import mark_announced, rows_written, unannounced
 
+    run_id = get_current_context()["dag_run"].run_id
+    loads = unannounced(engine, connection.id, run_id)
+    counted = connection.chosen_reports if loads.earlier else reports
     changed: dict[str, int] = {}
     for outcome in outcomes:
         for table, rows in outcome.changed.items():
             changed[table] = changed.get(table, 0) + rows
-    for table in {table for report in reports for table in report.tables}:
-        rows = written_in_run(engine, contract(table), connection.id, get_current_context()["dag_run"].run_id)
+    tables = {table for report in counted for table in report.tables}
+    for table, rows in rows_written(engine, connection.id, run_id, tables, loads.earlier).items():
         changed[table] = max(changed.get(table, 0), rows)
     for table, rows in changed.items():
         if rows:
             alias = outlet_events[AssetAlias(loaded_alias(connection.id))]
             alias.add(table_asset(connection.id, table), extra={"changed_rows": rows})
+    mark_announced(engine, loads.load_ids)

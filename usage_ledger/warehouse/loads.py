@@ -215,12 +215,6 @@ def loads_of_run(
     return [Load(*row) for row in query(engine, "ops/loads_of_run", values)]
 
 
-def written_in_run(engine: Engine, table: Contract, connection_id: str, run_id: str) -> int:
-    """How many current rows of a table were written by a run's loads, in any of their tries."""
-    [(rows,)] = query(engine, "ops/written_in_run", {"connection_id": connection_id, "run_id": run_id}, table)
-    return int(rows)
-
-
 def is_loaded(engine: Engine, connection_id: str, report: str, window: Window) -> bool:
     """Whether any load of exactly this window is in the ledger."""
     [(loaded,)] = query(engine, "ops/is_loaded", _window_values(connection_id, report, window))

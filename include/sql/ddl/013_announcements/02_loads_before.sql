@@ -1,0 +1,2 @@
+-- What was loaded before is no news.
+UPDATE ops.load SET announced_at = clock_timestamp()
