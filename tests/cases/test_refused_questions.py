@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from kit.answering import Account, Answer, Received, sample
+from kit.declared_requests import request_of
 
 from usage_ledger.airflow.onboarding import readable
 from usage_ledger.core import provider_errors
@@ -185,7 +186,7 @@ OTHERS = {
 }
 """Another report of a provider, the ending of its path, and answers: of that report, and of one without use."""
 ABSENT = [
-    (provider.name, report.name, report.source.request.path)
+    (provider.name, report.name, request_of(report).path)
     for provider in PROVIDERS.values()
     for report in provider.reports
     if report.may_be_absent

@@ -9,6 +9,7 @@ from typing import Any
 from providers.spoiled import FIRST, Desk, Json, Spoiled, ending
 from sqlalchemy import Engine
 
+from kit.declared_requests import paging_of
 from usage_ledger.model import Bucket, Cursor, Report
 from usage_ledger.providers import PROVIDERS
 
@@ -52,7 +53,7 @@ def changes_of(report: Report) -> dict[str, Change]:
                 document | {"data": document["data"][:-1], "has_more": True, "next_page": "page_dead"}
             ),
         }
-    if isinstance(report.source.paging, Cursor) and report.source.paging.more:
+    if isinstance(paging := paging_of(report), Cursor) and paging.more:
         changes["more without a token"] = lambda document: document | {"has_more": True, "next_page": None}
     if report.totals:
         changes |= {

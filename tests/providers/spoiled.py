@@ -13,6 +13,7 @@ from unittest import mock
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import FastAPI
+from kit.declared_requests import request_of
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
@@ -242,7 +243,7 @@ class Desk:
 
 def ending(report: Report) -> str:
     """What the path of a report's answers ends with."""
-    return report.source.request.path.rsplit("}", 1)[-1]
+    return request_of(report).path.rsplit("}", 1)[-1]
 
 
 @cache

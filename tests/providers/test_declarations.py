@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.declared_requests import fans_out_over, request_of
 
 from usage_ledger import model as m
 from usage_ledger.contracts.registry import contract
@@ -129,7 +130,7 @@ def test_each_row_has_one_date(provider: Provider, report: Report) -> None:
 @each_report
 def test_a_request_asks_for_its_window_and_names_nothing_unknown(provider: Provider, report: Report) -> None:
     labels: set[str] = set()
-    per, request = report.source.per, report.source.request
+    per, request = fans_out_over(report), request_of(report)
     while isinstance(per, Listing):
         labels.add(per.label)
         per = per.per

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from kit.declared_requests import fans_out_over, request_of
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.windows import DAY, Window
@@ -55,11 +56,12 @@ def calls_of(provider: Provider) -> list[Call]:
         calls.append(client.call_of(listing.request, IDS))
 
     def of_report(report: Report) -> None:
-        if isinstance(report.source.per, Listing):
-            of_listing(report.source.per)
+        each = fans_out_over(report)
+        if isinstance(each, Listing):
+            of_listing(each)
         window = Window(date(2026, 11, 18), date(2026, 11, 18) + DAY)
         values = window_values(connection, report, window)
-        calls.append(client.call_of(report.source.request, {**values, **IDS}))
+        calls.append(client.call_of(request_of(report), {**values, **IDS}))
 
     of_listing(provider.accounts)
     for report in provider.reports:
@@ -116,7 +118,7 @@ def test_every_request_is_as_described(mock: tuple[Provider, str]) -> None:
 def test_a_request_that_is_not_as_described_would_be_seen(mock: tuple[Provider, str]) -> None:
     provider, url = mock
     report = next(one for one in provider.reports if not one.snapshot)
-    [call] = [one for one in calls_of(provider) if one.path == report.source.request.path][:1]
+    [call] = [one for one in calls_of(provider) if one.path == request_of(report).path][:1]
     path, parameters = call.path, call.query
     for name, value in parameters:
         if name in ("start_time", "starting_at") or (name, value) == ("group_by", "workspace"):

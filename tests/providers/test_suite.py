@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import zstandard
+from kit.declared_requests import fans_out_over, lists_of, paging_of, request_of
 from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, rows_of
 
 from usage_ledger.connections import Connection
@@ -152,11 +153,11 @@ def test_the_account_of_each_request_is_told_by_its_key_alone(
     at_work.run(report.name)
     asked = [(path, parameters) for path, parameters in at_work.site.requests if path.endswith(ending(report))]
     assert asked
-    wanted = {name for name, value in report.source.request.query if value != "{workspace}"}
+    wanted = {name for name, value in request_of(report).query if value != "{workspace}"}
     for _, parameters in asked:
         assert wanted <= {name for name, _ in parameters}
         assert not [value for _, value in parameters if at_work.key in value or "{" in value]
-    for name, value in report.source.request.query:
+    for name, value in request_of(report).query:
         if isinstance(value, tuple):
             assert [told for key, told in asked[0][1] if key == name] == list(value)
 
@@ -331,7 +332,7 @@ def more_without_a_way(paging: Paging, document: Json) -> Json:
 def test_pages_that_cannot_be_followed_load_nothing(
     desk: Callable[[Provider], Desk], provider: Provider, report: Report
 ) -> None:
-    paging = report.source.paging
+    paging = paging_of(report)
     if paging is None:
         pytest.skip("the report has one page")
     at_work = desk(provider)
@@ -344,7 +345,7 @@ def test_pages_that_cannot_be_followed_load_nothing(
 
 @each_report
 def test_every_page_is_read(desk: Callable[[Provider], Desk], query: Query, provider: Provider, report: Report) -> None:
-    limits = {name: value for name, value in report.source.request.query if name == "limit"}
+    limits = {name: value for name, value in request_of(report).query if name == "limit"}
     if not limits:
         pytest.skip("the size of the report's pages is the vendor's")
     whole, paged = desk(provider), desk(provider)
@@ -450,10 +451,7 @@ def paths_of_lists(provider: Provider) -> set[str]:
     """What the paths of lists end with: of names, and of what a report is asked for one by one, or looks up."""
     facts = {ending(report) for report in provider.reports if not report.snapshot}
     return {ending(report) for report in provider.reports if report.snapshot} - facts | {
-        listing.request.path.rsplit("}", 1)[-1]
-        for report in provider.reports
-        for listing in (report.source.per, report.source.lookup)
-        if isinstance(listing, Listing)
+        listing.request.path.rsplit("}", 1)[-1] for report in provider.reports for listing in lists_of(report)
     }
 
 
@@ -469,7 +467,7 @@ def test_every_list_forbidden_or_broken_costs_no_fact(
     for path in paths:
         at_work.site.refusals[path] = [(status, b'{"error": {"message": "no list"}, "detail": "no list"}', {})] * 99
     ran = at_work.run()
-    by_list = {report.name for report in provider.reports if isinstance(report.source.per, Listing)}
+    by_list = {report.name for report in provider.reports if isinstance(fans_out_over(report), Listing)}
     assert {failure.report for failure in ran.failures} <= by_list
     for report in provider.reports:
         if not report.snapshot and report.name not in by_list:
@@ -699,8 +697,8 @@ def test_the_declarations_of_a_spoiled_report_are_not_what_is_tested() -> None:
     document = {"data": [{"results": [{"input_tokens": 1}, {"input_tokens": 2}]}]}
     assert [row["input_tokens"] for row in rows_of(document, "data/results")] == [1, 2]
     assert emptied(report)("", document) == {"data": [{"results": []}]}
-    assert report.source.paging is not None
-    assert more_without_a_way(report.source.paging, {})["has_more"] is True
+    assert paging_of(report) is not None
+    assert more_without_a_way(paging_of(report), {})["has_more"] is True
 
 
 @each_provider

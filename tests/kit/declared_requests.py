@@ -1,0 +1,30 @@
+"""What a report's declaration asks of its provider, whatever its source is."""
+
+from usage_ledger.model import HttpPages, Listing, Objects, Paging, QueryJob, Report, Request
+from usage_ledger.reading import declared
+
+
+def request_of(report: Report) -> Request:
+    """The request for rows; of objects, which are not requested over HTTP, one whose path is their prefix."""
+    match report.source:
+        case HttpPages(request=request) | QueryJob(request=request):
+            return request
+        case Objects(prefix=prefix):
+            return Request(f"/{prefix}")
+
+
+def fans_out_over(report: Report) -> object:
+    """What the report is asked for once for each of; None where it is asked for once."""
+    return report.source.per if isinstance(report.source, HttpPages) else None
+
+
+def lists_of(report: Report) -> list[Listing]:
+    """The list for whose things the report is asked for, and the one that ids are looked up in."""
+    of_http = report.source if isinstance(report.source, HttpPages) else None
+    both = (of_http.per, of_http.lookup) if of_http else ()
+    return [one for one in both if isinstance(one, Listing)]
+
+
+def paging_of(report: Report) -> Paging | None:
+    """How a page of rows leads to the next one."""
+    return declared.paging_of(report.source)
