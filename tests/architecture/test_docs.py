@@ -203,7 +203,8 @@ def test_the_table_of_providers_names_every_report() -> None:
         named = {span for cell in row[1:4] for span in code_spans(cell)}
         assert named == {report.name for report in provider.reports}
     days = {row[0]: row[4] for row in table_under("Report | Fetched from", PAGES["docs/providers/fireworks"])}
-    assert days == {"`usage`": "the connection's time zone", "`cost`": "UTC", "`api_keys`": "snapshot, fetched daily"}
+    zone = "the connection's time zone"
+    assert days == {"`usage`": zone, "`cost`": "UTC", "`api_keys`": "snapshot, fetched daily", "`rates`": zone}
 
 
 def test_the_table_of_token_meanings_names_every_provider() -> None:

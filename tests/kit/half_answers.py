@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from providers.spoiled import FIRST, Desk, Json, Spoiled, ending
+from providers.spoiled import FIRST, Desk, Json, Spoiled, ending, of_facts
 from sqlalchemy import Engine
 
 from kit.declared_requests import paging_of
@@ -73,9 +73,7 @@ class HalfAnswers:
     def __init__(self, rng: random.Random, site: Spoiled, url: str, engine: Engine, query: Any, root: Any) -> None:
         self.rng, self.site = rng, site
         self.desks = {name: Desk(name, site, url, engine, query, root) for name in PROVIDERS}
-        self.reports = [
-            (name, report) for name, one in PROVIDERS.items() for report in one.reports if not report.snapshot
-        ]
+        self.reports = [(name, report) for name, one in PROVIDERS.items() for report in of_facts(one)]
         self.served: Counter[str] = Counter()
         for name in PROVIDERS:
             self._run(name)

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from usage_ledger.connections import Connection
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
-from usage_ledger.model import Report, Reshape, Series
+from usage_ledger.model import HttpPages, OwnServer, Provider, Report, Reshape, Series
 from usage_ledger.pipeline import run
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran
@@ -239,6 +239,16 @@ class Desk:
             "SELECT message FROM ops.event WHERE connection_id = %s AND kind = %s", self.connection_id, kind
         )
         return [message for (message,) in rows]
+
+
+def of_facts(provider: Provider) -> list[Report]:
+    """The reports with dates that the stand-ins answer: none that is read from a server of the user's own."""
+    return [
+        report
+        for report in provider.reports
+        if not report.snapshot
+        and not (isinstance(report.source, HttpPages) and isinstance(report.source.request.base, OwnServer))
+    ]
 
 
 def ending(report: Report) -> str:

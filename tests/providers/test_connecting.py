@@ -40,7 +40,7 @@ def test_a_good_key_can_read_every_report(desk: Desks, provider: Provider) -> No
     connection, client = client_of(desk(provider))
     with client:
         found = readable(connection, client, NOW)
-    assert found.reports == [report.name for report in provider.reports]
+    assert found.reports == [report.name for report in provider.reports if not report.opt_in]
     assert found.refused == {}
 
 
@@ -48,7 +48,8 @@ def test_a_good_key_can_read_every_report(desk: Desks, provider: Provider) -> No
 def test_a_report_that_may_not_be_read_is_named_with_its_cause(desk: Desks, provider: Provider) -> None:
     at_work = desk(provider)
     report = next(one for one in provider.reports if not one.snapshot)
-    others = {one.name for one in provider.reports if ending(one) != ending(report)}
+    chosen = [one for one in provider.reports if not one.opt_in]
+    others = {one.name for one in chosen if ending(one) != ending(report)}
     at_work.site.refusals[ending(report)] = [(403, b'{"error": {"message": "not you"}, "detail": "not you"}', {})] * 9
     connection, client = client_of(at_work)
     with client:

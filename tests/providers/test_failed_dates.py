@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from spoiled import LAST, Desk, Json, at, ending, rows_of
+from spoiled import LAST, Desk, Json, at, ending, of_facts, rows_of
 
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model import Count, Money, Provider, Report
 from usage_ledger.providers import PROVIDERS
 
-REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in provider.reports if not report.snapshot]
+REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in of_facts(provider)]
 each_report = pytest.mark.parametrize(
     ("provider", "report"), REPORTS, ids=[f"{provider.name}-{report.name}" for provider, report in REPORTS]
 )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import zstandard
 from kit.declared_requests import fans_out_over, lists_of, paging_of, request_of
-from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, rows_of
+from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, of_facts, rows_of
 
 from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, errors, provider_errors
@@ -22,7 +22,7 @@ from usage_ledger.pipeline.run import planned
 from usage_ledger.providers import PROVIDERS
 
 BOTH = [FIRST, LAST]
-REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in provider.reports if not report.snapshot]
+REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in of_facts(provider)]
 each_report = pytest.mark.parametrize(
     ("provider", "report"), REPORTS, ids=[f"{provider.name}-{report.name}" for provider, report in REPORTS]
 )
@@ -470,7 +470,7 @@ def test_every_list_forbidden_or_broken_costs_no_fact(
     by_list = {report.name for report in provider.reports if isinstance(fans_out_over(report), Listing)}
     assert {failure.report for failure in ran.failures} <= by_list
     for report in provider.reports:
-        if not report.snapshot and report.name not in by_list:
+        if report in of_facts(provider) and report.name not in by_list:
             assert at_work.days(report.name) == dict.fromkeys(BOTH, "loaded"), report.name
     assert at_work.events("names_missing")
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from fastapi import FastAPI
+from spoiled import of_facts
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
@@ -126,7 +127,7 @@ def told(query: Query, case: Case, report: str, by: str) -> dict[tuple[date, str
 def reports_of(case: Case) -> list[str]:
     from usage_ledger.providers import PROVIDERS
 
-    return [report.name for report in PROVIDERS[case.provider].reports if not report.snapshot]
+    return [report.name for report in of_facts(PROVIDERS[case.provider])]
 
 
 def without_zeros(truth: dict[Any, dict[str, Any]]) -> dict[Any, dict[str, Any]]:

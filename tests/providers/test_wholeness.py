@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from spoiled import FIRST, LAST, Desk, Json, ending, rows_of
+from spoiled import FIRST, LAST, Desk, Json, ending, of_facts, rows_of
 
 from usage_ledger.core import contract_errors, provider_errors
 from usage_ledger.model import Bucket, Provider, Report
 from usage_ledger.providers import PROVIDERS
 
 BOTH = [FIRST, LAST]
-REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in provider.reports if not report.snapshot]
+REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in of_facts(provider)]
 
 
 def parametrized(choose: Callable[[Report], bool]) -> Any:

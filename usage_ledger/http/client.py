@@ -19,6 +19,7 @@ from usage_ledger.http.body import Limits, read_body, received
 from usage_ledger.http.credential import Credential
 from usage_ledger.http.error_mapping import error_for_break, error_for_status, refuse_head, status_of_error
 from usage_ledger.http.fill import Values, fill_request, parts_of
+from usage_ledger.http.own_server import OwnServerAuth, answers_of, to_own_server
 from usage_ledger.http.page import Call, Page
 from usage_ledger.http.paging import next_call
 from usage_ledger.http.retry import Retries, budget_of, scale
@@ -28,7 +29,7 @@ from usage_ledger.http.xml_body import as_json
 from usage_ledger.json.text import BOM
 from usage_ledger.json.whole import Parts, checked_document
 from usage_ledger.model.provider import Provider
-from usage_ledger.model.request import Offset, Paging, Request
+from usage_ledger.model.request import Offset, OwnServer, Paging, Request
 
 _turn = threading.Lock()
 _next_turn: dict[tuple[str, str], float] = {}
@@ -50,7 +51,7 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         path_of: Callable[[str], Any] | None = None,
     ) -> None:
-        self._auth = auth_of(provider, credential, account)
+        self._auth, self._credential = auth_of(provider, credential, account), credential
         redaction.quiet_libraries()
         self.provider, self.base_url, self.host = provider, base_url, credential.host
         self.account, self.connection_id = account, connection_id
@@ -80,7 +81,10 @@ class Client:
 
         Raises `ConfigError`, `HostRefused`.
         """
-        return fill_request(request, {"account": self.account, **values}, self.provider, self.host)
+        call = fill_request(request, {"account": self.account, **values}, self.provider, self.host)
+        if isinstance(request.base, OwnServer):
+            return to_own_server(call, request.base, self.provider, self._credential)
+        return call
 
     def pages(
         self,
@@ -125,7 +129,7 @@ class Client:
         What `inspect` raises of a page is retried by the same policy. Raises the errors of the *provider's side* and
         *try again* families.
         """
-        budget, cost = budget_of(self.base_url), 0
+        budget, cost = budget_of(call.origin if call.server else self.base_url), 0
         for attempt in range(1, self.retries.attempts + 1):
             try:
                 page = self._once(call, count)
@@ -165,13 +169,16 @@ class Client:
         requested_at = datetime.now(UTC)
         self._deadline.at = time.monotonic() + self.limits.total_seconds
         origin = call.origin or self.base_url
+        auth = OwnServerAuth(call.server, self._credential) if call.server else self._auth
+        provider = answers_of(call.server, self.provider) if call.server else self.provider
         crash.point("ask")
         failure: errors.UsageLedgerError | None = None
         try:
-            with self._http.stream(call.method, origin + call.path, **parts_of(call)) as response:
+            with self._http.stream(call.method, origin + call.path, auth=auth, **parts_of(call)) as response:
                 crash.point("ask")  # headers came, the body did not
                 refuse_head(response)
-                self.answers_tell_account |= require_own_answer(self.provider, response.headers, self.account)
+                if call.server is None:
+                    self.answers_tell_account |= require_own_answer(self.provider, response.headers, self.account)
                 status, headers = response.status_code, response.headers
                 parts = Parts(headers, count)
                 body = received(read_body(response, self.limits, self._deadline.at), parts.check, check=status == 200)
@@ -185,21 +192,21 @@ class Client:
             body = as_json(body)
         if status != 200 and not (200 < status < 300 and not body):
             refusal = body if isinstance(body, bytes) else b""
-            if not renewed and self._auth.renew(status, refusal):
+            if not renewed and auth.renew(status, refusal):
                 return self._once(call, count, renewed=True)
-            raise self._error(status, headers, refusal)
+            raise self._error(provider, status, headers, refusal)
         fields = parts.fields
         if isinstance(body, bytes):
             fields = checked_document(body, headers)
-            if code := status_of_error(body, self.provider.error_messages):
-                raise self._error(code, headers, body, answered=status)
+            if code := status_of_error(body, provider.error_messages):
+                raise self._error(provider, code, headers, body, answered=status)
         return Page(call, body, status, requested_at, date_of(headers), fields, parts.counts)
 
     def _error(
-        self, status: int, headers: Mapping[str, str], body: bytes, answered: int | None = None
+        self, provider: Provider, status: int, headers: Mapping[str, str], body: bytes, answered: int | None = None
     ) -> errors.UsageLedgerError:
         longest = self.retries.longest_retry_after
-        error = error_for_status(self.provider, status, headers, body, longest_retry_after=longest, answered=answered)
+        error = error_for_status(provider, status, headers, body, longest_retry_after=longest, answered=answered)
         error.status = status
         return error
 

@@ -39,7 +39,7 @@ def fill_request(request: Request, values: Values, provider: Provider, host: str
         ),
         method=request.method,
         body=json.dumps(_filled(json.loads(request.body), values)) if request.body else "",
-        origin="" if host or not request.base else base_url(provider, _filled_text(request.base, values)),
+        origin="" if host else _origin(request, values, provider),
         accept=request.accept,
         headers=request.headers,
         audience=_filled_text(request.audience, values),
@@ -56,6 +56,12 @@ def parts_of(call: Call) -> dict[str, Any]:
     headers.update(dict(call.headers))
     parts = {"params": query, "headers": headers, "extensions": {"audience": call.audience}}
     return parts | {"content": call.body.encode()} if call.body else parts
+
+
+def _origin(request: Request, values: Values, provider: Provider) -> str:
+    """The base that the request declares for the vendor; '' for the client's own."""
+    template = request.base if isinstance(request.base, str) else ""
+    return base_url(provider, _filled_text(template, values)) if template else ""
 
 
 def fill_path(template: str, values: Values) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from usage_ledger.json.packed import Packed
-from usage_ledger.model.request import Parameters
+from usage_ledger.model.request import OwnServer, Parameters
 
 Role = Literal["rows", "listing", "lookup", "discovery"]
 """What a page holds: rows of the report, ids that requests are repeated for, values that ids are looked up in, or names
@@ -30,6 +30,8 @@ class Call:
     headers: tuple[tuple[str, str], ...] = ()
     audience: str = ""
     """For whom the request is signed, or its token is meant."""
+    server: OwnServer | None = None
+    """The user's own server that is asked instead of the provider."""
 
 
 @dataclass(frozen=True, slots=True)

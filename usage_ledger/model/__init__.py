@@ -10,7 +10,7 @@ from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule
 from usage_ledger.model.mark import AnyMark, Echo, Fewer, Mark
 from usage_ledger.model.provider import AccountHeader, Parts, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
-from usage_ledger.model.request import Cursor, Link, Offset, Paging, Request, Template
+from usage_ledger.model.request import Cursor, Link, Offset, OwnServer, Paging, Request, Template
 from usage_ledger.model.reshape import Columns, Named, Positions, Reshape, Series, Table
 from usage_ledger.model.rows import Balance, Count, Meter, Money, NameOf, RowSet, RunningTotal, Total
 from usage_ledger.model.source import (
@@ -66,6 +66,7 @@ __all__ = [
     "Objects",
     "Offset",
     "OneOf",
+    "OwnServer",
     "Paging",
     "Pairs",
     "Parts",

@@ -18,6 +18,19 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnServer:
+    """A server of the user's own, such as a team's Prometheus. The provider's key is never sent there.
+
+    The deployment must allow its host (USAGE_LEDGER_ALLOWED_HOSTS); the connection's own host does not replace it.
+    """
+
+    address: str
+    """The setting with its base URL."""
+    token: str = ""
+    """The secret setting with its bearer token; where that is empty, none is sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """The answer has a token for the next page."""
 
@@ -76,7 +89,7 @@ class Request:
     values, which the body sends as parameters."""
     reads_only: bool = False
     """True where the vendor's documentation says that this POST changes nothing; no other POST is sent."""
-    base: str = ""
+    base: str | OwnServer = ""
     """Instead of the provider's own base URL, such as `https://monitoring.{region}.example.com`."""
     accept: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()

@@ -2,17 +2,19 @@
 
 Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, training tokens or seconds
 (`billingUsage`); rated money per line item (`billing/summary`). Embeddings and images are not metered there yet.
+`rates`, off by default and no record (`prometheus`): deployments' tokens, estimated from what your Prometheus scrapes.
 Grain: usage, one row per local day x every grouping that exists; cost, one row per UTC day x line item.
 Units: int64 as text (absent is 0), seconds as numbers, money as google.type.Money; a line below 0 is a credit.
 Limits: 31 x 24 h a call; 10 or 6,000 requests a minute an account. Lag: not published, so three days are read again.
-Not given: whether an answer is whole (empty arrays may be left out; cost has a total over its window); the form of
-annotation keys in `group` and of bucket times in a zone (all documented ones load). `costNanoUsd` is landed, not read.
+Not given: whether an answer is whole (empty arrays may be left out; cost has a total); the form of annotation keys in
+`group` and of bucket times in a zone (all documented ones load). Landed, not read: `costNanoUsd`.
 Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billing-summary). Last checked: 2026-11-20.
 """
 
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.fireworks_rates import RATES, SETTINGS
 from usage_ledger.providers.refusals import FIREWORKS as REFUSALS
 
 PAGING, PAGES = m.Cursor("nextPageToken", "pageToken"), (("pageSize", "200"),)
@@ -126,6 +128,7 @@ FIREWORKS = m.Provider(
     docs="https://docs.fireworks.ai/accounts/exporting-usage-and-costs",
     key_help="an API key of the account (app.fireworks.ai, Settings, API Keys); any role may read billing",
     refusals=REFUSALS,
+    settings=SETTINGS,
     reports=(
         m.Report("usage", m.HttpPages(USAGE, PAGING), (SERVERLESS, DEDICATED, TRAINING), date_labels=True),
         m.Report(
@@ -142,5 +145,6 @@ FIREWORKS = m.Provider(
             snapshot=True,
             cut=("users/*/email", "users/*/displayName", "apiKeys/*/email", "apiKeys/*/key", "apiKeys/*/prefix"),
         ),
+        RATES,
     ),
 )
