@@ -543,8 +543,8 @@ MUTANTS = (
         (
             (
                 "usage_ledger/http/client.py",
-                "raise self._error(code, headers, body, answered=status)",
-                "raise self._error(code, headers, body)",
+                "raise self._error(provider, code, headers, body, answered=status)",
+                "raise self._error(provider, code, headers, body)",
             ),
         ),
         "test_an_error_with_status_200_is_worded_as_one",
