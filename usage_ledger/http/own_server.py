@@ -33,10 +33,10 @@ class OwnServerAuth(RenewableAuth):
 
     def __init__(self, server: OwnServer, credential: Credential) -> None:
         """Raises `ConfigError` for a token that no header can hold."""
-        self._token = credential.text(server.token) if server.token else ""
+        self._token = credential.text(server.bearer) if server.bearer else ""
         if not re.fullmatch(r"[\x21-\x7e]*", self._token):
             raise ConfigError(
-                f"the setting `{server.token}` holds blanks or control characters", next_step="store it again"
+                f"the setting `{server.bearer}` holds blanks or control characters", next_step="store it again"
             )
         redaction.protect(self._token)
 
@@ -48,7 +48,7 @@ class OwnServerAuth(RenewableAuth):
 
 def answers_of(server: OwnServer, provider: Provider) -> Provider:
     """The provider as errors of the server speak of it: a refusal says nothing of the provider's key or account."""
-    token = f" and the secret setting `{server.token}`" if server.token else ""
+    token = f" and the secret setting `{server.bearer}`" if server.bearer else ""
     access = f"correct `settings.{server.address}`{token}"
     return replace(
         provider,

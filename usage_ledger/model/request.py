@@ -26,7 +26,7 @@ class OwnServer:
 
     address: str
     """The setting with its base URL."""
-    token: str = ""
+    bearer: str = ""
     """The secret setting with its bearer token; where that is empty, none is sent."""
 
 

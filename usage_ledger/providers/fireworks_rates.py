@@ -29,7 +29,7 @@ SETTINGS = (
         secret=True,
     ),
 )
-SERVER = m.OwnServer("prometheus_url", token="prometheus_token")  # noqa: S106 - the name of a setting
+SERVER = m.OwnServer("prometheus_url", bearer="prometheus_token")
 METRICS = {
     "input_tokens": "tokens_prompt_total:sum_by_deployment",
     "cached_input_tokens": "tokens_cached_prompt_total:sum_by_deployment",
