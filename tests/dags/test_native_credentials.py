@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from kit.issuers import KEY_FILE, ROLE, TENANT, issuing
+from kit.issuers import KEY_FILE, PEM, ROLE, TENANT, issuing
 from kit.moto_server import AwsServer, aws_server
 
 from usage_ledger.airflow import credentials
@@ -215,6 +215,7 @@ def test_a_google_connection_is_a_key_file_a_federation_or_the_machine(
     for value in (KEY_FILE, json.dumps(KEY_FILE)):
         assert json.loads(key(keyfile_dict=value)) == KEY_FILE
     assert json.loads(key(key_path=str(tmp_path / "key.json"))) == KEY_FILE
+    assert redact(f"a {PEM} b {json.dumps(KEY_FILE)[:30]}") == f"a ***\n b {json.dumps(KEY_FILE)[:30]}"
     for value in (document, json.dumps(document), str(tmp_path / "config.json")):
         assert key(credential_config_file=value) == Federation(document)
     assert key(project="p", num_retries=5, scope="x") == Machine()

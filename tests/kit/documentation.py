@@ -9,11 +9,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from usage_ledger.airflow.native import NATIVE
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import ROOT
 from usage_ledger.model import (
     Catalogue,
     Fixed,
+    HeaderKey,
     HttpPages,
     Listing,
     Objects,
@@ -55,7 +57,25 @@ def repeated_for(report: Report) -> str:
 
 def refused_keys(provider: Provider) -> tuple[tuple[str, str], ...]:
     """What keys of a wrong kind begin with, and what they are."""
-    return provider.auth.other_keys
+    return provider.auth.other_keys if isinstance(provider.auth, HeaderKey) else ()
+
+
+def other_identities(provider: Provider) -> list[tuple[str, str]]:
+    """What may ask instead of a key, and the package that it needs."""
+    rows = []
+    if provider.auth.machine:
+        native = NATIVE[type(provider.auth)]
+        rows.append(("without a key", f"`credential`: an Airflow connection of type `{native}`, or `machine`"))
+    if provider.auth.extra:
+        rows.append(("package", f'`pip install "usage-ledger[{provider.auth.extra}]"`'))
+    return rows
+
+
+def connect_command(provider: Provider) -> str:
+    """The command that connects an account, with the settings that it cannot do without."""
+    needed = [one for one in provider.settings if one.required]
+    settings = "".join(f" --setting {one.name}{'' if one.secret else '=…'}" for one in needed)
+    return f"```\nusage-ledger connect {provider.name} my_{provider.name} --account …{settings}\n```\n"
 
 
 def account_proofs(provider: Provider) -> list[str]:
@@ -287,6 +307,7 @@ def provider_page(provider: Provider) -> str:
         (label.lower(), plain(help_text)) for _, label, help_text in form_fields(provider)
     ]
     settings += [("refused", f"`{start}…`: {what}") for start, what in refused_keys(provider)]
+    settings += other_identities(provider)
     settings += [
         ("hosts", code(provider.hosts)),
         ("requests", f"at most {provider.requests_per_minute:,} a minute for an account, spaced evenly"),
@@ -297,7 +318,7 @@ def provider_page(provider: Provider) -> str:
     parts = [
         f"# {provider.title}\n\n<!-- Written by `make docs` from usage_ledger/providers/{provider.name}.py. -->\n",
         sentence(notes.pop("").removeprefix(f"{provider.title}: ")) + "\n",
-        f"```\nusage-ledger connect {provider.name} my_{provider.name} --account …\n```\n",
+        connect_command(provider),
         table("Connection | Value", settings),
         "## Reports\n",
         table("Report | Fetched from | One row per | Fills | Days", [report_cells(one) for one in provider.reports]),

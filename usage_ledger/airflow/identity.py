@@ -7,9 +7,9 @@ from usage_ledger.airflow.credentials import find
 from usage_ledger.airflow.metadata import Stored
 from usage_ledger.airflow.native import NATIVE, native_credential
 from usage_ledger.connections import MACHINE, Connection, all_connections, connection_files
-from usage_ledger.core import redaction
 from usage_ledger.core.errors import ConfigError, NoConnection
 from usage_ledger.http.credential import Credential, Machine
+from usage_ledger.http.secrets import protect_key
 from usage_ledger.model.provider import Provider
 from usage_ledger.providers import PROVIDERS
 
@@ -35,7 +35,7 @@ def provider_credential(connection: Connection) -> Credential:
     _require_own_type(connection, stored)
     if not stored.password:
         raise _no_connection(connection)
-    redaction.protect(stored.password)
+    protect_key(stored.password)
     settings = _of_file(connection, settings_of(provider, stored.extra) | _account_of(connection, stored))
     return Credential(stored.password, settings, stored.host or None)
 

@@ -14,6 +14,7 @@ from usage_ledger.airflow.metadata import Stored
 from usage_ledger.core import redaction
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.http.credential import Credential, Federation, Machine, TokenFile
+from usage_ledger.http.secrets import protect_key
 from usage_ledger.model.auth import Auth, ClientCredentials, ServiceAccount, SigV4
 
 NATIVE: dict[type, str] = {SigV4: "aws", ClientCredentials: "azure", ServiceAccount: "google_cloud_platform"}
@@ -174,6 +175,7 @@ def _google(stored: Stored, extra: _Extra) -> Credential:
             key = _file(extra, extra.text("key_path"))
         case ["credential_config_file"]:
             key = Federation(_configuration(extra))
+    protect_key(key if isinstance(key, str) else "")
     return Credential(key, settings)
 
 

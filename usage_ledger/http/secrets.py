@@ -17,6 +17,20 @@ def checked_secret(key: str) -> str:
     return key
 
 
+def protect_key(key: str) -> None:
+    """Redact a key; of a key file's JSON the private key alone, because its beginning is in many an answer."""
+    if not key.lstrip().startswith("{"):
+        redaction.protect(key)
+        return
+    try:
+        document = json.loads(key, strict=False)
+    except ValueError:
+        document = {}
+    private = document.get("private_key")
+    if isinstance(private, str):
+        protect_pem(private)
+
+
 def required_text(credential: Credential, name: str) -> str:
     """The value of a setting. Raises `ConfigError` when there is none."""
     value = credential.text(name)
@@ -32,7 +46,7 @@ def protect_pem(pem: str) -> None:
     """Redact a private key in the forms in which it is written: PEM, as JSON text, within another JSON text, base64."""
     redaction.protect(pem.strip())
     redaction.protect(json.dumps(pem.strip())[1:-1])
-    redaction.protect("".join(line for line in pem.split() if not line.startswith("-----") and "-----" not in line))
+    redaction.protect("".join(line for line in pem.splitlines() if not line.startswith("-----")))
 
 
 def library_missing(extra: str) -> ConfigError:
