@@ -215,10 +215,8 @@ def test_every_value_is_in_exactly_the_meters_that_read_it(points: list[tuple[st
 
 def test_tens_of_thousands_of_different_decimals_are_read_in_seconds() -> None:
     """Of CPU time: to look each up among all others took minutes."""
-    rates = [
-        series("Invocations", f"model-{n}", *((hour, f"{n}.{hour:03}1") for hour in range(48))) for n in range(1250)
-    ]
+    rates = [series("x", f"model-{n}", *((hour, f"{n}.{hour:03}1") for hour in range(48))) for n in range(2000)]
     row_set = replace(POINTS, meters=(m.Meter("audio_seconds", "value", form="decimal"),))
     began = time.process_time()
     _, table = staged(provider(row_set), {"series": rates})
-    assert (table.num_rows, time.process_time() - began < 15) == (2500, True)
+    assert (table.num_rows, time.process_time() - began < 10) == (4000, True)
