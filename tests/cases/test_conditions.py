@@ -46,10 +46,10 @@ def test_a_row_without_the_text_is_of_no_kind() -> None:
     assert requests_of(CALLS, sent=(SENT[0], nameless, absent))[0] == [3, 4]
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, [1]])
-def test_a_value_of_another_type_fails_the_date_only_of_a_row_of_its_kind(value: Any) -> None:
-    assert requests_of(CALLS, sent=(SENT[0], series("login", "a", (0, value))))[0] == [3, 4]
-    note, _ = staged(provider(CALLS), {"series": [SENT[0], series("calls", "b", (0, value))]})
+@pytest.mark.parametrize(("model", "value"), [("b", {"a": 1}), ("b", [1]), ({"id": "b"}, 1)])
+def test_a_value_of_another_type_fails_the_date_only_of_a_row_of_its_kind(model: Any, value: Any) -> None:
+    assert requests_of(CALLS, sent=(SENT[0], series("login", model, (0, value))))[0] == [3, 4]
+    note, _ = staged(provider(CALLS), {"series": [SENT[0], series("calls", model, (0, value))]})
     assert {day: failure.error_class for day, failure in note.failed.items()} == {DAY: "Shape"}
 
 
@@ -70,21 +70,21 @@ def test_a_derived_column_is_parsed_by_the_first_rule_and_no_part_of_the_identit
     texts = ["gemini-pro input", "gemini-pro output", "new\ntokens", "tokens of gemini-pro input", ""]
     sent = [series("x", text, (0, 1)) for text in texts]
 
-    def columns(rules: tuple[m.Rule, ...]) -> list[tuple[str, str, str]]:
-        derived = m.Derived("model", "^model", rules)
-        of = replace(POINTS, meters=METERS, dimensions=(*m.dimensions(operation="^model"), derived))
+    def columns(*parsed: m.Derived) -> list[tuple[str, str, str]]:
+        of = replace(POINTS, meters=METERS, dimensions=(*m.dimensions(operation="^model"), *parsed))
         _, table = staged(provider(of), {"series": sent})
         names = ("operation", "model", "row_key")
         return sorted(zip(*(table.column(name).to_pylist() for name in names), strict=True))
 
-    assert {text: model for text, model, _ in columns(RULES)} == {
+    model = m.Derived("model", "^model", RULES)
+    assert {text: name for text, name, _ in columns(model)} == {
         "gemini-pro input": "g-pro",
         "gemini-pro output": "g-pro",
         "new\ntokens": "any",
         "tokens of gemini-pro input": "",
         "": "",
     }
-    assert [key for *_, key in columns(RULES)] == [key for *_, key in columns(())]
+    assert [key for *_, key in columns(model)] == [key for *_, key in columns()]
 
 
 def test_a_column_that_the_contract_lacks_or_that_is_filled_twice_is_refused() -> None:
