@@ -183,6 +183,13 @@ DIMENSIONS = [
     ("replicate", "predictions", "channel"),
     ("replicate", "predictions", "deployment"),
     ("replicate", "predictions", "accelerator"),
+    ("aws_bedrock", "usage", "model"),
+    ("aws_bedrock", "usage", "variant"),
+    ("aws_bedrock", "usage", "region"),
+    ("aws_bedrock", "usage", "project_id"),
+    ("aws_bedrock", "usage", "operation"),
+    ("aws_bedrock", "cost", "category"),
+    ("aws_bedrock", "cost", "charge_category"),
 ]
 
 

@@ -1,5 +1,6 @@
 """AWS's stand-in, read by AWS's own client: it accepts boto3's signatures, and boto3 adds up to the truth."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -89,7 +90,7 @@ def read_by_boto(url: str, by: str) -> dict[tuple[date, str, str], dict[str, int
             for number, days in sums_of(cloudwatch, metrics, FIRST, END).items():
                 label = {one["Name"]: one["Value"] for one in metrics[number]["Dimensions"]}
                 called = label.get("ModelId") or label["Model"]
-                base = next(caller.base_model for caller in TRUTH.callers if called in dict(caller.labels).values())
+                base = re.sub(r"^(us|eu)\.", "", called)
                 known = ("", base, called, region, label.get("Project", ""), namespace)
                 column = columns[metrics[number]["MetricName"]]
                 for day, value in days.items():

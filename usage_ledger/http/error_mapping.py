@@ -34,7 +34,6 @@ MEANINGS: dict[Meaning, type[errors.UsageLedgerError]] = {
     "permission": provider_errors.NoPermission,
     "request": provider_errors.BadRequest,
     "throttled": provider_errors.RateLimited,
-    "down": provider_errors.ProviderDown,
 }
 
 

@@ -5,9 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-Meaning = Literal["blocked", "place", "key", "permission", "request", "throttled", "down"]
+Meaning = Literal["blocked", "place", "key", "permission", "request", "throttled"]
 """`blocked`: the account must be settled first; `place`: the caller's country is not served; the others by their names.
-None of them is tried again but `throttled` and `down`, for vendors that say so with a status that means otherwise."""
+None of them is tried again but `throttled`, for vendors that say so with a status that means otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,9 @@ class RowSet:
     sum_over: tuple[str, ...] = ()
     """Paths outside the identity by which the vendor splits rows, such as a metric and an instant: rows of one identity
     are added up, a null and 5 to 5. Two rows that are equal in these paths too are an error."""
+    other_name: str = ""
+    """The path of a text in rows that give a figure under another name than the first: a row that has it counts only
+    where there is none without it that is equal in the identity and in `sum_over`. What is left out is reported."""
     repeats: bool = False
     """The vendor repeats rows within a page: those are added up, and money is reported. A bucket that comes twice is an
     error."""

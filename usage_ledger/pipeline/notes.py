@@ -25,6 +25,7 @@ FORMS = {
     "rounded": "{count} values of {field} have more places than the ledger keeps and were rounded half-even",
     "absent_zero": "{count} values of {field} are absent: 0, because the format writes no zeros",
     "clock_order": "{count} values of {field} are below 0, because clocks disagree: they count as 0",
+    "other_name": "{count} rows repeat a figure under another name (`{field}`) and are left out",
     "added_up": "{count} rows of {field} are alike in all that is sent: their amounts are added up",
 }
 """Of values that were accepted in a form that loses something, or that were completed."""

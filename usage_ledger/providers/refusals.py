@@ -123,3 +123,14 @@ GOOGLE = (
         text=("_PARTITIONTIME",),
     ),
 )
+RIGHT = (
+    "give the user or role the right that the message names; the policy is on the page of AWS Bedrock in docs/providers"
+)
+AWS_BEDROCK = (
+    *(
+        Refusal("throttled", "", code=code)
+        for code in ("Throttling", "ThrottlingException", "RequestLimitExceeded", "LimitExceededException")
+    ),
+    Refusal("permission", RIGHT, code="AccessDenied"),
+    Refusal("permission", RIGHT, code="AccessDeniedException"),
+)

@@ -31,7 +31,7 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
         if isinstance(meter, Meter):
             kinds = dict.fromkeys(meter.elapsed or (), "text") | kinds
     wheres = [row_set.where, *(meter.where for meter in row_set.meters if isinstance(meter, Meter))]
-    kinds = dict.fromkeys([where.path for where in wheres if where], "text") | kinds
+    kinds = dict.fromkeys([row_set.other_name, *(where.path for where in wheres if where)], "text") | kinds
     kinds = dict.fromkeys([row_set.skip_when_missing, *row_set.ignored], "json") | kinds
     return {path: kind for path, kind in kinds.items() if path and path != "*" and not path.startswith("@")}
 

@@ -29,7 +29,7 @@ from usage_ledger.reading.metered import meters_of
 from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.undeclared import new_name_of_count
-from usage_ledger.reading.where import own_rows
+from usage_ledger.reading.where import own_rows, without_other_names
 from usage_ledger.storage.manifest import Manifest
 
 CHARGE = "charge_category"
@@ -77,7 +77,9 @@ def _with_dates(
 ) -> tuple[Rows, Buckets | None]:
     """The row set's rows of the window but for failed dates, and their dates; without dates when no row remains."""
     zone = connection.day_zone(report)
-    rows = own_rows(rows, gathered.other_values)
+    rows, repeated = without_other_names(own_rows(rows, gathered.other_values))
+    if repeated:
+        gathered.forms["other_name", f"{rows.row_set.name}.{rows.row_set.other_name}"] += repeated
     if isinstance(rows.row_set.when, Moment):
         rows = new_events(rows, rows.row_set.when, zone, manifest.window, gathered.event_ids)
     if rows.row_set.skip_when_missing:

@@ -1,11 +1,13 @@
 """The rows that a condition on a text of theirs chooses."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
+from usage_ledger.model.dimension import Dimension
 from usage_ledger.model.where import Where
 from usage_ledger.reading.nested import Rows
 
@@ -24,6 +26,25 @@ def own_rows(rows: Rows, others: dict[Where, set[tuple[str, str]]]) -> Rows:
         texts = {value or "" for value, own in zip(rows.column(where.path), mask.tolist(), strict=True) if not own}
         others[where] |= {(rows.row_set.path, text) for text in texts}
     return rows.only(_numbers(mask))
+
+
+def without_other_names(rows: Rows) -> tuple[Rows, int]:
+    """The rows without those that repeat a figure of the page under another name, and how many those are."""
+    row_set = rows.row_set
+    if not row_set.other_name:
+        return rows, 0
+    paths = dict.fromkeys(
+        [*row_set.sum_over, *(path for one in row_set.dimensions if isinstance(one, Dimension) for path in one.paths)]
+    )
+    figures = [tuple(map(_comparable, values)) for values in zip(*map(rows.column, paths), strict=True)]
+    names = rows.column(row_set.other_name)
+    first = {figure for figure, name in zip(figures, names, strict=True) if not name}
+    chosen = [n for n, (figure, name) in enumerate(zip(figures, names, strict=True)) if not name or figure not in first]
+    return (rows if len(chosen) == len(rows) else rows.only(chosen)), len(rows) - len(chosen)
+
+
+def _comparable(value: Any) -> Any:
+    return bytes(value) if isinstance(value, Raw) else value
 
 
 def matching(rows: Rows, where: Where) -> Mask:

@@ -34,7 +34,8 @@ class BedrockTruth(BedrockAccount):
     ) -> Totals:
         """Totals per (UTC date of `[first, end)`, breakdown, value of `by`) and ledger column.
 
-        With `now`, only quarters of an hour that are over by then count. `cost` is by `category` or nothing.
+        With `now`, only quarters of an hour that are over by then count. An application profile's id does not say its
+        model. `cost` is by `category`, `charge_category` or nothing.
         """
         totals: Totals = {}
         days = slots_of_dates(first, end, limit_of(now))
@@ -50,8 +51,21 @@ class BedrockTruth(BedrockAccount):
             for caller in self.callers:
                 amounts = _amounts(caller, low, high)
                 if any(amounts.values()):
-                    add_to(totals, (day, "", _value(caller, by)), amounts)
+                    add_to(totals, (day, "", self._value(caller, by)), amounts)
         return totals
+
+    def _value(self, caller: Caller, by: str) -> str:
+        labels = dict(caller.labels)
+        called = labels.get("ModelId", labels.get("Model", ""))
+        opaque = called in {profile.profile_id for profile in self.profiles if profile.kind == "APPLICATION"}
+        values = {
+            "model": called if opaque else caller.base_model,
+            "variant": called,
+            "region": caller.region,
+            "project_id": labels.get("Project", ""),
+            "operation": caller.namespace,
+        }
+        return values.get(by, "")
 
 
 def _amounts(caller: Caller, low: int, high: int) -> dict[str, int | Decimal]:
@@ -61,17 +75,3 @@ def _amounts(caller: Caller, low: int, high: int) -> dict[str, int | Decimal]:
         amounts[column] = counted[0] if counted else 0
     amounts["input_tokens"] += amounts["cached_input_tokens"] + amounts["cache_write_tokens"]
     return amounts
-
-
-def _value(caller: Caller, by: str) -> str:
-    labels = dict(caller.labels)
-    called = labels.get("ModelId", labels.get("Model", ""))
-    values = {
-        "": "",
-        "model": caller.base_model,
-        "variant": called,
-        "region": caller.region,
-        "project_id": labels.get("Project", ""),
-        "operation": caller.namespace,
-    }
-    return values[by]

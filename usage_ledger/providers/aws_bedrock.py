@@ -1,0 +1,119 @@
+"""AWS Bedrock: tokens, calls and images by model, region and namespace, from CloudWatch; charges from Cost Explorer.
+
+Measures: daily sums of the metrics of `AWS/Bedrock` (Converse, InvokeModel) and of `AWS/BedrockMantle` (the endpoint of
+the OpenAI and Anthropic interfaces); neither has the other's traffic. Charges are those of every service of the account
+whose name holds "Bedrock": models of other makers are sold under names of their own.
+Grain: a UTC day x the region that was called (cross-region profiles may run elsewhere) x namespace x model id as called
+(`variant`) x project; `model` is the foundation model where the id says it. Charges: a UTC day x service x usage type x
+type of record; credits, taxes and discounts are rows of their own.
+Units: tokens, calls and images as whole numbers; dollars as decimals. What is billed in thousands of tokens is the
+quantity of a charge, never a count of tokens.
+Token meaning: input includes what was read from and written to the prompt cache, which CloudWatch counts apart. Both
+spellings of the cache metrics are read; where both tell of one model and day, `CacheReadInputTokens` counts.
+Not given: users, keys and tags (an application inference profile tells callers apart); whether batch inference is
+counted; throttled and failed calls, which are no invocations.
+Limits: 500 metrics a request, points of 455 days; charges of 13 months. CloudWatch lists a metric for two weeks after
+its last point.
+Lag: minutes, seldom up to two days, so three days are read again. Charges are estimates until a month is closed.
+Cost of asking: GetMetricData 0.01 USD for 1,000 metrics, Cost Explorer 0.01 USD a page (one for the services, one for
+each of them, a run): leave `cost` out of `reports` to save it.
+The record: tokens of `usage`, money of `cost`; the invoice is exact only after the month is closed.
+Source: https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-metrics.html. Last checked: 2026-11-28.
+"""
+
+from usage_ledger import model as m
+from usage_ledger.providers.aws_bedrock_costs import COST
+from usage_ledger.providers.aws_bedrock_metrics import USAGE
+from usage_ledger.providers.aws_json import REGIONS
+from usage_ledger.providers.refusals import AWS_BEDROCK as REFUSALS
+
+PROFILES = m.Report(
+    name="inference_profiles",
+    source=m.HttpPages(
+        m.Request(
+            "/inference-profiles",
+            (("type", "{type}"), ("maxResults", "1000")),
+            base="https://bedrock.{region}.amazonaws.com",
+            audience="bedrock/{region}",
+        ),
+        m.Cursor("nextToken", "nextToken"),
+        per=m.Fixed("type", ("SYSTEM_DEFINED", "APPLICATION"), per=REGIONS),
+    ),
+    row_sets=(
+        m.RowSet(
+            path="inferenceProfileSummaries",
+            table="",
+            names=(m.NameOf("inference_profile", id="inferenceProfileId", name="inferenceProfileName"),),
+            allow_extra_fields=True,
+        ),
+    ),
+    snapshot=True,
+)
+CALLER = m.Request(
+    "/",
+    (("Action", "GetCallerIdentity"), ("Version", "2011-06-15")),
+    accept="application/json, text/xml",
+    audience="sts/us-east-1",
+)
+AWS_BEDROCK = m.Provider(
+    name="aws_bedrock",
+    title="AWS Bedrock",
+    base_url="https://sts.amazonaws.com",
+    hosts=(
+        *("sts.amazonaws.com", "ce.us-east-1.amazonaws.com"),
+        *("monitoring.{region}.amazonaws.com", "bedrock.{region}.amazonaws.com"),
+    ),
+    accounts=m.Listing(
+        CALLER, "GetCallerIdentityResponse/GetCallerIdentityResult", id="Account", label="account", single=True
+    ),
+    account=m.Setting("account", "Account", "The account's number, twelve digits.", r"[0-9]{12}"),
+    requests_per_minute=600,
+    docs="https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-metrics.html",
+    key_help="the secret access key of a user or role that has the rights on this provider's page",
+    auth=m.SigV4(),
+    settings=(
+        m.Setting(
+            "access_key_id",
+            "Access key id",
+            "The id that belongs to the secret access key, AKIA… or ASIA….",
+            r"[A-Z0-9]{16,128}",
+            required=True,
+            part_of_key=True,
+        ),
+        m.Setting(
+            "session_token",
+            "Session token",
+            "Of temporary keys alone.",
+            r"[A-Za-z0-9+/=]{1,4096}",
+            secret=True,
+            part_of_key=True,
+        ),
+        m.Setting(
+            "role_arn",
+            "Role",
+            "The ARN of a role to assume with the key, in the account that is read.",
+            r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,576}",
+        ),
+        m.Setting(
+            "external_id",
+            "External id",
+            "What the role's trust policy requires as sts:ExternalId.",
+            r"[A-Za-z0-9+=,.@:/_-]{2,1224}",
+        ),
+        m.Setting(
+            "regions",
+            "Regions",
+            "Every region that is called: eu-central-1, us-east-1.",
+            r"[a-z]{2}(-[a-z]+)+-[0-9]",
+            repeated=True,
+            required=True,
+        ),
+    ),
+    refusals=REFUSALS,
+    error_messages=(
+        *("message", "Message", "Error/Message"),
+        *("ErrorResponse/Error/Message", "ErrorResponse/Errors/Error/Message"),
+    ),
+    error_codes=("Error/Code", "ErrorResponse/Error/Code", "ErrorResponse/Errors/Error/Code"),
+    reports=(USAGE, COST, PROFILES),
+)
