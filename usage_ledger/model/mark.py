@@ -28,6 +28,8 @@ class Mark:
     otherwise: Otherwise = "again"
     while_more: Value = None
     """A value that is accepted too while the page names a next page."""
+    forbidden: Value = None
+    """A value by which the page says that the key may not read this."""
 
     def __post_init__(self) -> None:
         if self.is_ is None and not self.absent:

@@ -106,6 +106,9 @@ class Batch:
     for. A function with a name: the declaration's hash holds it."""
     mixed: tuple[str, ...] = ()
     """Outer labels whose things share a request, and which its page therefore lacks."""
+    answers: tuple[str, str] = ("", "")
+    """The list of a page in which each object of the batch is answered, and the field that names it, here and there:
+    objects that no page of the batch names are an answer that is not whole."""
 
 
 @dataclass(frozen=True, slots=True)

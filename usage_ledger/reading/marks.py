@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from usage_ledger.core.contract_errors import BadBucket, ContractBroken
 from usage_ledger.core.errors import ConfigError, one_line
-from usage_ledger.core.provider_errors import NotWhole
+from usage_ledger.core.provider_errors import NoPermission, NotWhole
 from usage_ledger.http.page import Call, Page
 from usage_ledger.http.paging import names_next
 from usage_ledger.json.document import document_of
@@ -30,7 +30,8 @@ _Object = dict[str, Raw]
 def require_marks(report: Report, page: Page) -> None:
     """Look at a page's marks. A large body is read part by part, where its lists have marks.
 
-    Raises `NotWhole` for a page that is to be asked for again, `ContractBroken` for one that a mark refuses.
+    Raises `NotWhole` for a page that is to be asked for again, `ContractBroken` for one that a mark refuses, and
+    `NoPermission` where it says that the key may not read this.
     """
     paging = paging_of(report.source)
     lengths: Counter[AnyMark] = Counter()
@@ -93,6 +94,8 @@ def _require(mark: Mark | Echo, raw: Raw, page: Page, paging: Paging | None) -> 
     is_one = any(value == one and type(value) is type(one) for one in accepted if one is not None)
     if is_one or (mark.absent and value in (None, "", [], {})):
         return
+    if mark.forbidden is not None and value == mark.forbidden:
+        raise NoPermission(f"the answer says that the key may not read all of it: `{mark.path}` is {_shown(value)}")
     expected = " or ".join([*(repr(one) for one in accepted if one is not None), *(["absent"] if mark.absent else [])])
     raise _error(mark, f"`{mark.path}` is {_shown(value)}, not {expected}", value)
 

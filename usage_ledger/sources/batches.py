@@ -1,10 +1,14 @@
 """Groups of things that are asked for in one request."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from usage_ledger.core.contract_errors import Shape
+from usage_ledger.core.provider_errors import NotWhole
+from usage_ledger.http.page import Page
+from usage_ledger.json.document import document_of
+from usage_ledger.json.text import plain
 from usage_ledger.model.source import Batch
 from usage_ledger.sources.listing import Labels, Thing
 
@@ -26,6 +30,28 @@ def groups(things: Iterable[Thing], batch: Batch, label: str) -> Iterator[tuple[
         for at in range(0, len(ordered), batch.size):
             group = ordered[at : at + batch.size]
             yield dict(outer), [_object(batch, item, number) for number, item in enumerate(group)]
+
+
+class Answers:
+    """Whether each object of a batch is answered on one of its pages."""
+
+    def __init__(self, batch: Batch | None, objects: Sequence[Any]) -> None:
+        self._list, self._name = batch.answers if batch else ("", "")
+        self._missing = [one[self._name] for one in objects] if self._list else []
+
+    def add(self, page: Page) -> None:
+        """Look at a page. One that is no object, or of another shape, is named by who reads it."""
+        if self._missing:
+            document = document_of(plain(bytes(page.body)), "the answer")
+            answers = document.get(self._list) if isinstance(document, dict) else None
+            names = {one.get(self._name) for one in answers or () if isinstance(one, dict)}
+            self._missing = [name for name in self._missing if name not in names]
+
+    def require_all(self) -> None:
+        """Raises `NotWhole`."""
+        if self._missing:
+            count = len(self._missing)
+            raise NotWhole(f"`{self._list}` lacks {count} of what was asked for, such as {self._missing[0]!r}")
 
 
 def _object(batch: Batch, item: Mapping[str, Any], number: int) -> Any:

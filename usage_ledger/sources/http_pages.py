@@ -15,7 +15,7 @@ from usage_ledger.http.fill import Values, with_items
 from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
 from usage_ledger.model.source import Catalogue, Each, HttpPages, Listing
-from usage_ledger.sources.batches import groups
+from usage_ledger.sources.batches import Answers, groups
 from usage_ledger.sources.discovery import discover
 from usage_ledger.sources.gaps import Gaps
 from usage_ledger.sources.listing import Labels, Thing, list_things
@@ -143,10 +143,13 @@ class HttpPageSource:
             self._gaps.add(thing, error)
 
     def _rows(self, values: Values, labels: Labels, items: Sequence[Any] = ()) -> Iterator[Page]:
+        answers = Answers(self._declared.batch, items)
         try:
             for page in self._pages({**values, **labels}, items):
                 self._begun = True
+                answers.add(page)
                 yield replace(page, labels=labels)
+            answers.require_all()
         except UsageLedgerError as error:
             error.about(labels=labels)
             raise
