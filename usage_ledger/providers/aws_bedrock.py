@@ -32,12 +32,12 @@ PROFILES = m.Report(
     source=m.HttpPages(
         m.Request(
             "/inference-profiles",
-            (("type", "{type}"), ("maxResults", "1000")),
+            (("type", "APPLICATION"), ("maxResults", "1000")),
             base="https://bedrock.{region}.amazonaws.com",
             audience="bedrock/{region}",
         ),
         m.Cursor("nextToken", "nextToken"),
-        per=m.Fixed("type", ("SYSTEM_DEFINED", "APPLICATION"), per=REGIONS),
+        per=REGIONS,
     ),
     row_sets=(
         m.RowSet(
