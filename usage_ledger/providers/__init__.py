@@ -11,8 +11,7 @@ from usage_ledger.providers.openrouter import OPENROUTER
 from usage_ledger.providers.replicate import REPLICATE
 
 PROVIDERS: dict[str, Provider] = {
-    provider.name: provider
-    for provider in (FIREWORKS, OPENAI, ANTHROPIC, OPENROUTER, REPLICATE, GROQ, AWS_BEDROCK)
+    provider.name: provider for provider in (FIREWORKS, OPENAI, ANTHROPIC, OPENROUTER, REPLICATE, GROQ, AWS_BEDROCK)
 }
 
 

@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from usage_ledger.sandbox.anthropic.api import anthropic_router
 from usage_ledger.sandbox.anthropic.truth import AnthropicTruth
 from usage_ledger.sandbox.app import Router
-from usage_ledger.sandbox.groq.api import groq_router
-from usage_ledger.sandbox.groq.truth import GroqTruth
 from usage_ledger.sandbox.aws_bedrock.api import aws_bedrock_router
 from usage_ledger.sandbox.aws_bedrock.truth import BedrockTruth
+from usage_ledger.sandbox.groq.api import groq_router
+from usage_ledger.sandbox.groq.truth import GroqTruth
 from usage_ledger.sandbox.openai.api import openai_router
 from usage_ledger.sandbox.openai.truth import OpenAITruth
 from usage_ledger.sandbox.openrouter.api import openrouter_router
