@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from usage_ledger.connections import Connection
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
-from usage_ledger.model import HttpPages, OwnServer, Provider, Report, Reshape, Series
+from usage_ledger.model import Columns, HttpPages, OwnServer, Positions, Provider, Report, Request, Reshape, Series
 from usage_ledger.pipeline import run
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran
@@ -32,6 +32,9 @@ NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
 DAY = timedelta(days=1)
 FIRST, LAST = date(2026, 11, 17), date(2026, 11, 18)
 FIREWORKS_KEY = "fw_the-one-that-opens"
+OPERATION = "X-Amz-Target"
+"""A header that names the operation, where one path has many."""
+HOLDER = "holder of this row"
 OPENS = "opens-"
 """What the keys of the other providers begin with; the account's name follows."""
 ACCOUNTS = [f"acme{number}" for number in range(2000)]
@@ -108,7 +111,7 @@ class Spoiled:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = scope["path"]
+        path = scope["path"] + dict(scope["headers"]).get(OPERATION.lower().encode(), b"").decode()
         asked = parse_qsl(scope["query_string"].decode())
         self.requests.append((path, asked))
         for ending, refusals in self.refusals.items():
@@ -253,7 +256,12 @@ def of_facts(provider: Provider) -> list[Report]:
 
 def ending(report: Report) -> str:
     """What the path of a report's answers ends with."""
-    return request_of(report).path.rsplit("}", 1)[-1]
+    return ending_of(request_of(report))
+
+
+def ending_of(request: Request) -> str:
+    """What the path of a request's answers ends with: behind it, the operation that a header names."""
+    return request.path.rsplit("}", 1)[-1] + dict(request.headers).get(OPERATION, "")
 
 
 @cache
@@ -272,7 +280,39 @@ def rows_shape(shape: Reshape | None, document: Json) -> Json:
                 {**one[labels], "time": time, "value": value} for one in holder.pop(name) for time, value in one[points]
             ]
             return document | {"rows": rows}
+        case Columns(path, label, arrays):
+            holders = document.pop(path)
+            rows = [row for number, one in enumerate(holders) for row in rows_of_columns(one, label, arrays, number)]
+            return document | {"rows": rows, HOLDER: holders}
+        case Positions(path, field, names):
+            for one in rows_of(document, path.replace("*/", "")):
+                one[field] = dict(zip(names, one[field], strict=True))
     return document
+
+
+def rows_of_columns(one: Json, label: str, arrays: Any, number: int) -> list[Json]:
+    """The rows of a holder, with its number; of the holder what is no array stays."""
+    pairs = dict(pair.split("=", 1) for pair in one[label].split("|"))
+    columns = [one.pop(name) for name, _ in arrays]
+    names = [name for _, name in arrays]
+    return [pairs | dict(zip(names, row, strict=True)) | {HOLDER: number} for row in zip(*columns, strict=True)]
+
+
+def columns_of_rows(holders: list[Json], rows: list[Json], label: str, arrays: Any) -> list[Json]:
+    """The holders with arrays of these rows; one whose rows differ in their labels comes once for each."""
+    fields = {name: field for field, name in arrays}
+    found: dict[tuple[int, str], Json] = {}
+    for row in rows:
+        number = row.pop(HOLDER)
+        text = "|".join(f"{key}={value}" for key, value in row.items() if key not in fields)
+        one = found.setdefault(
+            (number, text), holders[number] | {label: text} | {field: [] for field in fields.values()}
+        )
+        for name, field in fields.items():
+            one[field] += [row[name]] if name in row else []
+    numbers = {number for number, _ in found}
+    idle = [one | {field: [] for field in fields.values()} for n, one in enumerate(holders) if n not in numbers]
+    return [*found.values(), *idle]
 
 
 def vendors_shape(shape: Reshape | None, document: Json) -> Json:
@@ -289,6 +329,14 @@ def vendors_shape(shape: Reshape | None, document: Json) -> Json:
                 one = series.setdefault(json.dumps(label_set, default=float), {labels: label_set, points: []})
                 one[points].append([row[key] for key in ("time", "value") if key in row])
             holder[name] = None if rows is None else [*series.values()]
+        case Columns(path, label, arrays):
+            holders, rows = document.pop(HOLDER, []), document.get("rows")
+            if "rows" in document:
+                document[path] = None if rows is None else columns_of_rows(holders, rows, label, arrays)
+                del document["rows"]
+        case Positions(path, field):
+            for one in rows_of(document, path.replace("*/", "")):
+                one[field] = [*one.get(field, {}).values()]
     return document
 
 
