@@ -18,7 +18,7 @@ from kit.declared_requests import fans_out_over, request_of
 from usage_ledger import model as m
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.model import Day, HeaderKey, HttpPages, Moment, PerSetting, Provider, Report, RowSet, Template
+from usage_ledger.model import Day, HeaderKey, Moment, PerSetting, Provider, Report, RowSet, Template
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.reading.layout import layout
 
@@ -136,7 +136,8 @@ def test_a_request_asks_for_its_window_and_names_nothing_unknown(provider: Provi
         per = getattr(per, "per", None)
     texts = [value for _, value in request.query if isinstance(value, str)]
     templates = [value.text for _, value in request.query if isinstance(value, Template)]
-    parts = [request.path, request.base, request.audience, request.body, *texts, *templates]
+    base = request.base if isinstance(request.base, str) else ""
+    parts = [request.path, base, request.audience, request.body, *texts, *templates]
     placeholders = set(re.findall(r"{\+?(\w+)(?:[+-]\d+)?}", " ".join(parts)))
     assert placeholders <= OUR_WORDS | labels
     if not report.snapshot and not all(isinstance(row_set.when, Moment) for row_set in report.row_sets):
