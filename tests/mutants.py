@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "a broken row of another kind fails its date",
-        (("usage_ledger/reading/salvage.py", "(own_rows(rows, {}) for rows in rows_in_page)", "rows_in_page"),),
+        (("usage_ledger/reading/salvage.py", "own_rows(rows, {}) if has_kind", "rows if has_kind"),),
         "test_a_value_of_another_type_fails_the_date_only_of_a_row_of_its_kind",
     ),
     Mutant(

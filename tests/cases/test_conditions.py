@@ -53,6 +53,21 @@ def test_a_value_of_another_type_fails_the_date_only_of_a_row_of_its_kind(model:
     assert {day: failure.error_class for day, failure in note.failed.items()} == {DAY: "Shape"}
 
 
+def test_a_row_whose_kind_is_of_another_type_fails_its_date() -> None:
+    unreadable = {**series("calls", "a", (0, 1)), "metric": 7}
+    note, table = staged(provider(CALLS), {"series": [SENT[0], unreadable]})
+    assert {day: failure.error_class for day, failure in note.failed.items()} == {DAY: "Shape"}
+    assert table.column("requests").to_pylist() == [4]
+
+
+def test_names_are_those_of_rows_of_the_kind() -> None:
+    names = m.RowSet("series", "", where=m.OneOf("metric", ("calls",)), names=(m.NameOf("model", "model", "metric"),))
+    declared = provider()
+    declared = replace(declared, reports=(replace(declared.reports[0], row_sets=(CALLS, names)),))
+    note, _ = staged(declared, {"series": SENT})
+    assert note.tables["name_observation"].rows == 1
+
+
 def test_others_are_reported_only_where_there_are_others() -> None:
     with pytest.raises(ConfigError, match="declare `where`"):
         replace(POINTS, others="report")

@@ -27,8 +27,9 @@ class Salvaged:
     """A page in which each element that cannot be decoded has its date alone; `errors` are those of these elements."""
 
     body: bytes
-    errors: list[tuple[bytes, Shape]]
-    """For each such element a page that holds it alone, with its date alone, and what is wrong with it."""
+    errors: list[tuple[bytes, Shape, bool]]
+    """For each such element a page that holds it alone, with its date alone, what is wrong with it, and whether its
+    rows still tell their kind."""
 
 
 def salvage(report: Report, body: bytes, error: Shape) -> Salvaged:
@@ -40,13 +41,14 @@ def salvage(report: Report, body: bytes, error: Shape) -> Salvaged:
     text = plain(body)
     try:
         fields = msgspec.json.decode(encoded(text), type=dict[str, Raw])
-        errors: list[tuple[bytes, Shape]] = []
+        errors: list[tuple[bytes, Shape, bool]] = []
         for name in layout(report).root.lists.keys() & fields.keys():
             elements = msgspec.json.decode(fields[name], type=list[Raw] | None) or []
             for number, what in _broken_elements(report, name, elements):
                 if name in layout(_dated(report)).root.lists:
-                    elements[number] = Raw(_dated_element(report, name, elements[number]))
-                    errors.append((msgspec.json.encode({name: [elements[number]]}), what))
+                    dated, has_kind = _dated_element(report, name, elements[number])
+                    elements[number] = Raw(dated)
+                    errors.append((msgspec.json.encode({name: [elements[number]]}), what, has_kind))
                 else:
                     elements[number] = Raw(b"{}")  # of a total, which is not compared when a date fails
             fields[name] = Raw(msgspec.json.encode(elements))
@@ -62,12 +64,12 @@ def failed_dates(
 ) -> dict[date, ContractBroken]:
     """The dates of a page's broken elements. Raises the errors of dates; an element's own where it holds no row."""
     failed: dict[date, ContractBroken] = {}
-    for page, error in salvaged.errors:
+    for page, error, has_kind in salvaged.errors:
         document, _ = decode(report, page)
         rows_in_page = [rows_of(report, row_set, document, labels) for row_set in report.row_sets if row_set.table]
         if not any(map(len, rows_in_page)):
             raise error
-        for rows in (own_rows(rows, {}) for rows in rows_in_page):
+        for rows in (own_rows(rows, {}) if has_kind else rows for rows in rows_in_page):
             zone = connection.day_zone(report)
             if isinstance(rows.row_set.when, Moment):
                 rows = new_events(rows, rows.row_set.when, zone, manifest.window, set())
@@ -90,17 +92,25 @@ def _broken_elements(report: Report, name: str, elements: list[Raw]) -> Iterator
             yield number, Shape(f"the answer is not of the declared shape: {problem}")
 
 
-def _dated_element(report: Report, name: str, element: Raw) -> bytes:
-    """An element with nothing but what tells the dates of its rows. Raises `msgspec.ValidationError`."""
+def _dated_element(report: Report, name: str, element: Raw) -> tuple[bytes, bool]:
+    """An element with nothing but what tells the dates of its rows, and their kind where that can be decoded.
+
+    Raises `msgspec.ValidationError` where the dates cannot be.
+    """
     kind: Any = layout(_dated(report)).root.lists[name].struct()
-    return msgspec.json.encode(msgspec.json.decode(element, type=kind))
+    try:
+        return msgspec.json.encode(msgspec.json.decode(element, type=kind)), True
+    except msgspec.ValidationError:
+        kind = layout(_dated(report, kinds=False)).root.lists[name].struct()
+        return msgspec.json.encode(msgspec.json.decode(element, type=kind)), False
 
 
 @cache
-def _dated(report: Report) -> Report:
-    """The report as if its rows held their dates alone."""
+def _dated(report: Report, *, kinds: bool = True) -> Report:
+    """The report as if its rows held their dates alone, and what tells their kind."""
     nothing: dict[str, Any] = dict.fromkeys(
         ("constants", "dimensions", "meters", "balances", "names", "ignored", "sum_over"), ()
     )
-    row_sets = tuple(replace(row_set, **nothing, skip_when_missing="", others="known") for row_set in report.row_sets)
+    nothing |= {"skip_when_missing": "", "others": "known"} | ({} if kinds else {"where": None})
+    row_sets = tuple(replace(row_set, **nothing) for row_set in report.row_sets)
     return replace(report, row_sets=row_sets, totals=(), ignored=())
