@@ -96,8 +96,10 @@ def ways_to_tell(provider: Provider, report: Report) -> Iterator[Callable[[Desk]
     listing = provider.accounts
 
     def another(_path: str, document: Json) -> Json:
-        items = document[listing.items] if listing.items else [document]
-        for item in items:
+        items = document
+        for name in listing.items.split("/") if listing.items else ():
+            items = items[name]
+        for item in items if isinstance(items, list) else [items]:
             item[listing.id] = "org-other"
         return document
 

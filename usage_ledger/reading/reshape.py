@@ -101,9 +101,9 @@ def _columns(declared: Columns, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
         arrays = {name: msgspec.json.decode(holder[field], type=list[Raw]) for field, name in declared.arrays}
         if clashes := arrays.keys() & labels.keys():
             raise ValueError(f"a label of `{declared.path}` names {', '.join(sorted(clashes))}")
-        sizes = [len(array) for array in arrays.values()]
-        if len(set(sizes)) > 1:
-            raise ValueError(f"arrays of `{declared.path}` have {' and '.join(map(str, sizes))} elements")
+        sizes = [f"{len(array)} of `{name}`" for name, array in arrays.items()]
+        if len({len(array) for array in arrays.values()}) > 1:
+            raise ValueError(f"arrays of `{declared.path}` differ in length: {' and '.join(sizes)}")
         rows += [{**labels, **dict(zip(arrays, row, strict=True))} for row in zip(*arrays.values(), strict=True)]
     return rows
 
@@ -120,21 +120,23 @@ def _labels(text: str) -> dict[str, Raw]:
 
 def _positions(declared: Positions, fields: dict[str, Raw]) -> dict[str, Raw]:
     head, *rest = declared.path.split("/")
-    return {**fields, head: _named(fields[head], rest, declared)}
+    return {**fields, head: _named(fields[head], rest, declared)} if head in fields else fields
 
 
 def _named(value: Raw, rest: list[str], declared: Positions) -> Raw:
-    """A list of objects, each with its list as an object, at the end of a path of lists and fields."""
+    """A list of objects, each with its list as an object, at the end of a path of lists and fields.
+
+    A list of objects that is absent or null stays so, for who reads the rows to name it.
+    """
     objects = []
-    for one in msgspec.json.decode(value, type=list[dict[str, Raw]]):
-        if rest:
-            _, field, *further = rest
-            one[field] = _named(one[field], further, declared)
-        else:
+    for one in msgspec.json.decode(value, type=list[dict[str, Raw]] | None) or ():
+        if not rest:
             items = msgspec.json.decode(one[declared.field], type=list[Raw])
             one[declared.field] = Raw(msgspec.json.encode(dict(zip(declared.names, items, strict=True))))
+        elif rest[1] in one:
+            one[rest[1]] = _named(one[rest[1]], rest[2:], declared)
         objects.append(one)
-    return Raw(msgspec.json.encode(objects))
+    return Raw(msgspec.json.encode(objects)) if objects else value
 
 
 def _with_objects(declared: Named, fields: dict[str, Raw], path: list[str]) -> dict[str, Raw]:
