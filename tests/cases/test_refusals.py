@@ -14,6 +14,7 @@ from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Call
+from usage_ledger.model import HeaderKey
 from usage_ledger.providers import PROVIDERS
 
 DAY = date(2026, 11, 20)
@@ -24,6 +25,8 @@ def ask(account: Account, slept: list[float]) -> None:
     """One request for any path, by a client that notes its waits."""
     key = Credential(KEYS.get(account.provider, "key-of-the-test-0123456789"))
     declared = replace(PROVIDERS[account.provider], requests_per_minute=math.inf)  # type: ignore[arg-type]  no pacing
+    if not isinstance(declared.auth, HeaderKey):
+        declared = replace(declared, auth=HeaderKey())  # what is refused here is no token
     with Client(declared, base_url=account.url, credential=key, account="x", sleep=slept.append) as client:
         client.ask(Call("/any"))
 

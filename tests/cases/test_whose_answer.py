@@ -139,7 +139,7 @@ def test_a_key_that_may_not_ask_whose_it_is_is_believed_and_told_once(account: A
     assert "not for you" in event[2]
 
 
-@pytest.mark.parametrize("provider", [name for name, one in PROVIDERS.items() if one.accounts.id])
+@pytest.mark.parametrize("provider", [name for name, one in PROVIDERS.items() if one.accounts.id and name in OF_OTHERS])
 def test_a_proof_that_cannot_be_had_now_is_tried_again_later(account: Accounts, provider: str) -> None:
     mine = account(provider)
     ending = OF_OTHERS[provider][0]

@@ -235,6 +235,7 @@ SECTIONS = {
     "Limits": "Limits",
     "Reach": "Reach",
     "Lag": "Lag",
+    "Rights": "Rights",
     "Not given": "What is not given",
     "Snapshots": "Snapshots",
     "Privacy": "Privacy",
@@ -298,6 +299,12 @@ def privacy(provider: Provider) -> str:
     return table("Report | Dropped before storage | Replaced by a pseudonym", rows) if rows else ""
 
 
+def rights(provider: Provider) -> list[str]:
+    """What to paste: each policy or role in a file of its own."""
+    files = sorted((ROOT / "docs" / "rights").glob(f"{provider.name}*.json"))
+    return [f"```json\n{path.read_text(encoding='utf-8').rstrip()}\n```\n" for path in files]
+
+
 def provider_page(provider: Provider) -> str:
     """The whole page of a provider."""
     notes = described(sys.modules[f"usage_ledger.providers.{provider.name}"].__doc__ or "")
@@ -331,7 +338,11 @@ def provider_page(provider: Provider) -> str:
         "## Windows\n",
         table("Report | Longest window | History | Look-back", [window_cells(one) for one in facts]),
     ]
-    parts += [f"## {heading}\n\n{sentence(text)}\n" for heading, text in notes.items() if heading != "Privacy"]
+    for heading, text in notes.items():
+        if heading != "Privacy":
+            parts.append(f"## {heading}\n\n{sentence(text)}\n")
+        if heading == "Rights":
+            parts += rights(provider)
     if "Privacy" in notes or privacy(provider):
         parts += [
             "## Privacy\n",

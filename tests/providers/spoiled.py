@@ -19,7 +19,18 @@ from sqlalchemy import Engine
 from usage_ledger.connections import Connection
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
-from usage_ledger.model import Columns, HttpPages, OwnServer, Positions, Provider, Report, Request, Reshape, Series
+from usage_ledger.model import (
+    Columns,
+    HttpPages,
+    OwnServer,
+    Positions,
+    Provider,
+    Report,
+    Request,
+    Reshape,
+    Series,
+    Table,
+)
 from usage_ledger.pipeline import run
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran
@@ -271,6 +282,13 @@ def shapes() -> dict[str, Reshape]:
     return {ending(report): report.reshape for report in reports if report.reshape}
 
 
+def inner(document: Json, path: str) -> Any:
+    """What is at a path through objects; '' is the document."""
+    for name in path.split("/") if path else ():
+        document = document[name]
+    return document
+
+
 def rows_shape(shape: Reshape | None, document: Json) -> Json:
     """An answer with the `rows` that its report declares, so that a test may change one by its declared paths."""
     match shape:
@@ -287,6 +305,9 @@ def rows_shape(shape: Reshape | None, document: Json) -> Json:
         case Positions(path, field, names):
             for one in rows_of(document, path.replace("*/", "")):
                 one[field] = dict(zip(names, one[field], strict=True))
+        case Table(columns, rows, cells=None):
+            names = [one["name"] for one in inner(document, columns)]
+            return document | {"rows": [dict(zip(names, row, strict=True)) for row in inner(document, rows)]}
     return document
 
 
@@ -337,6 +358,17 @@ def vendors_shape(shape: Reshape | None, document: Json) -> Json:
         case Positions(path, field):
             for one in rows_of(document, path.replace("*/", "")):
                 one[field] = [*one.get(field, {}).values()]
+        case Table(columns, path, cells=None) if path.split("/")[0] in document:
+            *outer, name = path.split("/")
+            holder = inner(document, "/".join(outer))
+            if "rows" not in document:
+                del holder[name]
+                return document
+            rows = document.pop("rows")
+            headers = inner(document, columns)
+            names = list(dict.fromkeys(itertools.chain((one["name"] for one in headers), *(rows or ()))))
+            headers[:] = [{"name": one} for one in names]
+            holder[name] = rows and [[row.get(one) for one in names] for row in rows]
     return document
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from spoiled import NOW, Desk, ending
+from spoiled import NOW, Desk, ending, truth_of
 from sqlalchemy import Engine
 
 from usage_ledger.airflow import onboarding
@@ -23,12 +23,13 @@ Desks = Callable[[Provider], Desk]
 
 
 def client_of(desk: Desk, key: str = "", account: str = "") -> tuple[Connection, Client]:
-    name = account or desk.name
-    connection = Connection(id="asked", provider=desk.provider, account=name)
+    name = account or desk.account
+    settings = desk.truth.settings
+    connection = Connection(id="asked", provider=desk.provider, account=name, settings=settings)
     client = Client(
         PROVIDERS[desk.provider],
         base_url=desk.url,
-        credential=Credential(key or desk.key),
+        credential=Credential(key or desk.truth.secret(desk.key), settings, host=desk.url),
         account=name,
         sleep=lambda _: None,
     )
@@ -69,15 +70,15 @@ def test_a_key_that_does_not_open_is_refused(desk: Desks, provider: Provider) ->
 def test_another_account_is_told_from_ours_where_the_provider_says_whose_the_key_is(
     desk: Desks, provider: Provider
 ) -> None:
-    at_work = desk(provider)
-    connection, client = client_of(at_work, account="somebody_else", key=at_work.key)
+    at_work, somebody = desk(provider), truth_of(provider.name, "somebody_else").account_id
+    connection, client = client_of(at_work, account=somebody, key=at_work.key)
     with client:
         if not provider.accounts.id:
             assert verify_account(connection, client) == ""
             return
-        with pytest.raises(provider_errors.WrongAccount, match="somebody_else") as refused:
+        with pytest.raises(provider_errors.WrongAccount, match=somebody) as refused:
             verify_account(connection, client)
-    assert provider.name == "fireworks" or at_work.name in refused.value.what
+    assert provider.name == "fireworks" or at_work.account in refused.value.what
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,13 @@ def test_the_test_button_says_whose_the_key_is(
 
     class Stored:
         host, password = at_work.url, at_work.key
-        extra_dejson = {"account": at_work.name}  # noqa: RUF012
+        extra_dejson = {  # noqa: RUF012
+            "account": at_work.account,
+            **{
+                name: value if isinstance(value, str) else ", ".join(value)
+                for name, value in at_work.truth.settings.items()
+            },
+        }
 
     class Hook(ProviderHook):
         conn_type = provider.name
@@ -120,7 +127,7 @@ def test_the_test_button_says_whose_the_key_is(
 
     good, told = Hook().test_connection()
     assert good
-    assert (at_work.name in told) == bool(provider.accounts.id)
+    assert (at_work.account in told) == bool(provider.accounts.id)
     Stored.password = "not-a-key-of-anybody"
     good, told = Hook().test_connection()
     assert not good

@@ -18,7 +18,7 @@ from kit.declared_requests import fans_out_over, request_of
 from usage_ledger import model as m
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.model import Day, HeaderKey, Moment, PerSetting, Provider, Report, RowSet, Template
+from usage_ledger.model import Catalogue, Day, HeaderKey, Moment, PerSetting, Provider, Report, RowSet, Template
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.reading.layout import layout
 
@@ -28,7 +28,19 @@ each_report = pytest.mark.parametrize(
     ("provider", "report"), REPORTS, ids=[f"{provider.name}-{report.name}" for provider, report in REPORTS]
 )
 GOLDEN = Path(__file__).parents[1] / "fixtures" / "declarations.json"
-OUR_WORDS = {"start", "end", "start_epoch", "end_epoch", "date", "last_date", "end_date", "zone", "account"}
+OUR_WORDS = {
+    "start",
+    "end",
+    "start_epoch",
+    "end_epoch",
+    "date",
+    "last",
+    "last_date",
+    "end_date",
+    "interval",
+    "zone",
+    "account",
+}
 
 
 def fact_rows(report: Report) -> list[RowSet]:
@@ -131,6 +143,9 @@ def test_each_row_has_one_date(provider: Provider, report: Report) -> None:
 def test_a_request_asks_for_its_window_and_names_nothing_unknown(provider: Provider, report: Report) -> None:
     labels = {setting.name for setting in provider.settings}
     per, request = fans_out_over(report), request_of(report)
+    if isinstance(per, Catalogue):
+        labels |= {per.label, *(name for one in per.selections for name, _ in one.labels)}
+        per = per.listing
     while per is not None:
         labels.add(per.name if isinstance(per, PerSetting) else per.label)
         per = getattr(per, "per", None)
@@ -141,7 +156,7 @@ def test_a_request_asks_for_its_window_and_names_nothing_unknown(provider: Provi
     placeholders = set(re.findall(r"{\+?(\w+)(?:[+-]\d+)?}", " ".join(parts)))
     assert placeholders <= OUR_WORDS | labels
     if not report.snapshot and not all(isinstance(row_set.when, Moment) for row_set in report.row_sets):
-        assert placeholders & {"start", "start_epoch", "date"}  # events of other dates are left out anyway
+        assert placeholders & {"start", "start_epoch", "date", "interval"}  # events of other dates are left out anyway
     assert not [value for value in texts if "{" in value and not re.fullmatch(r"{\w+([+-]\d+)?}", value)]
 
 

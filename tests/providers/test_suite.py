@@ -12,11 +12,25 @@ from typing import Any
 import pytest
 import zstandard
 from kit.declared_requests import fans_out_over, lists_of, paging_of, request_of
-from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, of_facts, rows_of
+from spoiled import FIRST, LAST, NOW, OPENS, Desk, Json, at, ending, inner, of_facts, rows_of
 
 from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, errors, provider_errors
-from usage_ledger.model import Cursor, Link, Listing, Meter, Moment, Offset, Paging, Provider, Report, RowSet
+from usage_ledger.model import (
+    Catalogue,
+    Cursor,
+    Echo,
+    HttpPages,
+    Link,
+    Listing,
+    Meter,
+    Moment,
+    Offset,
+    Paging,
+    Provider,
+    Report,
+    RowSet,
+)
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import planned
 from usage_ledger.providers import PROVIDERS
@@ -321,7 +335,9 @@ def test_an_answer_that_breaks_off_is_never_half_a_day(
 def more_without_a_way(paging: Paging, document: Json) -> Json:
     match paging:
         case Link(field):
-            return document | {field: "https://elsewhere.example/v1/next"}
+            *outer, last = field.split("/")
+            inner(document, "/".join(outer))[last] = "https://elsewhere.example/v1/next"
+            return document
         case Cursor(field, more=more) if more:
             return document | {more: True, field: None}
         case Cursor(field):
@@ -383,6 +399,7 @@ def test_a_row_of_another_date_is_refused(desk: Callable[[Provider], Desk], prov
         for old, new in (("2026-11-17", "2026-10-17"), ("2026-11-18", "2026-10-18"), ("2026-11-19", "2026-10-19")):
             text = text.replace(old, new)
         for day in (17, 18, 19):
+            text = text.replace(f"202611{day}", f"202610{day}")
             old_epoch = 1_795_046_400 + (day - 19) * 86_400
             text = text.replace(str(old_epoch), str(old_epoch - 31 * 86_400))
         return json.loads(text)
@@ -390,7 +407,10 @@ def test_a_row_of_another_date_is_refused(desk: Callable[[Provider], Desk], prov
     at_work.site.changes[ending(report)] = shift
     failures = at_work.run(report.name).failures
     assert failures
-    assert all(isinstance(failure, contract_errors.OutOfWindow | contract_errors.BadBucket) for failure in failures)
+    refused = (contract_errors.OutOfWindow, contract_errors.BadBucket)
+    if any(isinstance(mark, Echo) for mark in report.marks):
+        refused = (provider_errors.NotWhole,)  # what the answer says of its own window is moved too
+    assert all(isinstance(failure, refused) for failure in failures)
     assert at_work.rows(report.name) == 0
 
 
@@ -469,12 +489,17 @@ def test_every_list_forbidden_or_broken_costs_no_fact(
     for path in paths:
         at_work.site.refusals[path] = [(status, b'{"error": {"message": "no list"}, "detail": "no list"}', {})] * 99
     ran = at_work.run()
-    by_list = {report.name for report in provider.reports if isinstance(fans_out_over(report), Listing)}
+    by_list = {report.name for report in provider.reports if isinstance(fans_out_over(report), Listing | Catalogue)}
     assert {failure.report for failure in ran.failures} <= by_list
     for report in provider.reports:
         if report in of_facts(provider) and report.name not in by_list:
             assert at_work.days(report.name) == dict.fromkeys(BOTH, "loaded"), report.name
-    assert at_work.events("names_missing")
+    looked_up = {
+        report.name
+        for report in provider.reports
+        if report.snapshot or (isinstance(report.source, HttpPages) and report.source.lookup)
+    }
+    assert at_work.events("names_missing") or looked_up <= {failure.report for failure in ran.failures}
 
 
 @each_provider

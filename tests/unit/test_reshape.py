@@ -3,6 +3,7 @@
 import pytest
 
 from usage_ledger.core.contract_errors import Shape
+from usage_ledger.core.provider_errors import NotWhole
 from usage_ledger.model import Columns, Named, Positions, Reshape, Series, Table
 from usage_ledger.reading.reshape import reshape
 
@@ -103,9 +104,6 @@ def test_lists_of_names_become_objects_where_they_stand() -> None:
         (COLUMNS, b'{"Results": [{"Label": "InputTokenCount Sum", "Times": [1], "Values": [1]}]}'),
         (COLUMNS, b'{"Results": [{"Label": "at=x", "Times": [1], "Values": [1]}]}'),
         (COLUMNS, b'{"Results": [{"Label": null, "Times": [1], "Values": [1]}]}'),
-        (COLUMNS, b'{"Results": null}'),
-        (TABLE, b"{}"),
-        (TABLE, b'{"properties": null}'),
         (TABLE, b'{"properties": {"columns": [{"name": "a"}, {"name": "a"}], "rows": []}}'),
         (TABLE, b'{"properties": {"columns": [{"name": "a"}], "rows": [[1, 2]]}}'),
         (TABLE, b"[]"),
@@ -126,9 +124,6 @@ def test_lists_of_names_become_objects_where_they_stand() -> None:
         "a label of another",
         "a label called as an array",
         "no label",
-        "no results",
-        "nothing",
-        "null",
         "a header twice",
         "a longer row",
         "a list",
@@ -142,3 +137,19 @@ def test_lists_of_names_become_objects_where_they_stand() -> None:
 def test_a_page_of_another_shape_is_refused(declared: Reshape, page: bytes) -> None:
     with pytest.raises(Shape, match="declared shape"):
         reshaped(declared, page)
+
+
+@pytest.mark.parametrize(
+    ("declared", "page"),
+    [
+        (COLUMNS, b'{"Results": null}'),
+        (SERIES, b'{"data": {}}'),
+        (TABLE, b"{}"),
+        (TABLE, b'{"properties": null}'),
+        (TABLE, b'{"properties": {"columns": []}}'),
+    ],
+)
+def test_a_list_that_is_absent_is_no_empty_one_unless_its_vendor_leaves_it_out(declared: Reshape, page: bytes) -> None:
+    with pytest.raises(NotWhole, match="that is no empty list"):
+        reshaped(declared, page)
+    assert b"".join(reshape(declared, iter([page]), optional=True)) == b'{"rows":[]}'

@@ -81,6 +81,11 @@ class Report:
         return tuple(sorted({row_set.table for row_set in self.row_sets if row_set.table}))
 
     @property
+    def optional(self) -> bool:
+        """Whether the vendor leaves out every one of its lists when it is empty."""
+        return all(row_set.optional for row_set in self.row_sets)
+
+    @property
     def lists_people(self) -> bool:
         """Whether it lists people or keys: only what is declared of them is landed."""
         return self.snapshot and any(name.kind in PEOPLE for row_set in self.row_sets for name in row_set.names)

@@ -68,7 +68,8 @@ Paging = Cursor | Link | Offset
 class Request:
     """One request. Path, query values, body and base may hold placeholders.
 
-    `{account}`, `{start}` and `{end}` (RFC 3339), `{interval}` (both, as ISO 8601 writes it: `start/end`),
+    `{account}`, `{start}` and `{end}` (RFC 3339), `{last}` (when the last usage date begins), `{interval}` (start and
+    end, as ISO 8601 writes it: `start/end`),
     `{start_epoch}` and `{end_epoch}` (seconds since 1970), `{date}`, `{last_date}` and `{end_date}` (the first usage
     date, the last one, and the date after it), `{zone}`, the settings that have one value, and the labels of what the
     request is repeated for. In a path each becomes one percent-encoded segment; `{+label}` there is a whole id, whose

@@ -134,7 +134,7 @@ def _fail_dates_without_bucket(connection: Connection, report: Report, manifest:
 def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:
     """Refuse an answer whose arrays have undeclared names: only an empty one means no usage. Raises `Shape`."""
     for _, parts in landed_parts(folder, manifest):
-        for body in reshape(report.reshape, parts):
+        for body in reshape(report.reshape, parts, optional=report.optional):
             unknown = unknown_content(report, body)
             if unknown:
                 raise contract_errors.Shape(
@@ -162,7 +162,7 @@ def _read_pages(
             gathered.skew = max(gathered.skew, abs(page.server_date - page.requested_at))
         read: dict[str, int] = defaultdict(int)
         lists = Lists(report)
-        for number, body in enumerate(reshape(report.reshape, parts)):
+        for number, body in enumerate(reshape(report.reshape, parts, optional=report.optional)):
             text = body
             try:
                 document, unknown = decode(report, text)

@@ -4,6 +4,7 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.provider import Provider
 from usage_ledger.providers.anthropic import ANTHROPIC
 from usage_ledger.providers.aws_bedrock import AWS_BEDROCK
+from usage_ledger.providers.azure_openai import AZURE_OPENAI
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.providers.groq import GROQ
 from usage_ledger.providers.openai import OPENAI
@@ -11,7 +12,8 @@ from usage_ledger.providers.openrouter import OPENROUTER
 from usage_ledger.providers.replicate import REPLICATE
 
 PROVIDERS: dict[str, Provider] = {
-    provider.name: provider for provider in (FIREWORKS, OPENAI, ANTHROPIC, OPENROUTER, REPLICATE, GROQ, AWS_BEDROCK)
+    provider.name: provider
+    for provider in (FIREWORKS, OPENAI, ANTHROPIC, OPENROUTER, REPLICATE, GROQ, AWS_BEDROCK, AZURE_OPENAI)
 }
 
 

@@ -134,3 +134,34 @@ AWS_BEDROCK = (
     Refusal("permission", RIGHT, code="AccessDenied"),
     Refusal("permission", RIGHT, code="AccessDeniedException"),
 )
+AZURE_OPENAI = (
+    Refusal(
+        "permission",
+        "give the application the role Monitoring Reader on the subscription, or a role with the action that the "
+        "message names; a new role takes minutes",
+        code="AuthorizationFailed",
+        text=("Microsoft.Insights/", "Microsoft.CognitiveServices/", "Microsoft.Resources/"),
+    ),
+    Refusal(
+        "permission",
+        "give the application the role Cost Management Reader on the subscription, or leave `cost` out of the YAML's "
+        "`reports`; a new role takes minutes",
+        code="AuthorizationFailed",
+        text=("Microsoft.CostManagement/",),
+    ),
+    Refusal(
+        "request",
+        "the account or subscription was deleted meanwhile: run again, the list no longer has it",
+        status=404,
+        text=("was not found", "could not be found"),
+    ),
+    Refusal(
+        "request",
+        "the metrics that the account offers changed meanwhile: run again",
+        status=400,
+        text=("Failed to find metric configuration",),
+    ),
+    Refusal(
+        "request", "Azure Monitor keeps 93 days of metrics: run dates of those", status=400, text=("retention period",)
+    ),
+)

@@ -7,34 +7,36 @@ import msgspec
 from msgspec import Raw
 
 from usage_ledger.core.contract_errors import Shape
+from usage_ledger.core.provider_errors import NotWhole
 from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.reshape import Columns, Named, Positions, Reshape, Series, Table
 
 
-def reshape(declared: Reshape | None, parts: Iterator[bytes]) -> Iterator[bytes]:
+def reshape(declared: Reshape | None, parts: Iterator[bytes], *, optional: bool = False) -> Iterator[bytes]:
     """The parts of one page, reshaped as declared; without a declaration as they are.
 
-    A reshape needs the page whole: headers may come after the rows. Raises `Shape`.
+    A reshape needs the page whole: headers may come after the rows. The list that becomes rows is absent or null only
+    where it is `optional`. Raises `Shape`, `NotWhole`.
     """
     if declared is None:
         yield from parts
         return
     try:
-        document = _reshaped(declared, _joined(parts))
+        document = _reshaped(declared, _joined(parts), optional=optional)
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
         raise Shape(f"the answer is not of the declared shape: {problem_of(error)}") from error
     yield msgspec.json.encode(document)
 
 
-def _reshaped(declared: Reshape, fields: dict[str, Raw]) -> dict[str, Any]:
+def _reshaped(declared: Reshape, fields: dict[str, Raw], *, optional: bool) -> dict[str, Any]:
     match declared:
         case Table():
-            return {"rows": _table(declared, fields)}
+            return {"rows": _table(declared, fields, optional=optional)}
         case Series():
-            return {"rows": _series(declared, fields)}
+            return {"rows": _series(declared, fields, optional=optional)}
         case Columns():
-            return {"rows": _columns(declared, fields)}
+            return {"rows": _columns(declared, fields, optional=optional)}
         case Positions():
             return _positions(declared, fields)
         case Named():
@@ -61,19 +63,32 @@ def _at(fields: dict[str, Raw], path: str) -> Raw:
     return value
 
 
-def _table(declared: Table, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
-    names = [header["name"] for header in msgspec.json.decode(_at(fields, declared.columns), type=list[dict[str, str]])]
+def _list_at(fields: dict[str, Raw], path: str, *, optional: bool) -> Raw:
+    """The list with what becomes rows. Raises `NotWhole` where it is absent or null, and not optional."""
+    try:
+        value = _at(fields, path)
+    except (KeyError, msgspec.ValidationError):
+        value = Raw(b"null")
+    if bytes(value) != b"null":
+        return value
+    if optional:
+        return Raw(b"[]")
+    raise NotWhole(f"the answer has no `{path}`, which the provider always sends: that is no empty list")
+
+
+def _table(declared: Table, fields: dict[str, Raw], *, optional: bool) -> list[dict[str, Raw]]:
+    rows = _arrays(declared, _list_at(fields, declared.rows, optional=optional or declared.optional))
+    if optional and not rows:
+        return []
+    headers = msgspec.json.decode(_at(fields, declared.columns), type=list[dict[str, Raw]])
+    names = [msgspec.json.decode(header["name"], type=str) for header in headers]
     if len(set(names)) != len(names):
         raise ValueError(f"`{declared.columns}` names a column twice")
-    rows = _arrays(declared, fields)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _arrays(declared: Table, fields: dict[str, Raw]) -> list[list[Raw]]:
+def _arrays(declared: Table, raw: Raw) -> list[list[Raw]]:
     """The rows' arrays of values."""
-    if declared.optional and declared.rows not in fields:
-        return []
-    raw = _at(fields, declared.rows)
     if declared.cells is None:
         return msgspec.json.decode(raw, type=list[list[Raw]])
     array, value = declared.cells
@@ -81,9 +96,9 @@ def _arrays(declared: Table, fields: dict[str, Raw]) -> list[list[Raw]]:
     return [[cell[value] for cell in row[array]] for row in rows]
 
 
-def _series(declared: Series, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
+def _series(declared: Series, fields: dict[str, Raw], *, optional: bool) -> list[dict[str, Raw]]:
     rows = []
-    for series in msgspec.json.decode(_at(fields, declared.path), type=list[dict[str, Raw]]):
+    for series in msgspec.json.decode(_list_at(fields, declared.path, optional=optional), type=list[dict[str, Raw]]):
         labels = msgspec.json.decode(series[declared.labels], type=dict[str, Raw])
         if clashes := {"time", "value"} & labels.keys():
             raise ValueError(f"a label of `{declared.path}` is called {', '.join(sorted(clashes))}")
@@ -94,9 +109,9 @@ def _series(declared: Series, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
     return rows
 
 
-def _columns(declared: Columns, fields: dict[str, Raw]) -> list[dict[str, Raw]]:
+def _columns(declared: Columns, fields: dict[str, Raw], *, optional: bool) -> list[dict[str, Raw]]:
     rows = []
-    for holder in msgspec.json.decode(_at(fields, declared.path), type=list[dict[str, Raw]]):
+    for holder in msgspec.json.decode(_list_at(fields, declared.path, optional=optional), type=list[dict[str, Raw]]):
         labels = _labels(msgspec.json.decode(holder[declared.label], type=str))
         arrays = {name: msgspec.json.decode(holder[field], type=list[Raw]) for field, name in declared.arrays}
         if clashes := arrays.keys() & labels.keys():

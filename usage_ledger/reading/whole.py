@@ -7,13 +7,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from usage_ledger.core.contract_errors import ContractBroken, MissingBucket, SilentDate
+from usage_ledger.core.contract_errors import ContractBroken, MissingBucket, Shape, SilentDate
 from usage_ledger.core.provider_errors import NotWhole
 from usage_ledger.core.windows import Window, day_bounds, local_date
 from usage_ledger.http.page import Page
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report
-from usage_ledger.model.reshape import Series
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.source import Objects
 from usage_ledger.model.when import Bucket, Moment
@@ -22,6 +21,7 @@ from usage_ledger.reading.layout import Node, layout
 from usage_ledger.reading.marks import require_marks
 from usage_ledger.reading.nested import rows_of
 from usage_ledger.reading.paths import levels_up, segments_of
+from usage_ledger.reading.reshape import reshape
 
 
 def require_whole(report: Report, page: Page) -> None:
@@ -32,31 +32,16 @@ def require_whole(report: Report, page: Page) -> None:
     landed for a corrected declaration to read.
     """
     require_marks(report, page)
-    if isinstance(report.reshape, Series):
-        _require_series(report.reshape, page)
-    if report.reshape is not None or not isinstance(page.body, bytes):
+    if not isinstance(page.body, bytes):
         return
     lists = Lists(report)
     try:
-        lists.add(layout(report).tolerant.decode(plain(page.body)))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        for body in reshape(report.reshape, iter([page.body]), optional=report.optional):
+            lists.add(layout(report).tolerant.decode(plain(body)))
+    except (Shape, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return
     if lists.absent:
         raise NotWhole(lists.message)
-
-
-def _require_series(declared: Series, page: Page) -> None:
-    """A list of series is always sent; one without any is empty. A large page has some."""
-    if not isinstance(page.body, bytes):
-        return
-    value = bytes(plain(page.body))
-    try:
-        for name in declared.path.split("/"):
-            value = bytes(msgspec.json.decode(value, type=dict[str, msgspec.Raw]).get(name, b"null"))
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return
-    if value == b"null":
-        raise NotWhole(Lists.text([declared.path.replace("/", ".")]))
 
 
 class Lists:

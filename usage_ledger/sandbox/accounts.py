@@ -11,6 +11,8 @@ from usage_ledger.sandbox.anthropic.truth import AnthropicTruth
 from usage_ledger.sandbox.app import Router
 from usage_ledger.sandbox.aws_bedrock.api import aws_bedrock_router
 from usage_ledger.sandbox.aws_bedrock.truth import BedrockTruth
+from usage_ledger.sandbox.azure_openai.api import azure_openai_router
+from usage_ledger.sandbox.azure_openai.truth import AzureTruth
 from usage_ledger.sandbox.groq.api import groq_router
 from usage_ledger.sandbox.groq.truth import GroqTruth
 from usage_ledger.sandbox.openai.api import openai_router
@@ -35,6 +37,7 @@ STAND_INS = {
     "replicate": StandIn(ReplicateTruth, replicate_router),
     "groq": StandIn(GroqTruth, groq_router),
     "aws_bedrock": StandIn(BedrockTruth, aws_bedrock_router),
+    "azure_openai": StandIn(AzureTruth, azure_openai_router),
 }
 
 

@@ -20,6 +20,7 @@ def _values_of(window: Window, zone: ZoneInfo) -> Values:
     return {
         "start": _rfc3339(start),
         "end": _rfc3339(end),
+        "last": _rfc3339(first_instant(window.end - DAY, zone)),
         "interval": f"{_rfc3339(start)}/{_rfc3339(end)}",
         "start_epoch": int(start.timestamp()),
         "end_epoch": int(end.timestamp()),

@@ -1,0 +1,121 @@
+"""Azure OpenAI: tokens and requests of each deployment, also of Foundry's other models, and what they cost.
+
+Measures: Azure Monitor's daily totals (`usage`) of every account of the kinds OpenAI and AIServices in the
+subscriptions named: tokens, their cached and audio parts, images, requests by status code. The family "Models"
+(`InputTokens`, `ModelRequests`) is the record. The older family (`ProcessedPromptTokens`, `AzureOpenAIRequests`) counts
+the same traffic of OpenAI models: it is the breakdown `azure_openai_metrics`, to compare and never to add. `cost` is
+what Cost Management charges these accounts, by meter: the figure that equals the bill.
+Grain: a UTC day x account x deployment x region x model x version (x status); money: a UTC day x account x meter. The
+region is the account's: where a global deployment computed is not told.
+Units: tokens and requests as decimals of whole numbers; money as JSON numbers, rounded to 18 places, in the bill's
+currency, before tax; a negative line (a refund) is a credit.
+Token meaning: figures as sent. Cached and audio tokens and images are rows of their own. Cache metrics exist for
+Anthropic's models alone: of others the cached part is not metered, which is not zero.
+Limits: 93 days of metrics, 30 a request; 20 metrics a request, each with all the dimensions that it splits by. A name
+that an account does not offer would refuse the whole request: its metrics are listed first.
+Lag: metrics come within minutes, and three days are read again. Costs come within a day and move until the bill is
+closed, so seven days are read again. A deployment that rested has a zero, or no total and then no row. What a deleted
+deployment used stays, without its class; a deleted account takes its metrics along.
+Rights: Monitoring Reader on each subscription, which includes the lists; Cost Management Reader for `cost`. Narrower
+than Monitoring Reader is this role of four actions; where `/subscriptions` lists none by it, `check` says so: then add
+`Microsoft.Resources/subscriptions/read`. `check` names an action that is missing; new roles take minutes.
+Not given: whether `InputTokens` includes cached, audio and image tokens; whether batch deployments are counted; the
+deployment and the quantity of a charge; charges of models from the marketplace where they are another resource's; the
+national clouds, whose tokens are issued elsewhere.
+Source: https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics. Last checked: 2026-11-29.
+"""
+
+from datetime import timedelta
+
+from usage_ledger import model as m
+from usage_ledger.providers.azure_openai_metrics import DEPLOYMENTS, USAGE
+from usage_ledger.providers.refusals import AZURE_OPENAI as REFUSALS
+
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+CHARGES = m.Request(
+    "/subscriptions/{subscription}/providers/Microsoft.CostManagement/query",
+    (("api-version", "2025-03-01"),),
+    method="POST",
+    reads_only=True,
+    body="""{
+    "type": "ActualCost", "timeframe": "Custom", "timePeriod": {"from": "{start}", "to": "{last}"},
+    "dataset": {
+        "granularity": "Daily", "aggregation": {"totalCost": {"name": "Cost", "function": "Sum"}},
+        "grouping": [{"type": "Dimension", "name": "ResourceId"}, {"type": "Dimension", "name": "Meter"}],
+        "filter": {"dimensions": {
+            "name": "ResourceType", "operator": "In", "values": ["microsoft.cognitiveservices/accounts"]}}
+    }}""",
+)
+COST = m.Report(
+    name="cost",
+    source=m.HttpPages(CHARGES, m.Link("properties/nextLink"), per=m.PerSetting("subscriptions", "subscription")),
+    row_sets=(
+        m.RowSet(
+            path="rows",
+            table="cost_daily",
+            basis="billed",
+            when=m.Day("UsageDate", form="digits"),
+            constants=(("charge_category", "Usage"),),
+            dimensions=(
+                m.Dimension("resource", ("ResourceId",), missing="error", form="lower"),
+                m.Dimension("line_item", ("Meter",), missing="error"),
+                m.Dimension("currency", ("Currency",), missing="required", form="upper"),
+            ),
+            meters=(m.Meter("amount", "Cost", "decimal", exact=False, double=True),),
+            repeats=True,
+            credits=True,
+        ),
+    ),
+    day="UTC",
+    longest=timedelta(days=31),
+    settle_days=7,
+    reshape=m.Table("properties/columns", "properties/rows"),
+    ignored=("id", "name", "type", "location", "sku", "eTag"),
+)
+DEPLOYED = m.Report(
+    name="deployments",
+    source=m.HttpPages(DEPLOYMENTS.request, DEPLOYMENTS.paging, per=DEPLOYMENTS.per),
+    row_sets=(
+        m.RowSet(
+            path="value",
+            table="",
+            names=(
+                m.NameOf(
+                    "deployment",
+                    id="id",
+                    name="name",
+                    parent="@resource",
+                    tags=("sku/name", "properties/model/name", "properties/model/version"),
+                ),
+            ),
+            allow_extra_fields=True,
+        ),
+    ),
+    snapshot=True,
+)
+AZURE_OPENAI = m.Provider(
+    name="azure_openai",
+    title="Azure OpenAI",
+    base_url="https://management.azure.com",
+    hosts=("management.azure.com",),
+    accounts=m.Listing(
+        m.Request("/subscriptions", (("api-version", "2022-12-01"),)),
+        "value",
+        "tenantId",
+        "account",
+        m.Link("nextLink"),
+    ),
+    account=m.Setting("account", "Tenant", "The id of the subscriptions' Entra tenant.", pattern=UUID),
+    account_parts=m.Parts("subscriptions", id="subscriptionId"),
+    settings=(
+        m.Setting("client_id", "Client id", "The application's id.", pattern=UUID, required=True, part_of_key=True),
+        m.Setting("tenant_id", "Tenant of the application", "Where it is not the account.", pattern=UUID),
+        m.Setting("subscriptions", "Subscriptions", "Ids to read.", pattern=UUID, repeated=True, required=True),
+    ),
+    requests_per_minute=300,
+    docs="https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics",
+    key_help="a client secret of an Entra application (portal.azure.com, App registrations, Certificates & secrets)",
+    auth=m.ClientCredentials(scope="https://management.azure.com/.default"),
+    refusals=REFUSALS,
+    reports=(USAGE, COST, DEPLOYED),
+)
