@@ -101,6 +101,12 @@ def test_the_days_of_real_engines_are_the_truth_of_one_account(
             truth = TRAFFIC[name, metric].on(day)
             assert abs(Decimal(figure) - truth) <= truth * Decimal("0.001")
         assert cached is None
+    peaks = query(
+        "SELECT DISTINCT peak_input_tokens_per_second IS NULL, peak_output_tokens_per_second IS NULL, deployment"
+        " FROM ledger.usage_daily WHERE connection_id = %s ORDER BY 3",
+        at_work.connection_id,
+    )
+    assert peaks == [(False, False, "ranker-a"), (False, True, "ranker-b")]
     rates = query(
         "SELECT usage_date, input_tokens_per_second FROM marts.daily_token_rates"
         " WHERE connection_id = %s AND breakdown = 'prometheus' AND model = %s ORDER BY 1",
@@ -143,8 +149,12 @@ def test_the_vendors_key_is_never_sent_to_the_teams_server_and_its_token_to_nobo
     assert {page.origin for page in manifest.pages} == {server.url}
     assert TOKEN not in repr(manifest)
     assert not token or token not in redact(f"it is {token}")
-    tokens = "SELECT input_tokens, cached_input_tokens, output_tokens FROM ledger.usage_daily WHERE connection_id = %s"
-    assert at_work.query(tokens, at_work.connection_id) == [(210, 30, None)]
+    figures = at_work.query(
+        "SELECT input_tokens, cached_input_tokens, output_tokens, peak_input_tokens_per_second"
+        " FROM ledger.usage_daily WHERE connection_id = %s",
+        at_work.connection_id,
+    )
+    assert figures == [(210, 30, None, 2)]
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,29 @@ def test_a_refusal_says_what_it_is(desk: Desks, status: int, body: bytes, text: 
     assert at_work.days("usage") == dict.fromkeys((FIRST, LAST), "failed")
 
 
+def test_the_test_button_says_that_metrics_are_not_enabled(desk: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    from usage_ledger.airflow.hooks import ProviderHook
+
+    at_work = desk(GROQ)
+    monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", at_work.url.removeprefix("http://"))
+
+    class Stored:
+        host, password = at_work.url, at_work.key
+        extra_dejson = {"account": at_work.name}  # noqa: RUF012
+
+    class Hook(ProviderHook):
+        conn_type = "groq"
+
+        def get_connection(self, _connection_id: str) -> Stored:  # type: ignore[override]
+            return Stored()
+
+    assert Hook("groq_acme").test_connection()[0]
+    at_work.site.refusals[VALUES] = [(404, b'{"error": {"message": "Unknown request URL"}}', {})]
+    good, message = Hook("groq_acme").test_connection()
+    assert not good
+    assert "Enterprise" in message
+
+
 KNOBS = {"plain": {"enterprise": False}, "older": {"names": "percentiles"}, "nan": {"not_a_number": True}}
 
 

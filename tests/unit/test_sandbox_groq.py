@@ -60,6 +60,10 @@ def total(answer: Json) -> Decimal:
 
 def test_the_points_of_a_day_add_up_to_the_truth(client: httpx.Client) -> None:
     truth = TRUTH.expected("usage", DAY, DAY + timedelta(days=1))[DAY, "", ""]
+    peak = truth.pop("peak_input_tokens_per_second")
+    assert truth.pop("peak_output_tokens_per_second") > 0
+    highest = [max(Decimal(value) for _, value in one["values"]) for one in tiled(client, TOKENS_IN)["data"]["result"]]
+    assert peak == sum(value.quantize(Decimal("1E-9")) for value in highest)
     sums = {metric: total(tiled(client, metric)) for metric in METRICS}
     columns = {TOKENS_IN: "input_tokens", TOKENS_OUT: "output_tokens", REQUESTS: "requests"}
     assert {columns[metric]: amount for metric, amount in sums.items()} == truth

@@ -249,8 +249,9 @@ def test_token_rates_are_those_of_the_whole_day_and_keep_null_and_breakdowns_apa
         "bucket_start": datetime(2026, 10, 25, 0, tzinfo=UTC),
         "bucket_end": datetime(2026, 10, 26, 1, tzinfo=UTC),
     }
-    add_usage(cursor, model="a", project_id="p1", input_tokens=86_400, cached_input_tokens=4_320, **day)
-    add_usage(cursor, model="a", project_id="p2", input_tokens=43_200, output_tokens=0, **day)
+    peaks = [{"peak_input_tokens_per_second": Decimal(peak)} for peak in ("7.5", "9.000000001")]
+    add_usage(cursor, model="a", project_id="p1", input_tokens=86_400, cached_input_tokens=4_320, **day, **peaks[0])
+    add_usage(cursor, model="a", project_id="p2", input_tokens=43_200, output_tokens=0, **day, **peaks[1])
     add_usage(cursor, model="a", breakdown="prometheus", basis="estimated", input_tokens=1, **day)
     add_usage(cursor, model="a", usage_date=date(2026, 10, 25), output_tokens=90_000, **longer)
     add_usage(cursor, model="speech", requests=5, **day)
@@ -258,12 +259,25 @@ def test_token_rates_are_those_of_the_whole_day_and_keep_null_and_breakdowns_apa
     assert answer(
         cursor,
         "SELECT usage_date, breakdown, model, settled, day_seconds, input_tokens_per_second,"
-        " cached_input_tokens_per_second, output_tokens_per_second, input_tokens"
+        " cached_input_tokens_per_second, output_tokens_per_second, input_tokens, peak_input_tokens_per_second,"
+        " peak_output_tokens_per_second"
         " FROM marts.daily_token_rates ORDER BY usage_date, breakdown",
     ) == [
-        (date(2026, 10, 25), "", "a", False, 90_000, None, None, 1, None),
-        (NOV, "", "a", True, 86_400, Decimal("1.5"), Decimal("0.05"), 0, 129_600),
-        (NOV, "prometheus", "a", True, 86_400, Decimal("0.000011574"), None, None, 1),
+        (date(2026, 10, 25), "", "a", False, 90_000, None, None, 1, None, None, None),
+        (
+            NOV,
+            "",
+            "a",
+            True,
+            86_400,
+            Decimal("1.5"),
+            Decimal("0.05"),
+            0,
+            129_600,
+            peaks[1]["peak_input_tokens_per_second"],
+            None,
+        ),
+        (NOV, "prometheus", "a", True, 86_400, Decimal("0.000011574"), None, None, 1, None, None),
     ]
 
 
@@ -724,7 +738,7 @@ def test_restated_money_keeps_currencies_and_prices_apart(cursor: Cursor) -> Non
     ]
     unsummed = {column.name for column in contract("cost_daily").columns if not column.additive}
     unsummed |= {column.name for column in contract("usage_daily").columns if not column.additive}
-    assert unsummed == {"unit_price", "storage_bytes"}
+    assert unsummed == {"unit_price", "storage_bytes", "peak_input_tokens_per_second", "peak_output_tokens_per_second"}
 
 
 def add_change(

@@ -49,7 +49,7 @@ class ProviderHook(BaseHook):
             credential = Credential(stored.password or "", settings, stored.host or None)
             with client_for(connection, credential, retries=Retries(attempts=1), path_of=store_path) as client:
                 untold = verify_account(connection, client)
-                if untold:  # the key may read facts all the same
+                if untold or not provider.accounts.id:  # the key may read facts all the same, or no fact at all
                     report = next(one for one in provider.reports if not (one.snapshot or one.opt_in))
                     day = last_complete_date(datetime.now(UTC), connection.day_zone(report))
                     source_of(connection, report, client).verify(day)

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 Role = Literal["key", "dimension", "attribute", "meter"]
 PRICE = "currency per unit"
+PEAK = "tokens per second"
 Severity = Literal["error", "warning"]
 
 
@@ -49,6 +50,11 @@ class Contract:
     def prices(self) -> tuple[str, ...]:
         """The meters that are prices of one unit: rows that are added up keep a price, and never add it."""
         return tuple(column.name for column in self.columns if column.unit == PRICE)
+
+    @property
+    def peaks(self) -> tuple[str, ...]:
+        """The meters that are the highest rate of a day: of rows that are added up the highest one counts."""
+        return tuple(column.name for column in self.columns if column.unit == PEAK)
 
     def names(self, *roles: Role) -> tuple[str, ...]:
         """The columns of these roles, or all, in contract order."""

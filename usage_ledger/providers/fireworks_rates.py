@@ -11,6 +11,7 @@ Source: https://docs.fireworks.ai/deployments/exporting-metrics
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 from usage_ledger import model as m
 
@@ -35,6 +36,8 @@ METRICS = {
     "cached_input_tokens": "tokens_cached_prompt_total:sum_by_deployment",
     "output_tokens": "tokens_generated_total:sum_by_deployment",
 }
+PEAKS = {f"peak_{column}_per_second": METRICS[column] for column in ("input_tokens", "output_tokens")}
+rate = partial(m.Meter, path="value", form="decimal", exact=False, double=True)
 RATE = m.Template('max by (base_model, deployment_id) ({metric}{deployment_account="{account}"})')
 ANY = m.Template('{__name__=~"tokens_.+_total:sum_by_deployment",deployment_account="{account}"}')
 PROMETHEUS = m.RowSet(
@@ -48,17 +51,9 @@ PROMETHEUS = m.RowSet(
         m.Dimension("model", ("base_model",), missing="required"),
         m.Dimension("deployment", ("deployment_id",), missing="grouped", form="last_segment"),
     ),
-    meters=tuple(
-        m.Meter(
-            column,
-            "value",
-            form="decimal",
-            scale=Decimal(60),
-            where=m.OneOf("@metric", (name,)),
-            exact=False,
-            double=True,
-        )
-        for column, name in METRICS.items()
+    meters=(
+        *(rate(column, scale=Decimal(60), where=m.OneOf("@metric", (name,))) for column, name in METRICS.items()),
+        *(rate(column, where=m.OneOf("@metric", (name,))) for column, name in PEAKS.items()),
     ),
     sum_over=("@metric", "time"),
 )

@@ -38,7 +38,8 @@ NAMES = tuple(METRICS.values())
 # The right-hand edges: 00:05 to 24:00. A list of names is of whole days, so that of one date ends before the next.
 POINTS = (("start", "{start_epoch+300}"), ("end", "{end_epoch}"), ("step", "300"))
 DATE = (("start", "{start_epoch}"), ("end", "{end_epoch-1}"))
-rate = partial(m.Meter, path="value", form="decimal", scale=Decimal(300), exact=False, double=True)
+PEAKS = {f"peak_{column}_per_second": METRICS[column] for column in ("input_tokens", "output_tokens")}
+rate = partial(m.Meter, path="value", form="decimal", exact=False, double=True)
 RATES = m.RowSet(
     path="rows",
     table="usage_daily",
@@ -49,7 +50,10 @@ RATES = m.RowSet(
         m.Dimension("model", ("model",), missing="required"),
         m.Dimension("project_id", ("project_id",), missing="grouped"),
     ),
-    meters=tuple(rate(column, where=m.OneOf("@metric", (name,))) for column, name in METRICS.items()),
+    meters=(
+        *(rate(column, scale=Decimal(300), where=m.OneOf("@metric", (name,))) for column, name in METRICS.items()),
+        *(rate(column, where=m.OneOf("@metric", (name,))) for column, name in PEAKS.items()),
+    ),
     sum_over=("@metric", "time"),
 )
 

@@ -14,7 +14,7 @@ from usage_ledger.core import contract_errors, crash
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Moment
 from usage_ledger.reading.identity import OVER, distinct_rows, sum_rows
-from usage_ledger.reading.prices import Fewer, fewer_prices, priced
+from usage_ledger.reading.prices import Fewer, fewer_peaks, fewer_prices, priced
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import TableWriter
 
@@ -163,7 +163,7 @@ class Facts:
             elsewhere |= priced(others, self.table)
         parts = pa.concat_tables(split)
         sums = self._summed(parts)
-        self.fewer = fewer_prices(parts, sums, self.table, elsewhere)
+        self.fewer = fewer_prices(parts, sums, self.table, elsewhere) | fewer_peaks(parts, sums, self.table)
         single.add(sums)
 
     def _summed(self, rows: pa.Table) -> pa.Table:

@@ -85,25 +85,29 @@ def counted_points(row_set: RowSet, when: Point, table: pa.Table) -> dict[tuple[
 
 
 def sum_rows(table: pa.Table, name: str) -> pa.Table:
-    """The rows of a table, one for each key, with their meters summed; rows of several prices have none.
+    """The rows of a table, one for each key, with their meters summed, and the highest of their peaks.
+
+    Rows of several prices have none.
 
     Raises `OutOfRange`.
     """
-    prices = contract(name).prices
-    meters = [meter for meter in contract(name).names("meter") if meter not in prices]
-    others = [name for name in table.column_names if name not in (*KEY, *meters, *prices)]
+    prices, peaks = contract(name).prices, contract(name).peaks
+    meters = [meter for meter in contract(name).names("meter") if meter not in (*prices, *peaks)]
+    others = [name for name in table.column_names if name not in (*KEY, *meters, *prices, *peaks)]
     for meter in meters:  # wide enough to add in: Arrow's sums overflow silently
         kind = table.schema.field(meter).type
         wide = pa.decimal128(38, 0) if pa.types.is_integer(kind) else pa.decimal256(76, kind.scale)
         table = table.set_column(table.column_names.index(meter), meter, table.column(meter).cast(wide))
     summing = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
     aggregates = [*((name, "first") for name in others), *((meter, "sum", summing) for meter in meters)]
+    aggregates += [(peak, "max") for peak in peaks]
     aggregates += [(price, extreme) for price in prices for extreme in ("min", "max")]
     sums = table.group_by(KEY, use_threads=False).aggregate(aggregates)
     for price in prices:
         least, most = sums.column(f"{price}_min"), sums.column(f"{price}_max")
         sums = sums.append_column(price, pc.if_else(pc.equal(least, most), least, None))
     names = {f"{name}_first": name for name in others} | {f"{meter}_sum": meter for meter in meters}
+    names |= {f"{peak}_max": peak for peak in peaks}
     sums = sums.rename_columns([names.get(name, name) for name in sums.column_names])
     schema = arrow_schema(name)
     try:

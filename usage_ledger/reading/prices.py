@@ -1,14 +1,16 @@
-"""Prices of one unit, where rows are added up: a row keeps the one price of its parts, or has none."""
+"""What is not added where rows are: a row keeps the one price of its parts, or none, and the highest of their peaks."""
 
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core import numbers
 
+WIDE = pa.decimal256(76, 9)
 Fewer = dict[str, int | Decimal | None]
-"""By how much a sum of prices (`unit_price USD`) is smaller after rows were added up; None where no price is left."""
+"""By how much a sum (`unit_price USD`, or of peaks) is smaller once rows are added up; None where no price is left."""
 
 
 def priced(rows: pa.Table, table: str) -> set[str]:
@@ -31,3 +33,13 @@ def fewer_prices(parts: pa.Table, sums: pa.Table, table: str, elsewhere: set[str
                     fewer[key] = numbers.added(fewer.get(key, 0), value, times)
     left = elsewhere | priced(sums, table)
     return {key: amount if key in left else None for key, amount in fewer.items()}
+
+
+def fewer_peaks(parts: pa.Table, sums: pa.Table, table: str) -> Fewer:
+    """What rows lose in peaks when `parts` become `sums`."""
+    fewer: Fewer = {}
+    for peak in contract(table).peaks:
+        before, after = (pc.sum(rows[peak].cast(WIDE)).as_py() for rows in (parts, sums))
+        if before is not None:
+            fewer[peak] = numbers.added(before, after, -1)
+    return fewer

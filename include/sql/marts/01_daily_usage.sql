@@ -69,6 +69,8 @@
 -- video_pixels: Pixels of video made, over all frames. Null is not metered.
 -- results: Other results that were made, such as audio files. Null is not metered.
 -- training_steps: Steps of training. Null is not metered.
+-- peak_input_tokens_per_second: The highest rate of input tokens at a point of the day: a gauge, not to be added. Null is not metered.
+-- peak_output_tokens_per_second: The highest rate of output tokens at a point of the day: a gauge, not to be added. Null is not metered.
 CREATE VIEW marts.daily_usage AS
 SELECT
     usage.connection_id, usage.provider, usage.account_id, usage.report, usage.usage_date, usage.row_key,
@@ -87,7 +89,7 @@ SELECT
     usage.characters, usage.storage_bytes, usage.sessions, usage.web_searches, usage.tool_calls,
     usage.lines_added, usage.lines_removed, usage.commits, usage.pull_requests,
     usage.speed, usage.byok_requests, usage.videos, usage.video_seconds, usage.video_pixels, usage.results,
-    usage.training_steps
+    usage.training_steps, usage.peak_input_tokens_per_second, usage.peak_output_tokens_per_second
 FROM ledger.usage_daily AS usage
 LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)
 WHERE usage.breakdown = ''

@@ -78,6 +78,8 @@ CROSS JOIN LATERAL (VALUES
     ('video_seconds', 'seconds', daily.video_seconds::numeric),
     ('video_pixels', 'pixels', daily.video_pixels::numeric),
     ('results', 'results', daily.results::numeric),
-    ('training_steps', 'steps', daily.training_steps::numeric)
+    ('training_steps', 'steps', daily.training_steps::numeric),
+    ('peak_input_tokens_per_second', 'tokens per second', daily.peak_input_tokens_per_second::numeric),
+    ('peak_output_tokens_per_second', 'tokens per second', daily.peak_output_tokens_per_second::numeric)
 ) AS metered (meter, unit, quantity)
 WHERE metered.quantity IS NOT NULL

@@ -1,4 +1,4 @@
--- How fast tokens flowed, in the mean of a day: one row per connection, report, breakdown, usage date, usage type and
+-- How fast tokens flowed, in the mean of a day and at its peak: one row per connection, report, breakdown, usage date, usage type and
 -- model that has tokens. Not records alone: '' is the record, any other breakdown is another cut of the same traffic
 -- (`prometheus` is what a team's own Prometheus recorded), so look at one report and breakdown at a time.
 -- connection_id: The connection that fetched the rows.
@@ -14,6 +14,8 @@
 -- input_tokens_per_second: Input tokens by the seconds of the day, cached ones included. Null is not metered.
 -- cached_input_tokens_per_second: Cached input tokens by the seconds of the day. Null is not metered.
 -- output_tokens_per_second: Output tokens by the seconds of the day. Null is not metered.
+-- peak_input_tokens_per_second: The highest rate at a point of the day, of one project or deployment; null without points.
+-- peak_output_tokens_per_second: The highest rate at a point of the day, of one project or deployment; null without points.
 -- input_tokens: Input tokens of the day, cached ones included. Null is not metered.
 -- cached_input_tokens: The part of the input read from the cache. Null is not metered.
 -- output_tokens: Output tokens of the day. Null is not metered.
@@ -23,6 +25,7 @@ SELECT
     round(input_tokens / day_seconds, 9) AS input_tokens_per_second,
     round(cached_input_tokens / day_seconds, 9) AS cached_input_tokens_per_second,
     round(output_tokens / day_seconds, 9) AS output_tokens_per_second,
+    peak_input_tokens_per_second, peak_output_tokens_per_second,
     input_tokens, cached_input_tokens, output_tokens
 FROM (
     SELECT
@@ -30,7 +33,9 @@ FROM (
         usage.usage_type, usage.model, coalesce(bool_and(day.settled), false) AS settled,
         extract(epoch FROM max(usage.bucket_end) - min(usage.bucket_start)) AS day_seconds,
         sum(usage.input_tokens) AS input_tokens, sum(usage.cached_input_tokens) AS cached_input_tokens,
-        sum(usage.output_tokens) AS output_tokens
+        sum(usage.output_tokens) AS output_tokens,
+        max(usage.peak_input_tokens_per_second) AS peak_input_tokens_per_second,
+        max(usage.peak_output_tokens_per_second) AS peak_output_tokens_per_second
     FROM ledger.usage_daily AS usage
     LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)
     GROUP BY connection_id, usage.provider, report, usage.breakdown, usage.basis, usage_date, usage.usage_type,

@@ -19,8 +19,8 @@ from usage_ledger.sandbox.kit.serving import Json
 from usage_ledger.sandbox.kit.slots import midnight
 
 RETENTION = 31 * 86_400
-_SHORT, _LONG = Context(prec=12), Context(prec=17)
-"""How many digits the two engines print."""
+_SHORT, _LONG = Context(prec=15), Context(prec=17)
+"""How many digits are printed: engines differ."""
 
 
 def query_range(call: GroqCall) -> Json:
