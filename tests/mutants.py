@@ -304,6 +304,40 @@ MUTANTS = (
         "test_a_price_is_not_added_up",
     ),
     Mutant(
+        "peaks of points added up",
+        (
+            ("usage_ledger/reading/identity.py", '(peak, "max") for', '(peak, "sum") for'),
+            ("usage_ledger/reading/identity.py", 'f"{peak}_max": peak', 'f"{peak}_sum": peak'),
+        ),
+        "test_the_vendors_key_is_never_sent_",
+    ),
+    Mutant(
+        "the provider's key sent to a server of the user's own",
+        (
+            (
+                "usage_ledger/http/client.py",
+                "auth = OwnServerAuth(call.server, self._credential) if call.server else self._auth",
+                "auth = self._auth",
+            ),
+        ),
+        "test_the_vendors_key_is_never_sent_",
+    ),
+    Mutant(
+        "rows asked for though a required name is missing",
+        (("usage_ledger/sources/discovery.py", "if names and missing:", "if False:"),),
+        "test_a_missing_name_breaks_the_contract_",
+    ),
+    Mutant(
+        "a date of which nothing is stored believed to be empty",
+        (("usage_ledger/warehouse/days.py", "day not in incoming.staged.open and ", ""),),
+        "test_no_name_at_all_leaves_a_date_open_",
+    ),
+    Mutant(
+        "a value that could end a text within a query",
+        (("usage_ledger/http/fill.py", "match[1] in values and QUOTING.search(value)", "False"),),
+        "test_a_template_is_filled_within_a_query_",
+    ),
+    Mutant(
         "buckets clipped to the window",
         (
             (

@@ -91,7 +91,8 @@ def sum_rows(table: pa.Table, name: str) -> pa.Table:
 
     Raises `OutOfRange`.
     """
-    prices, peaks = contract(name).prices, contract(name).peaks
+    prices = contract(name).prices
+    peaks = contract(name).peaks
     meters = [meter for meter in contract(name).names("meter") if meter not in (*prices, *peaks)]
     others = [name for name in table.column_names if name not in (*KEY, *meters, *prices, *peaks)]
     for meter in meters:  # wide enough to add in: Arrow's sums overflow silently
