@@ -15,9 +15,9 @@ from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.http.page import Call, Page
 from usage_ledger.json import parts as json_parts
 from usage_ledger.json.packed import Packed
-from usage_ledger.model import AnyMark, Cursor, Echo, Fewer, HttpPages, Mark, Request, Series
+from usage_ledger.model import AnyMark, Cursor, EachOf, Echo, Fewer, HttpPages, Mark, Request
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.reading.whole import require_whole
+from usage_ledger.reading.marks import require_marks
 from usage_ledger.storage.landing import landed_folders
 
 DAY = date(2026, 11, 10)
@@ -98,6 +98,20 @@ STATUS = Mark("results/*/status", is_="Complete", while_more="Partial", otherwis
 LIMIT = Fewer("results", 3)
 SERIES = Fewer("results/*/series", 2)
 SPAN = Echo("span", "timespan")
+NAMES = EachOf("results/*/name", "date")
+
+
+@pytest.mark.parametrize("results", [[], [{"name": "2026-11-11"}], [{}], [{"name": None}], None])
+def test_a_page_that_leaves_out_what_was_asked_for_is_asked_for_again(
+    account: Make, monkeypatch: pytest.MonkeyPatch, results: Any
+) -> None:
+    one = marked(account, monkeypatch, NAMES)
+    one.server.answers["/activity"] = Answer({"data": [], "results": results})
+    [failure] = one.run(DAY).failures
+    assert type(failure) is provider_errors.NotWhole
+    assert f"`results/*/name` is nowhere {DAY}" in failure.what
+    one.server.answers["/activity"] = Answer({"data": [], "results": [{"name": "x"}, {"name": str(DAY)}]})
+    assert one.run(DAY).failures == []
 
 
 CALL = Call("/x")
@@ -116,9 +130,9 @@ def outcome(document: Any, *marks: AnyMark, large: bool = False, call: Call = CA
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw]) if body.startswith(b"{") else {}
     if large:
         fields = {name: value for name, value in fields.items() if not bytes(value).startswith(b"[")}
-    report = replace(PROVIDERS["openrouter"].report("activity"), marks=marks, source=SOURCE, reshape=Series("", "", ""))
+    report = replace(PROVIDERS["openrouter"].report("activity"), marks=marks, source=SOURCE)
     try:
-        require_whole(report, Page(call, packed(document) if large else body, 200, datetime.now(UTC), fields=fields))
+        require_marks(report, Page(call, packed(document) if large else body, 200, datetime.now(UTC), fields=fields))
     except UsageLedgerError as error:
         return type(error)
     return None

@@ -7,7 +7,7 @@ cannot be written.
 
 from usage_ledger.model.auth import Auth, ClientCredentials, HeaderKey, ServiceAccount, SignedJwt, SigV4
 from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule, dimensions, from_parent
-from usage_ledger.model.mark import AnyMark, Echo, Fewer, Mark
+from usage_ledger.model.mark import AnyMark, EachOf, Echo, Fewer, Mark
 from usage_ledger.model.provider import AccountHeader, Parts, Provider, Report, Setting
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Cursor, Link, Offset, OwnServer, Paging, Request, Template
@@ -48,6 +48,7 @@ __all__ = [
     "Dimension",
     "Discovery",
     "Each",
+    "EachOf",
     "Echo",
     "Fewer",
     "Fixed",

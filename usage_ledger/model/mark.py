@@ -57,4 +57,13 @@ class Fewer:
     otherwise: Otherwise = "refuse"
 
 
-AnyMark = Mark | Echo | Fewer
+@dataclass(frozen=True, slots=True)
+class EachOf:
+    """The values at a path hold each of those that were sent with commas between them: none is left out."""
+
+    path: str
+    parameter: str
+    otherwise: Otherwise = "again"
+
+
+AnyMark = Mark | Echo | Fewer | EachOf

@@ -125,6 +125,7 @@ USAGE = m.Report(
     reshape=m.Named("value/*/timeseries/*/metadatavalues", name="name/value", value="value"),
     marks=(
         m.Mark("value/*/errorCode", is_="Success"),
+        m.EachOf("value/*/name/value", "metricnames"),
         m.Echo("timespan", "timespan"),
         m.Echo("interval", "interval"),
         m.Fewer("value/*/timeseries", than=MOST_SERIES),

@@ -17,7 +17,7 @@ from usage_ledger.http.paging import names_next
 from usage_ledger.json.document import document_of
 from usage_ledger.json.packed import Packed
 from usage_ledger.json.parts import parts
-from usage_ledger.model.mark import AnyMark, Echo, Fewer, Mark
+from usage_ledger.model.mark import AnyMark, EachOf, Echo, Fewer, Mark
 from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Paging
 from usage_ledger.reading.days import instant
@@ -35,6 +35,7 @@ def require_marks(report: Report, page: Page) -> None:
     """
     paging = paging_of(report.source)
     lengths: Counter[AnyMark] = Counter()
+    names: dict[EachOf, list[Any]] = {mark: [] for mark in report.marks if isinstance(mark, EachOf)}
     unseen = dict.fromkeys(report.marks)
     for fields in _fields(report.marks, page):
         for mark in report.marks:
@@ -43,7 +44,9 @@ def require_marks(report: Report, page: Page) -> None:
                 continue
             unseen.pop(mark, None)
             for value in _values(fields[head], rest):
-                if isinstance(mark, Fewer):
+                if isinstance(mark, EachOf):
+                    names[mark].append(_decoded(mark, value))
+                elif isinstance(mark, Fewer):
                     before = 0 if rest else lengths[mark]  # an outermost list comes in parts
                     lengths[mark] = before + _require_fewer(mark, value, before)
                 else:
@@ -51,8 +54,12 @@ def require_marks(report: Report, page: Page) -> None:
     for mark in unseen:
         if isinstance(mark, Fewer):
             _require_fewer(mark, ABSENT, 0)
-        else:
+        elif not isinstance(mark, EachOf):
             _require(mark, ABSENT, page, paging)
+    for each, answered in names.items():
+        lacking = [name for name in str(_sent(each, page.call)).split(",") if name not in answered]
+        if lacking:
+            raise _error(each, f"`{each.path}` is nowhere {', '.join(lacking)}, which was asked for", None)
 
 
 def _fields(marks: Sequence[AnyMark], page: Page) -> Iterator[Mapping[str, Raw]]:
@@ -83,8 +90,13 @@ def _values(value: Raw, path: Sequence[str]) -> Iterator[Raw]:
             yield ABSENT
 
 
+def _decoded(mark: AnyMark, raw: Raw) -> Any:
+    """A value; None where there is none."""
+    return document_of(bytes(raw), f"`{mark.path}`") if bytes(raw) else None
+
+
 def _require(mark: Mark | Echo, raw: Raw, page: Page, paging: Paging | None) -> None:
-    value = document_of(bytes(raw), f"`{mark.path}`") if bytes(raw) else None
+    value = _decoded(mark, raw)
     if isinstance(mark, Echo):
         sent = _sent(mark, page.call)
         if not _is_echo(value, sent):
@@ -117,7 +129,7 @@ def _error(mark: AnyMark, what: str, value: Any) -> NotWhole | ContractBroken:
     return NotWhole(text) if mark.otherwise == "again" or value is None else ContractBroken(text)
 
 
-def _sent(mark: Echo, call: Call) -> Any:
+def _sent(mark: Echo | EachOf, call: Call) -> Any:
     """What was sent. Raises `ConfigError` where nothing was."""
     query = dict(call.query)
     if mark.parameter in query:
