@@ -48,7 +48,15 @@ class Desk:
     def connection(self, account: str, settings: dict[str, Any], reports: tuple[str, ...] | None) -> Connection:
         return Connection(id=self.name, provider="aws_bedrock", account=account, settings=settings, reports=reports)
 
-    def run(self, url: str, account: str, settings: dict[str, Any], *reports: str, secret: str = SECRET) -> Ran:
+    def run(
+        self,
+        url: str,
+        account: str,
+        settings: dict[str, Any],
+        *reports: str,
+        secret: str = SECRET,
+        dates: tuple[date, date] = (FIRST, LAST),
+    ) -> Ran:
         stored = {name: value for name, value in settings.items() if name != "session_token"}
         connection = self.connection(account, stored, reports or None)
         with Client(
@@ -58,8 +66,7 @@ class Desk:
             account=account,
             sleep=lambda _: None,
         ) as client:
-            dates = Dates(FIRST, LAST)
-            return run_all(connection, dates, client=client, engine=self._engine, root=self._root, now=NOW)
+            return run_all(connection, Dates(*dates), client=client, engine=self._engine, root=self._root, now=NOW)
 
     def rebuild(self, account: str, settings: dict[str, Any]) -> Ran:
         return rebuild(self.connection(account, settings, None), None, engine=self._engine, root=self._root)
@@ -380,8 +387,8 @@ def input_tokens(desk: Desk) -> int:
     return sum(meters[1] or 0 for meters in desk.usage().values())
 
 
-def tokens_of(truth: BedrockTruth) -> int:
-    totals = truth.expected("usage", FIRST, LAST + DAY, now=NOW)
+def tokens_of(truth: BedrockTruth, first: date = FIRST, last: date = LAST) -> int:
+    totals = truth.expected("usage", first, last + DAY, now=NOW)
     return int(sum(amounts["input_tokens"] for amounts in totals.values()))
 
 
@@ -407,6 +414,19 @@ def test_a_metric_that_came_or_went_changes_no_other(desk: Desk) -> None:
         site.changes.clear()
         assert run(desk, site).failures == []
     assert fewer < input_tokens(desk) == tokens_of(truth_of(desk))
+
+
+def test_a_window_older_than_the_list_holds_models_at_rest_and_loses_none(desk: Desk) -> None:
+    truth, days = truth_of(desk), (date(2026, 10, 25), date(2026, 10, 27))
+    with served(truth) as site:
+        assert desk.run(site.url, truth.account_id, site.settings, "usage", dates=days).failures == []
+        assert {region for _, region, _, model, _ in desk.usage() if "instant" in model} == set(truth.regions)
+        whole = desk.usage()
+        assert input_tokens(desk) == tokens_of(truth, *days)
+    with served(replace(truth, denied=("bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles"))) as site:
+        assert desk.run(site.url, truth.account_id, site.settings, "usage", dates=days).failures == []
+    assert desk.usage() == whole, "what was not asked for stays"
+    assert [one for one in desk.events("names_missing") if "bedrock:ListFoundationModels" in one]
 
 
 def test_an_account_without_any_metric_has_empty_dates(desk: Desk, query: Query) -> None:

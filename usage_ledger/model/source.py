@@ -90,6 +90,19 @@ Each = Listing | PerSetting | Fixed
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Things that a list no longer names: it forgets what was at rest for `after`, while its past is still served.
+
+    Windows that begin earlier ask for them too, as far as these lists can be had.
+    """
+
+    after: timedelta
+    lists: tuple[Listing, ...]
+    items: Callable[[Mapping[str, Any]], Any]
+    """The items that the forgetful list would have for one of theirs. A function with a name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Many things of a list are asked for in one POST.
 
@@ -109,6 +122,9 @@ class Batch:
     answers: tuple[str, str] = ("", "")
     """The list of a page in which each object of the batch is answered, and the field that names it, here and there:
     objects that no page of the batch names are an answer that is not whole."""
+    forgotten: Forgotten | None = None
+    thing: str = ""
+    """The label of an answer's columns that names a thing: rows of things not asked for stay in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

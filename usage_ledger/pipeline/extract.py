@@ -53,7 +53,8 @@ def extract(
     Raises `OutOfReach` before anything is asked; the errors of the provider's side, `StorageRefused`, `WarehouseDown`:
     then the attempt stands in `ops.load`, as one that succeeds does.
     """
-    require_reach(connection, report, window, now=now or datetime.now(UTC))
+    now = now or datetime.now(UTC)
+    require_reach(connection, report, window, now=now)
     declaration = report.declaration()
     landed = loads.landed_in_run(engine, connection.id, report.name, window, declaration, run_id)
     if landed:
@@ -67,7 +68,9 @@ def extract(
         crash.point("extract")  # before the first request
         if (why := prove_account(connection, client)) and not client.answers_tell_account:
             _tell_believed(engine, connection, why)
-        fetched_at, uri = _land_fullest(connection, report, window, load_id, client=client, engine=engine, root=root)
+        fetched_at, uri = _land_fullest(
+            connection, report, window, load_id, client=client, engine=engine, root=root, now=now
+        )
         crash.point("extract")  # committed in raw storage alone
         loads.landed(engine, load_id, fetched_at, uri)
         crash.point("extract")
@@ -84,13 +87,14 @@ def _land_fullest(
     client: Client,
     engine: Engine,
     root: AnyPath,
+    now: datetime,
 ) -> tuple[datetime, str]:
     """Land the fullest form that the provider answers; what it refuses is remembered for a week."""
     may_refuse = bool(groupings(report.source)) or report.may_be_absent
     refused = refused_questions(engine, connection.id).get(report.name) if may_refuse else None
     question = Question(refused.lesser_form if refused and not refused.due else 0)
     try:
-        landed = land(connection, report, window, load_id, client=client, root=root, question=question)
+        landed = land(connection, report, window, load_id, client=client, root=root, question=question, now=now)
     except provider_errors.NoReport as error:
         if dates_in_ledger(engine, connection.id, report.name, Window(EARLIEST, window.end)):
             raise provider_errors.BadRequest(error.what) from None  # it was there before: that is no absence
@@ -112,6 +116,7 @@ def land(
     client: Client,
     root: AnyPath,
     question: Question | None = None,
+    now: datetime | None = None,
 ) -> tuple[datetime, str]:
     """Every page and then the manifest; when the first page was asked for, and the manifest's address.
 
@@ -121,7 +126,7 @@ def land(
     people = People(report, clear=connection.people == "clear")
     unproved = prove_account(connection, client)
 
-    source = source_of(connection, report, client, partial(_inspect, connection, report), question)
+    source = source_of(connection, report, client, partial(_inspect, connection, report), question, now)
     refusal = _land_pages(source.pages(window), landing, people, client.base_url)
     if not landing.pages:
         raise _reason_of_no_page(report, refusal)

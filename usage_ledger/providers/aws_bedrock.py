@@ -3,52 +3,37 @@
 Measures: daily sums of the metrics of `AWS/Bedrock` (Converse, InvokeModel) and of `AWS/BedrockMantle` (the endpoint of
 the OpenAI and Anthropic interfaces); neither has the other's traffic. Charges are those of every service of the account
 whose name holds "Bedrock": models of other makers are sold under names of their own.
-Grain: a UTC day x the region that was called (cross-region profiles may run elsewhere) x namespace x model id as called
-(`variant`) x project; `model` is the foundation model where the id says it. Charges: a UTC day x service x usage type x
-type of record; credits, taxes and discounts are rows of their own.
-Units: tokens, calls and images as whole numbers; dollars as decimals. What is billed in thousands of tokens is the
-quantity of a charge, never a count of tokens.
+Grain: a UTC day x the region that was called (a cross-region profile may run elsewhere) x namespace (`operation`) x
+model id as called (`variant`) x project; `model` is the foundation model, where the id says it. An application profile
+has an id that does not, and a name in `ledger.name`. Charges: a UTC day x service x usage type; credits, taxes and
+discounts are rows of their own (`charge_category`).
+Units: tokens, calls and images as whole numbers; dollars as decimals. The quantity of a charge is in thousands or
+millions of tokens, as its `unit` says, and never a count of tokens.
 Token meaning: input includes what was read from and written to the prompt cache, which CloudWatch counts apart. Both
-spellings of the cache metrics are read; where both tell of one model and day, `CacheReadInputTokens` counts.
-Not given: users, keys and tags (an application inference profile tells callers apart); whether batch inference is
-counted; throttled and failed calls, which are no invocations.
-Limits: 500 metrics a request, points of 455 days; charges of 13 months. CloudWatch lists a metric for two weeks after
-its last point.
-Lag: minutes, seldom up to two days, so three days are read again. Charges are estimates until a month is closed.
-Cost of asking: GetMetricData 0.01 USD for 1,000 metrics, Cost Explorer 0.01 USD a page (one for the services, one for
-each of them, a run): leave `cost` out of `reports` to save it.
-The record: tokens of `usage`, money of `cost`; the invoice is exact only after the month is closed.
+spellings of those metrics are read; where both tell of one model and day, `CacheReadInputTokens` counts, and that is
+reported.
+Not given: users, keys and tags (an application profile each tells callers apart); failed and throttled calls, which are
+no invocations; whether batch inference is counted is not documented. Regions of China and GovCloud are not reached.
+Limits: 500 metrics a request; sums of 455 days; charges of 13 months. CloudWatch lists a metric for two weeks after its
+last point: windows that are older ask for every foundation model and inference profile of a region too.
+Lag: minutes, seldom up to two days, so three days are read again. Charges are estimates until their month is closed:
+run its dates once more after that.
+Cost of asking: 0.01 USD for 1,000 metrics of CloudWatch, and 0.01 USD a page of Cost Explorer: a run asks for one with
+the names of the services, and one for each service. Leave `cost` out of the YAML's `reports` to save it.
+The record: tokens are those of `usage`, money is that of `cost`.
+Rights: the policy below, on the user or role. Without its second part leave `cost` out of `reports`; without its third
+part names are missing, and windows older than two weeks lack models that are at rest. To read with a role of another
+account, give the role the trust policy below, and the connection `role_arn` and `external_id`. On EKS the worker's own
+role is used by `credential: machine`.
 Source: https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-metrics.html. Last checked: 2026-11-28.
 """
 
 from usage_ledger import model as m
 from usage_ledger.providers.aws_bedrock_costs import COST
 from usage_ledger.providers.aws_bedrock_metrics import USAGE
-from usage_ledger.providers.aws_json import REGIONS
+from usage_ledger.providers.aws_bedrock_models import NAMES
 from usage_ledger.providers.refusals import AWS_BEDROCK as REFUSALS
 
-PROFILES = m.Report(
-    name="inference_profiles",
-    source=m.HttpPages(
-        m.Request(
-            "/inference-profiles",
-            (("type", "APPLICATION"), ("maxResults", "1000")),
-            base="https://bedrock.{region}.amazonaws.com",
-            audience="bedrock/{region}",
-        ),
-        m.Cursor("nextToken", "nextToken"),
-        per=REGIONS,
-    ),
-    row_sets=(
-        m.RowSet(
-            path="inferenceProfileSummaries",
-            table="",
-            names=(m.NameOf("inference_profile", id="inferenceProfileId", name="inferenceProfileName"),),
-            allow_extra_fields=True,
-        ),
-    ),
-    snapshot=True,
-)
 CALLER = m.Request(
     "/",
     (("Action", "GetCallerIdentity"), ("Version", "2011-06-15")),
@@ -115,5 +100,5 @@ AWS_BEDROCK = m.Provider(
         *("ErrorResponse/Error/Message", "ErrorResponse/Errors/Error/Message"),
     ),
     error_codes=("Error/Code", "ErrorResponse/Error/Code", "ErrorResponse/Errors/Error/Code"),
-    reports=(USAGE, COST, PROFILES),
+    reports=(USAGE, COST, NAMES),
 )

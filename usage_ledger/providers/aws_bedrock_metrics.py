@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from usage_ledger import model as m
+from usage_ledger.providers.aws_bedrock_models import MODELS, PROFILES
 from usage_ledger.providers.aws_json import REGIONS, question
 
 SETS = {"AWS/Bedrock": {"ModelId": "model"}, "AWS/BedrockMantle": {"Model": "model", "Project": "project"}}
@@ -26,6 +27,7 @@ COLUMNS = {
     "images": ("OutputImageCount",),
 }
 METRICS = {name for names in COLUMNS.values() for name in names} | set(OTHER_NAMES)
+OF_MANTLE = {"Inferences", "TotalInputTokens", "TotalOutputTokens"}
 PROFILE = r"(?:.*/)?(?:us|us-gov|eu|apac|jp|au|ca|sa|in|kr|uk|me|af|il|mx|global)\.(?P<model>[^/.]+\..+)"
 """The id of a cross-region inference profile: where it runs, then the model."""
 PATTERNS = (PROFILE, r".*foundation-model/(?P<model>.+)", r"(?P<model>.+)")
@@ -47,6 +49,15 @@ def query_of(metric: Mapping[str, Any], number: int) -> dict[str, Any] | None:
     return {"Id": f"m{number}", "Label": label, "MetricStat": {"Metric": series, "Period": 86400, "Stat": "Sum"}}
 
 
+def metrics_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The metrics that a model or an inference profile may have had before CloudWatch's list forgot them."""
+    dimensions = [{"Name": "ModelId", "Value": model.get("modelId") or model["inferenceProfileId"]}]
+    return [
+        {"Namespace": "AWS/Bedrock", "MetricName": name, "Dimensions": dimensions}
+        for name in sorted(METRICS - OF_MANTLE)
+    ]
+
+
 cloudwatch = partial(question, "monitoring", "{region}", "1.0")
 TOKEN = m.Cursor("NextToken", "NextToken", into="body")
 LISTED = m.Listing(
@@ -57,6 +68,7 @@ LISTED = m.Listing(
     paging=TOKEN,
     per=m.Fixed("namespace", tuple(SETS), per=REGIONS),
 )
+FORGOTTEN = m.Forgotten(timedelta(days=13), (MODELS, PROFILES), metrics_of)
 SUMS = {"StartTime": "{start_epoch}", "EndTime": "{end_epoch}", "ScanBy": "TimestampAscending", "MetricDataQueries": []}
 COUNTS = m.RowSet(
     path="rows",
@@ -79,7 +91,15 @@ USAGE = m.Report(
         cloudwatch("GraniteServiceVersion20100801.GetMetricData", SUMS),
         TOKEN,
         per=LISTED,
-        batch=m.Batch("MetricDataQueries", 500, query_of, mixed=("namespace",), answers=("MetricDataResults", "Id")),
+        batch=m.Batch(
+            "MetricDataQueries",
+            500,
+            query_of,
+            mixed=("namespace", "type"),
+            answers=("MetricDataResults", "Id"),
+            forgotten=FORGOTTEN,
+            thing="model",
+        ),
     ),
     row_sets=(COUNTS,),
     marks=(

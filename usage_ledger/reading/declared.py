@@ -87,9 +87,11 @@ def listings(source: Source) -> Iterator[Listing]:
     each = source.per if isinstance(source, HttpPages) else None
     if isinstance(each, Catalogue):
         each = each.listing
-    while isinstance(each, Listing):
-        yield each
-        each = each.per
+    forgotten = source.batch.forgotten if isinstance(source, HttpPages) and source.batch else None
+    for one in (each, *(forgotten.lists if forgotten else ())):
+        while isinstance(one, Listing):
+            yield one
+            one = one.per
 
 
 def paging_of(source: Source) -> Paging | None:

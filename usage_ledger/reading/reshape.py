@@ -123,6 +123,13 @@ def _columns(declared: Columns, fields: dict[str, Raw], *, optional: bool) -> li
     return rows
 
 
+def label_values(declared: Columns, body: bytes, name: str) -> set[str]:
+    """The values of one name in the labels of a page, of holders without elements too."""
+    holders = msgspec.json.decode(_at(_joined(iter([body])), declared.path), type=list[dict[str, Raw]])
+    labels = [_labels(msgspec.json.decode(holder[declared.label], type=str)) for holder in holders]
+    return {msgspec.json.decode(one[name], type=str) for one in labels if name in one}
+
+
 def _labels(text: str) -> dict[str, Raw]:
     pairs = [pair.partition("=") for pair in text.split("|")]
     names = [name for name, _, _ in pairs]

@@ -1,7 +1,7 @@
 """Groups of things that are asked for in one request."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from usage_ledger.core.contract_errors import Shape
@@ -9,7 +9,7 @@ from usage_ledger.core.provider_errors import NotWhole
 from usage_ledger.http.page import Page
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
-from usage_ledger.model.source import Batch
+from usage_ledger.model.source import Batch, Forgotten
 from usage_ledger.sources.listing import Labels, Thing
 
 
@@ -30,6 +30,12 @@ def groups(things: Iterable[Thing], batch: Batch, label: str) -> Iterator[tuple[
         for at in range(0, len(ordered), batch.size):
             group = ordered[at : at + batch.size]
             yield dict(outer), [_object(batch, item, number) for number, item in enumerate(group)]
+
+
+def remembered(forgotten: Forgotten, thing: Thing, label: str) -> list[Thing]:
+    """What the forgetful list would name for a thing of another list, whose own label is `label`. Raises `Shape`."""
+    labels = {name: value for name, value in thing.labels.items() if name != label}
+    return [Thing(labels, item) for item in _read(forgotten.items, thing.item)]
 
 
 class Answers:
@@ -55,7 +61,11 @@ class Answers:
 
 
 def _object(batch: Batch, item: Mapping[str, Any], number: int) -> Any:
+    return _read(batch.each, item, number)
+
+
+def _read(function: Callable[..., Any], item: Mapping[str, Any], *more: int) -> Any:
     try:
-        return batch.each(item, number)
+        return function(item, *more)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise Shape("an item of the list is not of the shape that its batch is made of") from error

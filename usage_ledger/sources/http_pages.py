@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from usage_ledger.connections import Connection
@@ -15,7 +16,7 @@ from usage_ledger.http.fill import Values, with_items
 from usage_ledger.http.page import Page
 from usage_ledger.model.provider import Report
 from usage_ledger.model.source import Catalogue, Each, HttpPages, Listing
-from usage_ledger.sources.batches import Answers, groups
+from usage_ledger.sources.batches import Answers, groups, remembered
 from usage_ledger.sources.discovery import discover
 from usage_ledger.sources.gaps import Gaps
 from usage_ledger.sources.listing import Labels, Thing, list_things
@@ -36,10 +37,11 @@ class HttpPageSource:
         client: Client,
         inspect: Callable[[Page], None],
         question: Question,
+        now: datetime,
     ) -> None:
         self._connection, self._report, self._client, self._inspect = connection, report, client, inspect
         self._declared = declared
-        self._question = question
+        self._question, self._now = question, now
         self._gaps = Gaps()
         self._begun = False
         """Whether any page of rows came."""
@@ -68,7 +70,7 @@ class HttpPageSource:
         if declared.per is None:
             yield from self._rows(values, {})
             return
-        listed = self._things(declared.per, values)
+        listed = chain(self._things(declared.per, values), self._forgotten(values, window))
         yield from self._in_batches(listed, values) if declared.batch else self._one_by_one(listed, values)
         if self._gaps.newest and not (self._begun or self._report.snapshot):
             raise self._gaps.newest
@@ -124,6 +126,15 @@ class HttpPageSource:
         per, batch = self._declared.per, self._declared.batch
         for labels, items in groups(things, batch, _label_of(per)) if batch and per else ():
             yield from self._rows(values, labels, items)
+
+    def _forgotten(self, values: Values, window: Window) -> Listed:
+        """The things that the list no longer names, for a window that is older than its memory."""
+        declared = self._declared.batch.forgotten if self._declared.batch else None
+        if declared is None or window.first >= (self._now - declared.after).date():
+            return
+        for listing in declared.lists:
+            for page, things in self._things(listing, values, required=False):
+                yield page, [one for thing in things for one in remembered(declared, thing, listing.label)]
 
     def _rows_of_thing(self, values: Values, labels: Labels) -> Iterator[Page]:
         """The rows of one thing of a list; a gap where names are missing, or where the thing is gone meanwhile."""

@@ -1,7 +1,7 @@
 """The protocol of every source, and the source of a report."""
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from usage_ledger.connections import Connection
@@ -39,14 +39,18 @@ def source_of(
     client: Client,
     inspect: Callable[[Page], None] = lambda _: None,
     question: Question | None = None,
+    now: datetime | None = None,
 ) -> PageSource:
     """The source that a report declares; `inspect` may refuse a page of rows by raising.
 
-    `question` is the form to ask in, and holds afterwards the one that was answered.
+    `question` is the form to ask in, and holds afterwards the one that was answered. `now` is the clock by which a
+    window is old.
     """
     match report.source:
         case HttpPages() as pages:
-            return HttpPageSource(connection, report, pages, client, inspect, question or Question())
+            return HttpPageSource(
+                connection, report, pages, client, inspect, question or Question(), now or datetime.now(UTC)
+            )
         case QueryJob() as job:
             return QueryJobSource(connection, report, job, client, inspect)
         case Objects() as objects:
