@@ -235,6 +235,8 @@ SECTIONS = {
     "Limits": "Limits",
     "Reach": "Reach",
     "Lag": "Lag",
+    "Cost of asking": "What asking costs",
+    "The record": "Which figure is the record",
     "Rights": "Rights",
     "Not given": "What is not given",
     "Snapshots": "Snapshots",
