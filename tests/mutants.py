@@ -583,6 +583,94 @@ MUTANTS = (
         "test_a_refusal_that_waiting_does_not_mend_",
     ),
     Mutant(
+        "tokens asked for at a gateway",
+        (
+            (
+                "usage_ledger/http/token_request.py",
+                'if host and is_loopback(urlsplit(host).hostname or ""):',
+                "if host:",
+            ),
+        ),
+        "test_tokens_are_asked_for_at_the_own_host_on_loopback_alone",
+    ),
+    Mutant(
+        "a refused token not replaced",
+        (
+            (
+                "usage_ledger/http/client.py",
+                "if not renewed and auth.renew(status, refusal):",
+                "if False:",
+            ),
+        ),
+        "test_an_expired_token_of_a_role_is_renewed_once",
+    ),
+    Mutant(
+        "a token used until it ends",
+        (("usage_ledger/http/bearer.py", "EARLY = 300", "EARLY = 0"),),
+        "test_a_token_is_replaced_before_it_ends_ or test_a_role_signs_with_keys_that_are_renewed_",
+    ),
+    Mutant(
+        "a token obtained and not redacted",
+        (("usage_ledger/http/bearer.py", "    redaction.protect(text)\n", ""),),
+        "test_no_secret_of_any_form_is_in_any_sink",
+    ),
+    Mutant(
+        "secrets of a token's form not redacted",
+        (("usage_ledger/http/token_request.py", "            redaction.protect(value)\n", "            pass\n"),),
+        "test_no_secret_of_any_form_is_in_any_sink",
+    ),
+    Mutant(
+        "a private key redacted in one form alone",
+        (("usage_ledger/http/secrets.py", "    redaction.protect(pem.strip())\n", ""),),
+        "test_no_secret_of_any_form_is_in_any_sink",
+    ),
+    Mutant(
+        "a blank signed as a plus sign",
+        (("usage_ledger/http/signature.py", "    request.url = request.url.copy_with(", "    request.url.copy_with("),),
+        "test_the_signature_is_the_one_of_the_vendors_client",
+    ),
+    Mutant(
+        "a key file names who issues its token",
+        (("usage_ledger/http/service_account.py", ' | {"token_uri": declared.issuer_url}', ""),),
+        "test_a_key_file_that_names_another_issuer_is_not_followed",
+    ),
+    Mutant(
+        "a federation may name any host",
+        (("usage_ledger/http/service_account.py", "if self._own is not None and name not in self._own:", "if False:"),),
+        "test_a_federation_exchanges_a_files_token_at_the_issuer",
+    ),
+    Mutant(
+        "an access key of another account accepted",
+        (("usage_ledger/http/own_token.py", "if account and key_account != account:", "if False:"),),
+        "test_another_form_of_access_key_is_refused_by_name",
+    ),
+    Mutant(
+        "an extra that is not read ignored",
+        (("usage_ledger/airflow/native.py", "    extra.require_all_read()\n", ""),),
+        "test_what_is_not_read_is_refused_by_name",
+    ),
+    Mutant(
+        "another vendor's connection believed",
+        (("usage_ledger/airflow/identity.py", "    _require_own_type(connection, stored)\n", ""),),
+        "test_a_connection_of_another_vendor_is_refused",
+    ),
+    Mutant(
+        "an absent connection is the machine's identity",
+        (
+            (
+                "usage_ledger/airflow/identity.py",
+                "    if stored is None:\n        raise _no_connection(connection)\n",
+                "    if stored is None:\n        return Credential(Machine())\n",
+            ),
+        ),
+        "test_an_absent_connection_is_never_the_machines_identity",
+    ),
+    Mutant(
+        "a secret taken from the command line",
+        (("usage_ledger/cli/settings.py", "if setting.secret == bool(has_value):", "if False:"),),
+        "test_a_wrong_setting_is_one_line_that_helps",
+    ),
+    Mutant(
         "a reset counts though its allowance did not run out",
         (("usage_ledger/http/waits.py", "    if used_up:\n", "    if False:\n"),),
         "test_of_several_renewals_",
