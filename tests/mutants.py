@@ -595,13 +595,7 @@ MUTANTS = (
     ),
     Mutant(
         "a refused token not replaced",
-        (
-            (
-                "usage_ledger/http/client.py",
-                "if not renewed and auth.renew(status, refusal):",
-                "if False:",
-            ),
-        ),
+        (("usage_ledger/http/client.py", "if not renewed and auth.renew(status, refusal):", "if False:"),),
         "test_an_expired_token_of_a_role_is_renewed_once",
     ),
     Mutant(
