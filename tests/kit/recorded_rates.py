@@ -8,7 +8,7 @@ import bisect
 import itertools
 import random
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 DAYS = (date(2026, 11, 17), date(2026, 11, 18))
@@ -43,6 +43,11 @@ class Traffic:
         """The tokens of a UTC date."""
         first = START + (day - DAYS[0]) // timedelta(days=1) * DAY
         return self.between(first, first + DAY)
+
+    def on_local(self, day: date, zone: tzinfo) -> int:
+        """The tokens of a date of a time zone; it must lie within the traffic."""
+        first, end = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
+        return self.between(first.timestamp(), end.timestamp())
 
     def rates(self, metric: str, labels: dict[str, str], *, over: int, off: int) -> Recorded:
         """The rates of the days, and of the end of the day before, in tokens a second."""

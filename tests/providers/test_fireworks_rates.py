@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from zoneinfo import ZoneInfo
 
 import pytest
 from kit.asking import Server, http
@@ -79,13 +80,12 @@ def recorded(account: str) -> Iterator[Recorded]:
 
 
 @pytest.mark.parametrize("serve", [victoria_metrics, prometheus])
-@pytest.mark.parametrize("zone", ["UTC"])
 def test_the_days_of_real_engines_are_the_truth_of_one_account(
-    desk: Desks, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Engines, zone: str
+    desk: Desks, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Engines
 ) -> None:
     at_work = desk(FIREWORKS)
     with serve(tmp_path, "/team/prometheus", [*recorded(at_work.name)]) as url:
-        assert run(at_work, monkeypatch, f"{url}/team/prometheus/", zone=zone).failures == []
+        assert run(at_work, monkeypatch, f"{url}/team/prometheus/").failures == []
     rows = query(
         "SELECT deployment, usage_date, input_tokens, output_tokens, cached_input_tokens, model, breakdown, basis,"
         " usage_type FROM ledger.usage_daily WHERE connection_id = %s ORDER BY 1, 2",
@@ -117,6 +117,21 @@ def test_the_days_of_real_engines_are_the_truth_of_one_account(
     assert rates == [(day, round(Decimal(total) / 86_400, 9)) for day, total in zip(DAYS, sums, strict=True)]
 
 
+def test_days_are_those_of_the_connections_time_zone(
+    desk: Desks, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, day, zone = desk(FIREWORKS), DAYS[1], "Asia/Kathmandu"
+    with victoria_metrics(tmp_path, "", [*recorded(at_work.name)]) as url:
+        assert run(at_work, monkeypatch, url, days=(day, day), zone=zone).failures == []
+    tokens = "SELECT deployment, input_tokens FROM ledger.usage_daily WHERE connection_id = %s"
+    figures = dict(query(tokens, at_work.connection_id))
+    assert figures.keys() == {"ranker-a", "ranker-b"}
+    for name, figure in figures.items():
+        truth = TRAFFIC[name, PROMPT].on_local(day, ZoneInfo(zone))
+        assert abs(Decimal(figure) - truth) <= truth * Decimal("0.001")
+        assert truth != TRAFFIC[name, PROMPT].on(day)
+
+
 def names(*there: str) -> bytes:
     return http(json.dumps({"status": "success", "data": there}))
 
@@ -134,11 +149,16 @@ ONE = (DAYS[0], DAYS[0])
 
 @pytest.mark.parametrize("token", ["", TOKEN])
 def test_the_vendors_key_is_never_sent_to_the_teams_server_and_its_token_to_nobody_else(
-    desk: Desks, monkeypatch: pytest.MonkeyPatch, scripted: Server, token: str
+    desk: Desks, monkeypatch: pytest.MonkeyPatch, scripted: Server, token: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     at_work = desk(FIREWORKS)
     server = scripted(names(PROMPT), matrix("1.5", "2"), matrix("0.5"), matrix())
-    assert run(at_work, monkeypatch, server.url, days=ONE, token=token).failures == []
+    with caplog.at_level("DEBUG"):
+        assert run(at_work, monkeypatch, server.url, days=ONE, token=token).failures == []
+    files = b"".join(path.read_bytes() for path in at_work.root.rglob("*") if path.is_file())
+    for secret in (TOKEN, FIREWORKS_KEY):
+        assert secret not in caplog.text
+        assert secret.encode() not in files
     assert len(server.requests) == 4
     for request in server.requests:
         assert FIREWORKS_KEY.encode() not in request

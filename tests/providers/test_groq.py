@@ -254,6 +254,8 @@ def test_real_engines_give_the_truth_within_the_error_that_the_page_states(
             truth = TRAFFIC[model, metric].on(day)
             error = abs(Decimal(figure) / truth - 1) if truth else Decimal(figure)
             assert error < (Decimal("0.001") if MODELS[model] == "steady" else Decimal("1E-9")), (model, day, metric)
+    points = "SELECT usage_date, evidence -> 'points' FROM ops.day WHERE connection_id = %s ORDER BY 1"
+    assert query(points, name) == [(day, [288, 288]) for day in DAYS]
     answered = query("SELECT kind FROM ops.event WHERE connection_id = %s AND severity <> 'info'", name)
     assert answered == []
 

@@ -2,7 +2,8 @@
 
 Measures: input and output tokens and requests, of every status, of an organization with Enterprise metrics (Prometheus
 API, answered by VictoriaMetrics). There are no counters and no money: a rate at an instant times 300 is what came in
-the five minutes before it, and the 288 rates from 00:05 to 24:00 UTC tile a day. A rate that is not there counts as 0.
+the five minutes before it, and the 288 rates from 00:05 to 24:00 UTC tile a day. A rate that is not there counts as 0;
+how many of the 288 the series of a date have, at least and at most, is in the date's evidence (`points`).
 Grain: one row per UTC day x model x project.
 Units: rates as decimals in text; each is multiplied by 300 and rounded to a whole number, half to even, once.
 Accuracy: `estimated`. Where Groq takes its samples some seconds before each edge, a day is shifted by as much: within
@@ -66,7 +67,7 @@ GROQ = m.Provider(
     account=m.Setting(
         "account", "Organization", "The organization's id, org_…, or a name of your own: Groq tells no key whose it is."
     ),
-    requests_per_minute=30,
+    requests_per_minute=120,
     docs="https://console.groq.com/docs/prometheus-metrics",
     key_help="an API key, gsk_…, of an organization with Enterprise metrics (console.groq.com/keys); it can run models "
     "too, so keep it well",
