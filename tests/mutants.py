@@ -739,6 +739,63 @@ MUTANTS = (
         (("usage_ledger/http/error_mapping.py", "(408, 410, 425)", "(408, 425)"),),
         "test_anthropic_cursor_that_expired_begins_the_window_again",
     ),
+    Mutant(
+        "a date without any event read as empty",
+        (("usage_ledger/reading/whole.py", 'covered.setdefault(("events",), set())', "set[date]()"),),
+        "test_a_date_without_any_event_is_silent_not_empty",
+    ),
+    Mutant(
+        "an object believed that changed while it was read",
+        (("usage_ledger/sources/objects.py", "if now == one and broken is None:", "if broken is None:"),),
+        "test_an_object_that_changes_while_it_is_read_is_read_again_and_then_refused",
+    ),
+    Mutant(
+        "a local store anywhere on the machine",
+        (
+            (
+                "usage_ledger/storage/objects.py",
+                "    if not any(real.is_relative_to",
+                "    if not real and any(real.is_relative_to",
+            ),
+        ),
+        "test_a_store_leads_nowhere_else",
+    ),
+    Mutant(
+        "links out of a store followed",
+        (("usage_ledger/storage/objects.py", 'if info.get("islink") or (', 'if info.get("islink") and ('),),
+        "test_a_store_leads_nowhere_else",
+    ),
+    Mutant(
+        "members of a gzip stream after the first left out",
+        (
+            (
+                "usage_ledger/http/body.py",
+                "inflater.unconsumed_tail or inflater.unused_data",
+                "inflater.unconsumed_tail",
+            ),
+        ),
+        "test_objects_are_read_by_arrival_and_their_events_belong_to_their_own_dates",
+    ),
+    Mutant(
+        "an answer before the result taken for it",
+        (("usage_ledger/sources/query_job.py", "while not self._is_ready(page):", "while False:"),),
+        "test_a_query_is_waited_for_and_read_to_its_last_page",
+    ),
+    Mutant(
+        "a query waited for longer than its limit",
+        (("usage_ledger/sources/query_job.py", "+ wait > limit:", "+ wait > 2 * limit:"),),
+        "test_a_query_without_a_result_is_given_up_within_its_limit",
+    ),
+    Mutant(
+        "an id in a path that leads elsewhere",
+        (("usage_ledger/http/fill.py", 'if {"", ".", ".."} & {*segments}:', "if not segments:"),),
+        "test_a_whole_id_in_a_path_has_its_slashes_and_nothing_that_leads_elsewhere",
+    ),
+    Mutant(
+        "a report fetched that no connection names",
+        (("usage_ledger/connections.py", "tuple(report for report in declared if not report.opt_in)", "declared"),),
+        "test_a_report_that_is_opted_in_to_is_fetched_only_where_it_is_named",
+    ),
 )
 
 
