@@ -46,7 +46,7 @@ D2 = D1 + DAY
 HOUR = timedelta(hours=1)
 WRITERS = 8
 ROUNDS = int(os.environ.get("ROUNDS", "60"))
-READS = 10_000
+READS = 50 * ROUNDS
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 _numbers = itertools.count()
 
