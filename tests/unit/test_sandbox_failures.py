@@ -103,6 +103,22 @@ CASES = {
         lambda client: client.get("/v1/account").json()["username"],
         ("cursor", lambda answer: httpx.URL(answer["next"]).params["cursor"]),
     ),
+    "groq": Case(
+        "/v1/metrics/prometheus/api/v1/query_range",
+        lambda first, end: [
+            ("query", "sum by (model, project_id) (model_project_id:tokens_in:rate5m)"),
+            ("start", str(int(seconds(first)) + 300)),
+            ("end", seconds(end)),
+            ("step", "300"),
+        ],
+        lambda answer: [
+            (epoch_date({"start_time": time - 1}), [series["metric"], time, value])
+            for series in answer["data"]["result"]
+            for time, value in series["values"]
+        ],
+        "/openai/v1/models",
+        None,
+    ),
 }
 
 

@@ -30,6 +30,6 @@ _ENDPOINTS = {
     f"{PREFIX}/api/v1/query_range": Endpoint(query_range, rows=Rows(("data/result",), points="values")),
     f"{PREFIX}/api/v1/query": Endpoint(query),
     f"{PREFIX}/api/v1/label/{{label}}/values": Endpoint(names),
-    "/openai/v1/models": Endpoint(models),
+    "/openai/v1/models": Endpoint(models, rows=Rows(("data",))),
 }
 groq_router = Api("", _ENDPOINTS, _authorize, refuse=_refuse).router

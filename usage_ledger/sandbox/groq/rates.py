@@ -63,7 +63,7 @@ def names(call: GroqCall) -> Json:
 def models(call: GroqCall) -> Json:
     """The models that a key may use: shows that a key is valid, and no more."""
     ids = sorted({dict(one.labels)["model"] for one in call.truth.all_series})
-    created = int(call.truth.start.timestamp())
+    created = int(call.truth.start.timestamp()) - call.truth.number("models") % 86_400
     return {
         "object": "list",
         "data": [{"id": name, "object": "model", "created": created, "owned_by": "Example"} for name in ids],
