@@ -52,7 +52,7 @@ def run(
     allowed = [url.removeprefix("http://").split("/")[0] for url in (server, desk.url)]
     monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", ",".join(allowed))
     document: dict[str, Any] = {"provider": "fireworks", "account": desk.name, "timezone": zone}
-    document |= {"reports": list(reports or ["rates"]), "settings": {"prometheus_url": server}}
+    document |= {"reports": list(reports or ["rates"]), "settings": {"prometheus_url": server} if server else {}}
     connection = connection_from(desk.connection_id, document, "x.yaml")
     credential = Credential(FIREWORKS_KEY, connection.settings | {"prometheus_token": token}, desk.url)
     with (
@@ -245,6 +245,14 @@ def test_a_server_that_the_deployment_does_not_allow_is_not_spoken_to(
             [failure] = run(at_work, monkeypatch, url, days=ONE).failures
         assert type(failure) is provider_errors.HostRefused
     assert server.requests == []
+
+
+def test_without_an_address_the_other_reports_are_loaded(desk: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work = desk(FIREWORKS)
+    [failure] = run(at_work, monkeypatch, "", "usage", "rates", days=ONE).failures
+    assert type(failure) is errors.ConfigError
+    assert "`prometheus_url` has no value" in failure.what
+    assert at_work.days("usage") == {DAYS[0]: "loaded"}
 
 
 def test_the_report_is_off_until_it_is_named_and_needs_the_address(desk: Desks) -> None:
