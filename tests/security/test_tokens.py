@@ -147,7 +147,8 @@ def test_a_token_is_replaced_before_it_ends_and_once_when_it_is_refused(
         ((302, ""), "RedirectRefused", "302"),
         ((429, ""), "RateLimited", "429"),
         ((503, ""), "ProviderDown", "503"),
-        ((200, "<html>"), "BadKey|Unreachable|IncompleteAnswer", "token"),
+        ((200, "<html>"), "IncompleteAnswer", "200 without a token"),
+        ((200, '{"token": 1}'), "IncompleteAnswer|BadKey", "token"),
         ((200, '{"access_token": "a\\r\\nX-Injected: 1", "expires_in": 60}'), "BadKey", "without a token"),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 from kit.issuers import ROLE, Issuers, Received, issuing, role_secret
 
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
-from usage_ledger.core.provider_errors import BadKey, NoPermission
+from usage_ledger.core.provider_errors import BadKey, IncompleteAnswer, NoPermission
 from usage_ledger.core.redaction import redact
 from usage_ledger.http.client import Client
 from usage_ledger.http.credential import Credential, Machine, TokenFile
@@ -255,6 +255,23 @@ def test_a_role_that_is_not_issued_says_why(
         client_of(Credential(SECRET, STATIC | {"role_arn": ROLE}, issuers.url)) as client,
         pytest.raises(error, match=f"{ROLE} is not issued: not <you>.*{text}"),
     ):
+        ask(client)
+
+
+@pytest.mark.parametrize("body", ["<html>", "<AccessKeyId>A</AccessKeyId><Expiration>soon</Expiration>"])
+def test_keys_of_a_role_that_are_not_whole_are_no_keys(issuers: Issuers, body: str) -> None:
+    issuers.refusal = (200, body)
+    with (
+        client_of(Credential(SECRET, STATIC | {"role_arn": ROLE}, issuers.url)) as client,
+        pytest.raises(IncompleteAnswer, match="not whole"),
+    ):
+        ask(client)
+
+
+def test_a_profile_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    with client_of(Credential(Machine(profile="finance"))) as client, pytest.raises(ConfigError, match="finance"):
         ask(client)
 
 

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from usage_ledger.core import errors, redaction
-from usage_ledger.core.provider_errors import BadKey
+from usage_ledger.core.provider_errors import BadKey, IncompleteAnswer
 from usage_ledger.core.pseudonym import hide_addresses
 from usage_ledger.http.token_request import TokenAnswer
 from usage_ledger.json.text import plain
@@ -66,14 +66,20 @@ class BearerAuth(RenewableAuth):
 
 
 def oauth_token(answer: TokenAnswer, issuer: str) -> Token:
-    """The token of an OAuth answer. Raises `BadKey`, with the issuer's own sentence, when it is a refusal."""
+    """The token of an OAuth answer. Raises `BadKey`, with the issuer's own sentence, when it is a refusal, and
+    `IncompleteAnswer`."""
     document: object = None
     with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         document = msgspec.json.decode(plain(answer.body))
     fields = document if isinstance(document, dict) else {}
     token, lifetime = fields.get("access_token"), fields.get("expires_in")
-    if answer.status == 200 and isinstance(token, str):
-        return token_of(token, float(lifetime) if isinstance(lifetime, int | float | str) else 0.0, issuer)
+    if answer.status == 200:
+        if not isinstance(token, str):
+            raise IncompleteAnswer(f"{issuer} answered 200 without a token")
+        seconds = str(lifetime)
+        return token_of(token, float(seconds) if re.fullmatch(r"[0-9]{1,9}", seconds) else 0.0, issuer)
     said = [text for name in ("error", "error_description") if isinstance(text := fields.get(name), str) and text]
     sentence = errors.one_line(hide_addresses(": ".join(said)), 500)
-    raise BadKey(f"{issuer} answered {answer.status}" + (f": {sentence}" if sentence else " without a token"))
+    raise BadKey(
+        f"{issuer} answered {answer.status}" + (f": {sentence}" if sentence else " to the request for a token")
+    )

@@ -15,7 +15,7 @@ import httpx
 
 from usage_ledger.core import errors
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.core.provider_errors import BadKey, HostRefused
+from usage_ledger.core.provider_errors import BadKey, HostRefused, IncompleteAnswer
 from usage_ledger.core.pseudonym import hide_addresses
 from usage_ledger.http.bearer import BearerAuth, RenewableAuth, Token, token_of
 from usage_ledger.http.credential import Credential, Federation, Machine
@@ -45,7 +45,8 @@ def service_account_auth(declared: ServiceAccount, credential: Credential) -> Re
         except TransportError as error:
             failure = errors.Unreachable(f"this machine's identity is not answered: {_sentence(error)}")
         except GoogleAuthError as error:
-            failure = BadKey(f"no token is issued: {_sentence(error)}")
+            kind = errors.Unreachable if getattr(error, "retryable", False) else BadKey
+            failure = kind(f"no token is issued: {_sentence(error)}")
         else:
             ends = credentials.expiry.replace(tzinfo=UTC).timestamp() if credentials.expiry else time.time()
             return token_of(str(credentials.token or ""), max(0.0, ends - time.time()), "the issuer of tokens")
@@ -160,7 +161,7 @@ class _Transport:
         if address.scheme == "https" and name.endswith(f".{self._domain}"):
             answer = ask_for_token(issuer_url(url, self._host), body=content, headers=headers or {}, method=method)
             if answer.status == 200 and not plain(answer.body).lstrip().startswith(b"{"):
-                raise BadKey(f"{name} answered 200 without a token")
+                raise IncompleteAnswer(f"{name} answered 200 without a token")
             return _Reply(answer)
         if self._own is not None and name not in self._own:
             raise HostRefused(f"the credential names {name} to ask for a token", next_step="store another credential")

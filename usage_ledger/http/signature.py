@@ -1,5 +1,6 @@
 """Signature Version 4: each request is signed anew, with stored keys, a role's keys, or the machine's own."""
 
+import contextlib
 import re
 import time
 from collections.abc import Generator
@@ -13,7 +14,7 @@ import httpx
 
 from usage_ledger.core import errors, redaction
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.core.provider_errors import BadKey, NoPermission
+from usage_ledger.core.provider_errors import BadKey, IncompleteAnswer, NoPermission
 from usage_ledger.http.bearer import EARLY, RenewableAuth
 from usage_ledger.http.credential import Credential, Machine, TokenFile
 from usage_ledger.http.error_mapping import MEANINGS
@@ -139,14 +140,16 @@ class _MachineKeys:
         self._credentials: Any = None
 
     def keys(self, _region: str, /) -> Keys:
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, PartialCredentialsError, ProfileNotFound
         from botocore.session import Session
 
-        failure = None
+        failure: errors.UsageLedgerError | None = None
         try:
             if self._credentials is None:
                 self._credentials = Session(profile=self._machine.profile or None).get_credentials()
             frozen = self._credentials.get_frozen_credentials() if self._credentials else None
+        except (PartialCredentialsError, ProfileNotFound) as error:
+            failure = ConfigError(errors.one_line(str(error), 500), next_step="correct the profile or the environment")
         except BotoCoreError as error:
             failure = errors.Unreachable(f"this machine's identity is not answered: {errors.one_line(str(error), 500)}")
         if failure:
@@ -176,8 +179,8 @@ class _RoleKeys:
             answer = self._ask(region)
             if answer.status != 200:
                 raise self._refusal(answer)
-            self._keys = Keys(*(_element(answer, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")))
-            left = datetime.fromisoformat(_element(answer, "Expiration")).timestamp() - time.time()
+            self._keys, ends = _role_keys(answer)
+            left = ends - time.time()
             self._replace_at = time.time() + left - min(EARLY, left / 2)
         return self._keys
 
@@ -212,6 +215,17 @@ class _RoleKeys:
         return NoPermission(
             what, next_step="allow it in the role's trust policy (principal, external id) and in the policy of who asks"
         )
+
+
+def _role_keys(answer: TokenAnswer) -> tuple[Keys, float]:
+    """The keys of a role, and when they end. Raises `IncompleteAnswer` for an answer that lacks a part."""
+    names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    access, secret, token = (_element(answer, name) for name in names)
+    with contextlib.suppress(ValueError):
+        ends = datetime.fromisoformat(_element(answer, "Expiration")).timestamp()
+        if access and secret and token:
+            return Keys(access, secret, token), ends
+    raise IncompleteAnswer("the role's keys are not whole in the answer to the request for them")
 
 
 def _element(answer: TokenAnswer, name: str) -> str:
