@@ -96,7 +96,7 @@ AWS_BEDROCK = m.Provider(
     ),
     refusals=REFUSALS,
     error_messages=(
-        *("message", "Message", "Error/Message"),
+        *("message", "Message", "error/message", "Error/Message"),
         *("ErrorResponse/Error/Message", "ErrorResponse/Errors/Error/Message"),
     ),
     error_codes=("Error/Code", "ErrorResponse/Error/Code", "ErrorResponse/Errors/Error/Code"),
