@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -253,6 +254,8 @@ class Site:
         self.changes: dict[str, Callable[[Any], Any]] = {}
         self.refusals: dict[str, list[tuple[int, str, str]]] = {}
         self.requests: list[str] = []
+        self.exchanges: list[tuple[str, dict[str, Any], Any]] = []
+        """Operation, parameters and answer of each request."""
         self.url = ""
 
     @property
@@ -269,6 +272,7 @@ def served(truth: BedrockTruth) -> Iterator[Site]:
     async def spoil(request: Request, call_next: Any) -> Response:
         operation = request.headers.get("x-amz-target", "").rpartition(".")[2] or request.url.path
         site.requests.append(operation)
+        parameters = json.loads(await request.body() or b"null") or dict(request.query_params)
         if site.refusals.get(operation):
             status, code, message = site.refusals[operation].pop(0)
             return Response(json.dumps({"__type": f"com.amazonaws#{code}", "message": message}), status)
@@ -277,6 +281,7 @@ def served(truth: BedrockTruth) -> Iterator[Site]:
         if operation in site.changes and answer.status_code == 200:
             document = json.loads(body, parse_float=Decimal)
             body = json.dumps(site.changes[operation](document), default=float).encode()
+        site.exchanges.append((operation, parameters, json.loads(body)))
         return Response(body, answer.status_code, media_type="application/json")
 
     app.include_router(aws_bedrock_router({SECRET: truth}, lambda: NOW))
@@ -487,3 +492,91 @@ def test_one_set_of_dimensions_is_asked_for_and_a_label_that_would_be_changed_is
     for name in ("${LABEL}", "a|metric=Invocations"):
         with pytest.raises(ValueError, match="come back"):
             query_of(metric("AWS/Bedrock", "Invocations", ModelId=name), 0)
+
+
+# Descriptions
+
+
+OPERATIONS = {
+    "ListMetrics": ("cloudwatch", "ListMetrics"),
+    "GetMetricData": ("cloudwatch", "GetMetricData"),
+    "GetDimensionValues": ("ce", "GetDimensionValues"),
+    "GetCostAndUsage": ("ce", "GetCostAndUsage"),
+    "/inference-profiles": ("bedrock", "ListInferenceProfiles"),
+    "/foundation-models": ("bedrock", "ListFoundationModels"),
+}
+LISTS_IN_WORDS = {"MetricDataQueries": 500, "GroupBy": 2}
+"""Limits that AWS's descriptions give in their text alone."""
+
+
+def problems(shape: Any, value: Any, place: str) -> Iterator[str]:
+    """What of a value a description in botocore does not allow: names, types, enumerations, patterns, lengths."""
+    kinds: dict[str, Any] = {
+        "structure": dict,
+        "map": dict,
+        "list": list,
+        "string": str,
+        "integer": int,
+        "boolean": bool,
+        "double": float,
+        "timestamp": int | float | str,
+    }
+    if not isinstance(value, kinds[shape.type_name]):
+        yield f"{place} is {value!r}, no {shape.type_name}"
+        return
+    limits = shape.metadata
+    size = len(value) if isinstance(value, str | list) else value if isinstance(value, int) else None
+    most = limits.get("max", LISTS_IN_WORDS.get(place.rpartition(".")[2]))
+    if size is not None and not limits.get("min", 0) <= size <= (size if most is None else most):
+        yield f"{place} is {size}, not {limits.get('min', 0)} to {most}"
+    if isinstance(value, str):
+        if limits.get("enum") and value not in limits["enum"]:
+            yield f"{place} is {value!r}, none of {limits['enum']}"
+        if "pattern" in limits and not re.search(limits["pattern"], value):
+            yield f"{place} is {value!r}, not {limits['pattern']}"
+    if shape.type_name == "list":
+        for item in value:
+            yield from problems(shape.member, item, place)
+    if shape.type_name == "map":
+        for key, item in value.items():
+            yield from problems(shape.key, key, place)
+            yield from problems(shape.value, item, f"{place}.{key}")
+    if shape.type_name == "structure":
+        names = {one.serialization.get("name", name): one for name, one in shape.members.items()}
+        missing = {shape.members[one].serialization.get("name", one) for one in shape.required_members} - value.keys()
+        yield from (f"{place}.{name} is missing" for name in missing)
+        yield from (f"{place}.{name} is not described" for name in value.keys() - names.keys())
+        for name in value.keys() & names.keys():
+            yield from problems(names[name], value[name], f"{place}.{name}")
+
+
+def test_every_question_and_answer_is_as_aws_describes_it(desk: Desk) -> None:
+    import botocore.session
+
+    session = botocore.session.get_session()
+    with served(truth_of(desk)) as site:
+        run(desk, site, "usage", "cost", "inference_profiles")
+        days = (date(2026, 10, 25), date(2026, 10, 27))
+        desk.run(site.url, site.truth.account_id, site.settings, "usage", dates=days)
+    described: set[str] = set()
+    for operation, parameters, answer in site.exchanges:
+        if operation == "/":
+            continue
+        described.add(operation)
+        service, name = OPERATIONS[operation]
+        model = session.get_service_model(service).operation_model(name)
+        if operation.startswith("/"):
+            parameters = {key: int(value) if key == "maxResults" else value for key, value in parameters.items()}
+        assert sorted(problems(model.input_shape, parameters, name)) == []
+        assert sorted(problems(model.output_shape, answer, name)) == []
+    assert described == set(OPERATIONS)
+
+
+def test_what_is_not_described_would_be_seen() -> None:
+    import botocore.session
+
+    model = botocore.session.get_session().get_service_model("cloudwatch").operation_model("GetMetricData")
+    asked = {"StartTime": 1, "EndTimes": 2, "ScanBy": "Ascending", "MetricDataQueries": [{"Id": "", "Label": 7}] * 501}
+    found = " ".join(problems(model.input_shape, asked, "GetMetricData"))
+    for words in ("EndTimes is not described", "none of", "Label is 7", "501, not 0 to 500", "Id is 0, not 1"):
+        assert words in found

@@ -68,8 +68,9 @@ def foundation_models(call: Call[Opened]) -> Json:
         if caller.region == call.truth.region and caller.namespace == RUNTIME and caller.base_model
     )
     place = f"arn:aws:bedrock:{call.truth.region}::foundation-model"
-    summaries = [
-        {"modelArn": f"{place}/{model}", "modelId": model, "modelName": model, "providerName": model.split(".")[0]}
-        for model in models
-    ]
+    summaries = []
+    for model in models:
+        maker, _, name = model.partition(".")
+        names = {"modelId": model, "modelName": name[:20], "providerName": maker}
+        summaries.append({"modelArn": f"{place}/{model}", **names})
     return {"modelSummaries": summaries}
