@@ -238,5 +238,5 @@ def _token_in(file: TokenFile) -> str:
     """Raises `ConfigError` when the file cannot be read."""
     try:
         return checked_secret(file.path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"the token file {file.path} cannot be read: {type(error).__name__}") from None
+    except (OSError, ValueError):
+        raise ConfigError(f"the token file {file.path} cannot be read, or holds no token") from None
