@@ -21,6 +21,7 @@ from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.model import Provider
 from usage_ledger.pipeline.plan import Dates
+from usage_ledger.pipeline.rebuild import rebuild
 from usage_ledger.pipeline.run import run_all
 from usage_ledger.providers.groq import GROQ, NAMES
 from usage_ledger.sandbox.app import running
@@ -254,6 +255,11 @@ def test_real_engines_give_the_truth_within_the_error_that_the_page_states(
             truth = TRAFFIC[model, metric].on(day)
             error = abs(Decimal(figure) / truth - 1) if truth else Decimal(figure)
             assert error < (Decimal("0.001") if MODELS[model] == "steady" else Decimal("1E-9")), (model, day, metric)
+    again = rebuild(
+        Connection(id=name, provider="groq", account=name), None, engine=engine, root=tmp_path / "raw"
+    )  # the server is gone
+    assert again.failures == []
+    assert [outcome.changed for *_, outcome in again.loads] == [{"usage_daily": 0}] * 2
     points = "SELECT usage_date, evidence -> 'points' FROM ops.day WHERE connection_id = %s ORDER BY 1"
     assert query(points, name) == [(day, [288, 288]) for day in DAYS]
     answered = query("SELECT kind FROM ops.event WHERE connection_id = %s AND severity <> 'info'", name)
