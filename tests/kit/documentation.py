@@ -281,8 +281,8 @@ def row_set_cells(report: Report, row_set: RowSet) -> tuple[str, ...]:
 def report_cells(report: Report) -> tuple[str, ...]:
     """One report: where it is fetched from and what its rows are."""
     each = f", once per {repeated_for(report)}" if repeated_for(report) else ""
-    named = " (only where `reports` names it)" if report.opt_in else ""
-    return f"`{report.name}`{named}", f"`{request_path(report)}`{each}", grain(report), fills(report), day_of(report)
+    named = ", only where the YAML's `reports` names it" if report.opt_in else ""
+    return f"`{report.name}`", f"`{request_path(report)}`{each}{named}", grain(report), fills(report), day_of(report)
 
 
 def window_cells(report: Report) -> tuple[str, ...]:
