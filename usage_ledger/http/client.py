@@ -20,7 +20,7 @@ from usage_ledger.http.credential import Credential
 from usage_ledger.http.error_mapping import error_for_break, error_for_status, refuse_head, status_of_error
 from usage_ledger.http.fill import Values, fill_request, parts_of
 from usage_ledger.http.own_server import OwnServerAuth, answers_of, to_own_server
-from usage_ledger.http.page import Call, Page
+from usage_ledger.http.page import NO_CONTENT, Call, Page
 from usage_ledger.http.paging import next_call
 from usage_ledger.http.retry import Retries, budget_of, scale
 from usage_ledger.http.transport import Deadline, transport
@@ -109,7 +109,7 @@ class Client:
             if size > self.limits.all_bytes:
                 raise provider_errors.TooLarge(f"the pages of the answer hold more than {self.limits.all_bytes} bytes")
             yield page
-            if paging is None:
+            if paging is None or page.status == NO_CONTENT:
                 return
             _require_object(page)
             following = next_call(paging, page, first, hosts)
@@ -196,7 +196,7 @@ class Client:
                 return self._once(call, count, renewed=True)
             raise self._error(provider, status, headers, refusal)
         fields = parts.fields
-        if isinstance(body, bytes):
+        if isinstance(body, bytes) and not (status == NO_CONTENT and call.no_content):
             fields = checked_document(body, headers)
             if code := status_of_error(body, provider.error_messages):
                 raise self._error(provider, code, headers, body, answered=status)

@@ -43,6 +43,7 @@ def fill_request(request: Request, values: Values, provider: Provider, host: str
         accept=request.accept,
         headers=request.headers,
         audience=_filled_text(request.audience, values),
+        no_content=request.no_content,
     )
 
 

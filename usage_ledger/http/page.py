@@ -10,6 +10,8 @@ import msgspec
 from usage_ledger.json.packed import Packed
 from usage_ledger.model.request import OwnServer, Parameters
 
+NO_CONTENT = 204
+"""The status of a page without rows, where the request allows it."""
 Role = Literal["rows", "listing", "lookup", "discovery"]
 """What a page holds: rows of the report, ids that requests are repeated for, values that ids are looked up in, or names
 without which rows cannot be asked for."""
@@ -30,6 +32,8 @@ class Call:
     headers: tuple[tuple[str, str], ...] = ()
     audience: str = ""
     """For whom the request is signed, or its token is meant."""
+    no_content: bool = False
+    """An answer 204 without a body is a page without rows."""
     server: OwnServer | None = None
     """The user's own server that is asked instead of the provider."""
 

@@ -95,6 +95,8 @@ class Request:
     accept: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
     """Sent with this request alone, such as the name of a vendor's trial. `Content-Type` replaces that of JSON."""
+    no_content: bool = False
+    """The vendor answers 204 without a body where there is nothing to tell: a page without rows."""
     audience: str = ""
     """For whom the request is signed or its token is meant, with placeholders like `base`: `monitoring/{region}`."""
 

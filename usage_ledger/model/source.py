@@ -61,6 +61,8 @@ class Listing:
     """Of accounts: the right key sees none until the vendor has data of one; it then does not tell whose it is."""
     where: Where | None = None
     """Only things that match are meant; the others on the list are known."""
+    once: bool = False
+    """Asked for once a run: one answer serves all of its windows and reports."""
 
 
 @dataclass(frozen=True, slots=True)

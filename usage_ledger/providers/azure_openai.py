@@ -37,6 +37,7 @@ CHARGES = m.Request(
     (("api-version", "2025-03-01"),),
     method="POST",
     reads_only=True,
+    no_content=True,
     body="""{
     "type": "ActualCost", "timeframe": "Custom", "timePeriod": {"from": "{start}", "to": "{last}"},
     "dataset": {

@@ -20,9 +20,17 @@ ACCOUNTS = m.Listing(
     form="whole",
     per=m.PerSetting("subscriptions", "subscription"),
     where=m.OneOf("kind", ("OpenAI", "AIServices")),
+    once=True,
 )
 DEPLOYMENTS = m.Listing(
-    m.Request("/{+resource}/deployments", OF_MODELS), "value", "id", "deployment", NEXT, form="whole", per=ACCOUNTS
+    m.Request("/{+resource}/deployments", OF_MODELS),
+    "value",
+    "id",
+    "deployment",
+    NEXT,
+    form="whole",
+    per=ACCOUNTS,
+    once=True,
 )
 OFFERS = m.Listing(
     m.Request("/{+resource}/providers/Microsoft.Insights/metricDefinitions", OF_MONITOR),
@@ -30,6 +38,7 @@ OFFERS = m.Listing(
     "name/value",
     "metric",
     per=ACCOUNTS,
+    once=True,
 )
 QUESTION = m.Request(
     "/{+resource}/providers/Microsoft.Insights/metrics",

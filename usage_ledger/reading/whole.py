@@ -10,7 +10,7 @@ import msgspec
 from usage_ledger.core.contract_errors import ContractBroken, MissingBucket, Shape, SilentDate
 from usage_ledger.core.provider_errors import NotWhole
 from usage_ledger.core.windows import Window, day_bounds, local_date
-from usage_ledger.http.page import Page
+from usage_ledger.http.page import NO_CONTENT, Page
 from usage_ledger.json.text import plain
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import RowSet
@@ -31,6 +31,8 @@ def require_whole(report: Report, page: Page) -> None:
     lists of a large page are looked at when it is transformed, and so is a page of another shape than declared: it is
     landed for a corrected declaration to read.
     """
+    if page.status == NO_CONTENT:
+        return
     require_marks(report, page)
     if not isinstance(page.body, bytes):
         return

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.core.provider_errors import ABSENT, BadRequest, NotWhole
 from usage_ledger.http.client import Client
 from usage_ledger.http.fill import Values
-from usage_ledger.http.page import Page
+from usage_ledger.http.page import Call, Page
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
 from usage_ledger.json.value import value_at
@@ -20,6 +21,10 @@ from usage_ledger.model.where import Where
 Labels = dict[str, str]
 Settings = Mapping[str, str | tuple[str, ...]]
 """A connection's settings, by name."""
+
+
+_answers: WeakKeyDictionary[Client, dict[Call, list[Page]]] = WeakKeyDictionary()
+"""The pages of lists that are asked for once a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +79,21 @@ def _things_of(
     return _selected(client, each, values, outer)
 
 
+def _pages(client: Client, listing: Listing, call: Call) -> Iterator[Page]:
+    """The pages of a list; those that this client has read whole before, where one answer serves a run."""
+    before = _answers.setdefault(client, {})
+    if not listing.once or call not in before:
+        pages = client.pages(call, listing.paging)
+        if not listing.once:
+            return pages
+        before[call] = list(pages)
+    return iter(before[call])
+
+
 def _listed(
     client: Client, listing: Listing, values: Values, outer: Labels
 ) -> Iterator[tuple[Page | None, list[Thing]]]:
-    pages = client.pages(client.call_of(listing.request, {**values, **outer}), listing.paging)
+    pages = _pages(client, listing, client.call_of(listing.request, {**values, **outer}))
     try:
         first = next(pages)
     except UsageLedgerError as error:

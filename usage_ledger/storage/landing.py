@@ -20,7 +20,7 @@ import zstandard
 
 from usage_ledger.core.storage_errors import RawCorrupt, StorageRefused
 from usage_ledger.core.windows import Window
-from usage_ledger.http.page import Page, Role
+from usage_ledger.http.page import NO_CONTENT, Page, Role
 from usage_ledger.json.packed import LEVEL, Packed, unpacked
 from usage_ledger.json.parts import PART, parts
 from usage_ledger.storage.files import AnyPath, below, entries, exists, local_as_path, read_whole, write_whole
@@ -119,7 +119,7 @@ def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[LandedPa
     Raises `RawCorrupt`, before the first part, when the page is not what was landed.
     """
     for page in manifest.pages:
-        if page.role != "rows":
+        if page.role != "rows" or page.status == NO_CONTENT:
             continue
         packed = read_whole(folder / page.file)
         if page.bytes <= PART:

@@ -64,13 +64,15 @@ def _refunded(account: AzureAccount, subscription: str) -> str:
     return next(one.path.lower() for one in account.all_resources if one.subscription == subscription)
 
 
-def costs(call: AzureCall) -> Json:
-    """One page of a subscription's costs."""
+def costs(call: AzureCall) -> Json | None:
+    """One page of a subscription's costs; None where there are none."""
     require_version(call, "2025-03-01")
     subscription = subscription_of(call)
     action = "Microsoft.CostManagement/query/action"
     require_action(call.truth, "no_costs", action, f"/subscriptions/{subscription}")
     days, names, types = _question(call.document)
+    if "no_charges" in call.truth.faults:
+        return None
     sums: dict[tuple[date, tuple[str, ...]], Decimal] = {}
     for line in lines(call.truth, subscription, days, call.now):
         if not types or line.resource_type in types:

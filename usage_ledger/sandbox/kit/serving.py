@@ -50,6 +50,7 @@ class Endpoint(NamedTuple, Generic[Truth]):
     """What answers one path; POST only where the service reads by it. `rows` are those of a report."""
 
     answer: Callable[[Call[Truth]], object]
+    """Gives the document; None is an answer 204, which has none."""
     method: str = "GET"
     rows: Rows | None = None
 
@@ -134,7 +135,10 @@ class Api(Generic[Account, Truth]):
     def _answer(self, call: Call[Truth], endpoint: Endpoint[Truth], failures: Failures) -> Response:
         if endpoint.rows and failures.refuses(call.request):
             raise self.refuse(failures.status)
-        body = encode(endpoint.answer(call))
+        answer = endpoint.answer(call)
+        if answer is None:
+            return Response(b"", 204, self.headers(call.request, 204))
+        body = encode(answer)
         if endpoint.rows:
             body = failures.spoil(body, endpoint.rows, call.request)
         headers = self.headers(call.request, 200) | self.account_headers(call.truth)
