@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.auth import BEARER_KEY, Auth
+from usage_ledger.model.each import Listing
 from usage_ledger.model.mark import AnyMark
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.reshape import Reshape
 from usage_ledger.model.rows import RowSet, RunningTotal, Total
-from usage_ledger.model.source import Listing, Source, Touched
+from usage_ledger.model.source import Source, Touched
 
 PLANNING = frozenset(
     {

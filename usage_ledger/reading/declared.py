@@ -8,11 +8,12 @@ from functools import cache
 
 from usage_ledger.http.page import Role
 from usage_ledger.model.dimension import Lookup
+from usage_ledger.model.each import Catalogue, Listing
 from usage_ledger.model.provider import Report
 from usage_ledger.model.request import Cursor, Link, Offset, Paging
 from usage_ledger.model.reshape import Columns, Named, Positions, Series, Table
 from usage_ledger.model.rows import RowSet
-from usage_ledger.model.source import Catalogue, HttpPages, Listing, Objects, QueryJob, Source
+from usage_ledger.model.source import HttpPages, Objects, QueryJob, Source
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 
 

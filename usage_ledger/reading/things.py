@@ -1,9 +1,10 @@
 """Which things of a list an answer speaks of."""
 
 from usage_ledger.model.dimension import Dimension
+from usage_ledger.model.each import Listing
 from usage_ledger.model.provider import Report
 from usage_ledger.model.reshape import Columns
-from usage_ledger.model.source import Batch, HttpPages, Listing
+from usage_ledger.model.source import Batch, HttpPages
 from usage_ledger.reading.reshape import label_values
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import landed_pages

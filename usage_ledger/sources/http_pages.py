@@ -14,8 +14,9 @@ from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Client
 from usage_ledger.http.fill import Values, with_items
 from usage_ledger.http.page import Page
+from usage_ledger.model.each import Catalogue, Each, Listing
 from usage_ledger.model.provider import Report
-from usage_ledger.model.source import Catalogue, Each, HttpPages, Listing
+from usage_ledger.model.source import HttpPages
 from usage_ledger.sources.batches import Answers, groups, remembered
 from usage_ledger.sources.discovery import discover
 from usage_ledger.sources.gaps import Gaps

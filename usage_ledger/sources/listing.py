@@ -15,7 +15,7 @@ from usage_ledger.http.page import Call, Page
 from usage_ledger.json.document import document_of
 from usage_ledger.json.text import plain
 from usage_ledger.json.value import value_at
-from usage_ledger.model.source import Catalogue, Each, Fixed, Listing, PerSetting
+from usage_ledger.model.each import Catalogue, Each, Fixed, Listing, PerSetting
 from usage_ledger.model.where import Where
 
 Labels = dict[str, str]
