@@ -233,6 +233,12 @@ def test_a_store_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     (inside / "2026/11/16/a.json").symlink_to(outside / "11/16/a.json")
     with pytest.raises(provider_errors.StoreRefused, match="symbolic link"):
         pages_of(inside)
+    with pytest.raises(provider_errors.StoreRefused, match="there is no folder"):
+        pages_of(inside / "mistyped")
+    connection = connection_of(inside)
+    connection.settings.clear()
+    with client_of(connection) as client, pytest.raises(errors.ConfigError, match=r"settings\.archive is missing"):
+        source_of(connection, CALLS, client).verify(FIRST)
     monkeypatch.delenv("USAGE_LEDGER_STORES")
     with pytest.raises(errors.ConfigError, match="USAGE_LEDGER_STORES"):
         pages_of(inside)

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from usage_ledger.connections import Connection
 from usage_ledger.core.contract_errors import SilentDate, error_of_dates
+from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.provider_errors import IncompleteAnswer, TooLarge
 from usage_ledger.core.windows import DAY, Window, first_instant
 from usage_ledger.http.body import received, unpack
@@ -64,8 +65,11 @@ class ObjectSource:
             return
 
     def _store(self) -> Store:
-        [uri] = self._connection.setting_values(self._declared.setting)
-        return Store.open(uri, self._client.path_of, setting=self._declared.setting)
+        setting = self._declared.setting
+        uris = self._connection.setting_values(setting)
+        if not uris:
+            raise ConfigError(f"settings.{setting} is missing", next_step="write the URI of the objects there")
+        return Store.open(uris[0], self._client.path_of, setting=setting)
 
     def _objects(self, store: Store, window: Window) -> Iterator[StoredObject]:
         zone = self._connection.day_zone(self._report)

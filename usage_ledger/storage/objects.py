@@ -115,7 +115,10 @@ def _checked(uri: str, setting: str) -> str:
 
 
 def _allowed(path: Path, setting: str) -> Path:
-    """The folder, with no link in its path. Raises `ConfigError` for one that the deployment has not allowed."""
+    """The folder, with no link in its path.
+
+    Raises `ConfigError` for one that the deployment has not allowed, `StoreRefused` where there is none.
+    """
     folders = [Path(one).resolve() for one in os.environ.get(FOLDERS, "").split(":") if one.startswith("/")]
     real = path.resolve()
     if not any(real.is_relative_to(folder) for folder in folders):
@@ -123,6 +126,8 @@ def _allowed(path: Path, setting: str) -> Path:
             f"settings.{setting} is a local folder, and {FOLDERS} names none that it lies in",
             next_step=f"name the folder in {FOLDERS}, or a bucket in settings.{setting}",
         )
+    if not real.is_dir():
+        raise StoreRefused(f"there is no folder {path}, which settings.{setting} names")
     return real
 
 
