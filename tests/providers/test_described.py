@@ -22,7 +22,7 @@ from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Call
-from usage_ledger.model import Listing, Provider, Report
+from usage_ledger.model import HttpPages, Listing, Provider, Report
 from usage_ledger.model.request import Parameters
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.sources.values import window_values
@@ -33,11 +33,17 @@ DESCRIBED = {
     "openai": ("openai.yaml", "/v1"),
     "anthropic": ("anthropic.handwritten.yaml", ""),
     "openrouter": ("openrouter.yaml", "/api/v1"),
+    "groq": ("groq.yaml", "/v1/metrics/prometheus/api/v1"),
 }
 """A provider's description, and the part of our paths that it leaves out."""
-IDS = {"project": "proj_1", "workspace": "0df9e665-d932-4740-b2c7-b52af166bc11", "key": "9c1f" * 16}
-UNANSWERED = {"/models"}
-"""The description's own example breaks it, so that no answer can be made."""
+IDS = {
+    "project": "proj_1",
+    "workspace": "0df9e665-d932-4740-b2c7-b52af166bc11",
+    "key": "9c1f" * 16,
+    "metric": "a:b:rate5m",
+}
+UNANSWERED = {"/models", "/openai/v1/models"}
+"""The description's own example breaks it, so that no answer can be made; and Groq's has no list of models."""
 
 pytestmark = pytest.mark.skipif(
     not SPECS.is_dir() or not PRISM, reason="the providers' descriptions, or the mock server Prism, are not here"
@@ -62,6 +68,8 @@ def calls_of(provider: Provider) -> list[Call]:
         window = Window(date(2026, 11, 18), date(2026, 11, 18) + DAY)
         values = window_values(connection, report, window)
         calls.append(client.call_of(request_of(report), {**values, **IDS}))
+        if isinstance(report.source, HttpPages) and report.source.requires:
+            calls.append(client.call_of(report.source.requires.request, values))
 
     of_listing(provider.accounts)
     for report in provider.reports:
