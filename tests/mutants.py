@@ -33,6 +33,51 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "a part of an account is not proved",
+        (("usage_ledger/sources/account.py", "        _require_parts(connection, things)\n", ""),),
+        "test_a_tenant_or_subscription_of_others_is_noticed_before_anything_is_landed",
+    ),
+    Mutant(
+        "an answer may leave out what was asked for",
+        (("usage_ledger/reading/marks.py", "        if lacking:", "        if not answered and lacking:"),),
+        "test_a_page_that_leaves_out_what_was_asked_for_is_asked_for_again",
+    ),
+    Mutant(
+        "a list of names may have one twice",
+        (
+            (
+                "usage_ledger/reading/reshape.py",
+                "names = [msgspec.json.decode(_at(item, declared.name), type=str).lower() for item in items]\n"
+                "    if len(set(names)) != len(names):",
+                "names = [msgspec.json.decode(_at(item, declared.name), type=str).lower() for item in items]\n"
+                "    if False:",
+            ),
+        ),
+        "test_a_page_of_another_shape_is_refused",
+    ),
+    Mutant(
+        "names are asked for that are not offered",
+        (
+            (
+                "usage_ledger/sources/listing.py",
+                "for name in selection.names if name in names]",
+                "for name in selection.names]",
+            ),
+        ),
+        "test_a_day_of_forty_deployments_in_three_accounts_takes_at_most_24_requests",
+    ),
+    Mutant(
+        "an absent list of a table is an empty one",
+        (
+            (
+                "usage_ledger/reading/reshape.py",
+                "    if optional:\n        return Raw",
+                "    if True:\n        return Raw",
+            ),
+        ),
+        "test_a_list_that_is_absent_is_no_empty_one_unless_its_vendor_leaves_it_out",
+    ),
+    Mutant(
         "a meter reads every row",
         (("usage_ledger/reading/metered.py", "meter, Meter) or meter.where is None:", "meter, Meter) or True:"),),
         "test_points_of_several_metrics_become_one_row",

@@ -29,8 +29,8 @@ _SENTENCE = re.compile(
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds that the answer asks to wait: `Retry-After` as seconds or as an HTTP date, `retry-after-ms`; None when
-    there is none that makes sense, or it is over.
+    """Seconds that the answer asks to wait: `Retry-After` as seconds or as an HTTP date, `retry-after-ms`, seconds in a
+    header whose name ends so (`…-quota-retry-after`); None when there is none that makes sense, or it is over.
 
     A date counts from the answer's own `Date`, so that clocks need not agree. The largest of several values counts.
     """
@@ -40,6 +40,8 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         waits = [_seconds(text.strip(), headers, now)]
     if _NUMBER.fullmatch(milliseconds := headers.get("retry-after-ms", "").strip()):
         waits.append(float(milliseconds) / 1000)
+    longer = [value.strip() for name, value in headers.items() if name.lower().endswith("-retry-after")]
+    waits += [float(value) for value in longer if _NUMBER.fullmatch(value)]
     sane = [wait for wait in waits if wait is not None and wait > 0]
     return max(sane) if sane else None
 

@@ -6,7 +6,7 @@ subscriptions named: tokens, their cached and audio parts, images, requests by s
 the same traffic of OpenAI models: it is the breakdown `azure_openai_metrics`, to compare and never to add. `cost` is
 what Cost Management charges these accounts, by meter: the figure that equals the bill.
 Grain: a UTC day x account x deployment x region x model x version (x status); money: a UTC day x account x meter. The
-region is the account's: where a global deployment computed is not told.
+region is the account's: where a global deployment computed is not told. `service_tier` is the deployment's class.
 Units: tokens and requests as decimals of whole numbers; money as JSON numbers, rounded to 18 places, in the bill's
 currency, before tax; a negative line (a refund) is a credit.
 Token meaning: figures as sent. Cached and audio tokens and images are rows of their own. Cache metrics exist for
@@ -28,7 +28,7 @@ Source: https://learn.microsoft.com/azure/azure-monitor/reference/supported-metr
 from datetime import timedelta
 
 from usage_ledger import model as m
-from usage_ledger.providers.azure_openai_metrics import DEPLOYMENTS, USAGE
+from usage_ledger.providers.azure_openai_metrics import DEPLOYMENTS, MAKERS, USAGE
 from usage_ledger.providers.refusals import AZURE_OPENAI as REFUSALS
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -93,6 +93,7 @@ DEPLOYED = m.Report(
         ),
     ),
     snapshot=True,
+    cut=MAKERS,
 )
 AZURE_OPENAI = m.Provider(
     name="azure_openai",

@@ -10,6 +10,8 @@ Meters = dict[str, tuple[str, ...]]
 NAMESPACE = "Microsoft.CognitiveServices/accounts"
 OF_MODELS, OF_MONITOR = (("api-version", "2024-10-01"),), (("api-version", "2024-02-01"),)
 MOST_SERIES = 10_000
+MAKERS = ("value/*/systemData",)
+"""Names people, in lists of accounts and deployments."""
 NEXT = m.Link("nextLink")
 ACCOUNTS = m.Listing(
     m.Request(f"/subscriptions/{{subscription}}/providers/{NAMESPACE}", OF_MODELS),
@@ -139,5 +141,6 @@ USAGE = m.Report(
         m.Echo("interval", "interval"),
         m.Fewer("value/*/timeseries", than=MOST_SERIES),
     ),
+    cut=MAKERS,
     ignored=("cost", "namespace", "resourceregion", "timespan", "interval"),
 )

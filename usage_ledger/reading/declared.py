@@ -80,7 +80,8 @@ def _of_row_sets(report: Report) -> Iterator[str]:
 def _of_listing(listing: Listing) -> Iterator[str]:
     items = f"{listing.items}/" if listing.items else ""
     yield from paging_fields(listing.paging)
-    yield f"{items}{'' if listing.single else '*/'}{listing.id}" if listing.id else ""
+    each = items if listing.single else f"{items}*/"
+    yield from (f"{each}{path}" for path in (listing.id, listing.where.path if listing.where else "") if path)
 
 
 def listings(source: Source) -> Iterator[Listing]:

@@ -123,7 +123,7 @@ _ENDPOINTS = {
     f"{_SUBSCRIPTION}{_RESOURCES}": Endpoint(resources),
     f"{_RESOURCE}/deployments": Endpoint(deployments, rows=Rows()),
     f"{_RESOURCE}/providers/Microsoft.Insights/metricDefinitions": Endpoint(definitions),
-    f"{_RESOURCE}/providers/Microsoft.Insights/metrics": Endpoint(metrics, rows=Rows()),
+    f"{_RESOURCE}/providers/Microsoft.Insights/metrics": Endpoint(metrics, rows=Rows(("value",))),
     f"{_SUBSCRIPTION}/providers/Microsoft.CostManagement/query": Endpoint(costs, "POST", Rows()),
 }
 _API = Api("", _ENDPOINTS, _stranger, headers=_headers, refuse=_refuse, compress=True)

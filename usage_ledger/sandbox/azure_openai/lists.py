@@ -12,6 +12,16 @@ from usage_ledger.sandbox.azure_openai.queries import (
 from usage_ledger.sandbox.kit.account import is_over
 from usage_ledger.sandbox.kit.serving import Json
 
+_MAKER = {
+    "createdBy": "dana.roe@example.com",
+    "createdByType": "User",
+    "createdAt": "2026-01-05T09:00:00Z",
+    "lastModifiedBy": "dana.roe@example.com",
+    "lastModifiedByType": "User",
+    "lastModifiedAt": "2026-01-05T09:00:00Z",
+}
+"""Who made a thing, which Resource Manager tells of each."""
+
 
 def subscriptions(call: AzureCall) -> Json:
     """The subscriptions that the application has a role in."""
@@ -48,6 +58,7 @@ def _resource(one: Resource) -> Json:
         "location": one.location,
         "kind": one.kind,
         "sku": {"name": "S0"},
+        "systemData": _MAKER,
         "properties": {"provisioningState": "Succeeded", "endpoint": f"https://{one.name}.openai.azure.com/"},
     }
 
@@ -73,5 +84,6 @@ def _deployment(one: Deployment) -> Json:
         "name": one.name,
         "type": f"{NAMESPACE}/deployments",
         "sku": {"name": one.sku, "capacity": 120},
+        "systemData": _MAKER,
         "properties": {"model": model, "provisioningState": "Succeeded"},
     }
