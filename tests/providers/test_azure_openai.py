@@ -1,19 +1,29 @@
 """Azure: the stand-in is read alike by Microsoft's own client, and refuses what Azure refuses."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from fastapi import FastAPI
 from kit.azure_sdk import Through, access_token, monitor, points_of
 
+from usage_ledger.core.provider_errors import NotWhole
+from usage_ledger.http.page import Call, Page
+from usage_ledger.model import Catalogue, HttpPages, Provider
+from usage_ledger.providers import PROVIDERS
+from usage_ledger.reading.marks import require_marks
+from usage_ledger.reading.reshape import reshape
 from usage_ledger.sandbox.app import running
 from usage_ledger.sandbox.azure_openai.api import azure_openai_router
 from usage_ledger.sandbox.azure_openai.truth import AzureTruth
+from usage_ledger.sources.listing import items_of, value_at
 
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
 SECRET = "a secret of an application"
@@ -167,3 +177,66 @@ def test_a_deleted_deployment_is_no_longer_listed_and_its_usage_stays(asked: Ask
         if one["metadatavalues"][0]["value"] == gone.name
     ][:1]
     assert all(point["total"] > 0 for point in series["data"])
+
+
+USAGE, COST = (PROVIDERS["azure_openai"].report(name) for name in ("usage", "cost"))
+
+
+def page(name: str) -> Page:
+    """A published example, as if it had just been answered."""
+    body = json.dumps(EXAMPLES[name]).encode()
+    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    return Page(Call("/x"), body, 200, NOW, fields=fields)
+
+
+def test_we_read_the_published_metrics_as_microsofts_client_does() -> None:
+    body = json.dumps(EXAMPLES["GetMetric"]).encode()
+    theirs = points_of(monitor(Through(body=body), "t").metrics.list("subscriptions/x/providers/y/z"))
+    [text] = reshape(USAGE.reshape, iter([body]))
+    ours = {
+        (
+            metric["name"]["value"],
+            (("tier", series["metadatavalues"]["tier"]),),
+            datetime.fromisoformat(at["timeStamp"]),
+        )
+        for metric in json.loads(text)["value"]
+        for series in metric["timeseries"]
+        for at in series["data"]
+    }
+    assert ours == theirs.keys() != set()
+    assert {float(one) for one in re.findall(rb'"average": ([0-9.]+)', text)} == {7.0, 2.0, 4733.0, 621492.0}
+
+
+def test_a_metric_that_failed_in_the_published_answer_makes_it_no_answer() -> None:
+    only = replace(USAGE, marks=USAGE.marks[:1])
+    require_marks(only, page("GetMetric"))
+    with pytest.raises(NotWhole, match=r"`value/\*/errorCode` is 'InvalidSamplingType', not 'Success'"):
+        require_marks(only, page("GetMetricError"))
+
+
+def test_the_published_definitions_name_what_may_be_asked_for() -> None:
+    assert isinstance(USAGE.source, HttpPages)
+    assert isinstance(USAGE.source.per, Catalogue)
+    listing = USAGE.source.per.listing
+    items = items_of(page("GetMetricDefinitions"), listing)
+    assert [value_at(one, listing.id) for one in items] == ["CpuTime", "Requests"]
+
+
+def test_the_published_costs_become_rows_with_every_digit() -> None:
+    text = b'{"properties":{"columns":[{"name":"PreTaxCost","type":"Number"}],"rows":[[0.009865586851323632]]}}'
+    assert b"".join(reshape(COST.reshape, iter([text]))) == b'{"rows":[{"PreTaxCost":0.009865586851323632}]}'
+    [whole] = reshape(COST.reshape, iter([bytes(page("SubscriptionQueryGrouping").body)]))
+    assert [row["ResourceGroup"] for row in json.loads(whole)["rows"]][-1] == "Ssbciotelement01"
+
+
+def test_a_list_of_deployments_that_may_not_be_read_costs_a_class_and_no_token(
+    desk: Callable[[Provider], Any], query: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    at_work = desk(PROVIDERS["azure_openai"])
+    at_work.site.refusals["/deployments"] = [(403, b'{"error": {"message": "not these"}}', {})] * 9
+    assert at_work.run("usage").failures == []
+    tiers = query(
+        "SELECT DISTINCT service_tier FROM ledger.usage_daily WHERE connection_id = %s", at_work.connection_id
+    )
+    assert tiers == [("",)]
+    assert [text for text in at_work.events("names_missing") if "not these" in text]

@@ -36,6 +36,7 @@ SMALL = AzureTruth(deployments=14)
 TENANTS = {
     "whole": SMALL,
     "large": AzureTruth(account="large", subscriptions=1, deployments=40, page=1000),
+    "bare": AzureTruth(account="bare", resources=0, deployments=0),
     "paged": AzureTruth(account="paged", page=2),
     **{name: replace(SMALL, account=name) for name in ("cut", "stranger", "other", "elsewhere", "longer")},
     **{fault: replace(SMALL, account=fault, faults=frozenset({fault})) for fault in sorted(FAULTS)},
@@ -277,3 +278,10 @@ def test_a_subscription_without_any_charge_has_no_row(desk: Desk) -> None:
         "SELECT report, state, count(*) FROM ops.day WHERE connection_id = 'azure_no_charges' GROUP BY 1, 2 ORDER BY 1"
     )
     assert states == [("cost", "empty", 2), ("usage", "loaded", 2)]
+
+
+def test_subscriptions_without_an_account_of_models_are_empty(desk: Desk) -> None:
+    for _ in range(2):
+        assert desk.run("bare", "usage").failures == []
+    states = desk.query("SELECT DISTINCT state FROM ops.day WHERE connection_id = 'azure_bare' AND report = 'usage'")
+    assert states == [("empty",)]
