@@ -76,6 +76,57 @@ MUTANTS = (
             ),
         ),
         "test_a_list_that_is_absent_is_no_empty_one_unless_its_vendor_leaves_it_out",
+        "a thing of a batch without an answer",
+        (
+            (
+                "usage_ledger/sources/batches.py",
+                "        if self._missing:\n            count",
+                "        if False:\n            count",
+            ),
+        ),
+        "test_an_answer_that_is_not_whole_or_not_true_loads_nothing",
+    ),
+    Mutant(
+        "things that a list forgot are not asked for",
+        (("usage_ledger/sources/http_pages.py", "if declared is None or window", "if True or window"),),
+        "test_a_window_older_than_the_list_holds_models_at_rest_and_loses_none",
+    ),
+    Mutant(
+        "rows of things that no batch asked for are deleted",
+        (("usage_ledger/reading/things.py", "if not batch.thing or", "if True or"),),
+        "test_a_window_older_than_the_list_holds_models_at_rest_and_loses_none",
+    ),
+    Mutant(
+        "a figure under two names is read twice",
+        (("usage_ledger/reading/where.py", "if not name or figure not in first]", "]"),),
+        "test_tokens_under_both_names_count_once",
+    ),
+    Mutant(
+        "a page that may not be read is asked for again",
+        (("usage_ledger/reading/marks.py", "mark.forbidden is not None and", "False and"),),
+        "test_an_answer_that_is_not_whole_or_not_true_loads_nothing",
+    ),
+    Mutant(
+        "an error does not say for which region",
+        (("usage_ledger/core/errors.py", "self.labels = self.labels or labels or {}", "self.labels = {}"),),
+        "test_what_a_person_must_do_is_said",
+    ),
+    Mutant(
+        "a word for too many requests is no reason to wait",
+        (
+            ("usage_ledger/http/error_mapping.py", 'refusal.meaning == "throttled"', 'refusal.meaning == "never"'),
+            (
+                "usage_ledger/http/error_mapping.py",
+                '"throttled": provider_errors.RateLimited',
+                '"throttled": provider_errors.BadRequest',
+            ),
+        ),
+        "test_every_word_for_too_many_requests_is_waited_for",
+    ),
+    Mutant(
+        "XML that declares entities is read",
+        (("usage_ledger/http/xml_body.py", ' or b"<!" in body', ""),),
+        "test_anything_else_stays_as_it_is",
     ),
     Mutant(
         "a meter reads every row",
