@@ -30,6 +30,7 @@ from usage_ledger.providers.aws_bedrock_metrics import query_of
 from usage_ledger.sandbox.app import running
 from usage_ledger.sandbox.aws_bedrock.api import aws_bedrock_router
 from usage_ledger.sandbox.aws_bedrock.truth import BedrockTruth
+from usage_ledger.sources.source import source_of
 
 pytest.importorskip("botocore", reason="the extra `bedrock` is not installed, so nothing can be signed")
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
@@ -326,6 +327,32 @@ def test_what_a_person_must_do_is_said(desk: Desk, change: dict[str, Any], kind:
     assert [word for word in words if word not in str(failure)] == []
     assert SECRET not in str(failure)
     assert desk.usage() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"denied": ("cloudwatch:GetMetricData",)}, ("cloudwatch:GetMetricData", "region eu-central-1")),
+        ({"disabled": ("eu-south-2",), "regions": ("eu-central-1", "eu-south-2")}, ("region eu-south-2",)),
+        ({}, ()),
+    ],
+    ids=["a right", "the second region", "nothing"],
+)
+def test_the_check_names_the_right_and_the_region(desk: Desk, change: dict[str, Any], words: tuple[str, ...]) -> None:
+    with served(truth_of(desk, **change)) as site:
+        connection = desk.connection(site.truth.account_id, site.settings, None)
+        credential = Credential(SECRET, site.settings, site.url)
+        with Client(
+            connection.declared, base_url=site.url, credential=credential, account=connection.account
+        ) as client:
+            source = source_of(connection, connection.declared.report("usage"), client)
+            if words:
+                with pytest.raises(provider_errors.AccessDenied) as refused:
+                    source.verify(LAST)
+                assert [word for word in words if word not in str(refused.value)] == []
+            else:
+                source.verify(LAST)
+                assert site.requests.count("GetMetricData") == len(site.truth.regions)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,10 @@ class HttpPageSource:
             raise self._gaps.newest
 
     def verify(self, day: date) -> None:
-        """Ask for the names that a window of one day requires, and for its first request, or its first batch."""
+        """Ask for the names that a window of one day requires, and for its first request.
+
+        Of a report that is asked for in batches, the first of each outer label: one region may differ from another.
+        """
         values = window_values(self._connection, self._report, Window(day, day + DAY))
         per, batch, requires = self._declared.per, self._declared.batch, self._declared.requires
         if requires:
@@ -85,11 +88,13 @@ class HttpPageSource:
         if per is None:
             next(self._pages(values, paged=False), None)
             return
+        verified: list[Labels] = []
         for page, things in list_things(self._client, per, values, self._connection.settings):
             if batch:
                 for labels, items in groups(things, batch, _label_of(per)):
-                    next(self._pages({**values, **labels}, items, paged=False), None)
-                    return
+                    if labels not in verified:
+                        verified.append(labels)
+                        next(self._rows(values, labels, items), None)
             elif page is not None and not isinstance(per, Catalogue):
                 return
             elif things:
