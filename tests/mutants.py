@@ -76,6 +76,8 @@ MUTANTS = (
             ),
         ),
         "test_a_list_that_is_absent_is_no_empty_one_unless_its_vendor_leaves_it_out",
+    ),
+    Mutant(
         "a thing of a batch without an answer",
         (
             (
