@@ -73,10 +73,10 @@ MODEL = "accounts/acme/models/ranker-v4"
 def recorded(account: str) -> Iterator[Recorded]:
     """What two scrapers of one account recorded, and one of another account; the second has no rate of generation."""
     for (deployment, metric), traffic in TRAFFIC.items():
-        for owner, instance in ((account, "a"), (account, "b"), (f"other-{account}", "a")):
+        for owner, instance, off in ((account, "a", 11), (account, "b", 42), (f"other-{account}", "a", 11)):
             labels = {"base_model": MODEL, "deployment_id": deployment, "deployment_account": owner}
             labels |= {"deployment": f"accounts/{owner}/deployments/{deployment}", "instance": instance}
-            yield traffic.rates(metric, labels, over=60, off=11)
+            yield traffic.rates(metric, labels, over=60, off=off)
 
 
 @pytest.mark.parametrize("serve", [victoria_metrics, prometheus])

@@ -1,8 +1,8 @@
 """Fireworks AI's deployments as a Prometheus of the team's own recorded them: rates of tokens, added up to days.
 
 The vendor serves rates of the last minute as text, and no history; a team's Prometheus or VictoriaMetrics that scrapes
-them has one. A rate at an instant times 60 is what came in the minute before it, and 1,440 of them tile a day. `max`
-over the series of a deployment counts one once that several servers scrape.
+them has one. A rate at an instant times 60 is what came in the minute before it, and 1,440 of them tile a day. The
+mean of a deployment's series counts one once that several servers scrape.
 
 The vendor lists no rate of generated tokens. The name here follows that of the others: where the vendor serves it, or a
 recording rule of the team's own has it, output is read, and elsewhere it is null.
@@ -38,7 +38,7 @@ METRICS = {
 }
 PEAKS = {f"peak_{column}_per_second": METRICS[column] for column in ("input_tokens", "output_tokens")}
 rate = partial(m.Meter, path="value", form="decimal", exact=False, double=True)
-RATE = m.Template('max by (base_model, deployment_id) ({metric}{deployment_account="{account}"})')
+RATE = m.Template('avg by (base_model, deployment_id) ({metric}{deployment_account="{account}"})')
 ANY = m.Template('{__name__=~"tokens_.+_total:sum_by_deployment",deployment_account="{account}"}')
 PROMETHEUS = m.RowSet(
     path="rows",
