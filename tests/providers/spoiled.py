@@ -148,6 +148,8 @@ class Spoiled:
             if path.endswith(ending) and started["status"] == 200:
                 document = json.loads(body, parse_float=Decimal)
                 shape = shapes().get(ending)
+                if tells_account(shape, document):
+                    continue
                 document = vendors_shape(shape, change(path, rows_shape(shape, document)))
                 body = json.dumps(document, default=float).encode()
         for ending, damage in self.raw.items():
@@ -214,7 +216,7 @@ class Desk:
             Client(
                 declared,
                 base_url=self.url,
-                credential=Credential(key or self.truth.secret(self.key), self.truth.settings, host=self.url),
+                credential=Credential(self.truth.secret(key or self.key), self.truth.settings, host=self.url),
                 account=self.account,
                 sleep=lambda _: None,
             ) as client,
@@ -308,7 +310,16 @@ def rows_shape(shape: Reshape | None, document: Json) -> Json:
         case Table(columns, rows, cells=None):
             names = [one["name"] for one in inner(document, columns)]
             return document | {"rows": [dict(zip(names, row, strict=True)) for row in inner(document, rows)]}
+        case Table(columns, rows, cells=(array, value)):
+            names = [one["name"] for one in inner(document, columns)]
+            arrays = [[cell[value] for cell in row[array]] for row in inner(document, rows)]
+            return document | {"rows": [dict(zip(names, row, strict=True)) for row in arrays]}
     return document
+
+
+def tells_account(shape: Reshape | None, document: Json) -> bool:
+    """Whether an answer has one column, the account's, where others of the same path have rows of usage."""
+    return isinstance(shape, Table) and bool(shape.cells) and len(inner(document, shape.columns)) == 1
 
 
 def rows_of_columns(one: Json, label: str, arrays: Any, number: int) -> list[Json]:
@@ -358,7 +369,7 @@ def vendors_shape(shape: Reshape | None, document: Json) -> Json:
         case Positions(path, field):
             for one in rows_of(document, path.replace("*/", "")):
                 one[field] = [*one.get(field, {}).values()]
-        case Table(columns, path, cells=None) if path.split("/")[0] in document:
+        case Table(columns, path) if path.split("/")[0] in document:
             *outer, name = path.split("/")
             holder = inner(document, "/".join(outer))
             if "rows" not in document:
@@ -369,6 +380,9 @@ def vendors_shape(shape: Reshape | None, document: Json) -> Json:
             names = list(dict.fromkeys(itertools.chain((one["name"] for one in headers), *(rows or ()))))
             headers[:] = [{"name": one} for one in names]
             holder[name] = rows and [[row.get(one) for one in names] for row in rows]
+            if shape.cells and rows:
+                array, value = shape.cells
+                holder[name] = [{array: [{value: row.get(one)} for one in names]} for row in rows]
     return document
 
 

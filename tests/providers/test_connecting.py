@@ -29,7 +29,7 @@ def client_of(desk: Desk, key: str = "", account: str = "") -> tuple[Connection,
     client = Client(
         PROVIDERS[desk.provider],
         base_url=desk.url,
-        credential=Credential(key or desk.truth.secret(desk.key), settings, host=desk.url),
+        credential=Credential(desk.truth.secret(key or desk.key), settings, host=desk.url),
         account=name,
         sleep=lambda _: None,
     )
@@ -109,7 +109,7 @@ def test_the_test_button_says_whose_the_key_is(
     monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", at_work.url.removeprefix("http://"))
 
     class Stored:
-        host, password = at_work.url, at_work.key
+        host, password = at_work.url, at_work.truth.secret(at_work.key)
         extra_dejson = {  # noqa: RUF012
             "account": at_work.account,
             **{
@@ -128,7 +128,7 @@ def test_the_test_button_says_whose_the_key_is(
     good, told = Hook().test_connection()
     assert good
     assert (at_work.account in told) == bool(provider.accounts.id)
-    Stored.password = "not-a-key-of-anybody"
+    Stored.password = at_work.truth.secret("not-a-key-of-anybody")
     good, told = Hook().test_connection()
     assert not good
     assert "not-a-key" not in told

@@ -53,6 +53,8 @@ def usage_types(row_set: RowSet) -> list[str]:
     if constant:
         return [constant]
     told = [one for one in row_set.dimensions if one.column == "usage_type"]
+    if told and isinstance(told[0], m.Derived):
+        return list(dict.fromkeys(rule.value for rule in told[0].rules))
     return [ours for _, ours in told[0].values] if told else [""]
 
 
@@ -63,6 +65,7 @@ def filled_by_records(provider: Provider) -> Counter[tuple[str, str, str]]:
         for report in provider.reports
         for row_set in fact_rows(report)
         if not row_set.breakdown and not report.yields_to
+        if ("charge_category", "Credit") not in row_set.constants  # taken off another row set's amounts
         for usage_type in usage_types(row_set)
         for meter in row_set.meters
     )
@@ -149,6 +152,9 @@ def test_a_request_asks_for_its_window_and_names_nothing_unknown(provider: Provi
     while per is not None:
         labels.add(per.name if isinstance(per, PerSetting) else per.label)
         per = getattr(per, "per", None)
+    if request.statement:
+        labels.add("statement")
+        assert not re.search(r"['\"]{\w+}['\"]", request.statement.text)  # values are parameters
     texts = [value for _, value in request.query if isinstance(value, str)]
     templates = [value.text for _, value in request.query if isinstance(value, Template)]
     base = request.base if isinstance(request.base, str) else ""

@@ -20,7 +20,6 @@ from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
-from usage_ledger.providers import PROVIDERS
 from usage_ledger.providers import google_vertex_skus as skus
 from usage_ledger.providers.google_vertex_ai import GOOGLE_VERTEX_AI
 from usage_ledger.providers.google_vertex_sql import BILLED, EXPORTED, OWNERS
@@ -29,12 +28,6 @@ from usage_ledger.sandbox.google_vertex_ai.api import google_vertex_ai_router
 from usage_ledger.sandbox.google_vertex_ai.queries import REFUSALS
 from usage_ledger.sandbox.google_vertex_ai.truth import GoogleVertexAITruth
 from usage_ledger.warehouse.engine import transaction
-
-
-@pytest.fixture(autouse=True)
-def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PROVIDERS, "google_vertex_ai", GOOGLE_VERTEX_AI)
-
 
 KEY = "key-of-the-invented-service-account"
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
@@ -124,7 +117,7 @@ def test_a_text_of_the_price_list_says_what_a_reader_reads(text: str, model: str
     assert (parsed(skus.BATCH, words) == "true") is ("batch" in classes)
     assert (parsed(skus.CONTEXTS, words) == "long") is ("long" in classes)
     counted, known = (
-        re.fullmatch(pattern, f"regular count {words}") is not None for pattern in (skus.COUNTED, skus.NOT_COUNTED)
+        re.fullmatch(pattern, f"regular count {words}") is not None for pattern in (skus.COUNTED, skus.OTHER_ROWS)
     )
     assert (counted, known) == (kind in COLUMNS, kind == "other")
     assert (parsed(skus.KINDS, words) is None) is (says == "")
@@ -134,15 +127,15 @@ def test_a_text_of_the_price_list_says_what_a_reader_reads(text: str, model: str
 def test_another_unit_is_no_token_and_is_reported_unless_its_text_is_of_such_a_kind(unit: str) -> None:
     row = f"regular {unit} gemini-2.5-flash-ga-text-input-predictions"
     assert not any(where.matches(row) for where in METERS.values())
-    assert not re.fullmatch(skus.NOT_COUNTED, row)
-    assert re.fullmatch(skus.NOT_COUNTED, f"regular {unit} gemini-2.5-flash-input-text-caching-storage")
+    assert not re.fullmatch(skus.OTHER_ROWS, row)
+    assert re.fullmatch(skus.OTHER_ROWS, f"regular {unit} gemini-2.5-flash-input-text-caching-storage")
 
 
 @pytest.mark.parametrize("cost_type", ["tax", "adjustment", "rounding_error"])
 def test_only_regular_rows_count(cost_type: str) -> None:
     row = f"{cost_type} count gemini-2.5-flash-ga-text-input-predictions"
     assert not any(where.matches(row) for where in METERS.values())
-    assert re.fullmatch(skus.NOT_COUNTED, row)
+    assert re.fullmatch(skus.OTHER_ROWS, row)
 
 
 class Ledger:

@@ -16,6 +16,7 @@ from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import Ran, run_all
+from usage_ledger.providers import PROVIDERS
 from usage_ledger.sandbox.accounts import STAND_INS
 from usage_ledger.sandbox.anthropic.truth import AnthropicTruth
 from usage_ledger.sandbox.app import running
@@ -89,6 +90,7 @@ def loaded(engine: Engine, base_url: str, tmp_path_factory: pytest.TempPathFacto
             account=case.truth.account_id,
             timezone=case.zone,
             settings=case.truth.settings,
+            reports=tuple(reports_of(case)),
         )
         with Client(
             connection.declared,
@@ -125,8 +127,6 @@ def told(query: Query, case: Case, report: str, by: str) -> dict[tuple[date, str
 
 
 def reports_of(case: Case) -> list[str]:
-    from usage_ledger.providers import PROVIDERS
-
     return [report.name for report in of_facts(PROVIDERS[case.provider])]
 
 
@@ -177,6 +177,13 @@ DIMENSIONS = [
     ("openrouter", "activity", "host"),
     ("openrouter", "activity", "project_id"),
     ("openrouter", "activity_by_key", "api_key_id"),
+    *(
+        ("google_vertex_ai", "billing", column)
+        for column in ("project_id", "region", "model", "service_tier", "context_window", "charge_category", "sku_id")
+    ),
+    ("google_vertex_ai", "billing", "invoice_month"),
+    ("google_vertex_ai", "requests", "model"),
+    ("google_vertex_ai", "requests", "project_id"),
     ("replicate", "predictions", "model"),
     ("replicate", "predictions", "model_version"),
     ("replicate", "predictions", "status"),

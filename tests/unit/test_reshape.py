@@ -8,7 +8,7 @@ from usage_ledger.model import Columns, Named, Positions, Reshape, Series, Table
 from usage_ledger.reading.reshape import reshape
 
 TABLE = Table("properties/columns", "properties/rows")
-CELLS = Table("schema/fields", "rows", cells=("f", "v"), optional=True)
+CELLS = Table("schema/fields", "rows", cells=("f", "v"), empty=("totalRows", "0"))
 NAMED = Named("value/*/series/*/labels", name="name/value", value="value")
 COLUMNS = Columns("Results", "Label", (("Times", "at"), ("Values", "value")))
 POSITIONS = Positions("days/*/groups", "keys", ("kind", "type"))
@@ -147,6 +147,8 @@ def test_a_page_of_another_shape_is_refused(declared: Reshape, page: bytes) -> N
         (TABLE, b"{}"),
         (TABLE, b'{"properties": null}'),
         (TABLE, b'{"properties": {"columns": []}}'),
+        (CELLS, b'{"schema": {"fields": [{"name": "a"}]}, "totalRows": "7"}'),
+        (CELLS, b'{"schema": {"fields": [{"name": "a"}]}, "rows": null}'),
     ],
 )
 def test_a_list_that_is_absent_is_no_empty_one_unless_its_vendor_leaves_it_out(declared: Reshape, page: bytes) -> None:

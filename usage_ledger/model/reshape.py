@@ -13,8 +13,8 @@ class Table:
     """The path of the list of arrays."""
     cells: tuple[str, str] | None = None
     """Where a row is an object: its field with the array, and the field of each element with the value."""
-    optional: bool = False
-    """The vendor leaves the list of arrays out when it is empty."""
+    empty: tuple[str, str] | None = None
+    """A field, and its value that says that there are no arrays: only then may their list be absent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from usage_ledger.providers.anthropic import ANTHROPIC
 from usage_ledger.providers.aws_bedrock import AWS_BEDROCK
 from usage_ledger.providers.azure_openai import AZURE_OPENAI
 from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.providers.google_vertex_ai import GOOGLE_VERTEX_AI
 from usage_ledger.providers.groq import GROQ
 from usage_ledger.providers.openai import OPENAI
 from usage_ledger.providers.openrouter import OPENROUTER
@@ -13,7 +14,17 @@ from usage_ledger.providers.replicate import REPLICATE
 
 PROVIDERS: dict[str, Provider] = {
     provider.name: provider
-    for provider in (FIREWORKS, OPENAI, ANTHROPIC, OPENROUTER, REPLICATE, GROQ, AWS_BEDROCK, AZURE_OPENAI)
+    for provider in (
+        FIREWORKS,
+        OPENAI,
+        ANTHROPIC,
+        OPENROUTER,
+        REPLICATE,
+        GROQ,
+        AWS_BEDROCK,
+        AZURE_OPENAI,
+        GOOGLE_VERTEX_AI,
+    )
 }
 
 

@@ -1,22 +1,23 @@
 """Google Vertex AI: tokens and money per project, region and SKU, from the billing export in BigQuery.
 
 Measures: what Cloud Billing exports of Vertex AI, and of Claude, which is billed under Vertex AI Search.
-Grain: a UTC day x project x region x SKU; money also by unit, currency, kind of cost and month of the invoice. One
-query answers both.
+The record: `billing`. Report `requests`, off by default, counts the same traffic in Cloud Monitoring, with calls, for
+the projects of the setting `projects`: breakdown `monitoring`, never to be added to the record.
+Grain: a UTC day x project x region x SKU; money also by unit, currency, kind of cost and month of the invoice.
 Units: tokens, characters and images where the SKU's unit is `count`; money in the account's currency, before credits,
 which are rows of their own, as taxes and adjustments are. Model, direction, modality and class of a SKU are read from
-its text, by the rules in `google_vertex_skus.py`; one that no rule knows has its cost, no tokens, and an event.
-Record: `billing`. Report `requests`, off by default, counts the same traffic in Cloud Monitoring by the model's id,
-with calls, for the projects of the setting `projects`: breakdown `monitoring`, never to be added to the record.
+its text, by the rules in `google_vertex_py`; one that no rule knows has its cost, no tokens, and an event.
 Token meaning: input SKUs and caching SKUs are disjoint, and `input_tokens` is their sum. Thinking is part of the
 output.
+Cost of asking: a run sends three queries, each billed for the bytes of the columns that it reads, at least 10 MB.
+Limits: 10 GB a query; one of more is refused and costs nothing. A view or a copy of the table is not read.
 Lag: rows come within a day, sometimes later, and further rows correct them for weeks: 35 days are read again, by one
 query. A scheduled run first asks which dates got rows since they were read, and reads those too, however old:
 `lookback_days: 7` is enough where bytes matter. Days are UTC, the console's are Pacific: a month equals the bill by
 `invoice_month`, not by day.
-Whole: a job is waited for; `errors` in an answer refuse it, as `executionErrors` and `unreachable` of Monitoring do.
-Cost of asking: a run sends three queries, each billed for the bytes of the columns that it reads, at least 10 MB; none
-may read more than 10 GB.
+Rights: BigQuery Data Viewer (`roles/bigquery.dataViewer`) on the export's table, BigQuery Job User
+(`roles/bigquery.jobUser`) on the project that runs the queries, Monitoring Viewer (`roles/monitoring.viewer`) for
+`requests`. A custom role is narrower; whatever the role, the token asked for can only read.
 Not given: calls and users in billing; finality; dates before the export began or that its table let expire; places of a
 row's money beyond nine.
 Source: https://docs.cloud.google.com/billing/docs/how-to/export-data-bigquery-tables. Last checked: 2026-11-28.
@@ -26,53 +27,31 @@ from datetime import timedelta
 from functools import partial
 
 from usage_ledger import model as m
-from usage_ledger.providers import google_vertex_skus as skus
 from usage_ledger.providers.google_vertex_monitoring import MONITORING
+from usage_ledger.providers.google_vertex_skus import BATCH, COLUMNS, COUNTED, METERS, OTHER_ROWS
 from usage_ledger.providers.google_vertex_sql import BILLED, EXPORTED, OWNERS, job, query
 from usage_ledger.providers.refusals import GOOGLE as REFUSALS
 
-WHOLE = (m.Mark("errors", absent=True, otherwise="refuse"), m.Mark("jobComplete", is_=True))
-PARSED = tuple(m.Derived(column, "sku_text", rules) for column, rules in skus.COLUMNS)
+PARSED = tuple(m.Derived(column, "sku_text", rules) for column, rules in COLUMNS)
 TEXT = (m.Rule(r"\s*(.*?)\s*", r"\1"),)
-
-
-def meter(column: str, *patterns: str, kind: str = "") -> m.Meter:
-    """A meter of the rows whose SKU is of one of these forms."""
-    where = m.Matches("usage_text", skus.any_of(*patterns, kind=kind))
-    return m.Meter(column, "usage_amount", "decimal", where=where)
 
 
 row_set = partial(m.RowSet, path="rows", when=m.Day("usage_date"))
 USAGE = row_set(
     label="usage",
     table="usage_daily",
-    where=m.Matches("usage_text", skus.COUNTED),
+    where=m.Matches("usage_text", COUNTED),
     others="report",
     dimensions=(
         *m.dimensions(project_id="project_id", region="region", resource="sku_id"),
         *PARSED,
-        *(m.Derived("operation", "sku_description", TEXT), m.Derived("batch", "sku_text", skus.BATCH)),
+        *(m.Derived("operation", "sku_description", TEXT), m.Derived("batch", "sku_text", BATCH)),
     ),
-    meters=(
-        meter("input_tokens", *skus.INPUT),
-        meter("cached_input_tokens", *skus.CACHED),
-        meter("cache_write_tokens", *skus.WRITTEN_5M, *skus.WRITTEN_1H),
-        meter("cache_write_1h_tokens", *skus.WRITTEN_1H),
-        meter("audio_input_tokens", *skus.INPUT, kind="audio"),
-        meter("image_input_tokens", *skus.INPUT, kind="image"),
-        meter("cached_audio_input_tokens", *skus.CACHED, kind="audio"),
-        meter("cached_image_input_tokens", *skus.CACHED, kind="image"),
-        meter("output_tokens", *skus.OUTPUT),
-        meter("reasoning_tokens", *(skus.THINKS + pattern for pattern in skus.OUTPUT)),
-        meter("audio_output_tokens", *skus.OUTPUT, kind="audio"),
-        meter("image_output_tokens", *skus.OUTPUT, kind="image"),
-        meter("characters", *skus.CHARACTERS),
-        meter("images", *skus.IMAGES),
-    ),
+    meters=METERS,
     sum_over=("invoice_month", "currency"),
     names=(m.NameOf("project", id="project_id", name="project_name"),),
 )
-NOT_COUNTED = row_set(table="", when=None, label="not_counted", where=m.Matches("usage_text", skus.NOT_COUNTED))
+NOT_COUNTED = row_set(table="", when=None, label="not_counted", where=m.Matches("usage_text", OTHER_ROWS))
 cost = partial(
     row_set,
     table="cost_daily",
@@ -140,8 +119,8 @@ GOOGLE_VERTEX_AI = m.Provider(
             day="UTC",
             longest=timedelta(days=36),
             settle_days=35,
-            reshape=m.Table("schema/fields", "rows", cells=("f", "v"), optional=True),
-            marks=WHOLE,
+            reshape=m.Table("schema/fields", "rows", cells=("f", "v"), empty=("totalRows", "0")),
+            marks=(m.Mark("errors", absent=True, otherwise="refuse"), m.Mark("jobComplete", is_=True)),
             account="rows/*/f/1/v",
             touched=m.Touched(job(EXPORTED, "start"), day="usage_date", at="exported_at"),
         ),

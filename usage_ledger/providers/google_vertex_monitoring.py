@@ -34,7 +34,7 @@ POINTS = m.RowSet(
         )
     ),
     sum_over=("^metric/type", "^metric/labels/type"),
-    ignored=("^metricKind", "^valueType"),
+    ignored=("^metricKind", "^valueType", "^resource/type"),
     optional=True,
 )
 LABELS = ("metric.label.type", *(f"resource.label.{name}" for name in ("model_user_id", "location", "publisher")))

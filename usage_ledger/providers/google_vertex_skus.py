@@ -10,7 +10,7 @@ is stored of a cache is billed by the hour. A text that no rule knows has its co
 Sources: https://cloud.google.com/skus/sku-groups/gen-ai-v2 and texts of the public price list. Checked: 2026-11-28.
 """
 
-from usage_ledger.model import Rule
+from usage_ledger.model import Matches, Meter, Rule
 
 PREFIX = r"(?:cloud-vertex-ai-model-garden-model-as-a-service-|ai-dev-tools-)?"
 """An output's text may have it where the input's has none: with it, one model would be two."""
@@ -65,8 +65,30 @@ def any_of(*patterns: str, kind: str = "", of: str = "regular count ") -> str:
     return rf"{of}{near}(?:{texts})"
 
 
+def meter(column: str, *patterns: str, kind: str = "") -> Meter:
+    """A meter of the rows whose SKU is of one of these forms."""
+    where = Matches("usage_text", any_of(*patterns, kind=kind))
+    return Meter(column, "usage_amount", "decimal", where=where)
+
+
+METERS = (
+    meter("input_tokens", *INPUT),
+    meter("cached_input_tokens", *CACHED),
+    meter("cache_write_tokens", *WRITTEN_5M, *WRITTEN_1H),
+    meter("cache_write_1h_tokens", *WRITTEN_1H),
+    meter("audio_input_tokens", *INPUT, kind="audio"),
+    meter("image_input_tokens", *INPUT, kind="image"),
+    meter("cached_audio_input_tokens", *CACHED, kind="audio"),
+    meter("cached_image_input_tokens", *CACHED, kind="image"),
+    meter("output_tokens", *OUTPUT),
+    meter("reasoning_tokens", *(THINKS + pattern for pattern in OUTPUT)),
+    meter("audio_output_tokens", *OUTPUT, kind="audio"),
+    meter("image_output_tokens", *OUTPUT, kind="image"),
+    meter("characters", *CHARACTERS),
+    meter("images", *IMAGES),
+)
 COUNTED = any_of(*TOKENS, *CHARACTERS, *IMAGES)
-NOT_COUNTED = rf"(?!regular ).*|{any_of(*(pattern for _, pattern in OTHERS), of='regular [^ ]* ')}"
+OTHER_ROWS = rf"(?!regular ).*|{any_of(*(pattern for _, pattern in OTHERS), of='regular [^ ]* ')}"
 """Rows that are known to count nothing that the ledger has a meter for: taxes, adjustments, hours, months."""
 MODELS = tuple(Rule(pattern, r"\g<model>") for pattern in (*TOKENS, *CHARACTERS, *IMAGES, *STORED))
 KINDS = (

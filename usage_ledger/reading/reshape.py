@@ -77,7 +77,7 @@ def _list_at(fields: dict[str, Raw], path: str, *, optional: bool) -> Raw:
 
 
 def _table(declared: Table, fields: dict[str, Raw], *, optional: bool) -> list[dict[str, Raw]]:
-    rows = _arrays(declared, _list_at(fields, declared.rows, optional=optional or declared.optional))
+    rows = _arrays(declared, _list_at(fields, declared.rows, optional=optional or _says_empty(declared, fields)))
     if optional and not rows:
         return []
     headers = msgspec.json.decode(_at(fields, declared.columns), type=list[dict[str, Raw]])
@@ -85,6 +85,14 @@ def _table(declared: Table, fields: dict[str, Raw], *, optional: bool) -> list[d
     if len(set(names)) != len(names):
         raise ValueError(f"`{declared.columns}` names a column twice")
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _says_empty(declared: Table, fields: dict[str, Raw]) -> bool:
+    """Whether the answer says of itself that it has no rows."""
+    if declared.empty is None:
+        return False
+    field, value = declared.empty
+    return bool(msgspec.json.decode(fields.get(field, Raw(b"null"))) == value)
 
 
 def _arrays(declared: Table, raw: Raw) -> list[list[Raw]]:

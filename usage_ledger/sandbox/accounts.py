@@ -13,6 +13,8 @@ from usage_ledger.sandbox.aws_bedrock.api import aws_bedrock_router
 from usage_ledger.sandbox.aws_bedrock.truth import BedrockTruth
 from usage_ledger.sandbox.azure_openai.api import azure_openai_router
 from usage_ledger.sandbox.azure_openai.truth import AzureTruth
+from usage_ledger.sandbox.google_vertex_ai.api import google_vertex_ai_router
+from usage_ledger.sandbox.google_vertex_ai.truth import GoogleVertexAITruth
 from usage_ledger.sandbox.groq.api import groq_router
 from usage_ledger.sandbox.groq.truth import GroqTruth
 from usage_ledger.sandbox.openai.api import openai_router
@@ -35,6 +37,7 @@ STAND_INS = {
     "anthropic": StandIn(AnthropicTruth, anthropic_router),
     "openrouter": StandIn(OpenRouterTruth, openrouter_router),
     "replicate": StandIn(ReplicateTruth, replicate_router),
+    "google_vertex_ai": StandIn(GoogleVertexAITruth, google_vertex_ai_router),
     "groq": StandIn(GroqTruth, groq_router),
     "aws_bedrock": StandIn(BedrockTruth, aws_bedrock_router),
     "azure_openai": StandIn(AzureTruth, azure_openai_router),

@@ -56,7 +56,7 @@ SKUS = (
         FLASH,
         batch="true",
     ),
-    Sku("A1B2-0000-0007", "Gemini 2.5 Flash GA Input Text Caching Storage", "h", 1000, 2, 9, (), ""),
+    Sku("A1B2-0000-0007", "Gemini 2.5 Flash GA Input Text Caching Storage", "h", 1000, 2, 9, (), FLASH),
     Sku(
         "A1B2-0000-0008",
         "Gemini 3.0 Pro Text Input Priority - Predictions",
