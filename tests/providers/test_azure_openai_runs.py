@@ -20,6 +20,7 @@ from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.model import Fewer
 from usage_ledger.pipeline.plan import Dates
+from usage_ledger.pipeline.rebuild import rebuild
 from usage_ledger.pipeline.run import Ran, run_all
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.sandbox.app import Recorder, running
@@ -285,3 +286,16 @@ def test_subscriptions_without_an_account_of_models_are_empty(desk: Desk) -> Non
         assert desk.run("bare", "usage").failures == []
     states = desk.query("SELECT DISTINCT state FROM ops.day WHERE connection_id = 'azure_bare' AND report = 'usage'")
     assert states == [("empty",)]
+
+
+def test_landed_pages_alone_give_the_same_rows_again(desk: Desk) -> None:
+    assert desk.run("whole").failures == []
+    before = desk.rows("whole")
+    desk.requests.clear()
+    again = rebuild(desk.connection("whole"), None, engine=desk.engine, root=desk.root)
+    assert again.failures == []
+    changes = [changed for *_, outcome in again.loads for changed in outcome.changed.values()]
+    assert changes
+    assert not any(changes)
+    assert desk.rows("whole") == before
+    assert desk.requests == []
