@@ -218,6 +218,14 @@ def test_an_action_that_the_role_lacks_is_named_by_a_run_and_by_the_check(
     assert set(access.reports) == {"usage", "cost", "deployments"} - {report}
 
 
+def test_an_application_without_any_role_is_told_which_page_names_its_rights(desk: Desk) -> None:
+    [failure] = desk.run("no_role").failures
+    assert type(failure) is provider_errors.WrongAccount
+    assert failure.what.endswith("it sees: none")
+    assert failure.next_step == "give it the rights that docs/providers/azure_openai.md names, then run again"
+    assert desk.landed("no_role") == []
+
+
 def test_an_account_that_is_gone_meanwhile_costs_the_others_nothing(desk: Desk) -> None:
     assert desk.run("gone", "usage").failures == []
     gone = TENANTS["gone"].all_resources[1].path

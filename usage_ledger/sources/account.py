@@ -69,8 +69,12 @@ def verify_account(connection: Connection, client: Client) -> str:
     if not accounts and listing.may_be_empty:
         return "it names no account yet"
     visible = ", ".join(sorted(accounts)[:10]) or "none"
+    provider = connection.declared
+    rights = f"give it the rights that docs/providers/{provider.name}.md names, then run again" if not accounts else ""
     raise WrongAccount(
-        f"the key does not see account {connection.account}; it sees: {visible}", connection=connection.id
+        f"the key does not see account {connection.account}; it sees: {visible}",
+        next_step=rights,
+        connection=connection.id,
     )
 
 

@@ -39,6 +39,7 @@ def subscriptions(call: AzureCall) -> Json:
                 "state": "Enabled",
             }
             for number, one in enumerate(call.truth.all_subscriptions)
+            if "no_role" not in call.truth.faults
         ],
     )
 
