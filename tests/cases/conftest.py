@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from fastapi import FastAPI
 from kit.answering import Account, AnsweringServer
+from kit.rules_by_arrow import rules_by_arrow  # noqa: F401  for every test here
 from sqlalchemy import Engine
 
 from usage_ledger.sandbox.app import running

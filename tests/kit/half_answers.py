@@ -119,5 +119,5 @@ class HalfAnswers:
                 " WHERE connection_id = %s AND jsonb_exists(evidence, 'held_since')",
                 (desk.connection_id,),
             )
-        names = reports or tuple(one.name for one in PROVIDERS[provider].reports if not one.snapshot)
+        names = reports or tuple(one.name for one in of_facts(PROVIDERS[provider]))
         desk.run(*names, first=FIRST)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.rules_by_arrow import rules_by_arrow  # noqa: F401  for every test here
 from spoiled import Desk, Spoiled, everyone
 from sqlalchemy import Engine
 
