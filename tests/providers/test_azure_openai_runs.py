@@ -226,6 +226,20 @@ def test_an_application_without_any_role_is_told_which_page_names_its_rights(des
     assert desk.landed("no_role") == []
 
 
+def test_an_account_that_offers_none_of_the_records_metrics_is_told(desk: Desk) -> None:
+    assert desk.run("no_models", "usage").failures == []
+    first = TENANTS["no_models"].all_resources[0].path
+    breakdowns = desk.query(
+        "SELECT DISTINCT breakdown FROM ledger.usage_daily WHERE connection_id = 'azure_no_models' AND resource = %s",
+        first.lower(),
+    )
+    assert breakdowns == [(FAMILY,)]
+    events = desk.query(
+        "SELECT message FROM ops.event WHERE connection_id = 'azure_no_models' AND severity = 'warning'"
+    )
+    assert len([text for (text,) in events if first in text and "offers none of" in text]) == 2
+
+
 def test_an_account_that_is_gone_meanwhile_costs_the_others_nothing(desk: Desk) -> None:
     assert desk.run("gone", "usage").failures == []
     gone = TENANTS["gone"].all_resources[1].path

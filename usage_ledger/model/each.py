@@ -67,6 +67,8 @@ class Selection:
 
     names: tuple[str, ...]
     labels: tuple[tuple[str, str], ...] = ()
+    required: bool = False
+    """Where a list has none of the names, that is reported as a gap."""
 
 
 @dataclass(frozen=True, slots=True)

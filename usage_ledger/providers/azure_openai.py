@@ -12,7 +12,8 @@ currency, before tax; a negative line (a refund) is a credit.
 Token meaning: figures as sent. Cached and audio tokens and images are rows of their own. Cache metrics exist for
 Anthropic's models alone: of others the cached part is not metered, which is not zero.
 Limits: 93 days of metrics, 30 a request; 20 metrics a request, each with all the dimensions that it splits by. A name
-that an account does not offer would refuse the whole request: its metrics are listed first.
+that an account does not offer would refuse the whole request: its metrics are listed first, and one that
+offers none of the record's is reported.
 Lag: metrics come within minutes, and three days are read again. Costs come within a day and move until the bill is
 closed, so seven days are read again. A deployment that rested has a zero, or no total and then no row. What a deleted
 deployment used stays, without its class; a deleted account takes its metrics along.

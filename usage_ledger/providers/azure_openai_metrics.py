@@ -82,10 +82,10 @@ UNREAD = (*(f"^^{name}" for name in ("id", "type", "displayDescription", "unit",
 METRIC, DEPLOYMENT = "^^name/value", ("@resource", "^metadatavalues/modeldeploymentname")
 
 
-def selection(dimensions: tuple[str, ...], *meters: Meters) -> m.Selection:
+def selection(dimensions: tuple[str, ...], *meters: Meters, required: bool = False) -> m.Selection:
     """The metrics of some meters, which one request splits by these dimensions."""
     names = dict.fromkeys(name for one in meters for names in one.values() for name in names)
-    return m.Selection(tuple(names), (("filter", " and ".join(f"{one} eq '*'" for one in dimensions)),))
+    return m.Selection(tuple(names), (("filter", " and ".join(f"{one} eq '*'" for one in dimensions)),), required)
 
 
 def rows(label: str, meters: Meters, dimensions: tuple[str, ...], breakdown: str = "") -> m.RowSet:
@@ -115,8 +115,8 @@ def rows(label: str, meters: Meters, dimensions: tuple[str, ...], breakdown: str
 
 
 SELECTIONS = (
-    selection(MODEL, TOKENS, PARTS),
-    selection((*MODEL, "StatusCode"), REQUESTS, OLDER_REQUESTS),
+    selection(MODEL, TOKENS, PARTS, required=True),
+    selection((*MODEL, "StatusCode"), REQUESTS, OLDER_REQUESTS, required=True),
     selection(OLDER_MODEL, OLDER_TOKENS),
 )
 USAGE = m.Report(

@@ -97,9 +97,10 @@ class HttpPageSource:
                         next(self._rows(values, labels, items), None)
             elif page is not None and not isinstance(per, Catalogue):
                 return
-            elif things:
-                next(self._pages({**values, **things[0].labels}, paged=False), None)
-                return
+            for thing in things:
+                if not thing.lacking:
+                    next(self._pages({**values, **thing.labels}, paged=False), None)
+                    return
 
     def _things(self, each: Each | Catalogue, values: Values, *, required: bool = True) -> Listed:
         """The things of a list; of a list of names, and of one that is not required, as many as can be had."""
@@ -120,7 +121,10 @@ class HttpPageSource:
             if page is not None:
                 yield page
             for thing in things:
-                yield from rows(values, thing.labels)
+                if thing.lacking:
+                    self._gaps.add(_name_of(thing.labels), BadRequest(thing.lacking))
+                else:
+                    yield from rows(values, thing.labels)
 
     def _in_batches(self, listed: Listed, values: Values) -> Iterator[Page]:
         """Every page of the lists, then the rows of each group of things."""
@@ -144,7 +148,7 @@ class HttpPageSource:
 
     def _rows_of_thing(self, values: Values, labels: Labels) -> Iterator[Page]:
         """The rows of one thing of a list; a gap where names are missing, or where the thing is gone meanwhile."""
-        thing = " ".join(next(reversed(labels.items()), ()))
+        thing = _name_of(labels)
         if self._gaps.stopped:
             self._gaps.add(thing, self._gaps.stopped)
             return
@@ -198,6 +202,11 @@ class HttpPageSource:
             return
         if refusal is not None:
             raise refusal
+
+
+def _name_of(labels: Labels) -> str:
+    """What a thing is called: by its innermost label."""
+    return " ".join(next(reversed(labels.items()), ()))
 
 
 def _label_of(per: Each | Catalogue) -> str:

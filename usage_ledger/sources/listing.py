@@ -33,6 +33,8 @@ class Thing:
 
     labels: Labels
     item: Mapping[str, Any] = field(default_factory=dict)
+    lacking: str = ""
+    """Why it cannot be asked for."""
 
 
 def list_things(
@@ -123,8 +125,11 @@ def _selected(
         selections = selections[:1]
         names |= {*selections[0].names}
     for selection in selections:
-        if chosen := [name for name in selection.names if name in names]:
-            yield None, [Thing({**dict(selection.labels), catalogue.label: ",".join(chosen), **outer})]
+        offered = [name for name in selection.names if name in names]
+        lacking = "" if offered else f"the provider offers none of {', '.join(selection.names)}"
+        if offered or selection.required:
+            labels = {**dict(selection.labels), catalogue.label: ",".join(offered), **outer}
+            yield None, [Thing(labels, lacking=lacking)]
 
 
 def _things_on(page: Page, listing: Listing, outer: Labels) -> list[Thing]:

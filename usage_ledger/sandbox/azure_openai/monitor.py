@@ -29,6 +29,8 @@ def definitions(call: AzureCall) -> Json:
     resource = resource_of(call)
     require_action(call.truth, "no_definitions", "Microsoft.Insights/metricDefinitions/read", resource.path)
     offered = [(name, metric) for name, metric in METRICS.items() if resource.kind in metric.kinds]
+    if "no_models" in call.truth.faults and resource == call.truth.all_resources[0]:
+        offered = [(name, metric) for name, metric in offered if name in ("ProcessedPromptTokens", "GeneratedTokens")]
     return {"value": [_definition(resource, name, metric) for name, metric in offered]}
 
 

@@ -12,10 +12,21 @@ from usage_ledger.sandbox.kit.serving import Call, Json, Refusal
 from usage_ledger.sandbox.kit.slots import DAY_SLOTS, slot_of
 
 FAULTS = frozenset(
-    {"metric_error", "shorter", "gone", "no_metrics", "no_definitions", "no_costs", "no_charges", "no_role"}
+    {
+        "metric_error",
+        "shorter",
+        "gone",
+        "no_metrics",
+        "no_definitions",
+        "no_costs",
+        "no_charges",
+        "no_role",
+        "no_models",
+    }
 )
 """What a tenant's `faults` may name: a metric that failed in a whole answer; an answer for fewer days; an account that
-is listed and gone; a role that lacks an action, or none at all; and nothing to charge: an answer that is a status."""
+is listed and gone, or offers the older metrics alone; a role that lacks an action, or none at all; and nothing to
+charge: an answer that is a status."""
 RETENTION = timedelta(days=93)
 NAMESPACE = "Microsoft.CognitiveServices/accounts"
 _GRAINS = {"PT15M": 1, "PT30M": 2, "PT1H": 4, "PT6H": 24, "PT12H": 48, "P1D": DAY_SLOTS}
