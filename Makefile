@@ -5,6 +5,7 @@ RUN := $(BIN)/usage-ledger
 STAMP := .venv/.installed
 # One worker a core; tests/kit/groups.py says which tests stay together.
 PYTEST := $(BIN)/python -m pytest -n logical
+DEMO := fireworks openai anthropic openrouter replicate groq aws_bedrock azure_openai google_vertex_ai authress
 BENCH_STAMP := .venv-bench/.installed
 BIGQUERY_STAMP := .venv-bigquery/.installed
 
@@ -26,8 +27,8 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 
 environment: $(STAMP) ## Make the environment: pinned, hashed, byte-compiled
 
-demo: $(STAMP) ## See it work: sandbox provider, real Airflow, 14 days of usage in PostgreSQL
-	@$(RUN) stack demo
+demo: $(STAMP) ## See it work: stand-ins, real Airflow, 14 days in PostgreSQL; PROVIDERS=all for ten providers
+	@$(RUN) stack demo $(if $(PROVIDERS),--providers "$(PROVIDERS)")
 
 up: $(STAMP) ## Start the local stack: PostgreSQL and Airflow
 	@$(RUN) stack up
@@ -98,4 +99,4 @@ lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bigquery -o requirements-bigquery.lock
 
 clean: down ## Remove the environment and the local stack with its data
-	@rm -rf .venv .venv-bench .venv-bigquery .local include/connections/fireworks_demo.yaml include/connections/openai_demo.yaml
+	@rm -rf .venv .venv-bench .venv-bigquery .local $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)

@@ -200,7 +200,8 @@ def test_the_table_of_providers_names_every_report() -> None:
     rows = {row[0]: row for row in table_under("Provider", README)}
     assert list(rows) == [f"[{one.title}](docs/providers/{one.name}.md)" for one in PROVIDERS.values()]
     for provider, row in zip(PROVIDERS.values(), rows.values(), strict=True):
-        named = {span for cell in row[1:4] for span in code_spans(cell)}
+        assert row[1]
+        named = {span for cell in row[2:5] for span in code_spans(cell)}
         assert named == {report.name for report in provider.reports}
     days = {row[0]: row[4] for row in table_under("Report | Fetched from", PAGES["docs/providers/fireworks"])}
     zone = "the connection's time zone"

@@ -29,7 +29,7 @@ BELOW: dict[str, set[str]] = {
     "warehouse": {"contracts", "storage"},
     "pipeline": {"sources", "reading", "warehouse"},
     "sandbox": {"core"},
-    "local": {"airflow", "console"},  # the stack on this machine; commands alone start it
+    "local": {"airflow", "console", "sandbox"},  # the stack on this machine; commands alone start it
     "airflow": {"pipeline"},
     "console": {"core"},  # how commands write to the terminal
     "cli": {"airflow", "local", "sandbox", "console"},

@@ -12,6 +12,7 @@ from pathlib import Path
 from usage_ledger.airflow.native import NATIVE
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import ROOT
+from usage_ledger.local.accounts import sandbox_command
 from usage_ledger.model import (
     Catalogue,
     Fixed,
@@ -171,6 +172,7 @@ def providers() -> str:
     rows = [
         (
             f"[{one.title}](docs/providers/{one.name}.md)",
+            described(_docstring(one))[""].partition(": ")[2].rstrip("."),
             names(one, lambda report: "usage_daily" in report.tables),
             names(one, lambda report: "cost_daily" in report.tables),
             names(one, lambda report: report.snapshot),
@@ -178,7 +180,7 @@ def providers() -> str:
         )
         for one in PROVIDERS.values()
     ]
-    return table("Provider | Usage | Cost | Names and snapshots | Days", rows)
+    return table("Provider | Counts | Usage | Cost | Names and snapshots | Days", rows)
 
 
 def keys() -> str:
@@ -196,6 +198,12 @@ def keys() -> str:
     return table("Needs | In commands | Key | Account | Refused", rows)
 
 
+def sandbox() -> str:
+    """A command a provider, which connects the account that the sandbox serves."""
+    lines = [sandbox_command(name, host="http://127.0.0.1:8600") for name in PROVIDERS]
+    return "```\n" + "\n".join(lines) + "\n```\n"
+
+
 def accounts() -> str:
     """How it is noticed that a key is another account's, one row a provider."""
     untold = "nothing: it cannot tell whose a key is"
@@ -211,6 +219,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "marts": mart_columns,
     "providers": providers,
     "keys": keys,
+    "sandbox": sandbox,
 }
 
 
@@ -245,6 +254,10 @@ SECTIONS = {
     "Last checked": "Date checked",
 }
 """The labels of a provider file's docstring, and what the page calls them."""
+
+
+def _docstring(provider: Provider) -> str:
+    return sys.modules[f"usage_ledger.providers.{provider.name}"].__doc__ or ""
 
 
 def described(docstring: str) -> dict[str, str]:
@@ -310,7 +323,7 @@ def rights(provider: Provider) -> list[str]:
 
 def provider_page(provider: Provider) -> str:
     """The whole page of a provider."""
-    notes = described(sys.modules[f"usage_ledger.providers.{provider.name}"].__doc__ or "")
+    notes = described(_docstring(provider))
     facts = [report for report in provider.reports if not report.snapshot]
     source = notes.pop("Source", "").rstrip(".")
     settings = [("provider", f"`{provider.name}`"), ("key", provider.key_help)] + [

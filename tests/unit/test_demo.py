@@ -1,14 +1,19 @@
-"""What the demo leaves behind, until its connections are disconnected."""
+"""Whom the demo connects, how it asks Airflow, and what it leaves behind until its connections are disconnected."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
+from usage_ledger.connections import connection_from
 from usage_ledger.core.errors import ConfigError, Unreachable
-from usage_ledger.local import demo, stack
+from usage_ledger.core.project import ROOT
+from usage_ledger.local import accounts, demo, stack
+from usage_ledger.providers import PROVIDERS
 
 
 def test_the_sandbox_is_wanted_while_a_connection_of_the_demo_is_left(
@@ -16,9 +21,50 @@ def test_the_sandbox_is_wanted_while_a_connection_of_the_demo_is_left(
 ) -> None:
     monkeypatch.setenv("USAGE_LEDGER_CONNECTIONS", str(tmp_path))
     (tmp_path / "acme.yaml").touch()
-    assert not demo.is_left()
-    (tmp_path / "openai_demo.yaml").touch()
-    assert demo.is_left()
+    assert not accounts.is_left()
+    (tmp_path / "groq_demo.yaml").touch()
+    assert accounts.is_left()
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", ("fireworks", "openai", "aws_bedrock")),
+        ("all", tuple(PROVIDERS)),
+        ("groq", ("groq",)),
+        ("groq, openai groq", ("openai", "groq")),
+        ("all,groq", tuple(PROVIDERS)),
+    ],
+)
+def test_providers_are_chosen_by_name(text: str, names: tuple[str, ...]) -> None:
+    assert accounts.chosen_providers(text) == names
+
+
+def test_an_unknown_provider_is_refused_with_the_allowed_names() -> None:
+    with pytest.raises(ConfigError) as error:
+        accounts.chosen_providers("groq,bedrock")
+    assert str(error.value).startswith("there is no provider 'bedrock': use one or more of: fireworks, openai, ")
+    assert all(name in str(error.value) for name in (*PROVIDERS, "all"))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_provider_has_an_account_that_its_declaration_accepts(provider: str) -> None:
+    document, credential = accounts.invented_account(provider, "fw_key", "http://127.0.0.1:8600")
+    declared = {setting.name: setting for setting in PROVIDERS[provider].settings}
+    connection = connection_from(f"{provider}_demo", yaml.safe_load(yaml.safe_dump(document)), "demo.yaml")
+    assert set(credential.settings) == {
+        name for name, one in declared.items() if one.part_of_key and (one.required or name in credential.settings)
+    }
+    required = {name for name, one in declared.items() if one.required}
+    assert required <= {*connection.settings, *credential.settings}
+    assert "fw_key" not in str(document)
+    assert str(credential.host).startswith("http://127.0.0.1:8600")
+
+
+def test_the_makefile_removes_the_connections_of_every_provider() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (names,) = re.findall(r"^DEMO := (.*)$", makefile, re.MULTILINE)
+    assert set(PROVIDERS) <= set(names.split())
 
 
 class SlowApi:
@@ -74,16 +120,38 @@ def test_a_backfill_that_airflow_does_not_take_ends_in_a_sentence(monkeypatch: p
         demo._create_backfill(SlowApi((False, 422)), "usage_acme", [date(2026, 11, 1)])  # type: ignore[arg-type]
 
 
+DATES = [date(2026, 11, 1), date(2026, 11, 2)]
+
+
 @pytest.mark.parametrize("done", [True, False])
-def test_a_run_that_got_no_answer_is_looked_for(monkeypatch: pytest.MonkeyPatch, done: bool) -> None:
+def test_a_run_that_got_no_answer_is_looked_for(done: bool) -> None:
     api = SlowApi((done, None))
-    monkeypatch.setattr(stack, "AirflowApi", lambda: api)
     if done:
-        demo.load_range([date(2026, 11, 1)])
+        demo.begin_range(api, DATES, "usage_acme")  # type: ignore[arg-type]
+        demo.begin_range(api, DATES, "usage_acme")  # type: ignore[arg-type]
     else:
         with pytest.raises(Unreachable):
-            demo.load_range([date(2026, 11, 1)])
+            demo.begin_range(api, DATES, "usage_acme")  # type: ignore[arg-type]
     assert api.posts == 1
+
+
+def test_the_first_run_that_failed_ends_the_wait_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    states = {"usage_a": ["running", "success"], "usage_b": ["queued", "running", "failed"]}
+
+    class Runs:
+        def get(self, path: str) -> Any:
+            dag = path.split("/")[2]
+            return {"state": states[dag].pop(0)}
+
+    with pytest.raises(ConfigError, match=r"the run demo_2026-11-01_2026-11-02 of usage_b is failed: see its tasks at"):
+        demo.wait_for_ranges(Runs(), DATES, list(states))  # type: ignore[arg-type]
+    assert states == {"usage_a": [], "usage_b": []}  # who is done is not asked again
+    states |= {"usage_a": ["success"], "usage_b": ["running", "success"]}
+    demo.wait_for_ranges(Runs(), DATES, list(states))  # type: ignore[arg-type]
+    states |= {"usage_a": ["running"]}
+    with pytest.raises(ConfigError, match="usage_a is running"):
+        demo.wait_for_ranges(Runs(), DATES, ["usage_a"], seconds=-1)  # type: ignore[arg-type]
 
 
 def test_an_airflow_that_does_not_answer_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,13 @@ def sandbox(
     empty: Annotated[str | None, typer.Option(help="A usage date (YYYY-MM-DD) that has no rows.")] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Answers hold half of their rows.")] = False,
     other_account: Annotated[bool, typer.Option("--other-account", help="The key opens another account.")] = False,
+    key_of: Annotated[str | None, typer.Option(metavar="PROVIDER", help="Print its account's key, and end.")] = None,
 ) -> None:
-    """Serve a stand-in for the providers' APIs with known truth; the first account is at every provider."""
+    """Serve a stand-in for each provider's API with known truth; the first account is at every provider.
+
+    It prints the commands that connect to it. Each reads the account's key from input: what --key-of prints, which is
+    the key of the sandbox at most providers.
+    """
     from usage_ledger.sandbox.accounts import other_accounts
     from usage_ledger.sandbox.app import create_app, serve
     from usage_ledger.sandbox.fireworks.truth import FireworksTruth
@@ -40,9 +45,31 @@ def sandbox(
         )
         for name in account or ["sandbox"]
     ]
+    if key_of is not None:
+        _print_key(key_of, key, truths[0].account, seed)
+        return
+    _print_commands(f"http://{host}:{port}", truths[0].account, seed)
     others = other_accounts(key, truths[0].account, seed)
     app = create_app(truths, key, now=lambda: datetime.now(UTC), others=others, failures=failures)
     serve(app, host=host, port=port)
+
+
+def _print_key(provider: str, key: str, account: str, seed: int) -> None:
+    """What a connection to the provider stores where `key` opens the account. Raises `ConfigError`."""
+    from usage_ledger.local.accounts import invented_account
+    from usage_ledger.providers import provider_named
+
+    _, credential = invented_account(provider_named(provider).name, key, "", account=account, seed=seed)
+    typer.echo(credential.key)
+
+
+def _print_commands(address: str, account: str, seed: int) -> None:
+    """How each account is connected."""
+    from usage_ledger.local.accounts import sandbox_command
+    from usage_ledger.providers import PROVIDERS
+
+    for provider in PROVIDERS:
+        typer.echo(sandbox_command(provider, host=address, account=account, seed=seed))
 
 
 def _failures(fail: str | None, empty: str | None, partial: bool, other_account: bool) -> "Failures":

@@ -37,8 +37,12 @@ def stack_down() -> None:
 
 
 @stack_app.command("demo")
-def stack_demo(days: Annotated[int, typer.Option(help="How many days to backfill.")] = 14) -> None:
+def stack_demo(
+    days: Annotated[int, typer.Option(help="How many days to backfill.")] = 14,
+    providers: Annotated[str, typer.Option(help="Names with commas, or `all`.")] = "",
+) -> None:
     """Start everything, backfill the last days through Airflow, and print the ledger's totals."""
+    from usage_ledger.local.accounts import chosen_providers
     from usage_ledger.local.demo import demo
 
-    demo(days)
+    demo(days, chosen_providers(providers))

@@ -1,22 +1,23 @@
-"""The demo: a stack, a connection to the sandbox, a backfill by the real scheduler, and what the ledger then says."""
+"""The demo: a stack, connections to the sandbox, a backfill by the real scheduler, and what the ledger then says."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from usage_ledger.airflow.credentials import local_url
 from usage_ledger.console import Progress, say, table
 from usage_ledger.core.errors import ConfigError, Unreachable, UsageLedgerError
-from usage_ledger.core.project import connections_folder
 from usage_ledger.core.windows import DAY
 from usage_ledger.local import stack
+from usage_ledger.local.accounts import AT, BACKFILLED, DEFAULT, connection_of, invented_account, is_left
 from usage_ledger.local.postgres import LEDGER
 from usage_ledger.local.settings import LOGIN
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.sql import statement
 
-CONNECTION, OTHER, ACCOUNT, AT = "fireworks_demo", "openai_demo", "sandbox", "03:00"
-DAG = f"usage_{CONNECTION}"
+PATIENCE = 900.0
+"""Seconds in which all usage dates are loaded, also on a busy machine."""
 
 
 def start(*, sandbox: bool = False) -> None:
@@ -32,33 +33,33 @@ def start(*, sandbox: bool = False) -> None:
     say(f"Airflow: {stack.address()}  (login {LOGIN}, password {LOGIN})")
 
 
-def is_left() -> bool:
-    """Whether a connection of the demo is still there: its daily runs would fail without the sandbox."""
-    return any((connections_folder() / f"{name}.yaml").exists() for name in (CONNECTION, OTHER))
-
-
-def demo(days: int) -> None:
+def demo(days: int, providers: Sequence[str] = DEFAULT) -> None:
     """The whole story. Run again, it changes nothing. Raises `ConfigError` when a run fails."""
     start(sandbox=True)
     from usage_ledger.airflow.timetable import UsageDay  # Airflow reads its configuration when it is first imported
 
-    _connect(CONNECTION, "fireworks")
-    _connect(OTHER, "openai", reports=["completions", "costs"])
+    for provider in providers:
+        _connect(provider)
     newest = UsageDay(AT, "UTC").newest(datetime.now(UTC))
     dates = [newest - DAY * n for n in reversed(range(days))]
-    backfill(dates)
-    say(f"  {len(dates)} usage dates of {CONNECTION} were loaded by the scheduler, a run each")
-    load_range(dates)
-    say(f"  the same dates of {OTHER} were loaded by one run")
-    print_totals(dates)
-    say(f"Airflow: {stack.address()}/dags/{DAG}  (login {LOGIN}, password {LOGIN})")
+    others = [connection_of(provider) for provider in providers if provider != BACKFILLED]
+    api = stack.AirflowApi()
+    for connection_id in others:
+        begin_range(api, dates, _dag(connection_id))
+    if BACKFILLED in providers:
+        backfill(api, dates, _dag(connection_of(BACKFILLED)))
+        say(f"  {len(dates)} usage dates of {connection_of(BACKFILLED)} were loaded by the scheduler, a run each")
+    if others:
+        wait_for_ranges(api, dates, [_dag(connection_id) for connection_id in others])
+        say(f"  {len(dates)} usage dates of {', '.join(others)} were loaded by one run each")
+    print_totals(dates, [connection_of(provider) for provider in providers])
+    say(f"Airflow: {stack.address()}/dags/{_dag(connection_of(providers[0]))}  (login {LOGIN}, password {LOGIN})")
     say("Query:   .venv/bin/usage-ledger psql     then, for example:  SELECT * FROM marts.daily_usage_by_api_key;")
     say("Stop:    make down")
 
 
-def backfill(dates: list[date], dag_id: str = DAG, *, seconds: float = 300) -> None:
+def backfill(api: stack.AirflowApi, dates: list[date], dag_id: str, *, seconds: float = PATIENCE) -> None:
     """Let Airflow backfill the usage dates that have no run yet, and wait until every date's run succeeded."""
-    api = stack.AirflowApi()
     _wait_for_dag(api, dag_id)
     usage_dates = {day.isoformat() for day in dates}
     with Progress("backfill") as bar:
@@ -84,50 +85,73 @@ def backfill(dates: list[date], dag_id: str = DAG, *, seconds: float = 300) -> N
             time.sleep(0.5)
 
 
-def load_range(dates: list[date], dag_id: str = f"usage_{OTHER}", *, seconds: float = 300) -> None:
-    """Let Airflow load the usage dates by one run, the fewest requests, unless one has; wait until it succeeded."""
-    api = stack.AirflowApi()
+def begin_range(api: stack.AirflowApi, dates: list[date], dag_id: str) -> None:
+    """Let Airflow load the usage dates by one run, the fewest requests, unless it has one."""
     _wait_for_dag(api, dag_id)
-    run_id = f"demo_{dates[0]}_{dates[-1]}"
-    if api.get(f"/dags/{dag_id}/dagRuns/{run_id}") is None:
-        conf = {"from": str(dates[0]), "to": str(dates[-1])}
-        try:
-            answer = api.post(f"/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf})
-        except Unreachable:
-            if api.get(f"/dags/{dag_id}/dagRuns/{run_id}") is None:
-                raise
-        else:
-            if not answer.is_success:
-                raise ConfigError(f"Airflow refused the run ({answer.status_code}: {answer.text[:200]})")
-    deadline = time.monotonic() + seconds
-    while (state := api.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]) != "success":
-        if state == "failed" or time.monotonic() > deadline:
-            raise ConfigError(
-                f"the run {run_id} is {state}", next_step=f"see its tasks at {stack.address()}/dags/{dag_id}"
-            )
-        time.sleep(0.5)
+    run = f"/dags/{dag_id}/dagRuns/{_range_id(dates)}"
+    if api.get(run) is not None:
+        return
+    conf = {"from": str(dates[0]), "to": str(dates[-1])}
+    document = {"dag_run_id": _range_id(dates), "logical_date": None, "conf": conf}
+    try:
+        answer = api.post(f"/dags/{dag_id}/dagRuns", document)
+    except Unreachable:
+        if api.get(run) is None:
+            raise
+    else:
+        if not answer.is_success:
+            raise ConfigError(f"Airflow refused a run of {dag_id} ({answer.status_code}: {answer.text[:200]})")
 
 
-def print_totals(dates: list[date]) -> None:
-    """The ledger's totals per day and per model, of the demo's connections."""
+def wait_for_ranges(
+    api: stack.AirflowApi, dates: list[date], dag_ids: Sequence[str], *, seconds: float = PATIENCE
+) -> None:
+    """Wait until the run of each Dag succeeded. Raises `ConfigError` for the first that did not."""
+    deadline, waiting = time.monotonic() + seconds, list(dag_ids)
+    with Progress("runs") as bar:
+        bar.begin(len(dag_ids))
+        while waiting:
+            states = {dag_id: api.get(f"/dags/{dag_id}/dagRuns/{_range_id(dates)}")["state"] for dag_id in waiting}
+            waiting = [dag_id for dag_id in waiting if states[dag_id] != "success"]
+            bar.reach(len(dag_ids) - len(waiting), f"{len(dag_ids) - len(waiting)} of {len(dag_ids)} connections")
+            late = waiting[:1] if time.monotonic() > deadline else []
+            for dag_id in [dag_id for dag_id in waiting if states[dag_id] == "failed"] or late:
+                raise ConfigError(
+                    f"the run {_range_id(dates)} of {dag_id} is {states[dag_id]}",
+                    next_step=f"see its tasks at {stack.address()}/dags/{dag_id}",
+                )
+            if waiting:
+                time.sleep(0.5)
+
+
+def print_totals(dates: list[date], connections: Sequence[str]) -> None:
+    """The ledger's totals per day and per model, of these connections; without the columns that are empty all over."""
     engine = warehouse_engine(local_url(LEDGER))
-    values = {"connections": [CONNECTION, OTHER], "first": dates[0], "last": dates[-1]}
+    values = {"connections": list(connections), "first": dates[0], "last": dates[-1]}
     for title, name in (("Per usage date", "demo/per_day"), ("Per model", "demo/per_model")):
         with transaction(engine) as cursor:
             cursor.execute(statement(name), values)
             rows = cursor.fetchall()
-            table(title, [column.name for column in cursor.description or ()], rows)
+            names = [column.name for column in cursor.description or ()]
+        filled = [place for place in range(len(names)) if any(row[place] is not None for row in rows)]
+        table(title, [names[place] for place in filled], [[row[place] for place in filled] for row in rows])
 
 
-def _connect(connection_id: str, provider: str, **more: object) -> None:
+def _connect(provider: str) -> None:
     from usage_ledger.airflow.onboarding import connect
-    from usage_ledger.http.credential import Credential
 
     key = stack.sandbox_key_file().read_text(encoding="utf-8").strip()
-    document = {"provider": provider, "account": ACCOUNT, "timezone": "UTC", "at": AT, **more}
-    engine = warehouse_engine(local_url(LEDGER))
-    connect(connection_id, document, Credential(key, host=stack.sandbox_address()), engine=engine)
-    say(f"  connected {connection_id} to the sandbox")
+    document, credential = invented_account(provider, key, stack.sandbox_address())
+    connect(connection_of(provider), document, credential, engine=warehouse_engine(local_url(LEDGER)))
+    say(f"  connected {connection_of(provider)} to the sandbox")
+
+
+def _dag(connection_id: str) -> str:
+    return f"usage_{connection_id}"
+
+
+def _range_id(dates: list[date]) -> str:
+    return f"demo_{dates[0]}_{dates[-1]}"
 
 
 def _wait_for_dag(api: stack.AirflowApi, dag_id: str, seconds: float = 90) -> None:

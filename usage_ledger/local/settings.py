@@ -8,6 +8,7 @@ from pathlib import Path
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import connections_folder, local_folder
 from usage_ledger.http.address import allowed_hosts
+from usage_ledger.storage.objects import FOLDERS
 
 AIRFLOW_PORT = ("USAGE_LEDGER_AIRFLOW_PORT", 8080)
 SANDBOX_PORT = ("USAGE_LEDGER_SANDBOX_PORT", 8600)
@@ -38,12 +39,14 @@ def program(name: str) -> str:
 
 def stack_environment() -> dict[str, str]:
     """What the stack's processes see beyond the caller's environment."""
-    own = f"127.0.0.1:{port(SANDBOX_PORT)}"
+    own, folder = f"127.0.0.1:{port(SANDBOX_PORT)}", str(local_folder() / "sandbox")
+    folders = [one for one in os.environ.get(FOLDERS, "").split(":") if one and one != folder]
     return {
         "AIRFLOW_HOME": str(airflow_home()),
         "USAGE_LEDGER_LOCAL": str(local_folder()),
         "USAGE_LEDGER_CONNECTIONS": str(connections_folder().absolute()),
         "USAGE_LEDGER_ALLOWED_HOSTS": ",".join(sorted(allowed_hosts() | {own})),
+        FOLDERS: ":".join([*folders, folder]),  # the sandbox writes stores there
         AIRFLOW_PORT[0]: str(port(AIRFLOW_PORT)),
         SANDBOX_PORT[0]: str(port(SANDBOX_PORT)),
     }

@@ -6,7 +6,7 @@ the projects of the setting `projects`: breakdown `monitoring`, never to be adde
 Grain: a UTC day x project x region x SKU; money also by unit, currency, kind of cost and month of the invoice.
 Units: tokens, characters and images where the SKU's unit is `count`; money in the account's currency, before credits,
 which are rows of their own, as taxes and adjustments are. Model, direction, modality and class of a SKU are read from
-its text, by the rules in `google_vertex_py`; one that no rule knows has its cost, no tokens, and an event.
+its text, by the rules in `google_vertex_skus.py`; one that no rule knows has its cost, no tokens, and an event.
 Token meaning: input SKUs and caching SKUs are disjoint, and `input_tokens` is their sum. Thinking is part of the
 output.
 Cost of asking: a run sends three queries, each billed for the bytes of the columns that it reads, at least 10 MB.

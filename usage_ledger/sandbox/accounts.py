@@ -30,6 +30,8 @@ class StandIn(NamedTuple):
 
     truth: Callable[..., Any]
     router: Callable[..., APIRouter]
+    prefix: str = ""
+    """What the path of a connection's host begins with, where paths are another provider's too."""
 
 
 STAND_INS = {
