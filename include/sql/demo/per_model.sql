@@ -5,9 +5,9 @@ SELECT
     sum(output_tokens)::bigint AS output,
     nullif(concat_ws(', ',
         to_char(sum(training_tokens), 'FM999,999,999,990') || ' trained',
-        to_char(sum(audio_seconds), 'FM999,999,999,990') || ' s of audio',
-        to_char(sum(accelerator_seconds), 'FM999,999,999,990') || ' GPU s',
-        to_char(sum(compute_seconds), 'FM999,999,999,990') || ' s',
+        rtrim(to_char(sum(audio_seconds), 'FM999,999,999,990.999'), '.') || ' s of audio',
+        rtrim(to_char(sum(accelerator_seconds), 'FM999,999,999,990.999'), '.') || ' GPU s',
+        rtrim(to_char(sum(compute_seconds), 'FM999,999,999,990.999'), '.') || ' s',
         to_char(sum(images), 'FM999,999,999,990') || ' images'
     ), '') AS other
 FROM marts.daily_usage_by_model
