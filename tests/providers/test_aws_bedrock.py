@@ -167,6 +167,14 @@ def test_the_ledger_equals_what_was_put_into_cloudwatch(of_moto: Desk, moto: Aws
     assert (again.failures, desk.usage()) == ([], truth)
 
 
+def test_a_role_is_assumed_and_reads_the_same(of_moto: Desk, moto: AwsServer) -> None:
+    role = {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/usage-ledger", "external_id": "between-the-two-of-us"}
+    moto.requests.clear()
+    assert of_moto.run(moto.url, ACCOUNT, SETTINGS | role, "usage").failures == []
+    [asked] = [body for operation, _, body in moto.requests if "Action=AssumeRole" in body]
+    assert "ExternalId=between-the-two-of-us" in asked
+
+
 def boto_sums(moto: AwsServer) -> dict[tuple[str, str], int]:
     """Input tokens, as asked of our questions by AWS's own client, by region and model."""
     sums: dict[tuple[str, str], int] = {}
