@@ -22,7 +22,7 @@ PLANNING = frozenset(
         *("ignored", "longest", "reach", "settle_days", "paging", "accept", "headers", "begins", "allow_extra_fields"),
         *("marks", "optional", "every_day", "completion", "older", "account", "double", "running_totals"),
         *("implied", "lesser", "may_be_absent", "opt_in", "audience", "size", "check", "requires", "yields_to"),
-        *("blank_is_idle", "no_content", "once", "touched"),
+        *("blank_is_idle", "no_content", "once", "touched", "answers", "forgotten", "mixed", "thing"),
         *("setting", "prefix", "suffix", "late", "early"),
     }
 )
