@@ -47,7 +47,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
 def test_the_defaults_are_utc_three_o_clock_three_days_and_every_report(tmp_path: Path) -> None:
     found = read_connection(written(tmp_path, yaml_of()))
     assert (found.timezone, found.at, found.start_date, found.reports) == ("UTC", time(3), None, None)
-    assert found.chosen_reports == FIREWORKS.reports
+    assert found.chosen_reports == tuple(report for report in FIREWORKS.reports if not report.opt_in)
     assert found.lookback(FIREWORKS.report("usage")) == 3
 
 
@@ -56,7 +56,7 @@ def test_the_defaults_are_utc_three_o_clock_three_days_and_every_report(tmp_path
     [
         ({"time_zone": "UTC"}, "time_zone", "allowed: provider, account, timezone, at, start_date, lookback_days"),
         ({"password": "x"}, "password", "allowed: provider"),
-        ({"provider": "nobody"}, "provider", "allowed: anthropic, fireworks"),
+        ({"provider": "nobody"}, "provider", "allowed: anthropic, aws_bedrock, azure_openai, fireworks"),
         ({"provider": ""}, "provider", ""),
         ({"timezone": "Mars/Olympus"}, "timezone", "Europe/Berlin"),
         ({"timezone": "../../etc/passwd"}, "timezone", "Europe/Berlin"),
