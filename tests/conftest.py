@@ -29,6 +29,8 @@ from usage_ledger.warehouse.schema import ensure_schema
 HOME = tempfile.mkdtemp(prefix="ul-home-")
 os.environ |= {  # before anything imports Airflow, which would make a home in the person's own
     "AIRFLOW_HOME": HOME,
+    "USAGE_LEDGER_LOCAL": f"{HOME}/local",
+    "USAGE_LEDGER_STORES": f"{HOME}/local/sandbox",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
 }

@@ -42,7 +42,7 @@ CALLS = m.Report(
     source=ARCHIVE,
     row_sets=(
         m.RowSet(
-            path="events",
+            path="documents",
             table="usage_daily",
             when=m.Moment("at", "id"),
             where=m.OneOf("kind", ("call",)),
@@ -75,7 +75,7 @@ def event(number: int, at: str, what: str = "read", kind: str = "call") -> dict[
 def write(folder: Path, key: str, *events: dict[str, Any], packed: bool = False) -> Path:
     path = folder / key
     path.parent.mkdir(parents=True, exist_ok=True)
-    body = json.dumps({"events": events}).encode()
+    body = "\n".join(map(json.dumps, events)).encode()
     middle = len(body) // 2
     path.write_bytes(gzip.compress(body[:middle]) + gzip.compress(body[middle:]) if packed else body)
     return path
@@ -185,7 +185,10 @@ def test_an_object_that_changes_while_it_is_read_is_read_again_and_then_refused(
 
     keys = changing(monkeypatch, change)
     [page] = pages_of(tmp_path)
-    assert (len(keys), page.body) == (2, path.read_bytes())
+    assert (len(keys), json.loads(page.body)) == (
+        2,
+        {"documents": list(map(json.loads, path.read_text().splitlines()))},
+    )
     keys.clear()
     until = 9
     with pytest.raises(provider_errors.IncompleteAnswer, match="changes while it is read"):
@@ -205,7 +208,7 @@ def test_an_object_that_is_cut_off_or_a_bomb_is_refused(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"[" + b" " * 5_000_000 + b"]"))
     with pytest.raises(provider_errors.TooLarge, match="inflates"):
         pages_of(tmp_path)
-    path.write_bytes(b" " * 3000)
+    path.write_bytes(b'"' + b"x" * 3000 + b'"')
     for limits in (Limits(encoded_bytes=2000), Limits(decoded_bytes=2000), Limits(all_bytes=2000)):
         with pytest.raises(provider_errors.TooLarge):
             pages_of(tmp_path, limits=limits)

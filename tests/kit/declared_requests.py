@@ -3,14 +3,16 @@
 from usage_ledger.model import HttpPages, Listing, Objects, Paging, QueryJob, Report, Request
 from usage_ledger.reading import declared
 
+OBJECTS = "/objects"
+
 
 def request_of(report: Report) -> Request:
-    """The request for rows; of objects, which are not requested over HTTP, one whose path is their prefix."""
+    """The request for rows; objects are not requested over HTTP, and stand as one of the path `/objects`."""
     match report.source:
         case HttpPages(request=request) | QueryJob(request=request):
             return request
-        case Objects(prefix=prefix):
-            return Request(f"/{prefix}")
+        case Objects():
+            return Request(OBJECTS)
 
 
 def fans_out_over(report: Report) -> object:

@@ -13,12 +13,15 @@ from unittest import mock
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import FastAPI
-from kit.declared_requests import request_of
+from kit.declared_requests import OBJECTS, request_of
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
+from usage_ledger.core import errors, provider_errors
 from usage_ledger.http.auth import Credential
+from usage_ledger.http.body import Limits, unpack
 from usage_ledger.http.client import Client
+from usage_ledger.json.documents import as_list
 from usage_ledger.model import (
     Columns,
     HttpPages,
@@ -38,6 +41,7 @@ from usage_ledger.providers import PROVIDERS
 from usage_ledger.sandbox.accounts import STAND_INS
 from usage_ledger.sandbox.app import create_app
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
+from usage_ledger.storage.objects import Store, StoredObject
 
 NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -157,6 +161,30 @@ class Spoiled:
                 body = damage(body)
         await self._say(send, started["status"], body, {})
 
+    def objects(self, plain: Callable[[Store, StoredObject], Iterator[bytes]]) -> Any:
+        """Reads an object of a store, spoiled as an answer to `/objects` would be; a refusal is the store's."""
+
+        def read(store: Store, one: StoredObject) -> Iterator[bytes]:
+            body = b"".join(plain(store, one))
+            self.requests.append((OBJECTS, []))
+            for ending, refusals in self.refusals.items():
+                if OBJECTS.endswith(ending) and refusals:
+                    status, said, _ = refusals.pop(0)
+                    error = provider_errors.StoreRefused if status == 403 else errors.Unreachable
+                    raise error(f"the store {store.uri} cannot be read ({said.decode()})")
+            for ending, change in self.changes.items():
+                if OBJECTS.endswith(ending):
+                    text = b"".join(as_list(unpack(iter([body]), Limits())))
+                    document = json.loads(text, parse_float=Decimal)
+                    documents = change(OBJECTS, document)["documents"]
+                    body = "\n".join(json.dumps(document, default=float) for document in documents).encode()
+            for ending, damage in self.raw.items():
+                if OBJECTS.endswith(ending):
+                    body = damage(body)
+            yield body
+
+        return read
+
     async def _say(self, send: Any, status: int, body: bytes, headers: dict[str, str]) -> None:
         told = {"content-type": "application/json", **self.headers, **headers}
         pairs = [(name.encode(), value.encode()) for name, value in told.items()]
@@ -198,6 +226,11 @@ class Desk:
         return str(self.truth.account_id)
 
     @property
+    def host(self) -> str:
+        """The connection's own base URL."""
+        return self.url + (STAND_INS[self.provider].prefix if self.provider in STAND_INS else "")
+
+    @property
     def key(self) -> str:
         return FIREWORKS_KEY if self.provider == "fireworks" else OPENS + self.name
 
@@ -215,12 +248,13 @@ class Desk:
         with (
             Client(
                 declared,
-                base_url=self.url,
-                credential=Credential(self.truth.secret(key or self.key), self.truth.settings, host=self.url),
+                base_url=self.host,
+                credential=Credential(self.truth.secret(key or self.key), self.truth.settings, host=self.host),
                 account=self.account,
                 sleep=lambda _: None,
             ) as client,
             mock.patch.object(run, "planned", chosen if reports else run.planned),
+            mock.patch.object(Store, "read", self.site.objects(Store.read)),
         ):
             return run.run_all(
                 connection, Dates(first, LAST), client=client, engine=self.engine, root=self.root, now=self.now

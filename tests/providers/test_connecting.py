@@ -14,7 +14,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.core import errors, provider_errors
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
-from usage_ledger.model import Provider
+from usage_ledger.model import Objects, Provider
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.sources.account import verify_account
 
@@ -28,8 +28,8 @@ def client_of(desk: Desk, key: str = "", account: str = "") -> tuple[Connection,
     connection = Connection(id="asked", provider=desk.provider, account=name, settings=settings)
     client = Client(
         PROVIDERS[desk.provider],
-        base_url=desk.url,
-        credential=Credential(desk.truth.secret(key or desk.key), settings, host=desk.url),
+        base_url=desk.host,
+        credential=Credential(desk.truth.secret(key or desk.key), settings, host=desk.host),
         account=name,
         sleep=lambda _: None,
     )
@@ -49,6 +49,8 @@ def test_a_good_key_can_read_every_report(desk: Desks, provider: Provider) -> No
 def test_a_report_that_may_not_be_read_is_named_with_its_cause(desk: Desks, provider: Provider) -> None:
     at_work = desk(provider)
     report = next(one for one in provider.reports if not one.snapshot)
+    if isinstance(report.source, Objects):
+        pytest.skip("its facts are read from a store; tests/faults/test_objects.py refuses that")
     chosen = [one for one in provider.reports if not one.opt_in]
     others = {one.name for one in chosen if ending(one) != ending(report)}
     at_work.site.refusals[ending(report)] = [(403, b'{"error": {"message": "not you"}, "detail": "not you"}', {})] * 9
@@ -71,12 +73,14 @@ def test_another_account_is_told_from_ours_where_the_provider_says_whose_the_key
     desk: Desks, provider: Provider
 ) -> None:
     at_work, somebody = desk(provider), truth_of(provider.name, "somebody_else").account_id
-    connection, client = client_of(at_work, account=somebody, key=at_work.key)
-    with client:
-        if not provider.accounts.id:
+    if not provider.accounts.id:
+        connection, client = client_of(at_work, account=somebody, key=at_work.key)
+        with client:
             assert verify_account(connection, client) == ""
-            return
-        with pytest.raises(provider_errors.WrongAccount, match=somebody) as refused:
+        return
+    with pytest.raises(provider_errors.WrongAccount, match=somebody) as refused:  # of some keys before any request
+        connection, client = client_of(at_work, account=somebody, key=at_work.key)
+        with client:
             verify_account(connection, client)
     assert provider.name == "fireworks" or at_work.account in refused.value.what
 
@@ -109,7 +113,7 @@ def test_the_test_button_says_whose_the_key_is(
     monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", at_work.url.removeprefix("http://"))
 
     class Stored:
-        host, password = at_work.url, at_work.truth.secret(at_work.key)
+        host, password = at_work.host, at_work.truth.secret(at_work.key)
         extra_dejson = {  # noqa: RUF012
             "account": at_work.account,
             **{

@@ -9,7 +9,7 @@ import pytest
 from spoiled import LAST, Desk, Json, at, ending, of_facts, rows_of
 
 from usage_ledger.core.contract_errors import ContractBroken
-from usage_ledger.model import Count, Money, Provider, Report
+from usage_ledger.model import Count, Moment, Money, Objects, Provider, Report
 from usage_ledger.providers import PROVIDERS
 
 REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in of_facts(provider)]
@@ -34,12 +34,24 @@ class OneRow:
         self.report, self.value, self.path = report, value, ""
 
     def __call__(self, _path: str, document: Json) -> Json:
+        if isinstance(self.report.source, Objects):
+            return self._events(document)
         for rows, path in () if self.path else metered_paths(self.report):
             for row in rows_of(document, rows):
                 holder, leaf = self._holder(row, path)
                 if holder.get(leaf) is not None:
                     holder[leaf], self.path = self.value, path
                     return document
+        return document
+
+    def _events(self, document: Json) -> Json:
+        """Events come in several objects, and some twice: all of one date are made wrong."""
+        for row_set in self.report.row_sets:
+            assert isinstance(row_set.when, Moment)
+            for event in rows_of(document, row_set.path):
+                holder, leaf = self._holder(event, row_set.meters[0].path)  # type: ignore[union-attr]
+                if event[row_set.when.path].startswith(str(LAST)) and holder.get(leaf) is not None:
+                    holder[leaf], self.path = self.value, leaf
         return document
 
     @staticmethod

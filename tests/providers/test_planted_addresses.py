@@ -10,7 +10,7 @@ from kit.canary import contents
 from spoiled import Desk, Json, ending
 
 from usage_ledger.core.pseudonym import pseudonym
-from usage_ledger.model import Provider
+from usage_ledger.model import Objects, Provider
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.storage.landing import landed_folders
 from usage_ledger.storage.manifest import manifest_of
@@ -92,6 +92,8 @@ def test_an_address_in_an_error_is_nowhere(
 ) -> None:
     at_work = desk(provider)
     report = next(report for report in provider.reports if not report.snapshot)
+    if isinstance(report.source, Objects):
+        pytest.skip("its facts are read from a store, whose errors hold none of an answer's text")
     document: dict[str, Any] = {}
     for path in provider.error_messages:
         *outer, last = path.split("/")

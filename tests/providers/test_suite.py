@@ -25,6 +25,7 @@ from usage_ledger.model import (
     Listing,
     Meter,
     Moment,
+    Objects,
     Offset,
     Paging,
     Provider,
@@ -61,17 +62,26 @@ def required(row_set: RowSet) -> Iterator[str]:
 
 
 def spoil_row(report: Report, row_set: RowSet, change: Callable[[dict[str, Any]], None]) -> Callable[[str, Json], Json]:
-    """Changes the first row of the first answer that has one."""
+    """Changes the first row of the first answer that has one; of a store's objects each event of the kind."""
     done: list[bool] = []
 
     def spoiled(_path: str, document: Json) -> Json:
         rows = rows_of(document, row_set.path)
-        if rows and not done:
+        if isinstance(report.source, Objects):  # the first events of an object may be of the date before
+            for row in filter(is_counted(row_set), rows):
+                change(row)
+        elif rows and not done:
             done.append(True)
             change(rows[0])
         return document
 
     return spoiled
+
+
+def is_counted(row_set: RowSet) -> Callable[[Json], bool]:
+    """Whether an event is of the kind that the row set counts."""
+    where = row_set.where
+    return lambda event: where is None or where.matches(event[where.path])
 
 
 def replaced(row_set: RowSet, path: str, value: object) -> Callable[[str, Json], Json]:
@@ -91,7 +101,7 @@ def replaced(row_set: RowSet, path: str, value: object) -> Callable[[str, Json],
 
 
 def emptied(report: Report) -> Callable[[str, Json], Json]:
-    """No row in any answer; the buckets that hold rows stay, as the vendor sends days without use."""
+    """No row in any answer; the buckets that hold rows stay, as the vendor sends days without use, and other events."""
 
     def spoiled(_path: str, document: Json) -> Json:
         for row_set in report.row_sets:
@@ -99,7 +109,8 @@ def emptied(report: Report) -> Callable[[str, Json], Json]:
             holders = rows_of(document, "/".join(outer)) if outer else [document]
             for holder in holders:
                 if isinstance(holder.get(last), list):
-                    holder[last] = []
+                    others = holder[last] if isinstance(report.source, Objects) else []
+                    holder[last] = [row for row in others if not is_counted(row_set)(row)]
         return document | {total.path: [] for total in report.totals}
 
     return spoiled
@@ -227,7 +238,7 @@ def test_a_meter_of_another_name_stops_the_dates_with_its_path(
 
     at_work = desk(provider)
     at_work.site.changes[ending(report)] = spoil_row(report, row_set, rename)
-    (failure,) = at_work.run(report.name).failures
+    failure, *_ = at_work.run(report.name).failures
     assert isinstance(failure, contract_errors.ContractBroken)
     assert path.replace("/", ".") in failure.what
     loaded = [day for day, state in at_work.days(report.name).items() if state == "loaded"]
@@ -304,6 +315,8 @@ def test_a_refusal_for_too_many_requests_is_waited_for(
     desk: Callable[[Provider], Desk], provider: Provider, report: Report
 ) -> None:
     at_work = desk(provider)
+    if isinstance(report.source, Objects):
+        pytest.skip("a store of objects has no limit that it tells")
     at_work.site.refusals[ending(report)] = [(429, b'{"error": {"message": "slow down"}}', {"Retry-After": "1"})]
     assert at_work.run(report.name).failures == []
     assert at_work.days(report.name) == dict.fromkeys(BOTH, "loaded")
@@ -332,7 +345,8 @@ def test_an_answer_that_breaks_off_is_never_half_a_day(
     at_work.site.raw[ending(report)] = lambda body: body[: len(body) * 2 // 3]
     failures = at_work.run(report.name).failures
     assert failures
-    assert all(isinstance(failure, provider_errors.BadJson) for failure in failures)
+    broken = provider_errors.IncompleteAnswer if isinstance(report.source, Objects) else provider_errors.BadJson
+    assert all(isinstance(failure, broken) for failure in failures)
     assert at_work.rows(report.name) == 0
 
 
@@ -425,7 +439,7 @@ def test_a_later_change_is_loaded_and_recorded(
     at_work = desk(provider)
     at_work.run(report.name)
     row_set = report.row_sets[0]
-    if isinstance(row_set.when, Moment):
+    if isinstance(row_set.when, Moment) and provider.name == "replicate":
         paths = [("metrics/predict_time", 99)]
     else:
         whole = [meter for meter in row_set.meters if isinstance(meter, Meter)]
@@ -465,12 +479,13 @@ def test_a_report_that_may_not_be_read_leaves_the_others_alone(
         (403, b'{"error": {"message": "Missing scopes: api.usage.read"}, "detail": "no"}', {})
     ] * 40
     ran = at_work.run(report.name, *others[:1])
-    assert {type(failure) for failure in ran.failures} == {provider_errors.NoPermission}
+    refused = provider_errors.StoreRefused if isinstance(report.source, Objects) else provider_errors.NoPermission
+    assert {type(failure) for failure in ran.failures} == {refused}
     assert at_work.rows(report.name) == 0
     assert set(at_work.days(report.name).values()) <= {"failed"}
     for other in others[:1]:
         assert at_work.days(other) == dict.fromkeys(BOTH, "loaded")
-    assert [message for message in at_work.events("extract_failed") if "NoPermission" in message]
+    assert [message for message in at_work.events("extract_failed") if refused.__name__ in message]
 
 
 def paths_of_lists(provider: Provider) -> set[str]:

@@ -92,10 +92,11 @@ def loaded(engine: Engine, base_url: str, tmp_path_factory: pytest.TempPathFacto
             settings=case.truth.settings,
             reports=tuple(reports_of(case)),
         )
+        host = base_url + STAND_INS[case.provider].prefix
         with Client(
             connection.declared,
-            base_url=base_url,
-            credential=Credential(case.truth.secret(case.key), case.truth.settings, host=base_url),
+            base_url=host,
+            credential=Credential(case.truth.secret(case.key), case.truth.settings, host=host),
             account=connection.account,
             sleep=lambda _: None,
         ) as client:

@@ -17,10 +17,10 @@ class Dimension:
     """When no path is present: '' or an error; `required` refuses a blank value as well. `grouped` is for what the
     request groups by: '' for a row that has none, an error where an undeclared text could be its new name. `zero` is
     for a currency: blank in a row of no money, which has the other rows' currency."""
-    form: Literal["text", "last_segment", "upper", "lower", "flag"] = "text"
-    """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name; `upper`
-    is for codes that come in lower case, `lower` for ids that come in either; `flag` is a JSON boolean: `true`,
-    `false`."""
+    form: Literal["text", "last_segment", "path", "upper", "lower", "flag"] = "text"
+    """`last_segment` keeps what follows the last `/`, for ids that come both bare and as a full resource name; `path`
+    begins with a `/`, for paths that come with it and without; `upper` is for codes that come in lower case, `lower`
+    for ids that come in either; `flag` is a JSON boolean: `true`, `false`."""
     values: tuple[tuple[str, str], ...] = ()
     """Vendor's word to ours. Others stay as sent. The row's identity always uses the vendor's."""
     within: str = ""

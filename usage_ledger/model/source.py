@@ -128,7 +128,8 @@ class QueryJob:
 class Objects:
     """The objects below dated prefixes of a store, whose URI is a setting of the connection.
 
-    A date without any event in any object, be its kind read or not, is no empty one: nothing may have been written.
+    An object holds JSON documents, one after another or in lists: they are the list `documents` of its page. A date
+    without any event in any object, be its kind read or not, is no empty one: nothing may have been written.
     Raises `ConfigError` for a prefix that is no dated folder.
     """
 

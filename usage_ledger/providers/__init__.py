@@ -3,6 +3,7 @@
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.provider import Provider
 from usage_ledger.providers.anthropic import ANTHROPIC
+from usage_ledger.providers.authress import AUTHRESS
 from usage_ledger.providers.aws_bedrock import AWS_BEDROCK
 from usage_ledger.providers.azure_openai import AZURE_OPENAI
 from usage_ledger.providers.fireworks import FIREWORKS
@@ -24,6 +25,7 @@ PROVIDERS: dict[str, Provider] = {
         AWS_BEDROCK,
         AZURE_OPENAI,
         GOOGLE_VERTEX_AI,
+        AUTHRESS,
     )
 }
 

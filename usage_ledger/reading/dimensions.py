@@ -67,6 +67,8 @@ def _checked_values(rows: Rows, dimension: Dimension) -> list[str]:
         values = [value or "" for value in values]
     if dimension.form == "last_segment":
         values = [value.rsplit("/", 1)[-1] for value in values]
+    if dimension.form == "path":
+        values = [f"/{value.removeprefix('/')}" if value else "" for value in values]
     if dimension.form in ("upper", "lower"):
         values = [value.upper() if dimension.form == "upper" else value.lower() for value in values]
     return values

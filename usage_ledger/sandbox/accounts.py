@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from usage_ledger.sandbox.anthropic.api import anthropic_router
 from usage_ledger.sandbox.anthropic.truth import AnthropicTruth
 from usage_ledger.sandbox.app import Router
+from usage_ledger.sandbox.authress.api import authress_router
+from usage_ledger.sandbox.authress.truth import AuthressTruth
 from usage_ledger.sandbox.aws_bedrock.api import aws_bedrock_router
 from usage_ledger.sandbox.aws_bedrock.truth import BedrockTruth
 from usage_ledger.sandbox.azure_openai.api import azure_openai_router
@@ -43,6 +45,7 @@ STAND_INS = {
     "groq": StandIn(GroqTruth, groq_router),
     "aws_bedrock": StandIn(BedrockTruth, aws_bedrock_router),
     "azure_openai": StandIn(AzureTruth, azure_openai_router),
+    "authress": StandIn(AuthressTruth, authress_router, "/authress"),
 }
 
 

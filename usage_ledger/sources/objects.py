@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
+from msgspec import DecodeError
+
 from usage_ledger.connections import Connection
 from usage_ledger.core.contract_errors import SilentDate, error_of_dates
 from usage_ledger.core.errors import ConfigError
@@ -11,6 +13,8 @@ from usage_ledger.core.windows import DAY, Window, first_instant
 from usage_ledger.http.body import received, unpack
 from usage_ledger.http.client import Client
 from usage_ledger.http.page import Call, Page
+from usage_ledger.json.documents import as_list
+from usage_ledger.json.problems import problem_of
 from usage_ledger.model.provider import Report
 from usage_ledger.model.source import Objects
 from usage_ledger.storage.objects import Store, StoredObject
@@ -21,7 +25,7 @@ READINGS = 3
 
 
 class ObjectSource:
-    """The objects that `Objects` declares, each a page: what it is once its compression is taken off."""
+    """The objects that `Objects` declares, each a page: the list of the documents in it, as they stand there."""
 
     def __init__(
         self, connection: Connection, report: Report, declared: Objects, client: Client, inspect: Callable[[Page], None]
@@ -82,10 +86,11 @@ class ObjectSource:
         for _ in range(READINGS):
             requested_at = datetime.now(UTC)
             try:
-                body = received(unpack(store.read(one), self._client.limits), lambda _: None, check=False)
+                documents = as_list(unpack(store.read(one), self._client.limits))
+                body = received(documents, lambda _: None, check=False)
                 broken = None
-            except IncompleteAnswer as error:  # perhaps because it is being written
-                broken = error
+            except (IncompleteAnswer, DecodeError, UnicodeDecodeError) as error:  # perhaps because it is being written
+                broken = problem_of(error)
             now = store.look(one)
             if now is None:
                 raise IncompleteAnswer(f"the object {one.key} of {store.uri} is gone since it was listed")
