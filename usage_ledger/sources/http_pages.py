@@ -95,7 +95,8 @@ class HttpPageSource:
                     if labels not in verified:
                         verified.append(labels)
                         next(self._rows(values, labels, items), None)
-            elif page is not None and not isinstance(per, Catalogue):
+                continue
+            if page is not None and not isinstance(per, Catalogue):
                 return
             for thing in things:
                 if not thing.lacking:
