@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,8 @@ from kit.cluster import make_cluster
 from kit.provider_site import Overruled
 from usage_ledger.local.processes import free_port
 from usage_ledger.sandbox.app import create_app, running
+from usage_ledger.sandbox.aws_bedrock.api import aws_bedrock_router
+from usage_ledger.sandbox.aws_bedrock.truth import BedrockTruth
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
 COMMAND = str(Path(sys.executable).parent / "usage-ledger")
@@ -154,6 +157,10 @@ def wait_until(ready: Any, what: str, seconds: float) -> None:
         time.sleep(0.5)
 
 
+SIGNING = BedrockTruth(account="123456789012", session_token=f"FwoGZXIvYXdzEBYaD{secrets.token_hex(12)}+/=OfAStack")
+"""An account whose requests are signed, with a key of several parts; nothing connects it at first."""
+
+
 @contextmanager
 def local_stack() -> Iterator[Stack]:
     """PostgreSQL, Airflow's four processes, a provider with one account per zone, all connected; stopped at the end."""
@@ -161,7 +168,8 @@ def local_stack() -> Iterator[Stack]:
     key = f"fw_{secrets.token_hex(6)}+/=%\"'&{secrets.token_urlsafe(20)}"
     truths = {name: FireworksTruth(seed=number, account=name) for number, name in enumerate(ZONES, 1)}
     others = [FireworksTruth(account=name, keys=1, models=1) for name in ("bad_key", *SPOILED)]
-    app = create_app([*truths.values(), *others], key, now=lambda: datetime.now(UTC))
+    signing = partial(aws_bedrock_router, {key: SIGNING})
+    app = create_app([*truths.values(), *others], key, now=lambda: datetime.now(UTC), others=[signing])
     overruled = Overruled(app)
     port = free_port()
     with running(cast(FastAPI, overruled)) as provider:

@@ -20,7 +20,7 @@ import pytest
 import zstandard
 from cryptography.fernet import Fernet
 from kit.canary import contents, forms, hits, leaks
-from kit.stack import SPOILED, ZONES, Stack, wait_until
+from kit.stack import SIGNING, SPOILED, ZONES, Stack, wait_until
 
 pytestmark = pytest.mark.stack
 KEY = "fw_Cn4ry+/=%\"'&Key-of-the-planted"
@@ -266,3 +266,47 @@ def test_x12_a_key_is_stored_encrypted_alone_and_read_with_its_fernet_key_alone(
         "SELECT password, is_encrypted FROM connection WHERE conn_id = %s", "airflow", name
     )
     assert (Fernet(own).decrypt(stored.encode()).decode(), is_encrypted) == (stack.key, True)
+
+
+def test_a_key_of_several_parts_is_asked_for_stored_encrypted_and_shown_nowhere(stack: Stack) -> None:
+    """The secret access key and the session token of one command, a check, a Test button and a task that signs."""
+    token = SIGNING.session_token
+    public = ("--setting", f"access_key_id={SIGNING.access_key_id}", "--setting", "regions=eu-central-1")
+    place = ("--account", SIGNING.account_id, "--host", stack.provider)
+    connect = ("connect", "aws_bedrock", "signed", *place, *public, "--setting", "session_token")
+    with Watch(stack) as watch:
+        connected = stack.command(*connect, stdin=f"{stack.key}\n{token}\n")
+        assert connected.returncode == 0, connected.stderr
+        checked = stack.command("check", "signed")
+        assert (checked.returncode, SIGNING.account_id in checked.stdout) == (0, True), checked.stderr
+    assert watch.seen == []
+    [(conn_type, extra, is_encrypted)] = stack.query(
+        "SELECT conn_type, extra, is_extra_encrypted FROM connection WHERE conn_id = 'signed'", "airflow"
+    )
+    assert (conn_type, is_encrypted, SIGNING.access_key_id in extra) == ("aws_bedrock", True, False)
+    document = {
+        "connection_id": "signed",
+        "conn_type": "aws_bedrock",
+        "host": stack.provider,
+        "password": stack.key,
+        "extra": json.dumps(
+            {"account": SIGNING.account_id, "access_key_id": SIGNING.access_key_id, "session_token": token}
+        ),
+    }
+    with stack.api() as api:
+        button = api.post("/api/v2/connections/test", json=document)
+    assert (button.json()["status"], SIGNING.account_id in button.text) == (True, True), button.text
+    stack.wait_for_runs("usage_signed", 1)
+    places = [("commands", (connected.stdout + connected.stderr + checked.stdout + checked.stderr).encode())]
+    places += [("the Test button", button.content), *told_over_rest(stack), *tables(stack, "ledger")]
+    places += [*tables(stack, "airflow"), *contents(stack.folder)]
+    for secret in (stack.key, token):
+        assert leaks(places, secret) == []
+    assert "deleted the key" in stack.command("disconnect", "signed").stdout
+
+
+def test_disconnect_leaves_a_clouds_own_connection_to_the_others_that_use_it(stack: Stack) -> None:
+    with stack.api() as api:
+        api.post("/api/v2/connections", json={"connection_id": "team_aws", "conn_type": "aws"}).raise_for_status()
+        assert stack.command("disconnect", "team_aws").returncode == 1
+        api.get("/api/v2/connections/team_aws").raise_for_status()

@@ -6,6 +6,7 @@ from typing import Any
 
 from usage_ledger.airflow.credentials import airflow_is_set_up, metadata, quiet_airflow
 from usage_ledger.airflow.metadata import AskAirflow, read_pools
+from usage_ledger.airflow.native import NATIVE
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.http.credential import Credential
@@ -54,13 +55,14 @@ def require_encryption(connection_id: str) -> None:
 
 
 def delete_connection(connection_id: str) -> bool:
-    """Delete a stored key at once; False when there was none."""
+    """Delete a stored key at once; False when there was none. A cloud's own connection stays: it may be others' too."""
     _require_airflow()
     from airflow.models.connection import Connection
-    from sqlalchemy import delete
+    from sqlalchemy import delete, func
 
     with metadata() as session:
-        gone = session.execute(delete(Connection).where(Connection.conn_id == connection_id))
+        ours = func.coalesce(Connection.conn_type, "").not_in(NATIVE.values())
+        gone = session.execute(delete(Connection).where(Connection.conn_id == connection_id, ours))
         return bool(gone.rowcount)
 
 
