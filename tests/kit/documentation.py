@@ -11,7 +11,7 @@ from pathlib import Path
 
 from usage_ledger.airflow.native import NATIVE
 from usage_ledger.contracts.registry import contract
-from usage_ledger.core.project import ROOT
+from usage_ledger.core.project import ROOT, local_folder
 from usage_ledger.local.accounts import sandbox_command
 from usage_ledger.model import (
     Catalogue,
@@ -199,9 +199,9 @@ def keys() -> str:
 
 
 def sandbox() -> str:
-    """A command a provider, which connects the account that the sandbox serves."""
+    """A command a provider, which connects the account that the sandbox serves, whatever folder the project is in."""
     lines = [sandbox_command(name, host="http://127.0.0.1:8600") for name in PROVIDERS]
-    return "```\n" + "\n".join(lines) + "\n```\n"
+    return "```\n" + "\n".join(lines).replace(str(local_folder()), "$PWD/.local") + "\n```\n"
 
 
 def accounts() -> str:
