@@ -35,7 +35,10 @@ def test_a_kind_that_no_row_set_of_the_array_reads_is_reported_once() -> None:
     changes = replace(CALLS, label="changes", where=m.Matches("^metric", "chan.*"), meters=(m.Count("sessions"),))
     rows, notes = requests_of(replace(CALLS, others="report"), changes)
     assert notes == [
-        ("unknown_value", "rows of `series/points` whose `^metric` is 'login' are no known kind and are left out")
+        (
+            "unknown_value",
+            "rows of `series/points` whose `^metric` is 'login' are no known kind and are left out of `usage_daily`",
+        )
     ]
     assert rows == [3, 4, None]
 

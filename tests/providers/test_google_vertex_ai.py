@@ -249,6 +249,28 @@ def test_late_rows_of_old_dates_are_found_by_when_they_were_exported(
     assert site.requests == ["POST /token", *[QUERIES.format("late")] * 3]  # once is enough
 
 
+def test_a_run_goes_on_where_the_question_about_late_rows_is_refused(
+    ledger: Callable[..., tuple[Ledger, Site]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from usage_ledger.sandbox.google_vertex_ai import api, queries
+
+    one, _ = ledger("untold")
+    first, last = date(2026, 11, 18), date(2026, 11, 19)
+    assert one.run(first, first, NOW).failures == []
+    answer_of = api.answer_of
+
+    def refused(account: Any, job: Any, now: datetime) -> Any:
+        if "exported_at" in job.columns:
+            raise queries.refusal(*REFUSALS["bytes"])
+        return answer_of(account, job, now)
+
+    monkeypatch.setattr(api, "answer_of", refused)
+    assert one.run(last, last, NOW, heal=True).failures == []
+    assert one.totals("amount", last) > 0
+    [message] = one.events("late_rows_unknown")
+    assert "limit for bytes billed" in message
+
+
 def test_a_day_of_one_project_takes_three_requests(ledger: Callable[..., tuple[Ledger, Site]]) -> None:
     one, site = ledger("daily")
     for day in (18, 19):
@@ -276,6 +298,7 @@ def test_a_sku_that_no_rule_knows_has_its_cost_and_no_tokens_and_is_reported(
     assert rows == [("", "", True)]
     [message] = one.events("unknown_value")
     assert "gemini-9-hologram-projection" in message
+    assert message.endswith("left out of `usage_daily`")
     assert one.run(day, day, NOW).failures == []
     assert len(one.events("unknown_value")) == 1
 
@@ -359,7 +382,7 @@ def test_a_table_without_rows_yet_does_not_tell_whose_it_is_and_is_no_empty_day(
         "_page",
         lambda call, job, *given: (
             {name: value for name, value in page(call, job, *given).items() if name != "rows"}
-            | ({} if "GROUP BY" in job.statement else empty)
+            | ({"totalRows": "0"} if "GROUP BY" in job.statement else empty)
         ),
     )
     [failure] = one.run(date(2026, 11, 18), date(2026, 11, 18), NOW).failures

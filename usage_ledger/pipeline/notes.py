@@ -73,10 +73,12 @@ def nothing_stored(manifest: Manifest) -> bool:
 def _notes_of_other_rows(report: Report, gathered: Gathered) -> list[Note]:
     """A note for each value of rows that no row set of their array reads."""
     own = [(row_set.path, row_set.where) for row_set in report.row_sets if row_set.where]
+    tables = {row_set.where: row_set.table for row_set in report.row_sets if row_set.where}
     return [
         Note(
             "unknown_value",
-            f"rows of `{array}` whose `{where.path}` is {value[:80]!r} are no known kind and are left out",
+            f"rows of `{array}` whose `{where.path}` is {value[:80]!r} are no known kind and are left out"
+            + (f" of `{tables[where]}`" if tables[where] else ""),
             UNKNOWN_VALUE,
         )
         for where, values in gathered.other_values.items()
