@@ -239,6 +239,7 @@ def test_the_issuer_is_the_accounts_own_host_unless_the_customer_has_a_domain() 
         (ACCESS_KEY.replace("acc-example1", "acc-other"), provider_errors.WrongAccount, "acc-other"),
         ("", provider_errors.BadKey, "no key"),
     ],
+    ids=["a token", "the older form", "no private key", "no key in it", "another account's", "none"],
 )
 def test_another_form_of_access_key_is_refused_by_name(key: str, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text) as caught:
