@@ -441,9 +441,13 @@ def test_tokens_under_both_names_count_once_and_that_is_noted(desk: Desk) -> Non
     assert note.startswith("4 rows repeat a figure under another name")
 
 
+def without(answer: Any, model: str) -> Any:
+    """A list of metrics without those of a model."""
+    return answer | {"Metrics": [one for one in answer["Metrics"] if not model or model not in json.dumps(one)]}
+
+
 def without_qwen(answer: Any) -> Any:
-    others = [one for one in answer["Metrics"] if "qwen" not in json.dumps(one)]
-    return answer | {"Metrics": others}
+    return without(answer, "qwen")
 
 
 def test_a_metric_that_came_or_went_changes_no_other(desk: Desk) -> None:
@@ -467,6 +471,17 @@ def test_a_window_older_than_the_list_holds_models_at_rest_and_loses_none(desk: 
         assert desk.run(site.url, truth.account_id, site.settings, "usage", dates=days).failures == []
     assert desk.usage() == whole, "what was not asked for stays"
     assert [one for one in desk.events("names_missing") if "bedrock:ListFoundationModels" in one]
+
+
+def test_a_model_that_is_listed_in_one_region_alone_keeps_the_rows_of_the_others(desk: Desk) -> None:
+    truth = truth_of(desk)
+    with served(truth) as site:
+        assert run(desk, site).failures == []
+        whole = desk.usage()
+        names = iter(("", "", "nova-lite", "gpt-oss"))  # region by region; each lacks one in the second
+        site.changes["ListMetrics"] = lambda answer: without(answer, next(names))
+        assert run(desk, site).failures == []
+    assert desk.usage() == whole
 
 
 def test_an_account_without_any_metric_has_empty_dates(desk: Desk, query: Query) -> None:

@@ -45,8 +45,9 @@ class Batch:
     """The list of a page in which each object of the batch is answered, and the field that names it, here and there:
     objects that no page of the batch names are an answer that is not whole."""
     forgotten: Forgotten | None = None
-    thing: str = ""
-    """The label of an answer's columns that names a thing: rows of things not asked for stay in the ledger."""
+    thing: tuple[str, ...] = ()
+    """The labels of an answer's columns (`name`) and of its page (`@name`) that name a thing together: rows of things
+    that were not asked for stay in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
         open=dict(gathered.unfinished) | (dict.fromkeys(manifest.window, 1) if nothing_stored(manifest) else {}),
         points=gathered.points_by_date,
         running_totals=gathered.running_totals,
-        things=things_of_answer(report, manifest, folder),
+        scope=things_of_answer(report, manifest, folder),
         failed={day: Failure(type(error).__name__, error.what) for day, error in sorted(gathered.failed.items())},
     )
     write_note(root, staged)

@@ -98,7 +98,7 @@ USAGE = m.Report(
             mixed=("namespace", "type"),
             answers=("MetricDataResults", "Id"),
             forgotten=FORGOTTEN,
-            thing="model",
+            thing=("@region", "namespace", "model", "project"),
         ),
     ),
     row_sets=(COUNTS,),

@@ -131,11 +131,11 @@ def _columns(declared: Columns, fields: dict[str, Raw], *, optional: bool) -> li
     return rows
 
 
-def label_values(declared: Columns, body: bytes, name: str) -> set[str]:
-    """The values of one name in the labels of a page, of holders without elements too."""
+def labels_of(declared: Columns, body: bytes) -> list[dict[str, str]]:
+    """The labels of a page, of holders without elements too."""
     holders = msgspec.json.decode(_at(_joined(iter([body])), declared.path), type=list[dict[str, Raw]])
     labels = [_labels(msgspec.json.decode(holder[declared.label], type=str)) for holder in holders]
-    return {msgspec.json.decode(one[name], type=str) for one in labels if name in one}
+    return [{name: msgspec.json.decode(value, type=str) for name, value in one.items()} for one in labels]
 
 
 def _labels(text: str) -> dict[str, Raw]:

@@ -60,6 +60,13 @@ class RunningTotal(msgspec.Struct, frozen=True):
     total: str
 
 
+class Things(msgspec.Struct, frozen=True):
+    """Things of a list: the columns whose values together name one, and these values of each."""
+
+    columns: list[str]
+    ids: list[list[str]]
+
+
 class Staged(msgspec.Struct, frozen=True):
     """The result of transforming a load."""
 
@@ -79,8 +86,8 @@ class Staged(msgspec.Struct, frozen=True):
     """By their path in the answer."""
     failed: dict[date, Failure] = {}
     """Dates that cannot be loaded; the load leaves what the ledger holds of them as it is."""
-    things: dict[str, list[str]] = {}
-    """Of a report that is asked for thing by thing, those that were, by their column: rows of the others stay."""
+    scope: Things | None = None
+    """Of a report that is asked for thing by thing, those that were: the ledger's rows of others stay."""
 
 
 def staged_folder(root: AnyPath, load_id: str) -> AnyPath:

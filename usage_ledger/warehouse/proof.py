@@ -30,7 +30,7 @@ def prove(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract], d
         window = list(incoming.window)
         sent = sums_by_date(cursor, "load/sums_staged", table, incoming, window, unasked=False)
         _equal(f"{name}: raw and staged rows", _raw(incoming, name), _added(sent.values()))
-        staged = sums_by_date(cursor, "load/sums_staged", table, incoming, dates) if incoming.staged.things else sent
+        staged = sums_by_date(cursor, "load/sums_staged", table, incoming, dates) if incoming.staged.scope else sent
         current = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
         for day in dates:
             _equal(f"{name} of {day}: staged rows and ledger", staged.get(day, {}), current.get(day, {}))

@@ -5,6 +5,7 @@ ledger. A lookup list that gives no value for a row, because it cannot be read o
 none that it gave before.
 """
 
+import json
 from collections import Counter
 from datetime import date
 
@@ -12,19 +13,20 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.warehouse.incoming import Incoming
-from usage_ledger.warehouse.sql import of_column
+from usage_ledger.warehouse.sql import of_columns
 
 
 def stage_unasked(cursor: Cursor, incoming: Incoming, table: Contract) -> Counter[date]:
     """Stage the ledger's rows of things that were not asked for; how many by date."""
-    rows: Counter[date] = Counter()
-    for column, things in incoming.staged.things.items():
-        cursor.execute(of_column("load/stage_unasked", table, column), incoming.values | {"things": things})
-        rows.update(day for (day,) in cursor.fetchall())
-    return rows
+    scope = incoming.staged.scope
+    if scope is None:
+        return Counter()
+    values = incoming.values | {"things": list(map(json.dumps, scope.ids))}
+    cursor.execute(of_columns("load/stage_unasked", table, *scope.columns), values)
+    return Counter(day for (day,) in cursor.fetchall())
 
 
 def keep_lookups(cursor: Cursor, incoming: Incoming, table: Contract) -> None:
     """Fill what a lookup gave no value for with what the ledger has in the row."""
     for column in incoming.lookups.get(table.table, ()):
-        cursor.execute(of_column("load/keep_lookup", table, column), incoming.values)
+        cursor.execute(of_columns("load/keep_lookup", table, column), incoming.values)

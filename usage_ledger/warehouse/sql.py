@@ -33,9 +33,9 @@ def copy_of(contract: Contract, names: Iterable[str], *, into: Literal["stage", 
     return sql.SQL(text("load/copy")).format(into=_parts(contract)[into], columns=columns)
 
 
-def of_column(name: str, contract: Contract, column: str) -> sql.Composable:
-    """A statement about one more `{column}` of a fact table."""
-    return sql.SQL(text(name)).format(**_parts(contract), column=sql.Identifier(column))
+def of_columns(name: str, contract: Contract, *columns: str) -> sql.Composable:
+    """A statement about one more `{column}` of a fact table, or several with commas between them."""
+    return sql.SQL(text(name)).format(**_parts(contract), column=sql.SQL(", ").join(map(sql.Identifier, columns)))
 
 
 def defaults(contract: Contract, names: Iterable[str]) -> sql.Composable:
