@@ -39,7 +39,7 @@ TENANTS = {
     "large": AzureTruth(account="large", subscriptions=1, deployments=40, page=1000),
     "bare": AzureTruth(account="bare", resources=0, deployments=0),
     "paged": AzureTruth(account="paged", page=2),
-    **{name: replace(SMALL, account=name) for name in ("cut", "stranger", "other", "elsewhere", "longer")},
+    **{name: replace(SMALL, account=name) for name in ("cut", "stranger", "other", "elsewhere", "longer", "fewer")},
     **{fault: replace(SMALL, account=fault, faults=frozenset({fault})) for fault in sorted(FAULTS)},
 }
 OTHER, ELSEWHERE = TENANTS["other"], TENANTS["elsewhere"]
@@ -249,6 +249,17 @@ def test_an_account_that_is_gone_meanwhile_costs_the_others_nothing(desk: Desk) 
     }
     events = desk.query("SELECT kind, message FROM ops.event WHERE connection_id = 'azure_gone'")
     assert [message for kind, message in events if kind == "names_missing" and gone in message]
+
+
+def test_what_an_account_used_stays_once_it_is_no_longer_listed(desk: Desk) -> None:
+    assert desk.run("fewer", "usage").failures == []
+    by_resource = "SELECT resource, count(*) FROM ledger.usage_daily WHERE connection_id = 'azure_fewer' GROUP BY 1"
+    whole = sorted(desk.query(by_resource))
+    one = {"subscriptions": TENANTS["fewer"].all_subscriptions[:1]}
+    assert desk.run("fewer", "usage", settings=one).failures == []
+    assert sorted(desk.query(by_resource)) == whole
+    assert {one.path.lower() for one in TENANTS["fewer"].all_resources} >= {name for name, _ in whole}
+    assert len({name.split("/")[2] for name, _ in whole}) == 2, "accounts of both subscriptions"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ that an account does not offer would refuse the whole request: its metrics are l
 offers none of the record's is reported.
 Lag: metrics come within minutes, and three days are read again. Costs come within a day and move until the bill is
 closed, so seven days are read again. A deployment that rested has a zero, or no total and then no row. What a deleted
-deployment used stays, without its class; a deleted account takes its metrics along.
+deployment used stays, without its class. Azure serves nothing more of a deleted account; what was loaded stays.
 Rights: Monitoring Reader on each subscription, which includes the lists; Cost Management Reader for `cost`. Narrower
 than Monitoring Reader is this role of four actions; where `/subscriptions` lists none by it, `check` says so: then add
 `Microsoft.Resources/subscriptions/read`. `check` names an action that is missing; new roles take minutes.

@@ -65,13 +65,22 @@ def _checked_values(rows: Rows, dimension: Dimension) -> list[str]:
     if not all(values):
         _refuse_blank(rows, dimension, values)
         values = [value or "" for value in values]
-    if dimension.form == "last_segment":
-        values = [value.rsplit("/", 1)[-1] for value in values]
-    if dimension.form == "path":
-        values = [f"/{value.removeprefix('/')}" if value else "" for value in values]
-    if dimension.form in ("upper", "lower"):
-        values = [value.upper() if dimension.form == "upper" else value.lower() for value in values]
-    return values
+    return [in_form(dimension, value) for value in values]
+
+
+def in_form(dimension: Dimension, value: str) -> str:
+    """A text of the provider's in the form in which a dimension holds it."""
+    match dimension.form:
+        case "last_segment":
+            return value.rsplit("/", 1)[-1]
+        case "path":
+            return f"/{value.removeprefix('/')}" if value else ""
+        case "upper":
+            return value.upper()
+        case "lower":
+            return value.lower()
+        case _:
+            return value
 
 
 def _refuse_blank(rows: Rows, dimension: Dimension, values: list[Any]) -> None:

@@ -3,42 +3,56 @@
 from collections.abc import Iterator, Mapping
 
 from usage_ledger.model.dimension import Dimension
-from usage_ledger.model.each import Listing
+from usage_ledger.model.each import Catalogue, Listing
 from usage_ledger.model.provider import Report
 from usage_ledger.model.reshape import Columns
 from usage_ledger.model.source import HttpPages
+from usage_ledger.reading.dimensions import in_form
 from usage_ledger.reading.reshape import labels_of
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import landed_pages
 from usage_ledger.storage.manifest import Manifest
-from usage_ledger.storage.staged import Things
 
 
-def things_of_answer(report: Report, manifest: Manifest, folder: AnyPath) -> Things | None:
-    """The things whose pages came, by the columns that name one; None for a report not asked for thing by thing.
+def things_of_answer(report: Report, manifest: Manifest, folder: AnyPath) -> tuple[list[str], list[list[str]]] | None:
+    """The columns that name a thing together, and their values of each thing whose pages came.
 
-    Of a thing that is no longer listed, or is gone between the list and its question, the answer says nothing. A thing
-    of one region is another one than that of the same name in the next. Raises `RawCorrupt`.
+    None for a report not asked for thing by thing. Of a thing that is no longer listed, or is gone between the list and
+    its question, the answer says nothing. A thing of one region is another one than that of the same name in the next.
+    Raises `RawCorrupt`.
     """
-    source = report.source
-    if not isinstance(source, HttpPages) or not isinstance(source.per, Listing):
+    paths = _paths(report)
+    dimensions = _dimensions(report, paths)
+    if not dimensions:
         return None
-    paths = source.batch.thing if source.batch else (f"@{source.per.label}",)
-    columns = _columns(report, paths)
-    if not columns:
-        return None
-    things = {tuple(labels.get(path, "") for path in paths) for labels in _labels(report, manifest, folder)}
-    return Things(columns, sorted(map(list, things)))
+    things = {
+        tuple(in_form(one, labels.get(path, "")) for path, one in zip(paths, dimensions, strict=True))
+        for labels in _labels(report, manifest, folder)
+    }
+    return [one.column for one in dimensions], sorted(map(list, things))
 
 
-def _columns(report: Report, paths: tuple[str, ...]) -> list[str]:
-    """The columns of the values at some paths, of the first row set that reads them all."""
+def _paths(report: Report) -> tuple[str, ...]:
+    """The paths of the labels that name a thing together."""
+    match report.source:
+        case HttpPages(per=Listing(), batch=batch) if batch:
+            return batch.thing
+        case HttpPages(per=Listing(label=label)):
+            return (f"@{label}",)
+        case HttpPages(per=Catalogue(Listing(per=Listing(label=label)))):  # names are asked for of each thing of a list
+            return (f"@{label}",)
+        case _:
+            return ()
+
+
+def _dimensions(report: Report, paths: tuple[str, ...]) -> list[Dimension]:
+    """The dimensions at some paths, of the first row set that reads them all."""
     for row_set in report.row_sets:
-        columns = {
-            one.paths[0]: one.column for one in row_set.dimensions if isinstance(one, Dimension) and len(one.paths) == 1
+        by_path = {
+            one.paths[0]: one for one in row_set.dimensions if isinstance(one, Dimension) and len(one.paths) == 1
         }
-        if paths and columns.keys() >= {*paths}:
-            return [columns[path] for path in paths]
+        if by_path.keys() >= {*paths}:
+            return [by_path[path] for path in paths]
     return []
 
 

@@ -60,13 +60,6 @@ class RunningTotal(msgspec.Struct, frozen=True):
     total: str
 
 
-class Things(msgspec.Struct, frozen=True):
-    """Things of a list: the columns whose values together name one, and these values of each."""
-
-    columns: list[str]
-    ids: list[list[str]]
-
-
 class Staged(msgspec.Struct, frozen=True):
     """The result of transforming a load."""
 
@@ -86,8 +79,9 @@ class Staged(msgspec.Struct, frozen=True):
     """By their path in the answer."""
     failed: dict[date, Failure] = {}
     """Dates that cannot be loaded; the load leaves what the ledger holds of them as it is."""
-    scope: Things | None = None
-    """Of a report that is asked for thing by thing, those that were: the ledger's rows of others stay."""
+    scope: tuple[list[str], list[list[str]]] | None = None
+    """Of a report that is asked for thing by thing, the columns that name one together, and their values of each that
+    was asked for: the ledger's rows of others stay."""
 
 
 def staged_folder(root: AnyPath, load_id: str) -> AnyPath:

@@ -18,11 +18,11 @@ from usage_ledger.warehouse.sql import of_columns
 
 def stage_unasked(cursor: Cursor, incoming: Incoming, table: Contract) -> Counter[date]:
     """Stage the ledger's rows of things that were not asked for; how many by date."""
-    scope = incoming.staged.scope
-    if scope is None:
+    if incoming.staged.scope is None:
         return Counter()
-    values = incoming.values | {"things": list(map(json.dumps, scope.ids))}
-    cursor.execute(of_columns("load/stage_unasked", table, *scope.columns), values)
+    columns, things = incoming.staged.scope
+    values = incoming.values | {"things": list(map(json.dumps, things))}
+    cursor.execute(of_columns("load/stage_unasked", table, *columns), values)
     return Counter(day for (day,) in cursor.fetchall())
 
 
