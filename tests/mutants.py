@@ -95,8 +95,18 @@ MUTANTS = (
     ),
     Mutant(
         "rows of things that no batch asked for are deleted",
-        (("usage_ledger/reading/things.py", "if not batch.thing or", "if True or"),),
+        (("usage_ledger/reading/things.py", "return batch.thing", "return ()"),),
         "test_a_window_older_than_the_list_holds_models_at_rest_and_loses_none",
+    ),
+    Mutant(
+        "a model of one region taken for that of another",
+        (("usage_ledger/reading/things.py", "return batch.thing", 'return ("model",)'),),
+        "test_a_model_that_is_listed_in_one_region_alone",
+    ),
+    Mutant(
+        "rows of an account that is no longer listed are deleted",
+        (("usage_ledger/reading/things.py", "case HttpPages(per=Catalogue(", "case HttpPages(lookup=Catalogue("),),
+        "test_what_an_account_used_stays",
     ),
     Mutant(
         "a figure under two names is read twice",
