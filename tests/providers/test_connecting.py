@@ -1,13 +1,14 @@
 """What `connect`, `check` and the Test button ask of each provider, and what they say of a key."""
 
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
 from spoiled import NOW, Desk, ending, truth_of
 from sqlalchemy import Engine
 
-from usage_ledger.airflow import onboarding
+from usage_ledger.airflow import hooks, onboarding
 from usage_ledger.airflow.hooks import ProviderHook
 from usage_ledger.airflow.onboarding import readable
 from usage_ledger.connections import Connection
@@ -111,6 +112,13 @@ def test_the_test_button_says_whose_the_key_is(
 ) -> None:
     at_work = desk(provider)
     monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", at_work.url.removeprefix("http://"))
+
+    class StandInsClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "StandInsClock":
+            return cls.fromtimestamp(NOW.timestamp(), tz)
+
+    monkeypatch.setattr(hooks, "datetime", StandInsClock)
 
     class Stored:
         host, password = at_work.host, at_work.truth.secret(at_work.key)
