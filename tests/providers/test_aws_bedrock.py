@@ -341,10 +341,12 @@ def test_what_a_person_must_do_is_said(desk: Desk, change: dict[str, Any], kind:
     ("change", "words"),
     [
         ({"denied": ("cloudwatch:GetMetricData",)}, ("cloudwatch:GetMetricData", "region eu-central-1")),
+        ({"denied": ("ce:GetDimensionValues",)}, ("ce:GetDimensionValues",)),
+        ({"denied": ("ce:GetCostAndUsage",)}, ("ce:GetCostAndUsage",)),
         ({"disabled": ("eu-south-2",), "regions": ("eu-central-1", "eu-south-2")}, ("region eu-south-2",)),
         ({}, ()),
     ],
-    ids=["a right", "the second region", "nothing"],
+    ids=["a right", "the services", "the charges", "the second region", "nothing"],
 )
 def test_the_check_names_the_right_and_the_region(desk: Desk, change: dict[str, Any], words: tuple[str, ...]) -> None:
     with served(truth_of(desk, **change)) as site:
@@ -353,7 +355,8 @@ def test_the_check_names_the_right_and_the_region(desk: Desk, change: dict[str, 
         with Client(
             connection.declared, base_url=site.url, credential=credential, account=connection.account
         ) as client:
-            source = source_of(connection, connection.declared.report("usage"), client)
+            report = "cost" if "ce:" in str(change) else "usage"
+            source = source_of(connection, connection.declared.report(report), client)
             if words:
                 with pytest.raises(provider_errors.AccessDenied) as refused:
                     source.verify(LAST)
@@ -496,6 +499,8 @@ def test_three_regions_of_four_hundred_metrics_take_nine_requests_and_one_for_th
     with served(truth) as site:
         assert run(desk, site).failures == []
         assert Counter(site.requests) == {"ListMetrics": 6, "GetMetricData": 3, "/": 1, "/inference-profiles": 3}
+        listed = [len(answer["Metrics"]) for operation, _, answer in site.exchanges if operation == "ListMetrics"]
+        assert sum(listed) > 3 * 400
     assert len(desk.usage()) > 500
 
 

@@ -14,6 +14,7 @@ from kit.bigquery_emulator import BigQuery, bigquery
 from kit.google_export import FIELDS, front, read_by_google
 from sqlalchemy import Engine
 
+from usage_ledger.airflow.onboarding import readable
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core import contract_errors, errors, provider_errors
 from usage_ledger.http.auth import Credential
@@ -150,15 +151,17 @@ class Ledger:
         named = {name: [*value] if isinstance(value, tuple) else value for name, value in self.truth.settings.items()}
         return connection_from(self.id, {**document, "settings": named}, f"{self.id}.yaml")
 
-    def run(self, first: date, last: date, now: datetime, *, heal: bool = False, **settings: Any) -> Ran:
-        credential = Credential(self.truth.secret(KEY), host=self.url)
-        with Client(
+    def client(self) -> Client:
+        return Client(
             GOOGLE_VERTEX_AI,
             base_url=self.url,
-            credential=credential,
+            credential=Credential(self.truth.secret(KEY), host=self.url),
             account=self.truth.account_id,
             sleep=lambda _: None,
-        ) as client:
+        )
+
+    def run(self, first: date, last: date, now: datetime, *, heal: bool = False, **settings: Any) -> Ran:
+        with self.client() as client:
             return run_all(
                 self.connection(**settings),
                 Dates(first, last, heal=heal),
@@ -314,9 +317,11 @@ def test_a_job_is_waited_for_and_read_to_its_last_page(ledger: Callable[..., tup
 
 STEPS = {
     "table": (provider_errors.NoPermission, "roles/bigquery.dataViewer"),
+    "hidden": (provider_errors.NoPermission, "correct the settings `billing_table` and `location`, or grant"),
     "job": (provider_errors.NoPermission, "roles/bigquery.jobUser"),
     "throttle": (provider_errors.RateLimited, ""),
     "quota": (provider_errors.RateLimited, ""),
+    "jobs": (provider_errors.RateLimited, ""),
     "bytes": (provider_errors.BadRequest, "fewer dates at once"),
     "absent": (provider_errors.BadRequest, "has its table some hours later"),
 }
@@ -331,6 +336,11 @@ def test_what_refuses_a_query_says_what_to_do(ledger: Callable[..., tuple[Ledger
     assert type(failure) is kind
     assert step in failure.next_step
     assert one.totals("amount", date(2026, 11, 18)) == 0
+    if kind is provider_errors.NoPermission:
+        with one.client() as client:
+            said = readable(one.connection(), client, NOW).refused["billing"]
+        assert step in said
+        assert ("bigquery.jobs.create" if refusal == "job" else "permission to query table") in said
 
 
 def test_a_dataset_of_another_location_is_told(ledger: Callable[..., tuple[Ledger, Site]]) -> None:

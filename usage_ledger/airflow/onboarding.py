@@ -68,7 +68,8 @@ def readable(connection: Connection, client: Client, now: datetime | None = None
                 continue
             if not isinstance(error, AccessDenied) and not (report.snapshot and is_of_one_answer(error)):
                 raise
-            access.refused[report.name] = error.what
+            of_vendor = "" if error.next_step == error.remedy else f": {error.next_step}"
+            access.refused[report.name] = error.what + of_vendor
         else:
             access.reports.append(report.name)
             if question.form:

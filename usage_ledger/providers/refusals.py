@@ -67,6 +67,7 @@ REPLICATE = (Refusal("blocked", "pay at replicate.com/account/billing, then run 
 GOOGLE = (
     Refusal("throttled", "", status=403, code="rateLimitExceeded"),
     Refusal("throttled", "", status=403, code="quotaExceeded"),
+    Refusal("throttled", "", status=400, code="jobRateLimitExceeded"),
     Refusal(
         "permission",
         "grant the role BigQuery Job User (`roles/bigquery.jobUser`) on the project of the setting `job_project`",
@@ -84,6 +85,13 @@ GOOGLE = (
         "enable the API that the message names in the project that it names, then run again",
         status=403,
         text=("has not been used in project", "it is disabled"),
+    ),
+    Refusal(
+        "permission",
+        "correct the settings `billing_table` and `location`, or grant the role BigQuery Data Viewer "
+        "(`roles/bigquery.dataViewer`) on that table: who may not read it is not told whether it is there",
+        status=403,
+        text=("perhaps it does not exist",),
     ),
     Refusal(
         "permission",

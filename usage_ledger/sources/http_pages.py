@@ -79,7 +79,8 @@ class HttpPageSource:
     def verify(self, day: date) -> None:
         """Ask for the names that a window of one day requires, and for its first request.
 
-        Of a report that is asked for in batches, the first of each outer label: one region may differ from another.
+        Of a report that is asked for in batches, the first of each outer label: one region may differ from another. Of
+        a list of names no more than the list: what cannot be had of its things costs no figure.
         """
         values = window_values(self._connection, self._report, Window(day, day + DAY))
         per, batch, requires = self._declared.per, self._declared.batch, self._declared.requires
@@ -96,11 +97,11 @@ class HttpPageSource:
                         verified.append(labels)
                         next(self._rows(values, labels, items), None)
                 continue
-            if page is not None and not isinstance(per, Catalogue):
+            if page is not None and self._report.snapshot:
                 return
             for thing in things:
                 if not thing.lacking:
-                    next(self._pages({**values, **thing.labels}, paged=False), None)
+                    next(self._rows_each(per)(values, thing.labels), None)
                     return
 
     def _things(self, each: Each | Catalogue, values: Values, *, required: bool = True) -> Listed:
@@ -117,7 +118,7 @@ class HttpPageSource:
             self._gaps.add(f"{'the rest of ' if begun else ''}the list {each.request.path}", error)
 
     def _one_by_one(self, listed: Listed, values: Values) -> Iterator[Page]:
-        rows = self._rows_of_thing if isinstance(self._declared.per, Listing | Catalogue) else self._rows
+        rows = self._rows_each(self._declared.per)
         for page, things in listed:
             if page is not None:
                 yield page
@@ -146,6 +147,10 @@ class HttpPageSource:
         for listing in declared.lists:
             for page, things in self._things(listing, values, required=False):
                 yield page, [one for thing in things for one in remembered(declared, thing, listing.label)]
+
+    def _rows_each(self, each: Each | Catalogue | None) -> Callable[[Values, Labels], Iterator[Page]]:
+        """How rows of one are read: only a thing of a list may be gone meanwhile."""
+        return self._rows_of_thing if isinstance(each, Listing | Catalogue) else self._rows
 
     def _rows_of_thing(self, values: Values, labels: Labels) -> Iterator[Page]:
         """The rows of one thing of a list; a gap where names are missing, or where the thing is gone meanwhile."""

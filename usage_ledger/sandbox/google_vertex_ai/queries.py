@@ -20,6 +20,12 @@ REFUSALS = {
         "accessDenied",
         "Access Denied: Table {table}: User does not have permission to query table {table}",
     ),
+    "hidden": (
+        403,
+        "accessDenied",
+        "Access Denied: Table {table}: User does not have permission to query table {table}, or perhaps it does not "
+        "exist in location {location}.",
+    ),
     "job": (
         403,
         "accessDenied",
@@ -27,6 +33,11 @@ REFUSALS = {
     ),
     "throttle": (403, "rateLimitExceeded", "Exceeded rate limits: too many api requests per user per method"),
     "quota": (403, "quotaExceeded", "Quota exceeded: Your project exceeded quota for free query bytes scanned."),
+    "jobs": (
+        400,
+        "jobRateLimitExceeded",
+        "Job exceeded rate limits: Your project exceeded quota for concurrent queries.",
+    ),
     "bytes": (
         400,
         "bytesBilledLimitExceeded",
