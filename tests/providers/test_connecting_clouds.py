@@ -192,11 +192,18 @@ def test_the_form_has_a_field_for_each_part_of_a_key() -> None:
     ],
 )
 def test_without_the_vendors_library_a_sentence_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, auth: m.Auth, key: Any, module: str, extra: str
+    monkeypatch: pytest.MonkeyPatch, engine: Engine, tmp_path: Path, auth: m.Auth, key: Any, module: str, extra: str
 ) -> None:
+    provider = replace(NIMBUS, auth=auth)
+    monkeypatch.setitem(PROVIDERS, "nimbus", provider)
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigError, match=rf'pip install "usage-ledger\[{extra}\]"'):
-        auth_of(replace(NIMBUS, auth=auth), Credential(key, {"access_key_id": "AKIA"}))
+    words = rf'pip install "usage-ledger\[{extra}\]"'
+    with pytest.raises(ConfigError, match=words):
+        auth_of(provider, Credential(key, {"access_key_id": "AKIA"}))
+    own = None if isinstance(key, Machine) else Credential(key, {"access_key_id": "AKIA"})
+    with pytest.raises(ConfigError, match=words):
+        connect(engine, monkeypatch, own, **({} if own else {"credential": "machine"}))
+    assert list(tmp_path.iterdir()) == []
 
 
 IMPORTS = """
