@@ -3,6 +3,7 @@
 `make docs` writes the parts that are made of the code; see tests/kit/documentation.py.
 """
 
+import json
 import os
 import re
 import shlex
@@ -24,6 +25,7 @@ from usage_ledger.connections import Connection
 from usage_ledger.core.windows import first_instant
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
+from usage_ledger.model import HeaderKey
 from usage_ledger.pipeline.plan import Dates
 from usage_ledger.pipeline.run import run_all
 from usage_ledger.providers import PROVIDERS
@@ -210,6 +212,23 @@ def test_the_table_of_providers_names_every_report() -> None:
 
 def test_the_table_of_token_meanings_names_every_provider() -> None:
     assert [row[0] for row in table_under("Of")] == [provider.title for provider in PROVIDERS.values()]
+
+
+def test_the_tables_of_wholeness_and_accounts_name_every_provider() -> None:
+    titles = sorted(provider.title for provider in PROVIDERS.values())
+    page = PAGES["docs/reliability"]
+    assert (
+        sorted(row[0] for row in table_under("Provider | That an answer is whole | A total of its own", page)) == titles
+    )
+    assert sorted(row[0] for row in table_under("Provider | What tells the account of a key", page)) == titles
+
+
+@pytest.mark.parametrize("name", [name for name, one in PROVIDERS.items() if not isinstance(one.auth, HeaderKey)])
+def test_a_policy_to_paste_is_on_the_page_of_each_provider_with_roles(name: str) -> None:
+    [_, rights] = PAGES[f"docs/providers/{name}"].split("## Rights\n")
+    policies = [json.loads(text) for text in blocks("json", rights.partition("\n## ")[0])]
+    assert policies
+    assert all(one.keys() & {"Statement", "Actions", "includedPermissions"} for one in policies)
 
 
 def test_the_table_of_yaml_keys_is_that_of_the_model() -> None:

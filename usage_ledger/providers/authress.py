@@ -18,7 +18,7 @@ A date on which no event of any kind arrived is not empty, because the stream ma
 Names: roles and service clients over REST, with a token that the access key signs.
 Unknown: what a `count` above 1 means, whether every check is sent, and the words for results other than `ALLOWED`.
 Privacy: whose access was checked, and who changed what, is cut before anything is stored.
-Rights: for the archive `s3:ListBucket` on the bucket with the prefix and `s3:GetObject` below it (or
+Rights: for the archive the policy below, with the names of your bucket and prefix (on Google Cloud Storage
 `roles/storage.objectViewer`). The access key needs to read roles and clients, and must not be allowed to check the
 permissions of users or to make their tokens.
 Source: https://authress.io/knowledge-base/docs/account-management/aws-event-bridge-audit-trail.

@@ -14,6 +14,7 @@ Limits: one day a request, four requests a day: the names of the metrics, then o
 Reach: what Groq stores, which is not published (the software keeps a month by default). Of a date without any metric
 it is not known whether it was not used or is too old: it is empty and not settled, and deletes nothing.
 Lag: not published; two days are read again.
+Rights: Groq has no roles for keys. A key of the organization with Enterprise metrics reads them.
 Not given: whether input holds cached tokens, whether batch jobs, speech and failed requests count, the names of the
 labels `project_id` and `status_code`, whether a project's key sees the others, whose organization the key is of.
 `cached_input_tokens` stays null: it is open whether `prompt_cache_hits` counts tokens or requests. Earlier metrics were

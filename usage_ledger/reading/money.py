@@ -1,4 +1,4 @@
-"""google.type.Money, exact."""
+"""Money in three fields (units, billionths, currency), exact."""
 
 from decimal import Decimal
 from typing import Any

@@ -5,7 +5,7 @@ from usage_ledger.model.rows import Count, Meter, Money, RowSet
 from usage_ledger.model.when import Bucket, Day, Moment, Point
 
 MONEY_PARTS = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
-"""The parts of google.type.Money."""
+"""The parts of an amount in three fields."""
 
 
 def paths_of(row_set: RowSet) -> dict[str, str]:
