@@ -90,7 +90,7 @@ MUTANTS = (
     ),
     Mutant(
         "things that a list forgot are not asked for",
-        (("usage_ledger/sources/http_pages.py", "if declared is None or window", "if True or window"),),
+        (("usage_ledger/sources/http_pages.py", "if declared and window", "if False and window"),),
         "test_a_window_older_than_the_list_holds_models_at_rest_and_loses_none",
     ),
     Mutant(

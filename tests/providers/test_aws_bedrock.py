@@ -476,6 +476,18 @@ def test_a_window_older_than_the_list_holds_models_at_rest_and_loses_none(desk: 
     assert [one for one in desk.events("names_missing") if "bedrock:ListFoundationModels" in one]
 
 
+def test_a_metric_that_rests_is_still_asked_for_while_its_model_is_listed(desk: Desk) -> None:
+    truth, days = truth_of(desk), (date(2026, 10, 25), date(2026, 10, 27))
+    with served(truth) as site:
+        assert desk.run(site.url, truth.account_id, site.settings, "usage", dates=days).failures == []
+    whole = desk.usage()
+    assert any(cached for _, _, cached, _ in whole.values())
+    with served(replace(truth, denied=("bedrock:ListFoundationModels", "bedrock:ListInferenceProfiles"))) as site:
+        site.changes["ListMetrics"] = lambda answer: without(answer, "CacheRead")
+        assert desk.run(site.url, truth.account_id, site.settings, "usage", dates=days).failures == []
+    assert desk.usage() == whole
+
+
 def test_a_model_that_is_listed_in_one_region_alone_keeps_the_rows_of_the_others(desk: Desk) -> None:
     truth = truth_of(desk)
     with served(truth) as site:

@@ -21,7 +21,8 @@ class Forgotten:
     after: timedelta
     lists: tuple[Listing, ...]
     items: Callable[[Mapping[str, Any]], Any]
-    """The items that the forgetful list would have for one of theirs. A function with a name."""
+    """The items that the forgetful list would have had for one of theirs, or for one of its own. A function with a
+    name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,11 @@ def query_of(metric: Mapping[str, Any], number: int) -> dict[str, Any] | None:
     return {"Id": f"m{number}", "Label": label, "MetricStat": {"Metric": series, "Period": 86400, "Stat": "Sum"}}
 
 
-def metrics_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The metrics that a model or an inference profile may have had before CloudWatch's list forgot them."""
-    dimensions = [{"Name": "ModelId", "Value": model.get("modelId") or model["inferenceProfileId"]}]
+def metrics_of(one: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a model, a profile, or the model of a metric may have had besides, before CloudWatch's list forgot it."""
+    if "MetricName" in one:
+        return [{**one, "MetricName": name} for name in sorted(METRICS)]
+    dimensions = [{"Name": "ModelId", "Value": one.get("modelId") or one["inferenceProfileId"]}]
     return [
         {"Namespace": "AWS/Bedrock", "MetricName": name, "Dimensions": dimensions}
         for name in sorted(METRICS - OF_MANTLE)

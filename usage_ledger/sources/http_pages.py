@@ -16,7 +16,7 @@ from usage_ledger.http.fill import Values, with_items
 from usage_ledger.http.page import Page
 from usage_ledger.model.each import Catalogue, Each, Listing
 from usage_ledger.model.provider import Report
-from usage_ledger.model.source import HttpPages
+from usage_ledger.model.source import Forgotten, HttpPages
 from usage_ledger.sources.batches import Answers, groups, remembered
 from usage_ledger.sources.discovery import discover
 from usage_ledger.sources.gaps import Gaps
@@ -71,7 +71,7 @@ class HttpPageSource:
         if declared.per is None:
             yield from self._rows(values, {})
             return
-        listed = chain(self._things(declared.per, values), self._forgotten(values, window))
+        listed = chain(self._listed(declared.per, values, window), self._forgotten(values, window))
         yield from self._in_batches(listed, values) if declared.batch else self._one_by_one(listed, values)
         if self._gaps.newest and not (self._begun or self._report.snapshot):
             raise self._gaps.newest
@@ -139,10 +139,17 @@ class HttpPageSource:
         for labels, items in groups(things, batch, _label_of(per)) if batch and per else ():
             yield from self._rows(values, labels, items)
 
+    def _listed(self, per: Each | Catalogue, values: Values, window: Window) -> Listed:
+        """The things of the list, and what it may have forgotten of each, for a window older than its memory."""
+        declared = self._older_than_lists(window)
+        for page, things in self._things(per, values):
+            more = (one for thing in things for one in remembered(declared, thing, _label_of(per))) if declared else ()
+            yield page, [*things, *more]
+
     def _forgotten(self, values: Values, window: Window) -> Listed:
-        """The things that the list no longer names, for a window that is older than its memory."""
-        declared = self._declared.batch.forgotten if self._declared.batch else None
-        if declared is None or window.first >= (self._now - declared.after).date():
+        """The things that the list no longer names, for such a window."""
+        declared = self._older_than_lists(window)
+        if declared is None:
             return
         for listing in declared.lists:
             for page, things in self._things(listing, values, required=False):
@@ -151,6 +158,11 @@ class HttpPageSource:
     def _rows_each(self, each: Each | Catalogue | None) -> Callable[[Values, Labels], Iterator[Page]]:
         """How rows of one are read: only a thing of a list may be gone meanwhile."""
         return self._rows_of_thing if isinstance(each, Listing | Catalogue) else self._rows
+
+    def _older_than_lists(self, window: Window) -> Forgotten | None:
+        """What the list forgets, where a window begins before its memory."""
+        declared = self._declared.batch.forgotten if self._declared.batch else None
+        return declared if declared and window.first < (self._now - declared.after).date() else None
 
     def _rows_of_thing(self, values: Values, labels: Labels) -> Iterator[Page]:
         """The rows of one thing of a list; a gap where names are missing, or where the thing is gone meanwhile."""
