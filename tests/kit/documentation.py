@@ -172,7 +172,7 @@ def providers() -> str:
     rows = [
         (
             f"[{one.title}](docs/providers/{one.name}.md)",
-            described(_docstring(one))[""].partition(": ")[2].rstrip("."),
+            described(_docstring(one))[""].partition(": ")[2].partition(". ")[0].rstrip("."),
             names(one, lambda report: "usage_daily" in report.tables),
             names(one, lambda report: "cost_daily" in report.tables),
             names(one, lambda report: report.snapshot),

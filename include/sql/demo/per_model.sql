@@ -8,7 +8,8 @@ SELECT
         rtrim(to_char(sum(audio_seconds), 'FM999,999,999,990.999'), '.') || ' s of audio',
         rtrim(to_char(sum(accelerator_seconds), 'FM999,999,999,990.999'), '.') || ' GPU s',
         rtrim(to_char(sum(compute_seconds), 'FM999,999,999,990.999'), '.') || ' s',
-        to_char(sum(images), 'FM999,999,999,990') || ' images'
+        to_char(sum(images), 'FM999,999,999,990') || ' images',
+        to_char(sum(characters), 'FM999,999,999,990') || ' characters'
     ), '') AS other
 FROM marts.daily_usage_by_model
 WHERE connection_id = ANY(%(connections)s) AND usage_date BETWEEN %(first)s AND %(last)s
