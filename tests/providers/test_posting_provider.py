@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from usage_ledger.airflow.provider_info import get_provider_info
 from usage_ledger.connections import connection_from
 from usage_ledger.core import errors
 from usage_ledger.core.contract_errors import Shape
-from usage_ledger.core.provider_errors import NoPermission
+from usage_ledger.core.provider_errors import NoPermission, NotWhole
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import client_for
+from usage_ledger.http.page import Call, Page
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.sources.batches import groups
+from usage_ledger.sources.batches import Answers, groups
 from usage_ledger.sources.listing import Thing, list_things
 from usage_ledger.sources.source import source_of
 from usage_ledger.storage.landing import landed_folders
@@ -215,6 +217,14 @@ def test_things_of_several_outer_labels_may_share_a_batch() -> None:
         ({"place": "east"}, ["new-east", "old-east"]),
         ({"place": "west"}, ["new-west", "old-west"]),
     ]
+
+
+@pytest.mark.parametrize("results", [b"5", b'{"Id": "a"}', b'[{"Id": {"a": 1}}]', b'["a"]', b"null"])
+def test_answers_of_another_shape_name_nothing_that_was_requested(results: bytes) -> None:
+    answers = Answers(m.Batch("queries", 2, question, answers=("results", "Id")), [{"Id": "a"}])
+    answers.add(Page(Call("/v1/x"), b'{"results": ' + results + b"}", 200, datetime(2026, 11, 18, tzinfo=UTC)))
+    with pytest.raises(NotWhole, match="lacks 1 of what was asked for"):
+        answers.require_all()
 
 
 def test_a_function_is_hashed_by_its_name_and_needs_one() -> None:

@@ -50,7 +50,8 @@ class Answers:
         if self._missing:
             document = document_of(plain(bytes(page.body)), "the answer")
             answers = document.get(self._list) if isinstance(document, dict) else None
-            names = {one.get(self._name) for one in answers or () if isinstance(one, dict)}
+            objects = [one for one in answers if isinstance(one, dict)] if isinstance(answers, list) else []
+            names = [one.get(self._name) for one in objects]
             self._missing = [name for name in self._missing if name not in names]
 
     def require_all(self) -> None:
