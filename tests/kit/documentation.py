@@ -293,7 +293,9 @@ def row_set_cells(report: Report, row_set: RowSet) -> tuple[str, ...]:
 
 def report_cells(report: Report) -> tuple[str, ...]:
     """One report: where it is fetched from and what its rows are."""
+    batch = report.source.batch if isinstance(report.source, HttpPages) else None
     each = f", once per {repeated_for(report)}" if repeated_for(report) else ""
+    each = f", once per {batch.size} {repeated_for(report)}s" if batch else each
     named = ", only where the YAML's `reports` names it" if report.opt_in else ""
     return f"`{report.name}`", f"`{request_path(report)}`{each}{named}", grain(report), fills(report), day_of(report)
 

@@ -15,7 +15,8 @@ reported.
 Not given: users, keys and tags (an application profile each tells callers apart); failed and throttled calls, which are
 no invocations; whether batch inference is counted is not documented. Regions of China and GovCloud are not reached.
 Limits: 500 metrics a request; sums of 455 days; charges of 13 months. CloudWatch lists a metric for two weeks after its
-last point: windows that are older ask for every foundation model and inference profile of a region too.
+last point: windows that are older ask for every metric of what it lists, and of every foundation model and inference
+profile of a region.
 Lag: minutes, seldom up to two days, so three days are read again. Charges are estimates until their month is closed:
 run its dates once more after that.
 Cost of asking: 0.01 USD for 1,000 metrics of CloudWatch, and 0.01 USD a page of Cost Explorer: a run asks for one with
