@@ -23,6 +23,7 @@ from usage_ledger.model import (
     HttpPages,
     Link,
     Listing,
+    Mark,
     Meter,
     Moment,
     Objects,
@@ -429,6 +430,32 @@ def test_a_row_of_another_date_is_refused(desk: Callable[[Provider], Desk], prov
     if any(isinstance(mark, Echo) for mark in report.marks):
         refused = (provider_errors.NotWhole,)  # what the answer says of its own window is moved too
     assert all(isinstance(failure, refused) for failure in failures)
+    assert at_work.rows(report.name) == 0
+
+
+MARKED = [
+    (provider, report, mark)
+    for provider in PROVIDERS.values()
+    for report in of_facts(provider)
+    for mark in report.marks
+    if isinstance(mark, Mark) and "/" not in mark.path and isinstance(report.source, HttpPages)
+]
+
+
+@pytest.mark.parametrize(
+    ("provider", "report", "mark"),
+    MARKED,
+    ids=[f"{one.name}-{report.name}-{mark.path}" for one, report, mark in MARKED],
+)
+def test_an_answer_that_says_that_it_is_not_whole_loads_nothing(
+    desk: Callable[[Provider], Desk], provider: Provider, report: Report, mark: Mark
+) -> None:
+    at_work = desk(provider)
+    said = "partial" if isinstance(mark.is_, str) else [{"message": "a part is missing"}] if mark.is_ is None else True
+    at_work.site.changes[ending(report)] = lambda _, document: document | {mark.path: said}
+    failures = at_work.run(report.name).failures
+    assert {type(failure) for failure in failures} <= {provider_errors.NotWhole, provider_errors.BadRequest}
+    assert failures
     assert at_work.rows(report.name) == 0
 
 
