@@ -200,6 +200,19 @@ def test_an_object_that_changes_while_it_is_read_is_read_again_and_then_refused(
         pages_of(tmp_path)
 
 
+def test_the_right_that_a_store_refuses_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write(tmp_path, "2026/11/16/a.json", event(1, "2026-11-16T10:00:00Z"))
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PermissionError(13, "Access Denied")
+
+    for name, right in (("open", "read"), ("find", "list")):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(UPath(tmp_path).fs), name, refuse)
+            with pytest.raises(provider_errors.StoreRefused, match=rf"\(Access Denied\).*may {right} objects there"):
+                pages_of(tmp_path)
+
+
 def test_an_object_that_is_cut_off_or_a_bomb_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "2026/11/16/a.json", event(1, "2026-11-16T10:00:00Z"), packed=True)
     path.write_bytes(path.read_bytes()[:-9])
@@ -305,7 +318,7 @@ def test_a_bucket_is_read_alike_and_says_what_it_may_not(store: ObjectStore, tmp
         pages_of(f"s3://{bucket}/empty")
     with pytest.raises(provider_errors.StoreRefused, match="the store s3://nowhere-at-all/logs cannot be read"):
         pages_of("s3://nowhere-at-all/logs")
-    with pytest.raises(provider_errors.StoreRefused, match="/forbidden cannot be read"):
+    with pytest.raises(provider_errors.StoreRefused, match=r"/forbidden cannot be read .*may list objects there"):
         pages_of(f"s3://aws_default@{bucket}/forbidden", path_of=lambda uri: UPath(uri.replace("aws_default@", "")))
     with pytest.raises(errors.Unreachable, match="cannot be read"):
         pages_of(f"s3://{bucket}/slow/raw/fireworks")

@@ -59,7 +59,7 @@ class Store:
 
         Raises `StoreRefused`, also for a link that leads out of the store, and `Unreachable`.
         """
-        with _store_errors(self.uri):
+        with _store_errors(self.uri, "list"):
             self._files.invalidate_cache()
             listed = self._files.find(f"{self._base}/{prefix}".rstrip("/"), detail=True)
         stored = [self._object(name, info) for name, info in sorted(listed.items()) if not name.endswith("/")]
@@ -143,8 +143,8 @@ def _instant(value: Any) -> datetime | None:
 
 
 @contextmanager
-def _store_errors(uri: str) -> Iterator[None]:
-    """Translate the errors of any file system."""
+def _store_errors(uri: str, right: str = "read") -> Iterator[None]:
+    """Translate the errors of any file system; the next step names the right that was needed."""
     try:
         yield
     except (UsageLedgerError, MemoryError):
@@ -152,4 +152,7 @@ def _store_errors(uri: str) -> Iterator[None]:
     except Exception as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         text = f"the store {uri} cannot be read ({why})"
-        raise (Unreachable(text) if is_transient(error) else StoreRefused(text)) from error
+        if is_transient(error):
+            raise Unreachable(text) from error
+        step = f"check the store's URI in the connection's settings, and that its credential may {right} objects there"
+        raise StoreRefused(text, next_step=step) from error
