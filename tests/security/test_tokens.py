@@ -165,6 +165,14 @@ def test_a_refused_token_is_an_error_of_its_own(
     assert PEM[40:90] not in shown
 
 
+def test_a_key_file_on_a_machine_whose_clock_is_wrong_is_not_the_fault_of_the_key(issuers: Issuers) -> None:
+    said = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."
+    issuers.refusal = (400, json.dumps({"error": "invalid_grant", "error_description": said}))
+    with bearer("key_file", issuers) as client, pytest.raises(provider_errors.BadKey, match="timeframe") as caught:
+        client.ask(Call("/v1/x"))
+    assert caught.value.next_step == "set the clock of this machine (NTP), then run again"
+
+
 def test_tokens_are_asked_for_at_the_own_host_on_loopback_alone() -> None:
     declared = ClientCredentials(ARM).issuer_url
     assert issuer_url(declared, "http://127.0.0.1:8080/") == "http://127.0.0.1:8080/{tenant_id}/oauth2/v2.0/token"

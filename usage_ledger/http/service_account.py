@@ -46,7 +46,8 @@ def service_account_auth(declared: ServiceAccount, credential: Credential) -> Re
             failure = errors.Unreachable(f"this machine's identity is not answered: {_sentence(error)}")
         except GoogleAuthError as error:
             kind = errors.Unreachable if getattr(error, "retryable", False) else BadKey
-            failure = kind(f"no token is issued: {_sentence(error)}")
+            step = "set the clock of this machine (NTP), then run again" if "timeframe" in str(error) else ""
+            failure = kind(f"no token is issued: {_sentence(error)}", next_step=step)
         else:
             ends = credentials.expiry.replace(tzinfo=UTC).timestamp() if credentials.expiry else time.time()
             return token_of(str(credentials.token or ""), max(0.0, ends - time.time()), "the issuer of tokens")
