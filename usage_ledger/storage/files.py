@@ -19,6 +19,7 @@ TRANSIENT = (errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, getattr(errno, "EREMOTE
 """What s3fs makes of a store's 500 and 503."""
 UNANSWERED = {"ConnectionError", "TimeoutError", "HTTPClientError", "ServiceRequestError"}
 """Names of classes: Python's and requests' own, botocore's, Azure's. None of those packages need be installed."""
+_query = re.compile(r"(?<=\S)\?[^\s'\"<>)]+")
 _segment = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
@@ -71,6 +72,11 @@ def is_transient(error: Exception) -> bool:
     return getattr(error, "errno", None) in TRANSIENT or bool(class_names & UNANSWERED)
 
 
+def reason_of(error: Exception) -> str:
+    """What a file system says of its error, without the queries of URLs, which may hold a signature."""
+    return _query.sub("?…", str(getattr(error, "strerror", None) or error)) or type(error).__name__
+
+
 @contextmanager
 def storage_errors(action: str) -> Iterator[None]:
     """Translate the errors of any file system; `action` is "read" or "written". Each cloud's raises its own classes.
@@ -82,8 +88,7 @@ def storage_errors(action: str) -> Iterator[None]:
     except (StorageRefused, StorageDown, MemoryError):
         raise
     except Exception as error:
-        why = getattr(error, "strerror", None) or str(error) or "no reason is given"
-        text = f"raw storage cannot be {action} ({why})"
+        text = f"raw storage cannot be {action} ({reason_of(error)})"
         if isinstance(error, FileNotFoundError) and action == "read":
             raise RawGone(text) from error
         if is_transient(error):

@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 from usage_ledger.core.errors import ConfigError, Unreachable, UsageLedgerError
 from usage_ledger.core.provider_errors import StoreRefused
-from usage_ledger.storage.files import is_transient
+from usage_ledger.storage.files import is_transient, reason_of
 from usage_ledger.storage.root import place
 
 FOLDERS = "USAGE_LEDGER_STORES"
@@ -150,8 +150,7 @@ def _store_errors(uri: str, right: str = "read") -> Iterator[None]:
     except (UsageLedgerError, MemoryError):
         raise
     except Exception as error:
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        text = f"the store {uri} cannot be read ({why})"
+        text = f"the store {uri} cannot be read ({reason_of(error)})"
         if is_transient(error):
             raise Unreachable(text) from error
         step = f"check the store's URI in the connection's settings, and that its credential may {right} objects there"
