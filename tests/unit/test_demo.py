@@ -9,6 +9,7 @@ import httpx
 import pytest
 import yaml
 
+from usage_ledger import cli
 from usage_ledger.connections import connection_from
 from usage_ledger.core.errors import ConfigError, Unreachable
 from usage_ledger.core.project import ROOT
@@ -59,6 +60,25 @@ def test_every_provider_has_an_account_that_its_declaration_accepts(provider: st
     assert required <= {*connection.settings, *credential.settings}
     assert "fw_key" not in str(document)
     assert str(credential.host).startswith("http://127.0.0.1:8600")
+
+
+def test_the_sandbox_says_how_to_connect_and_what_a_connection_stores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key").write_text("fw_key\n", encoding="utf-8")
+    for provider in ("groq", "authress"):
+        cli.sandbox.sandbox(account=["acme"], key_file=tmp_path / "key", key_of=provider)
+    groq, authress = capsys.readouterr().out.splitlines()
+    assert groq == "fw_key"
+    assert authress.split(".")[2] == "acme"
+    host = "http://127.0.0.1:8601"
+    command = accounts.sandbox_command("aws_bedrock", host=host, account="acme")
+    assert re.fullmatch(
+        r"usage-ledger connect aws_bedrock acme_aws_bedrock --account \d{12} --host http://127.0.0.1:8601 "
+        r"--setting regions=eu-central-1,us-east-1 --setting access_key_id=AKIA[0-9A-F]{16}",
+        command,
+    )
+    assert f"--host {host}/authress --setting events=file:///" in accounts.sandbox_command("authress", host=host)
 
 
 def test_the_makefile_removes_the_connections_of_every_provider() -> None:
