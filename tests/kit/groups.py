@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from usage_ledger.core.project import ROOT
 
 STACK = "stack"
-SLOWEST = (STACK, "tests/faults/test_kill.py")
+SLOWEST = (STACK, "tests/faults/test_kill.py", "tests/providers/test_suite.py", "tests/providers/test_wholeness.py")
 """These start first, so that no worker is left alone with one of them at the end."""
 
 

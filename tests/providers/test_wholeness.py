@@ -15,6 +15,8 @@ from usage_ledger.providers import PROVIDERS
 BOTH = [FIRST, LAST]
 REPORTS = [(provider, report) for provider in PROVIDERS.values() for report in of_facts(provider)]
 
+REPORTS_BY_NAME = sorted({report.name for _, report in REPORTS})
+
 
 def parametrized(choose: Callable[[Report], bool]) -> Any:
     chosen = [(provider, report) for provider, report in REPORTS if choose(report)]
@@ -42,6 +44,13 @@ FORMS: dict[str, Callable[[Report, Json], Json]] = {
     },
     "nothing": lambda *_: {},
 }
+
+
+def form_that_repeats(report: Report) -> str:
+    """The form that comes again and again for this report; all three come so for the reports together."""
+    return list(FORMS)[REPORTS_BY_NAME.index(report.name) % len(FORMS)]
+
+
 ERRORS = [
     {"message": "no"},
     {"error": "no"},
@@ -50,6 +59,13 @@ ERRORS = [
     {"errors": [{"message": "no"}]},
     {"code": 13, "status": "INTERNAL"},
 ]
+
+
+def errors_for(provider: Provider, report: Report) -> list[Json]:
+    """All errors, or a share of them where a provider has several reports, which then get all of them together."""
+    names = [one.name for one in of_facts(provider)]
+    shares = min(len(names), 3)
+    return ERRORS[names.index(report.name) % shares :: shares]
 
 
 def age_holds(at_work: Desk) -> None:
@@ -76,6 +92,8 @@ def test_an_answer_without_a_list_that_is_always_sent_is_no_empty_one(
     assert failures
     assert all(isinstance(failure, refusal) for failure in failures)
     assert at_work.days(report.name) == dict.fromkeys(BOTH, "failed")
+    if form != form_that_repeats(report):  # the refusal is the same, and one form shows that it holds
+        return
     at_work.site.reset()
     at_work.run(report.name)
     rows = at_work.rows(report.name)
@@ -98,6 +116,8 @@ def test_a_list_that_its_vendor_leaves_out_is_empty_on_evidence_and_deletes_noth
     spoil[ending(report)] = lambda _, document: FORMS[form](report, document | dict.fromkeys(["lineItems"]))
     assert at_work.run(report.name).failures == []
     assert at_work.days(report.name) == dict.fromkeys(BOTH, "empty")
+    if form != form_that_repeats(report):
+        return
     spoil.clear()
     at_work.run(report.name)
     rows = at_work.rows(report.name)
@@ -178,7 +198,7 @@ def test_an_error_with_status_200_is_never_no_use(
     at_work = desk(provider)
     at_work.run(report.name)
     rows = at_work.rows(report.name)
-    for error in ERRORS:
+    for error in errors_for(provider, report):
         at_work.site.raw[ending(report)] = lambda _, error=error: json.dumps(error).encode()  # type: ignore[misc]
         assert at_work.run(report.name).failures, error
         age_holds(at_work)

@@ -5,8 +5,9 @@ which its oldest event arrived. Some objects are gzipped, and most have no line 
 """
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from functools import cache
 
 import msgspec
 
@@ -33,21 +34,28 @@ def objects(
 
     With `since`, without those that were written by then.
     """
+
+    @cache
+    def of_hour(hour: datetime) -> tuple[Event, ...]:  # nine batches look at each hour
+        return tuple(events_of_hour(account, hour))
+
     batch = max(midnight(first), since or midnight(first))
     while batch < midnight(end):
         until = batch + _BATCH
         if now is not None and until > now:
             return
-        arrived = sorted(_arrived(account, batch, until), key=lambda one: (one[0], one[1].event_id))
+        arrived = sorted(_arrived(of_hour, batch, until), key=lambda one: (one[0], one[1].event_id))
         if arrived:
             yield _object(account, batch, arrived)
         batch = until
 
 
-def _arrived(account: AuthressAccount, start: datetime, end: datetime) -> Iterator[tuple[datetime, Event]]:
+def _arrived(
+    of_hour: Callable[[datetime], tuple[Event, ...]], start: datetime, end: datetime
+) -> Iterator[tuple[datetime, Event]]:
     hour = start - _LATEST
     while hour < end:
-        for event in events_of_hour(account, hour):
+        for event in of_hour(hour):
             yield from ((at, event) for at in event.arrivals if start <= at < end)
         hour += HOUR
 
