@@ -39,7 +39,9 @@ def test_a_list_that_came_in_parts_is_one_table() -> None:
 def test_rows_of_cells_become_objects_by_the_header_and_may_be_absent() -> None:
     fields = b'"schema": {"fields": [{"name": "day", "type": "STRING"}, {"name": "cost"}]}'
     page = (
-        b'{"rows": [{"f": [{"v": "2026-11-11"}, {"v": "0.10"}]}, {"f": [{"v": null}, {"v": 1.10}]}], ' + fields + b"}"
+        b'{"rows": [{"f": [{"v": "2026-11-11"}, {"v": "0.10"}]}, {"f": [{"v": null}, {"v": 1.10}], "new": 1}], '
+        + fields
+        + b"}"
     )
     assert reshaped(CELLS, page) == b'{"rows":[{"day":"2026-11-11","cost":"0.10"},{"day":null,"cost":1.10}]}'
     assert reshaped(CELLS, b"{" + fields + b', "totalRows": "0"}') == b'{"rows":[]}'

@@ -100,8 +100,8 @@ def _arrays(declared: Table, raw: Raw) -> list[list[Raw]]:
     if declared.cells is None:
         return msgspec.json.decode(raw, type=list[list[Raw]])
     array, value = declared.cells
-    rows = msgspec.json.decode(raw, type=list[dict[str, list[dict[str, Raw]]]])
-    return [[cell[value] for cell in row[array]] for row in rows]
+    rows = msgspec.json.decode(raw, type=list[dict[str, Raw]])
+    return [[cell[value] for cell in msgspec.json.decode(row[array], type=list[dict[str, Raw]])] for row in rows]
 
 
 def _series(declared: Series, fields: dict[str, Raw], *, optional: bool) -> list[dict[str, Raw]]:
