@@ -77,7 +77,8 @@ def write(folder: Path, key: str, *events: dict[str, Any], packed: bool = False)
     path.parent.mkdir(parents=True, exist_ok=True)
     body = "\n".join(map(json.dumps, events)).encode()
     middle = len(body) // 2
-    path.write_bytes(gzip.compress(body[:middle]) + gzip.compress(body[middle:]) if packed else body)
+    members = gzip.compress(body[:middle]) + b"\0" + gzip.compress(body[middle:]) + b"\0\0"
+    path.write_bytes(members if packed else body)
     return path
 
 

@@ -252,12 +252,15 @@ def test_an_account_that_is_gone_meanwhile_costs_the_others_nothing(desk: Desk) 
 
 
 def test_what_an_account_used_stays_once_it_is_no_longer_listed(desk: Desk) -> None:
-    assert desk.run("fewer", "usage").failures == []
+    assert desk.run("fewer", "usage", "cost").failures == []
     by_resource = "SELECT resource, count(*) FROM ledger.usage_daily WHERE connection_id = 'azure_fewer' GROUP BY 1"
-    whole = sorted(desk.query(by_resource))
+    charges = "SELECT project_id, sum(amount) FROM ledger.cost_daily WHERE connection_id = 'azure_fewer' GROUP BY 1"
+    whole, charged = sorted(desk.query(by_resource)), sorted(desk.query(charges))
     one = {"subscriptions": TENANTS["fewer"].all_subscriptions[:1]}
-    assert desk.run("fewer", "usage", settings=one).failures == []
+    assert desk.run("fewer", "usage", "cost", settings=one).failures == []
     assert sorted(desk.query(by_resource)) == whole
+    assert sorted(desk.query(charges)) == charged
+    assert {subscription for subscription, _ in charged} == set(TENANTS["fewer"].all_subscriptions[:2])
     assert {one.path.lower() for one in TENANTS["fewer"].all_resources} >= {name for name, _ in whole}
     assert len({name.split("/")[2] for name, _ in whole}) == 2, "accounts of both subscriptions"
 

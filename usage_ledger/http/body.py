@@ -95,6 +95,9 @@ def _gunzip(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
         pending = chunk
         while pending:
             if inflater.eof:
+                pending = pending.lstrip(b"\0")  # padding, which gzip leaves out too
+                if not pending:
+                    break
                 inflater = zlib.decompressobj(wbits=31)
             try:
                 part = inflater.decompress(pending, 2**20)

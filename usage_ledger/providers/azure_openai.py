@@ -59,6 +59,7 @@ COST = m.Report(
             when=m.Day("UsageDate", form="digits"),
             constants=(("charge_category", "Usage"),),
             dimensions=(
+                m.Dimension("project_id", ("@subscription",)),
                 m.Dimension("resource", ("ResourceId",), missing="error", form="lower"),
                 m.Dimension("line_item", ("Meter",), missing="error"),
                 m.Dimension("currency", ("Currency",), missing="required", form="upper"),

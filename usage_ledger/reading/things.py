@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from usage_ledger.model.dimension import Dimension
-from usage_ledger.model.each import Catalogue, Listing
+from usage_ledger.model.each import Catalogue, Fixed, Listing, PerSetting
 from usage_ledger.model.provider import Report
 from usage_ledger.model.reshape import Columns
 from usage_ledger.model.source import HttpPages
@@ -17,9 +17,9 @@ from usage_ledger.storage.manifest import Manifest
 def things_of_answer(report: Report, manifest: Manifest, folder: AnyPath) -> tuple[list[str], list[list[str]]] | None:
     """The columns that name a thing together, and their values of each thing whose pages came.
 
-    None for a report not asked for thing by thing. Of a thing that is no longer listed, or is gone between the list and
-    its question, the answer says nothing. A thing of one region is another one than that of the same name in the next.
-    Raises `RawCorrupt`.
+    None for a report not asked for thing by thing. Of a thing that is no longer listed or set, or is gone between the
+    list and its question, the answer says nothing. A thing of one region is another one than that of the same name in
+    the next. Raises `RawCorrupt`.
     """
     paths = _paths(report)
     dimensions = _dimensions(report, paths)
@@ -41,6 +41,8 @@ def _paths(report: Report) -> tuple[str, ...]:
             return (f"@{label}",)
         case HttpPages(per=Catalogue(Listing(per=Listing(label=label)))):  # names are asked for of each thing of a list
             return (f"@{label}",)
+        case HttpPages(per=PerSetting() as setting) | HttpPages(per=Fixed(per=PerSetting() as setting)):
+            return (f"@{setting.name}",)
         case _:
             return ()
 

@@ -149,9 +149,9 @@ def _store_errors(uri: str, right: str = "read") -> Iterator[None]:
         yield
     except (UsageLedgerError, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  each file system has its own
         text = f"the store {uri} cannot be read ({reason_of(error)})"
         if is_transient(error):
-            raise Unreachable(text) from error
+            raise Unreachable(text) from None  # what the file system raised may hold a signed URL
         step = f"check the store's URI in the connection's settings, and that its credential may {right} objects there"
-        raise StoreRefused(text, next_step=step) from error
+        raise StoreRefused(text, next_step=step) from None
