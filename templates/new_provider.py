@@ -19,6 +19,7 @@ LISTED = (
         "\nfrom usage_ledger.sandbox.$name import ${Name}Truth, ${name}_router",
     ),
     ("usage_ledger/sandbox/accounts.py", r"\}\n", '    "$name": StandIn(${Name}Truth, ${name}_router),\n'),
+    ("docs/reliability.md", r"\n\nA prediction counts on", "\n| $title | to be written | to be written |"),
     ("docs/query.md", r"\n\n## Columns of the marts", "\n| $title | to be written | to be written | to be written |"),
 )
 """Files, the text before which a line is written, and the line."""
