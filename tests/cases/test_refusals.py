@@ -101,7 +101,8 @@ def test_an_allowance_that_is_renewed_in_an_hour_gives_the_slot_back(
 
 
 SUSPENDED = "fw-account-suspended-412"
-SAYS_SUSPENDED = {"error": {"message": "It is suspended."}, "detail": "It is suspended."}
+SUSPENSION = "It is suspended."
+SAYS_SUSPENDED = {"error": {"message": SUSPENSION}, "detail": SUSPENSION, "title": SUSPENSION}
 BLOCKED, PLACE = provider_errors.AccountBlocked, provider_errors.WrongPlace
 PAUSED = (
     "You are temporarily suspended for exceeding the rate limit.",
@@ -177,7 +178,9 @@ def test_a_pause_of_the_rate_is_no_suspended_account(account: Callable[..., Acco
 @each_provider
 def test_an_error_with_status_200_is_worded_as_one(account: Callable[..., Account], provider: str) -> None:
     asking = account(provider)
-    asking.server.answers["/any"] = Answer({"error": {"message": "no", "code": 3}, "message": "no", "detail": "no"})
+    asking.server.answers["/any"] = Answer(
+        {"error": {"message": "no", "code": 3}} | dict.fromkeys(("message", "detail", "title"), "no")
+    )
     with pytest.raises(provider_errors.BadRequest) as caught:
         ask(asking, [])
     assert f"{PROVIDERS[provider].title} answered 200 with an error: no" in caught.value.what
