@@ -127,7 +127,7 @@ def record(one: Account) -> list[tuple[Any, ...]]:
 
 
 def test_anthropic_analytics_are_the_record_whatever_comes_first(account: Make) -> None:
-    for order in permutations(ALL):
+    for order in [*permutations(ALL)][::3]:  # each is first twice, and before and after each other one
         one = both(account)
         for report in order:
             assert one.run(DAY, reports=(report,)).failures == []
