@@ -10,7 +10,7 @@ from providers.spoiled import FIRST, Desk, Json, Spoiled, ending, of_facts
 from sqlalchemy import Engine
 
 from kit.declared_requests import paging_of
-from usage_ledger.model import Bucket, Cursor, Report
+from usage_ledger.model import Bucket, Cursor, Objects, Report
 from usage_ledger.providers import PROVIDERS
 
 Change = Callable[[Json], Json]
@@ -74,6 +74,8 @@ class HalfAnswers:
         self.rng, self.site = rng, site
         self.desks = {name: Desk(name, site, url, engine, query, root) for name in PROVIDERS}
         self.reports = [(name, report) for name, one in PROVIDERS.items() for report in of_facts(one)]
+        # Half an object of a store is a torn file, which is no JSON: tests/faults/test_objects.py has those.
+        self.reports = [(name, one) for name, one in self.reports if not isinstance(one.source, Objects)]
         self.served: Counter[str] = Counter()
         for name in PROVIDERS:
             self._run(name)

@@ -56,7 +56,7 @@ def test_the_defaults_are_utc_three_o_clock_three_days_and_every_report(tmp_path
     [
         ({"time_zone": "UTC"}, "time_zone", "allowed: provider, account, timezone, at, start_date, lookback_days"),
         ({"password": "x"}, "password", "allowed: provider"),
-        ({"provider": "nobody"}, "provider", "allowed: anthropic, aws_bedrock, azure_openai, fireworks"),
+        ({"provider": "nobody"}, "provider", "allowed: anthropic, authress, aws_bedrock, azure_openai"),
         ({"provider": ""}, "provider", ""),
         ({"timezone": "Mars/Olympus"}, "timezone", "Europe/Berlin"),
         ({"timezone": "../../etc/passwd"}, "timezone", "Europe/Berlin"),

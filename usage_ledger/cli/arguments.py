@@ -69,5 +69,7 @@ def read_key(provider: "Provider") -> str:
     path = Path(input(f"Path of the {provider.auth.key_label} of {provider.title}: ").strip())
     try:
         return path.expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise WrongUsage(f"the file {path} cannot be read: {type(error).__name__}") from None
+    except OSError as error:
+        raise WrongUsage(f"the file {path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise WrongUsage(f"the file {path} is not UTF-8 text") from None

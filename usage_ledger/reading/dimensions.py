@@ -65,7 +65,10 @@ def _checked_values(rows: Rows, dimension: Dimension) -> list[str]:
     if not all(values):
         _refuse_blank(rows, dimension, values)
         values = [value or "" for value in values]
-    return [in_form(dimension, value) for value in values]
+    if dimension.form == "text":
+        return values
+    formed = {value: in_form(dimension, value) for value in set(values)}
+    return [formed[value] for value in values]
 
 
 def in_form(dimension: Dimension, value: str) -> str:
