@@ -60,7 +60,7 @@ CASES = [
     ),
 ]
 CASES += [
-    Case(name, f"{name}-the-one-that-opens", stand_in.truth(), "UTC", *NOVEMBER)
+    Case(name, f"the-one-that-opens-{name}", stand_in.truth(), "UTC", *NOVEMBER)
     for name, stand_in in STAND_INS.items()
     if name not in {case.provider for case in CASES}
 ]
