@@ -20,6 +20,7 @@ from usage_ledger.providers import PROVIDERS
 from usage_ledger.sandbox.accounts import STAND_INS
 from usage_ledger.sandbox.anthropic.truth import AnthropicTruth
 from usage_ledger.sandbox.app import running
+from usage_ledger.sandbox.authress.truth import AuthressTruth
 from usage_ledger.sandbox.openai.truth import OpenAITruth
 from usage_ledger.sandbox.openrouter.truth import OpenRouterTruth
 from usage_ledger.sandbox.replicate.truth import ReplicateTruth
@@ -64,6 +65,10 @@ CASES += [
     for name, stand_in in STAND_INS.items()
     if name not in {case.provider for case in CASES}
 ]
+LOCAL_DAYS = (date(2026, 11, 10), date(2026, 11, 12))
+CASES.append(
+    Case("authress", "the-one-that-opens-kathmandu", AuthressTruth(account="hills"), "Asia/Kathmandu", *LOCAL_DAYS)
+)
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
 
