@@ -6,9 +6,7 @@ It differs from the service: a missing table or column is 200 with `errors` and 
 
 import json
 import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from kit.debian_programs import free_port, serving
 from usage_ledger.core.project import ROOT
 
 PYTHON = ROOT / ".venv-bigquery" / "bin" / "python"
@@ -66,43 +65,16 @@ def _home(folder: Path) -> Path:
     return folder
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @contextmanager
 def bigquery(folder: Path) -> Iterator[BigQuery]:
     """A running emulator, empty. Without its environment the test is skipped."""
     if not PYTHON.exists():
         pytest.skip("the BigQuery emulator is not installed: `make bigquery` makes its environment")
-    port, log = _free_port(), folder / "emulator.log"
-    command = [PYTHON, "-m", "bqemulator", "start", "--rest-port", str(port), "--grpc-port", "0"]
+    port = free_port()
+    command = [str(PYTHON), "-m", "bqemulator", "start", "--rest-port", str(port), "--grpc-port", "0"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(_home(folder))}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=folder)
     url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{url}/healthz", process, log)
+    with serving(command, f"{url}/healthz", folder, environment):
         emulator = BigQuery(url)
         yield emulator
         emulator.close()
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + STARTS_WITHIN
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if httpx.get(url, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise RuntimeError(f"the BigQuery emulator did not start: {log.read_text(errors='replace')[-2000:]}")

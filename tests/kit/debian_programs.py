@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,11 +36,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: Sequence[str], health: str, folder: Path) -> Iterator[None]:
-    """Run a server until the context ends; it is up once `health` answers 200."""
+def serving(
+    command: Sequence[str], health: str, folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Run a server in a folder until the context ends; it is up once `health` answers 200."""
     log = folder / "server.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, env=environment)
         try:
             until = time.monotonic() + SECONDS
             while not _healthy(health):

@@ -24,8 +24,8 @@ class Point(NamedTuple):
     value: int
 
 
-class AwsServer:
-    """CloudWatch, STS, Cost Explorer and S3 on a port of 127.0.0.1."""
+class MotoServer:
+    """A moto server of this process, on a port of 127.0.0.1; `_answer` stands before it, as WSGI."""
 
     def __init__(self) -> None:
         from moto.server import ThreadedMotoServer
@@ -36,13 +36,23 @@ class AwsServer:
         self.url = f"http://{self.host}:{self.port}"
         inner: Any = self._server._server
         self._app, inner.app = inner.app, self._answer
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def _answer(self, environ: Any, start_response: Any) -> Any:
+        return self._app(environ, start_response)
+
+
+class AwsServer(MotoServer):
+    """CloudWatch, STS, Cost Explorer and S3 on a port of 127.0.0.1."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.canned: dict[str, Any] = {}
         """By operation or path, the answer to what moto does not have."""
         self.requests: list[tuple[str, str, str]] = []
         """Operation or path, region, and body of each request, but for those that prepare a test."""
-
-    def stop(self) -> None:
-        self._server.stop()
 
     def client(self, service: str, region: str) -> Any:
         """AWS's own client, beside the product's."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kit.moto_server import MotoServer
 from usage_ledger.core.project import ROOT
 
 TESTS = Path(__file__).parents[1]
@@ -24,25 +25,15 @@ FAULTS = {
 _buckets = itertools.count(1)
 
 
-class ObjectStore:
+class ObjectStore(MotoServer):
     """Buckets on a port of 127.0.0.1."""
 
     def __init__(self) -> None:
-        from moto.server import ThreadedMotoServer
-
-        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-        self._server.start()
-        self.host, self.port = self._server.get_host_and_port()
-        self.url = f"http://{self.host}:{self.port}"
-        inner: Any = self._server._server
-        self._app, inner.app = inner.app, self._answer
+        super().__init__()
         self.healed = False
         """No faults any more."""
         self.refused: list[tuple[str, str]] = []
         """Verb and path of every request that met a fault."""
-
-    def stop(self) -> None:
-        self._server.stop()
 
     def client(self) -> Any:
         """A client of one's own, beside the product's."""
