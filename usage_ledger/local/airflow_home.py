@@ -52,12 +52,12 @@ def write() -> Path:
     return home
 
 
-def migrate() -> bool:
-    """Bring Airflow's metadata up to date, before any process starts; False when it was. Raises `ConfigError`."""
+def migrate() -> None:
+    """Bring Airflow's metadata up to date, before any process starts. Raises `ConfigError`."""
     home, airflow = airflow_home(), version("apache-airflow-core")
     mark = home / "migrated"
     if mark.exists() and mark.read_text(encoding="utf-8") == airflow:
-        return False
+        return
     done = subprocess.run(  # noqa: S603  our own program, fixed arguments
         [program("airflow"), "db", "migrate"],
         env=os.environ | stack_environment(),
@@ -70,7 +70,6 @@ def migrate() -> bool:
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
         raise ConfigError("Airflow's metadata database could not be migrated", next_step=f"see {log}")
     mark.write_text(airflow, encoding="utf-8")
-    return True
 
 
 def _settings(home: Path, current: configparser.ConfigParser) -> dict[str, dict[str, str]]:

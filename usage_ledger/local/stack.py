@@ -37,8 +37,7 @@ def up(report: Callable[[str], None], *, sandbox: bool = False, seconds: float =
     postgres.start()
     airflow_home.write()
     report("Airflow's metadata")
-    if airflow_home.migrate():
-        report("Airflow's metadata migrated")
+    airflow_home.migrate()
     if sandbox:
         start_sandbox()
     report("Airflow")
