@@ -1,0 +1,1 @@
+"""Prices, the verdict on the bill, owners, budgets, and what is exported of them."""
