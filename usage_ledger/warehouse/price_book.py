@@ -68,12 +68,12 @@ def record_prices(
     ((at,),) = cursor.fetchall()
     cursor.execute(statement("load/prices_current"), of_source)
     current = _by_key(Price(*row) for row in cursor.fetchall())
-    wanted = _by_key(rows)
+    target = _by_key(rows)
     gone: list[Price] = []
     new: list[Price] = []
     changes: list[dict[str, object]] = []
-    for key in sorted(current.keys() | wanted.keys(), key=repr):
-        before, after = current.get(key, []), wanted.get(key, [])
+    for key in sorted(current.keys() | target.keys(), key=repr):
+        before, after = current.get(key, []), target.get(key, [])
         if as_of is not None:
             after = _joined([*_outside(before, as_of, until), *(_within(one, as_of, until) for one in after)])
         gone += [one for one in before if one not in after]
