@@ -1,0 +1,8 @@
+-- The first of at most four words that is among others; null where none is.
+CREATE FUNCTION ledger.first_of(words text[], others text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE
+    WHEN words[1] = ANY (others) THEN words[1]
+    WHEN words[2] = ANY (others) THEN words[2]
+    WHEN words[3] = ANY (others) THEN words[3]
+    WHEN words[4] = ANY (others) THEN words[4]
+END
