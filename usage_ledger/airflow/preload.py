@@ -16,9 +16,8 @@ import usage_ledger.pipeline.run
 import usage_ledger.pipeline.transform
 import usage_ledger.warehouse.schema  # noqa: F401
 from usage_ledger.airflow.assets import table_asset
-from usage_ledger.contracts.registry import arrow_schema, contract
+from usage_ledger.contracts.registry import arrow_schema, contract, tables
 from usage_ledger.core.errors import UsageLedgerError
-from usage_ledger.core.project import CONTRACTS
 from usage_ledger.http.transport import trusted
 from usage_ledger.pipeline.validate import check
 from usage_ledger.providers import PROVIDERS
@@ -32,7 +31,7 @@ table_asset("any", "any")
 ObjectStoragePath("file:///any")
 with contextlib.suppress(UsageLedgerError):  # a task that needs what is missing says so
     trusted()
-    for table in sorted(path.stem for path in CONTRACTS.glob("*.yaml")):
+    for table in tables():
         check(contract(table), arrow_schema(table).empty_table(), rows=0, window=None)
         statement("load/has_rows", contract(table))
     for report in (report for provider in PROVIDERS.values() for report in provider.reports):

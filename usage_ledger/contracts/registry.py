@@ -15,7 +15,16 @@ _ARROW = {
     "uuid": pa.string(),
     "timestamptz": pa.timestamp("us", tz="UTC"),
     "bigint": pa.int64(),
+    "boolean": pa.bool_(),
 }
+VIEWS = "marts"
+"""The schema whose contracts are of views."""
+
+
+def tables() -> tuple[str, ...]:
+    """The tables that have a contract, without the views."""
+    names = sorted(path.stem for path in CONTRACTS.glob("*.yaml"))
+    return tuple(name for name in names if contract(name).schema != VIEWS)
 
 
 @cache

@@ -9,7 +9,7 @@ from usage_ledger.model.auth import Auth, ClientCredentials, HeaderKey, ServiceA
 from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule, dimensions, from_parent
 from usage_ledger.model.each import Catalogue, Each, Fixed, Listing, PerSetting, Selection
 from usage_ledger.model.mark import AnyMark, EachOf, Echo, Fewer, Mark
-from usage_ledger.model.provider import AccountHeader, Parts, Provider, Report, Setting
+from usage_ledger.model.provider import AccountHeader, Parts, Provider, Report, Seller, Setting
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Cursor, Link, Offset, OwnServer, Paging, Request, Template
 from usage_ledger.model.reshape import Columns, Named, Positions, Reshape, Series, Table
@@ -72,6 +72,7 @@ __all__ = [
     "Rule",
     "RunningTotal",
     "Selection",
+    "Seller",
     "Series",
     "ServiceAccount",
     "Setting",

@@ -159,6 +159,19 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class Seller:
+    """Who sells a provider's service, as bills name it; what is left '' is the provider's title."""
+
+    name: str = ""
+    """Who sells it and sends the invoice."""
+    service: str = ""
+    part: str = "Workspace"
+    """The vendor's word for a part of an account that has costs of its own."""
+    host: bool = True
+    """It runs what it sells; otherwise a bill line says who does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """A vendor: where it may be called, how a key is sent and verified, what it reports."""
 
@@ -176,6 +189,7 @@ class Provider:
     docs: str
     key_help: str
     auth: Auth = BEARER_KEY
+    seller: Seller = Seller()
     account_parts: Parts | None = None
     """Proved with the account: a part that the key does not see, or that is another account's, is a wrong account."""
     account_header: AccountHeader | None = None

@@ -44,6 +44,7 @@ CALLER = m.Request(
 AWS_BEDROCK = m.Provider(
     name="aws_bedrock",
     title="AWS Bedrock",
+    seller=m.Seller("Amazon Web Services", "Amazon Bedrock"),
     base_url="https://sts.amazonaws.com",
     hosts=(
         *("sts.amazonaws.com", "ce.us-east-1.amazonaws.com"),

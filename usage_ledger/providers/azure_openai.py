@@ -100,6 +100,7 @@ DEPLOYED = m.Report(
 AZURE_OPENAI = m.Provider(
     name="azure_openai",
     title="Azure OpenAI",
+    seller=m.Seller("Microsoft", part="Subscription"),
     base_url="https://management.azure.com",
     hosts=("management.azure.com",),
     accounts=m.Listing(

@@ -82,6 +82,7 @@ CREDIT = cost(
 GOOGLE_VERTEX_AI = m.Provider(
     name="google_vertex_ai",
     title="Google Vertex AI",
+    seller=m.Seller("Google Cloud", "Vertex AI", part="Project"),
     base_url="https://bigquery.googleapis.com",
     hosts=("bigquery.googleapis.com", "monitoring.googleapis.com"),
     auth=m.ServiceAccount(

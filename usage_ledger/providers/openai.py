@@ -128,6 +128,7 @@ def names(name: str, path: str, row: m.NameOf, per: m.Listing | None = None, **m
 OPENAI = m.Provider(
     name="openai",
     title="OpenAI",
+    seller=m.Seller(part="Project"),
     base_url="https://api.openai.com",
     hosts=("api.openai.com",),
     accounts=m.Listing(m.Request("/v1/organization/projects", (("limit", "1"),)), "data", "", "account"),

@@ -2,8 +2,7 @@
 
 Measures: requests, those by own keys among them, tokens, and money (`/activity`): dollars charged to credits are the
 record; what was paid to other providers with own keys is the breakdown `byok`, an estimate. Requested again per key,
-the same activity is the breakdown `api_key`: keys deleted before their dates were loaded are not in it, so its sum may
-be below the record's.
+the same activity is the breakdown `api_key`, without the keys that were deleted before their dates were loaded.
 Grain: a UTC day x permanent model name x endpoint x workspace; rows that are alike in these are added up.
 Units: tokens as integers; dollars as JSON numbers, rounded to 18 places.
 Token meaning: input includes cached tokens, output includes reasoning; live answers have held more reasoning than
@@ -91,6 +90,7 @@ def by_key(row_set: m.RowSet) -> m.RowSet:
 OPENROUTER = m.Provider(
     name="openrouter",
     title="OpenRouter",
+    seller=m.Seller(host=False),
     base_url="https://openrouter.ai",
     hosts=("openrouter.ai",),
     accounts=m.Listing(m.Request("/api/v1/key"), "data", "", "account", single=True),

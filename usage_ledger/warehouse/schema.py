@@ -1,20 +1,27 @@
 """Brings the warehouse's schema up to date: numbered steps once each, marts whenever their text changes."""
 
 import hashlib
+import json
 import logging
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from usage_ledger.core.project import SQL
+from usage_ledger.contracts.registry import contract
+from usage_ledger.core.project import CONTRACTS, SQL
 from usage_ledger.core.warehouse_errors import WarehouseRefused
+from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.engine import in_transaction, transaction
 from usage_ledger.warehouse.sql import statement, text
 
 MARTS = "marts"
+SELLERS = "providers"
+"""The part that is what the declarations say of each provider, and the step that makes its table."""
+SELLERS_STEP = "020_providers"
 log = logging.getLogger(__name__)
 
 READER = "bi_reader"
@@ -31,7 +38,9 @@ def ensure_schema(engine: Engine, *, ddl: Path = SQL / "ddl") -> bool:
 
     Raises `WarehouseRefused` when an applied step's text has changed since, `WarehouseDown`.
     """
-    current = {step.name: _hash(step) for step in steps(ddl)} | {MARTS: _hash(SQL / "marts")}
+    current = {step.name: _hash(step) for step in steps(ddl)} | {MARTS: _marts_hash()}
+    if SELLERS_STEP in current:
+        current[SELLERS] = _sellers_hash()
     applied, reader = _applied(engine)
     if applied == current | {READER: reader}:
         return False
@@ -39,7 +48,13 @@ def ensure_schema(engine: Engine, *, ddl: Path = SQL / "ddl") -> bool:
 
 
 def mart_comments(path: Path) -> tuple[str, dict[str, str]]:
-    """A mart's description and its columns' from the head of its file: `-- text`, then `-- column: text`."""
+    """A mart's description and its columns': from its data contract, or from the head of its file.
+
+    There, `-- text` describes the view, then `-- column: text` each column.
+    """
+    if _contract_file(path).is_file():
+        promise = contract(mart_name(path))
+        return promise.description, {column.name: column.description for column in promise.columns}
     about: list[str] = []
     columns: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -62,11 +77,45 @@ def mart_name(path: Path) -> str:
     return path.stem.split("_", 1)[1]
 
 
+def _contract_file(mart: Path) -> Path:
+    return CONTRACTS / f"{mart_name(mart)}.yaml"
+
+
 def _hash(folder: Path) -> str:
+    return _hash_of(sorted(folder.glob("*.sql")))
+
+
+def _hash_of(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.sql")):
+    for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _marts_hash() -> str:
+    """Of the views and of the contracts that describe some of them."""
+    views = marts()
+    return _hash_of([*views, *filter(Path.is_file, map(_contract_file, views))])
+
+
+def _sellers() -> list[dict[str, str]]:
+    """The rows of `ledger.provider`."""
+    return [
+        {
+            "provider": provider.name,
+            "title": provider.title,
+            "seller": (seller := provider.seller).name or provider.title,
+            "service": seller.service or provider.title,
+            "account_type": provider.account.label,
+            "part_type": seller.part,
+            "host": (seller.name or provider.title) if seller.host else "",
+        }
+        for provider in PROVIDERS.values()
+    ]
+
+
+def _sellers_hash() -> str:
+    return hashlib.sha256(json.dumps(_sellers()).encode()).hexdigest()
 
 
 def _applied(engine: Engine) -> tuple[dict[str, str], str]:
@@ -102,6 +151,10 @@ def _apply(cursor: Cursor, current: dict[str, str], ddl: Path) -> bool:
                 f"the schema step {step.name} differs from the one this warehouse was made with",
                 next_step="restore its files, and put the change into a new step",
             )
+    if applied.get(SELLERS) != current.get(SELLERS):
+        for seller in _sellers():
+            cursor.execute(statement("schema/provider"), seller)
+        cursor.execute(statement("schema/record"), {"part": SELLERS, "content": current[SELLERS]})
     remade = applied.get(MARTS) != current[MARTS]
     if remade:
         _make_marts(cursor)
