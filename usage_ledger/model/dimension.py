@@ -40,8 +40,8 @@ class Lookup:
     """A column whose value a lookup list gives for an id in the row; it is not part of the row's identity."""
 
     column: str
-    path: str | tuple[str, ...]
-    """The id, in the row; several paths are joined with `/`."""
+    path: "str | tuple[str, ...] | Derived"
+    """The id, in the row; several paths are joined with `/`. Or a text parsed of the row."""
     items: str
     """The list, in the pages of the source's `lookup`."""
     id: tuple[str, ...]
@@ -53,7 +53,13 @@ class Lookup:
     @property
     def paths(self) -> tuple[str, ...]:
         """The paths of the id, in the row."""
-        return (self.path,) if isinstance(self.path, str) else self.path
+        match self.path:
+            case Derived():
+                return self.path.paths
+            case str():
+                return (self.path,)
+            case _:
+                return self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +88,19 @@ class Rule:
 class Derived:
     """A column that we parse from a text of the row; it is not part of the row's identity.
 
-    The first rule that matches counts; a text that none matches gives ''.
+    The first rule that matches counts; of several for one column the first with one that does. A text that none
+    matches leaves what a dimension or a constant of the column says, or ''.
     """
 
     column: str
-    path: str
+    path: str | Pairs
+    """The text; or pairs as they are rendered."""
     rules: tuple[Rule, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the text, in the row."""
+        return (self.path,) if isinstance(self.path, str) else tuple(one for pair in self.path.pairs for one in pair)
 
 
 def dimensions(**paths: str) -> tuple[Dimension, ...]:

@@ -28,10 +28,14 @@ def text_column(rows: Rows, dimension: AnyDimension) -> pa.Array:
     match dimension:
         case Pairs():
             column = pa.array(_rendered(rows, dimension), pa.string())
+        case Lookup(path=Derived() as text):
+            column = parsed(text_column(rows, text), text.rules)
         case Lookup(paths=paths):
             columns = [_first_value(rows, [path]) for path in paths]
             column = pc.binary_join_element_wise(*columns, "/") if len(columns) > 1 else columns[0]
-        case Derived(path=path):
+        case Derived(path=Pairs() as pairs):
+            column = pa.array(_rendered(rows, pairs), pa.string())
+        case Derived(path=str() as path):
             column = _first_value(rows, [path])
         case Dimension(form="flag"):
             flags = {True: "true", False: "false", None: ""}
@@ -117,13 +121,30 @@ def resolve(column: pa.Array, dimension: AnyDimension, lookups: Lookups) -> pa.A
             ids = (value.lower() if dimension.any_case else value for value in column.to_pylist())
             return pa.array([listed.get(one, "") for one in ids], pa.string())
         case Derived(rules=rules):
-            texts = column.dictionary_encode()
-            values = [_parsed(text, rules) for text in texts.dictionary.to_pylist()]
-            return pa.array(values, pa.string()).take(texts.indices)
+            return parsed(column, rules)
         case Dimension(values=values):
             for sent, ours in values:
                 column = pc.if_else(pc.equal(column, sent), ours, column)
     return column
+
+
+def parsed(column: pa.Array, rules: Sequence[Rule]) -> pa.Array:
+    """What each text is by the rules; '' where none matches."""
+    texts = column.dictionary_encode()
+    values = [_parsed(text, rules) for text in texts.dictionary.to_pylist()]
+    return pa.array(values, pa.string()).take(texts.indices)
+
+
+def derived_columns(
+    rows: Rows, others: Mapping[str, pa.Array], constants: Mapping[str, str]
+) -> dict[str, pa.Array]:
+    """The columns that are parsed: where no rule matches, what the others or the constants have of the column."""
+    columns: dict[str, pa.Array] = {}
+    for one in reversed([one for one in rows.row_set.dimensions if isinstance(one, Derived)]):
+        values = parsed(text_column(rows, one), one.rules)
+        other = columns.get(one.column, others.get(one.column, constants.get(one.column, "")))
+        columns[one.column] = pc.if_else(pc.equal(values, ""), other, values)
+    return columns
 
 
 def _parsed(text: str, rules: Sequence[Rule]) -> str:

@@ -19,6 +19,7 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.json.document import document_of
 from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
+from usage_ledger.model.dimension import Derived
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import Meter, RowSet
 from usage_ledger.reading.declared import leading_fields
@@ -171,7 +172,9 @@ def _require_columns(report: Report) -> None:
 def _require_own_columns(report: Report, row_set: RowSet) -> None:
     """Refuse a column that is declared twice; meters may share one where each reads rows of its own."""
     shared = {meter.column for meter in row_set.meters if isinstance(meter, Meter) and meter.where}
-    columns = [one.column for one in row_set.dimensions] + [name for name, _ in row_set.constants]
+    columns = [one.column for one in row_set.dimensions if not isinstance(one, Derived)]
+    columns += [name for name, _ in row_set.constants]
+    columns += {one.column for one in row_set.dimensions if isinstance(one, Derived)}.difference(columns)
     columns += [meter.column for meter in row_set.meters if not (isinstance(meter, Meter) and meter.where)]
     columns += shared
     if twice := sorted(name for name, count in Counter(columns).items() if count > 1):

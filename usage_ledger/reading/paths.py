@@ -12,10 +12,8 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
     """Every path that a row set reads, and the kind of its value."""
     kinds = dict.fromkeys(row_set.sum_over, "text") | _paths_of_day(row_set)
     for dimension in row_set.dimensions:
-        if isinstance(dimension, Lookup):
+        if isinstance(dimension, Lookup | Derived):
             kinds = dict.fromkeys(dimension.paths, "text") | kinds
-        elif isinstance(dimension, Derived):
-            kinds = {dimension.path: "text"} | kinds
         else:
             kinds |= _paths_of_dimension(dimension)
     for name in row_set.names:

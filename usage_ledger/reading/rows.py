@@ -21,7 +21,7 @@ from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Moment, Point
 from usage_ledger.reading.checks import check_balances, check_buckets, check_metered, check_owner
 from usage_ledger.reading.days import Buckets, bucket_columns, check_event_ids, new_events
-from usage_ledger.reading.dimensions import resolve, text_column
+from usage_ledger.reading.dimensions import derived_columns, resolve, text_column
 from usage_ledger.reading.facts import Numbers
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.identity import counted_points, row_keys, with_splits
@@ -122,7 +122,7 @@ def _cells(rows: Rows, gathered: Gathered) -> tuple[dict[str, pa.Array], dict[st
     if isinstance(row_set.when, Moment):
         check_event_ids(rows, row_set.when)
     check_balances(rows, gathered)
-    sent = {dimension.column: text_column(rows, dimension) for dimension in row_set.dimensions}
+    sent = {one.column: text_column(rows, one) for one in row_set.dimensions if not isinstance(one, Derived)}
     gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or _any_value(sent)
     for name, has_value in _groupings(rows):
         gathered.grouped[name] = gathered.grouped.get(name, False) or has_value
@@ -209,13 +209,19 @@ def _table(
         "bucket_start": buckets.starts,
         "bucket_end": buckets.ends,
         **{
-            dimension.column: resolve(sent[dimension.column], dimension, gathered.lookups)
-            for dimension in row_set.dimensions
+            one.column: resolve(sent[one.column], one, gathered.lookups)
+            for one in row_set.dimensions
+            if not isinstance(one, Derived)
         },
         **{name: counted.values for name, counted in meters.items()},
     }
+    arrays |= derived_columns(rows, arrays, constants)
+    if row_set.purchases:
+        bought = pc.and_(pc.is_null(arrays["quantity"]), pc.equal(arrays["meter"], ""))
+        arrays[CHARGE] = pc.if_else(bought, "Purchase", constants[CHARGE])
     if row_set.credits:
-        arrays[CHARGE] = pc.if_else(pc.equal(sent[CHARGE], ""), constants[CHARGE], sent[CHARGE])
+        usual = arrays.get(CHARGE, constants[CHARGE])
+        arrays[CHARGE] = pc.if_else(pc.equal(sent[CHARGE], ""), usual, sent[CHARGE])
     return with_splits(_complete(row_set.table, len(rows), arrays, constants), rows, buckets.instants)
 
 
