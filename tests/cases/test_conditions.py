@@ -105,9 +105,35 @@ def test_a_derived_column_is_parsed_by_the_first_rule_and_no_part_of_the_identit
     assert [key for *_, key in columns(model)] == [key for *_, key in columns()]
 
 
+def test_a_derived_column_leaves_what_a_dimension_says_where_no_rule_matches() -> None:
+    texts = ["gemini-pro input", "new tokens", "tokens of gemini-pro input", ""]
+    sent = [series("x", text, (0, 1)) for text in texts]
+    pairs = m.Pairs("variant", (("^model", "^metric"),))
+    first = m.Derived("operation", "^model", (m.Rule("new .*", "first"), m.Rule("gemini.*", "pro")))
+    second = m.Derived("operation", pairs, (m.Rule("new tokens=x", "second"), m.Rule("tokens of .*=x", "of")))
+
+    def columns(*parsed: m.Derived) -> dict[str, tuple[str, str]]:
+        of = replace(POINTS, meters=METERS, dimensions=(*m.dimensions(operation="^model"), pairs, *parsed))
+        _, table = staged(provider(of), {"series": sent})
+        return {
+            row["variant"]: (row["operation"], row["row_key"])
+            for row in table.select(["variant", "operation", "row_key"]).to_pylist()
+        }
+
+    parsed = columns(first, second)
+    assert {text: value for text, (value, _) in parsed.items()} == {
+        "gemini-pro input=x": "pro",
+        "new tokens=x": "first",
+        "tokens of gemini-pro input=x": "of",
+        "": "",
+    }
+    assert {text: key for text, (_, key) in parsed.items()} == {text: key for text, (_, key) in columns().items()}
+
+
 def test_a_column_that_the_contract_lacks_or_that_is_filled_twice_is_refused() -> None:
-    for wrong in (m.Derived("colour", "^model", ()), m.Derived("model", "^metric", ())):
-        with pytest.raises(ConfigError, match=r"colour|model twice"):
+    twice = m.Dimension(POINTS.dimensions[0].column, ("^metric",))
+    for wrong in (m.Derived("colour", "^model", ()), twice, m.Derived("requests", "^metric", ())):
+        with pytest.raises(ConfigError, match=r"colour|twice"):
             staged(provider(replace(POINTS, dimensions=(*POINTS.dimensions, wrong))), {"series": SENT[:1]})
 
 

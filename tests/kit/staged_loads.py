@@ -110,6 +110,7 @@ class Desk:
             names=None if names is None else arrow("name_observation", [same | row for row in names]),
             staged=Staged(load_id, {table: counted(table, rows_by_table[table]) for table in tables}),
             has_days=has_days,
+            provider="fireworks",
         )
 
     def load(self, rows: Sequence[Row], first: date, last: date | None = None, **more: Any) -> Outcome:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import FunctionType
@@ -10,6 +11,7 @@ from typing import Any, Literal
 
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.auth import BEARER_KEY, Auth
+from usage_ledger.model.dimension import Rule
 from usage_ledger.model.each import Listing
 from usage_ledger.model.mark import AnyMark
 from usage_ledger.model.refusal import Refusal
@@ -207,10 +209,22 @@ class Provider:
     """Paths of an error body's message."""
     error_codes: tuple[str, ...] = ()
     """Paths of the vendor's word for an error, where it is none of the usual ones."""
+    families: tuple[Rule, ...] = ()
+    """What becomes of a model's id in lower case before it is compared, where usage, bill and prices spell it apart."""
 
     def report(self, name: str) -> Report:
         """The report of that name; KeyError when there is none."""
         return {report.name: report for report in self.reports}[name]
+
+    def family(self, model: str) -> str:
+        """The name under which usage, bill and prices of a model are compared: `gpt-4-1` of `gpt-4.1` and `gpt 4.1`.
+
+        Of the first rule that matches; then each run of characters that are neither letters nor digits is one `-`.
+        """
+        text = model.lower()
+        matches = ((rule, re.fullmatch(rule.pattern, text)) for rule in self.families)
+        text = next((match.expand(rule.value) for rule, match in matches if match), text)
+        return re.sub(r"[\W_]+", "-", text).strip("-") or model
 
     def yielding_to(self, name: str) -> tuple[str, ...]:
         """The reports that yield to a report as the record."""

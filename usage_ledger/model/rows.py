@@ -129,8 +129,8 @@ class RowSet:
     credits: bool = False
     """Lines of a negative amount are credits: rows of their own, of `charge_category` Credit."""
     purchases: bool = False
-    """Lines without a quantity whose meter no rule knows are purchases, of `charge_category` Purchase: the vendor sends
-    a quantity with whatever was used."""
+    """Of `credits`: other lines without a quantity whose meter no rule knows are of `charge_category` Purchase. The
+    vendor sends a quantity with whatever was used."""
     skip_when_missing: str = ""
     """A row without a value at this path is skipped, and that is reported."""
     blank_is_idle: bool = False

@@ -57,6 +57,7 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
                 lookups=_lookups(report),
                 yields_to=report.yields_to,
                 yielding=connection.declared.yielding_to(report.name),
+                provider=connection.provider,
             ),
         )
         log.info("%s %s: %s (load %s)", report.name, attempt.window, outcome, load_id)

@@ -10,12 +10,14 @@ from msgspec import UNSET
 
 from usage_ledger.core import contract_errors
 from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule
+from usage_ledger.model.rows import RowSet
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.undeclared import new_name_of_text
 
 Lookups = Mapping[Lookup, Mapping[str, str]]
 """Id to value of each lookup."""
 AnyDimension = Dimension | Pairs | Lookup | Derived
+CHARGE = "charge_category"
 
 
 def text_column(rows: Rows, dimension: AnyDimension) -> pa.Array:
@@ -135,9 +137,7 @@ def parsed(column: pa.Array, rules: Sequence[Rule]) -> pa.Array:
     return pa.array(values, pa.string()).take(texts.indices)
 
 
-def derived_columns(
-    rows: Rows, others: Mapping[str, pa.Array], constants: Mapping[str, str]
-) -> dict[str, pa.Array]:
+def derived_columns(rows: Rows, others: Mapping[str, pa.Array], constants: Mapping[str, str]) -> dict[str, pa.Array]:
     """The columns that are parsed: where no rule matches, what the others or the constants have of the column."""
     columns: dict[str, pa.Array] = {}
     for one in reversed([one for one in rows.row_set.dimensions if isinstance(one, Derived)]):
@@ -145,6 +145,15 @@ def derived_columns(
         other = columns.get(one.column, others.get(one.column, constants.get(one.column, "")))
         columns[one.column] = pc.if_else(pc.equal(values, ""), other, values)
     return columns
+
+
+def charge_categories(row_set: RowSet, sent: pa.Array, columns: Mapping[str, pa.Array], usual: str) -> pa.Array:
+    """The category of each line: that of a credit, of a purchase, or the usual one."""
+    others: Any = usual
+    if row_set.purchases:
+        bought = pc.and_(pc.is_null(columns["quantity"]), pc.equal(columns["meter"], ""))
+        others = pc.if_else(bought, "Purchase", usual)
+    return pc.if_else(pc.equal(sent, ""), others, sent)
 
 
 def _parsed(text: str, rules: Sequence[Rule]) -> str:

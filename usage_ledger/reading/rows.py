@@ -21,7 +21,7 @@ from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Moment, Point
 from usage_ledger.reading.checks import check_balances, check_buckets, check_metered, check_owner
 from usage_ledger.reading.days import Buckets, bucket_columns, check_event_ids, new_events
-from usage_ledger.reading.dimensions import derived_columns, resolve, text_column
+from usage_ledger.reading.dimensions import CHARGE, charge_categories, derived_columns, resolve, text_column
 from usage_ledger.reading.facts import Numbers
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.identity import counted_points, row_keys, with_splits
@@ -31,8 +31,6 @@ from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.undeclared import new_name_of_count
 from usage_ledger.reading.where import own_rows, without_other_names
 from usage_ledger.storage.manifest import Manifest
-
-CHARGE = "charge_category"
 
 
 def gather(
@@ -216,12 +214,8 @@ def _table(
         **{name: counted.values for name, counted in meters.items()},
     }
     arrays |= derived_columns(rows, arrays, constants)
-    if row_set.purchases:
-        bought = pc.and_(pc.is_null(arrays["quantity"]), pc.equal(arrays["meter"], ""))
-        arrays[CHARGE] = pc.if_else(bought, "Purchase", constants[CHARGE])
     if row_set.credits:
-        usual = arrays.get(CHARGE, constants[CHARGE])
-        arrays[CHARGE] = pc.if_else(pc.equal(sent[CHARGE], ""), usual, sent[CHARGE])
+        arrays[CHARGE] = charge_categories(row_set, sent[CHARGE], arrays, constants[CHARGE])
     return with_splits(_complete(row_set.table, len(rows), arrays, constants), rows, buckets.instants)
 
 

@@ -37,6 +37,7 @@ class Incoming:
     """The report that is the record of a date and usage type where the ledger has rows of it."""
     yielding: tuple[str, ...] = ()
     """The reports that yield to this one."""
+    provider: str = ""
 
     def error_of(self, failed: Iterable[date]) -> ContractBroken | None:
         """What is wrong with some of the dates that `staged.failed` names; None when there are none."""

@@ -27,6 +27,7 @@ from usage_ledger.warehouse.events import add_event, close_failures
 from usage_ledger.warehouse.failures import Attempt, record_failed_dates
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.loads import execute
+from usage_ledger.warehouse.models import record_models
 from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
 from usage_ledger.warehouse.record import dates_gained, has_rows, lock_reports, move_record, yield_staged
 from usage_ledger.warehouse.running_totals import record_running_totals
@@ -68,6 +69,7 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             _fill_days(cursor, incoming, outcome)
     if incoming.names is not None:
         outcome.changed["name"] = _names(cursor, incoming, incoming.names)
+    record_models(cursor, incoming)
     for note in () if already_committed else incoming.staged.notes:
         add_event(
             cursor,

@@ -16,12 +16,16 @@ from usage_ledger.core.project import CONTRACTS, SQL
 from usage_ledger.core.warehouse_errors import WarehouseRefused
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.engine import in_transaction, transaction
+from usage_ledger.warehouse.models import correct_families, rules_of_families
 from usage_ledger.warehouse.sql import statement, text
 
 MARTS = "marts"
 SELLERS = "providers"
 """The part that is what the declarations say of each provider, and the step that makes its table."""
 SELLERS_STEP = "020_providers"
+FAMILIES = "families"
+"""The part that says by which rules the families of models were made, and the step that makes their table."""
+FAMILIES_STEP = "015_cost_items"
 log = logging.getLogger(__name__)
 
 READER = "bi_reader"
@@ -41,6 +45,8 @@ def ensure_schema(engine: Engine, *, ddl: Path = SQL / "ddl") -> bool:
     current = {step.name: _hash(step) for step in steps(ddl)} | {MARTS: _marts_hash()}
     if SELLERS_STEP in current:
         current[SELLERS] = _sellers_hash()
+    if FAMILIES_STEP in current:
+        current[FAMILIES] = rules_of_families()
     applied, reader = _applied(engine)
     if applied == current | {READER: reader}:
         return False
@@ -155,6 +161,9 @@ def _apply(cursor: Cursor, current: dict[str, str], ddl: Path) -> bool:
         for seller in _sellers():
             cursor.execute(statement("schema/provider"), seller)
         cursor.execute(statement("schema/record"), {"part": SELLERS, "content": current[SELLERS]})
+    if applied.get(FAMILIES) != current.get(FAMILIES):
+        correct_families(cursor)
+        cursor.execute(statement("schema/record"), {"part": FAMILIES, "content": current[FAMILIES]})
     remade = applied.get(MARTS) != current[MARTS]
     if remade:
         _make_marts(cursor)
