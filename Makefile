@@ -8,9 +8,10 @@ PYTEST := $(BIN)/python -m pytest -n logical
 DEMO := fireworks openai anthropic openrouter replicate groq aws_bedrock azure_openai google_vertex_ai authress
 BENCH_STAMP := .venv-bench/.installed
 BIGQUERY_STAMP := .venv-bigquery/.installed
+PRICES_STAMP := .venv-prices/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check bench bench-airflow bigquery chaos answers mutants fix lock docs new-provider clean
+.PHONY: help environment demo up down test test-quick soak check bench bench-airflow bigquery chaos answers mutants fix lock docs prices new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -85,6 +86,14 @@ $(BIGQUERY_STAMP): $(STAMP) requirements-bigquery.lock
 	@$(BIN)/uv pip install -q --python .venv-bigquery/bin/python --require-hashes --compile-bytecode -r requirements-bigquery.lock
 	@touch $@
 
+prices: $(PRICES_STAMP) ## Convert the public price catalogues to a dated file in include/prices
+	@.venv-prices/bin/python catalogues/convert.py $(DATE)
+
+$(PRICES_STAMP): $(STAMP) requirements-prices.lock
+	@$(PYTHON) -m venv --clear .venv-prices
+	@$(BIN)/uv pip install -q --python .venv-prices/bin/python --require-hashes --no-deps -r requirements-prices.lock
+	@touch $@
+
 new-provider: $(STAMP) ## Write a provider from the templates: NAME=acme
 	@$(BIN)/python templates/new_provider.py $(NAME)
 	@$(BIN)/ruff check -q --fix usage_ledger tests
@@ -97,6 +106,8 @@ lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra s3 --extra bedrock --extra azure --extra vertex -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bench -o requirements-bench.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bigquery -o requirements-bigquery.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:prices -o requirements-prices.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-deps --group pyproject.toml:price-map >> requirements-prices.lock
 
 clean: down ## Remove the environment and the local stack with its data
-	@rm -rf .venv .venv-bench .venv-bigquery .local $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
+	@rm -rf .venv .venv-bench .venv-bigquery .venv-prices .local $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
