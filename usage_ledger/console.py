@@ -11,11 +11,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from usage_ledger.core.errors import BadWindow, UsageLedgerError
+from usage_ledger.core.numbers import EXACT
 from usage_ledger.core.redaction import RedactingFilter, redact
 
 Record = dict[str, Any]
 WIDTH = 160
 """Of a table that goes to a file or a pipe."""
+WIDEST = 4000
+"""Of a table of which nothing may be cut."""
 
 
 def say(text: str) -> None:
@@ -48,19 +51,24 @@ def day_option(text: str, option: str) -> date:
         raise BadWindow(f"{option} {text[:40]!r} is no date", next_step="write it as YYYY-MM-DD") from None
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table on standard output."""
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: bool = False) -> None:
+    """A table on standard output; where it is `whole`, as wide as its longest texts, so that nothing is cut."""
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     grid = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for number, name in enumerate(columns):
         right = bool(rows) and all(isinstance(row[number], int | Decimal | None) for row in rows)
-        grid.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
+        grid.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right or whole)
     for row in rows:
         grid.add_row(*(redact(_shown(value)) for value in row))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(grid)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    if whole:
+        wide = console.options.update(max_width=WIDEST)
+        console = Console(width=max(console.width, Measurement.get(console, wide, grid).maximum))
+    console.print(grid)
 
 
 class Progress:
@@ -171,7 +179,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, Decimal):
-        return f"{value.normalize():,f}"
+        return f"{value.normalize(EXACT):,f}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     return str(value)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from usage_ledger import __version__
-from usage_ledger.cli import loading, onboarding, sandbox, warehouse
+from usage_ledger.cli import loading, onboarding, sandbox, usage, warehouse
 from usage_ledger.cli.arguments import FAILED, WRONG_USAGE, WrongUsage
 from usage_ledger.core.errors import BadWindow, UsageLedgerError
 from usage_ledger.core.redaction import no_memory_dump, redact
@@ -48,6 +48,7 @@ for command in (
     loading.rebuild,
     loading.release,
     warehouse.status,
+    usage.usage,
     onboarding.disconnect,
     onboarding.pools,
     warehouse.psql,
