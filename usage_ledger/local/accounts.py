@@ -13,7 +13,9 @@ BACKFILLED = "fireworks"
 """The provider whose usage dates have a run each."""
 DEFAULT = (BACKFILLED, "openai", "aws_bedrock")
 ALL = "all"
-REPORTS = {"openai": ["completions", "costs"]}
+METERED = ("completions", "embeddings", "images", "audio_speeches", "audio_transcriptions", "vector_stores")
+TOOLS = ("code_interpreter_sessions", "file_search_calls", "web_search_calls")
+REPORTS = {"openai": [*METERED, *TOOLS, "costs"]}
 """Of a provider that has many; the others' reports are all fetched."""
 
 

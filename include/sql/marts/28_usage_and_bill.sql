@@ -9,6 +9,7 @@
 -- meter: The meter of this side.
 -- tier: The class of service; '' where that side does not say it.
 -- tier_open: True for usage whose vendor names no class of service.
+-- apart: True for usage whose vendor counts cached input and writes apart from input.
 -- context_window: The vendor's class of context length.
 -- accelerator: The accelerator type.
 -- deployment: The dedicated deployment.
@@ -25,7 +26,8 @@ WITH summed AS (
     SELECT
         connection_id, provider, usage_date, model, tier, context_window, accelerator,
         deployment, region, host, project_id,
-        bool_or(tier_open) AS tier_open, sum(input_tokens) AS input_tokens, sum(uncached_input_tokens) AS uncached_input_tokens,
+        bool_or(tier_open) AS tier_open, bool_or(apart) AS apart,
+        sum(input_tokens) AS input_tokens, sum(uncached_input_tokens) AS uncached_input_tokens,
         sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_tokens) AS cache_write_tokens,
         sum(cache_write_1h_tokens) AS cache_write_1h_tokens, sum(audio_input_tokens) AS audio_input_tokens,
         sum(cached_audio_input_tokens) AS cached_audio_input_tokens, sum(image_input_tokens) AS image_input_tokens,
@@ -43,7 +45,7 @@ WITH summed AS (
 )
 SELECT
     usage.connection_id, usage.provider, usage.usage_date, false AS billed, usage.model,
-    coalesce(named.family, usage.model) AS family, part.meter, usage.tier, usage.tier_open, usage.context_window,
+    coalesce(named.family, usage.model) AS family, part.meter, usage.tier, usage.tier_open, usage.apart, usage.context_window,
     usage.accelerator, usage.deployment, usage.region, usage.host, usage.project_id, '' AS currency,
     part.quantity, NULL::numeric AS amount, 0::bigint AS line_count, usage.own_key_requests
 FROM summed AS usage
@@ -65,7 +67,7 @@ CROSS JOIN LATERAL (VALUES
 WHERE part.quantity <> 0
 UNION ALL
 SELECT
-    connection_id, provider, usage_date, true, model, family, meter, tier, false, context_window, accelerator,
+    connection_id, provider, usage_date, true, model, family, meter, tier, false, false, context_window, accelerator,
     deployment, region, host, project_id, currency,
     CASE WHEN count(quantity) = count(*) THEN sum(quantity) END, sum(amount), count(*), NULL
 FROM marts.bill_lines

@@ -24,18 +24,19 @@
 -- own_key_requests: Requests that another provider bills to an own key; null where that is not metered.
 -- line_family: The model's family that is compared; '' for lines that name no model.
 -- line_meter: The meter that is compared.
+-- place: The dimensions other than model and meter that are compared; null where there are none.
 -- has_lines: True where the bill has lines for this model and meter, of any other dimensions.
 CREATE VIEW marts.matched_series AS
 WITH scoped AS (
     SELECT
         *, array_agg(meter) FILTER (WHERE billed) OVER family AS own,
-        bool_or(NOT billed AND meter = 'input_tokens') OVER family AS whole_input,
+        bool_or(NOT billed AND meter = 'input_tokens') OVER family AND NOT bool_or(apart) OVER family AS whole_input,
         array_agg(meter) FILTER (WHERE billed AND family = '') OVER day AS nameless,
         array_agg(meter) FILTER (WHERE NOT billed AND family = '') OVER day AS nameless_use,
-        ledger.wider_meters(meter) AS wider
+        CASE WHEN apart AND meter LIKE 'cache%' THEN ARRAY[meter, 'tokens'] ELSE ledger.wider_meters(meter) END AS wider
     FROM marts.usage_and_bill
     WINDOW day AS (PARTITION BY connection_id, usage_date), family AS (PARTITION BY connection_id, usage_date, family)
-), placed AS (
+), fallback AS (
     SELECT
         *, ledger.first_of(wider, own) AS own_meter, ledger.first_of(wider, nameless) AS nameless_meter,
         coalesce(meter = ANY (nameless_use) AND NOT coalesce(meter = ANY (nameless), false), false) AS no_model
@@ -50,7 +51,7 @@ WITH scoped AS (
             WHEN no_model THEN meter
             ELSE ledger.whole_meter(coalesce(own_meter, nameless_meter, meter), whole_input)
         END AS line_meter
-    FROM placed
+    FROM fallback
 ), compared AS (
     SELECT
         *,
@@ -72,17 +73,17 @@ WITH scoped AS (
     WINDOW line AS (PARTITION BY connection_id, usage_date, line_family, line_meter)
 )
 SELECT
-    connection_id, provider, usage_date, billed,
-    concat_ws(
-        ', ', nullif(line_family, ''), line_meter,
-        nullif(ledger.compared_value(tier, billed, says_tier, tiers), ''),
-        nullif(ledger.compared_value(context_window, billed, says_context, contexts), ''),
-        nullif(ledger.compared_value(accelerator, billed, says_accelerator, accelerators), ''),
-        nullif(ledger.compared_value(deployment, billed, says_deployment, deployments), ''),
-        nullif(ledger.compared_value(region, billed, says_region, regions), ''),
-        nullif(ledger.compared_value(host, billed, says_host, hosts), ''),
-        nullif(ledger.compared_value(project_id, billed, says_project, projects), '')
-    ) AS line_key,
+    connection_id, provider, usage_date, billed, concat_ws(', ', nullif(line_family, ''), line_meter, place) AS line_key,
     model, family, meter, tier, tier_open, context_window, accelerator, deployment, region, host, project_id,
-    currency, quantity, amount, line_count, own_key_requests, line_family, line_meter, tiers IS NOT NULL AS has_lines
+    currency, quantity, amount, line_count, own_key_requests, line_family, line_meter, place,
+    tiers IS NOT NULL AS has_lines
 FROM compared
+CROSS JOIN LATERAL (SELECT nullif(concat_ws(
+    ', ', nullif(ledger.compared_value(tier, billed, says_tier, tiers), ''),
+    nullif(ledger.compared_value(context_window, billed, says_context, contexts), ''),
+    nullif(ledger.compared_value(accelerator, billed, says_accelerator, accelerators), ''),
+    nullif(ledger.compared_value(deployment, billed, says_deployment, deployments), ''),
+    nullif(ledger.compared_value(region, billed, says_region, regions), ''),
+    nullif(ledger.compared_value(host, billed, says_host, hosts), ''),
+    nullif(ledger.compared_value(project_id, billed, says_project, projects), '')
+), '') AS place) AS placed

@@ -1,0 +1,104 @@
+-- The verdict on each line of each bill, and on use without a line: one row per connection, day, currency and line_key;
+-- lines that charge for no use have their text as key. First the quantity, which must be equal, then the price, which
+-- must be one that is known for the line. Words: docs/reconciliation.md.
+-- connection_id: The connection.
+-- provider: The vendor.
+-- usage_date: The day of the bill.
+-- currency: ISO 4217 code of the amounts.
+-- line_key: What is compared, or the text of a line that charges for no use.
+-- family: The name under which the model is compared; '' where the line names none.
+-- meter: The meter that is compared.
+-- verdict: reconciled, explained, within_bounds, out_of_bounds or unpriced.
+-- cause: What is wrong, or what explains it, in words; '' where both are equal.
+-- billed: The quantity on the bill; null where lines have none.
+-- metered: The quantity that was metered; of lines that have one amount for all of a model, its tokens.
+-- charged: What the lines come to; 0 where there are none.
+-- rated: What should have been charged, at the prices that fit; null where a price is missing.
+-- low: The least that it can come to.
+-- high: The most that it can come to.
+-- residual: charged less rated.
+-- line_count: How many lines of the bill.
+-- tier: The class of service at whose prices it is rated.
+-- price_rank: The rank of the weakest price in it: 1 contract, 2 the vendor's list, 3 the bill, 4 and 5 catalogues.
+-- price_source: Where the price comes from.
+CREATE VIEW marts.reconciliation_lines AS
+WITH checked AS (
+    SELECT
+        *, greatest(line_count * 0.0000000005, 0.000000001 * abs(charged)) AS tolerance,
+        line_count > 0 AND priced
+            AND abs(charged - rated) <= greatest(line_count * 0.0000000005, 0.000000001 * abs(charged)) AS fits
+    FROM marts.line_comparison
+), fitted AS (
+    SELECT
+        *, CASE WHEN line_count > 0 AND bool_or(line_count > 0 AND NOT fits) OVER model
+            THEN ledger.fitting_tiers(counted, tiers, prices, parts, charged, tolerance) END AS fitting,
+        count(*) FILTER (WHERE line_count > 0) OVER model AS siblings
+    FROM checked
+    WINDOW model AS (PARTITION BY connection_id, usage_date, currency, family, tier, place)
+), judged AS (
+    SELECT
+        *, CASE WHEN NOT fits AND fitting <> '' THEN ledger.shared_word(
+            fitting, string_agg(fitting, ';') OVER model, siblings
+        ) END AS other_tier,
+        line_count > 0 AND billed <> metered AND has_use AS differs,
+        CASE WHEN line_count = 0 THEN (connection_id, meter, ledger.month_of(usage_date)) IN (
+            SELECT lines.connection_id, narrow.meter, ledger.month_of(lines.usage_date + later.days)
+            FROM ledger.cost_daily AS lines
+            JOIN unnest(ledger.billed_meters()) AS narrow (meter)
+                ON lines.meter = ANY (ledger.wider_meters(narrow.meter)) AND (narrow.meter, lines.meter) <> ('requests', 'tokens')
+                OR narrow.meter = 'input_tokens' AND lines.meter = 'uncached_input_tokens'
+            CROSS JOIN (VALUES (0), (28)) AS later (days)
+            WHERE lines.breakdown = '' AND lines.charge_category = 'Usage'
+        ) END AS ever_billed,
+        CASE WHEN NOT has_use THEN (connection_id, meter, ledger.month_of(usage_date)) IN (
+            SELECT use.connection_id, wide.meter, ledger.month_of(use.usage_date)
+            FROM marts.usage_and_bill AS use CROSS JOIN unnest(ledger.wider_meters(use.meter)) AS wide (meter)
+            WHERE NOT use.billed
+        ) END AS ever_metered
+    FROM fitted
+    WINDOW model AS (PARTITION BY connection_id, usage_date, currency, family, tier, place)
+), line AS (
+    SELECT
+        connection_id, provider, usage_date, currency, line_key, family, meter, billed, metered,
+        coalesce(charged, 0) AS charged, line_count, coalesce(other_tier, tier) AS tier, price_rank, price_source,
+        CASE WHEN open THEN low ELSE rated END AS low, CASE WHEN open THEN high ELSE rated END AS high,
+        CASE
+            WHEN differs AND billed <> 0 THEN round(rated * metered / billed, 18)
+            WHEN other_tier IS NOT NULL THEN charged
+            WHEN priced THEN round(rated, 18)
+        END AS rated,
+        CASE
+            WHEN line_count = 0 AND rated = 0 AND priced THEN ARRAY['reconciled', '']
+            WHEN line_count = 0 AND priced THEN ARRAY['out_of_bounds', 'metered, not billed']
+            WHEN line_count = 0 THEN ARRAY['unpriced', 'metered, not billed, and no price is known']
+            WHEN ever_metered THEN ARRAY['out_of_bounds', 'billed, not metered']
+            WHEN differs THEN ARRAY['out_of_bounds', 'the quantity differs from what was metered']
+            WHEN fits AND has_use THEN ARRAY['reconciled', '']
+            WHEN fits AND meter = 'storage_byte_hours' THEN ARRAY['explained', 'storage, at a known price']
+            WHEN fits THEN ARRAY['within_bounds', 'at a known price, but nothing meters the quantity']
+            WHEN other_tier IS NOT NULL THEN ARRAY['explained', 'at ' || other_tier || ' prices']
+            WHEN NOT priced THEN ARRAY['unpriced', 'no price is known']
+            WHEN billed IS NULL AND open AND charged BETWEEN low - tolerance AND high + tolerance
+                THEN ARRAY['within_bounds', 'the class of service or the cached share is not said']
+            WHEN billed IS NULL AND open THEN ARRAY['out_of_bounds', 'the amount is beyond its bounds']
+            WHEN billed IS NULL THEN ARRAY['out_of_bounds', 'the amount is not what was metered at its prices']
+            ELSE ARRAY['out_of_bounds', 'unknown price for this line']
+        END AS said
+    FROM judged
+    WHERE line_count > 0 OR ever_billed
+)
+SELECT
+    connection_id, provider, usage_date, currency, line_key, family, meter, said[1] AS verdict, said[2] AS cause,
+    billed, metered, charged, rated, low, high, charged - rated AS residual, line_count, tier, price_rank, price_source
+FROM line
+UNION ALL
+SELECT
+    connection_id, provider, usage_date, currency,
+    concat_ws(', ', nullif(category, ''), nullif(line_item, ''), nullif(meter, '')), family, meter,
+    CASE charge_category WHEN 'Usage' THEN 'unpriced' ELSE 'explained' END,
+    CASE charge_category WHEN 'Usage' THEN 'no rule knows this line' ELSE lower(charge_category) END,
+    sum(quantity), NULL, sum(amount), CASE WHEN charge_category <> 'Usage' THEN sum(amount) END, sum(amount), sum(amount),
+    CASE WHEN charge_category <> 'Usage' THEN 0 END, count(*), '', NULL, NULL
+FROM marts.bill_lines
+WHERE charge_category <> 'Usage' OR meter <> ALL (ledger.billed_meters())
+GROUP BY connection_id, provider, usage_date, currency, category, line_item, family, meter, charge_category
