@@ -208,7 +208,8 @@ def test_the_table_of_providers_names_every_report() -> None:
         assert named == {report.name for report in provider.reports}
     days = {row[0]: row[4] for row in table_under("Report | Fetched from", PAGES["docs/providers/fireworks"])}
     zone = "the connection's time zone"
-    assert days == {"`usage`": zone, "`cost`": "UTC", "`api_keys`": "snapshot, fetched daily", "`rates`": zone}
+    snapshot = "snapshot, fetched daily"
+    assert days == {"`usage`": zone, "`cost`": "UTC", "`prices`": snapshot, "`api_keys`": snapshot, "`rates`": zone}
 
 
 def test_the_table_of_token_meanings_names_every_provider() -> None:

@@ -103,6 +103,7 @@ class Transformed:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.lists = dict(LISTS)
 
     def __call__(
         self, *pages: Json | bytes, report: str = "usage", zone: str = "UTC", days: int = 1, first: date = D
@@ -118,7 +119,7 @@ class Transformed:
             declared,
             window,
             LOAD,
-            client=FixedClient(*bodies, lists=LISTS, requested_at=ASKED),
+            client=FixedClient(*bodies, lists=self.lists, requested_at=ASKED),
             root=self.root,
         )  # type: ignore[arg-type]
         folder = load_folder(self.root, uri)
@@ -138,7 +139,10 @@ class Transformed:
         return [note.kind for note in self.staged.notes]
 
 
-LISTS = list_of_accounts("acme") | {"/v1/accounts/acme/users": b'{"users": [{"name": "accounts/acme/users/jo"}]}'}
+LISTS = list_of_accounts("acme") | {
+    "/v1/accounts/acme/users": b'{"users": [{"name": "accounts/acme/users/jo"}]}',
+    "/v1/serverless/models": json.dumps({"data": [{"id": GLM, "display_name": "GLM 5.3"}]}).encode(),
+}
 
 
 @pytest.fixture
@@ -249,6 +253,8 @@ def test_a_line_item_becomes_a_bill_line(transformed: Transformed) -> None:
         "usage_type": "serverless",
         "basis": "rated",
         "category": "LLM input tokens (uncached)",
+        "meter": "uncached_input_tokens",
+        "model": GLM,
         "charge_category": "Usage",
         "line_item": "model_bucket=GLM 5.3; is_batch=false",
         "currency": "USD",

@@ -29,8 +29,8 @@ def next_call(paging: Paging, page: Page, first: Call, hosts: tuple[str, ...]) -
 def names_next(paging: Paging | None, page: Page) -> bool:
     """Whether a page itself names a next one, by a token or a link."""
     match paging:
-        case Cursor(field, _, more):
-            return bool(field_at(page, field)) and (not more or field_at(page, more) is True)
+        case Cursor(more=more):
+            return bool(_token_of(paging, page)) and (not more or field_at(page, more) is True)
         case Link(field):
             return bool(field_at(page, field))
         case _:
@@ -38,7 +38,7 @@ def names_next(paging: Paging | None, page: Page) -> bool:
 
 
 def _by_cursor(paging: Cursor, page: Page, first: Call) -> Call | None:
-    token = field_at(page, paging.field)
+    token = _token_of(paging, page)
     if token is not None and not isinstance(token, str):
         raise contract_errors.Shape(f"`{paging.field}` is not a string")
     if paging.more:
@@ -53,6 +53,11 @@ def _by_cursor(paging: Cursor, page: Page, first: Call) -> Call | None:
     if paging.into == "body":
         return replace(first, body=json.dumps(json.loads(first.body or "{}") | {paging.parameter: token}))
     return replace(first, query=(*first.query, (paging.parameter, token)))
+
+
+def _token_of(paging: Cursor, page: Page) -> Any:
+    token = field_at(page, paging.field)
+    return field_at(page, paging.spelling) if paging.spelling and token in (None, "") else token
 
 
 def _by_link(paging: Link, page: Page, first: Call, hosts: tuple[str, ...]) -> Call | None:

@@ -13,7 +13,7 @@ from usage_ledger.model.provider import AccountHeader, Parts, Provider, Report, 
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.request import Cursor, Link, Offset, OwnServer, Paging, Request, Template
 from usage_ledger.model.reshape import Columns, Named, Positions, Reshape, Series, Table
-from usage_ledger.model.rows import Balance, Count, Meter, Money, NameOf, RowSet, RunningTotal, Total
+from usage_ledger.model.rows import Balance, Count, Meter, Money, NameOf, PriceOf, RowSet, RunningTotal, Total
 from usage_ledger.model.source import Batch, Discovery, Forgotten, HttpPages, Objects, QueryJob, Source, Touched
 from usage_ledger.model.when import Bucket, Day, Moment, Point, When
 from usage_ledger.model.where import Matches, OneOf, Where
@@ -62,6 +62,7 @@ __all__ = [
     "PerSetting",
     "Point",
     "Positions",
+    "PriceOf",
     "Provider",
     "QueryJob",
     "Refusal",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.model.where import Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,12 @@ class Lookup:
     """The list, in the pages of the source's `lookup`."""
     id: tuple[str, ...]
     """Paths in an item, or labels of its list (`@name`); several are joined with `/`."""
-    value: str
+    value: str | tuple[str, ...]
+    """Its path in an item; of several the first that has a value."""
     any_case: bool = False
     """The vendor does not tell upper from lower case in ids."""
+    prefer: Where | None = None
+    """Of items that share an id those that match; where they still differ, the id has no value."""
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ class Cursor:
     """A field that says whether there is a next page: when it is true, the token must be there."""
     into: Literal["query", "body"] = "query"
     """Where `parameter` is sent: in the query, or as a field of the JSON body."""
+    spelling: str = ""
+    """Another name of the field."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,8 +90,30 @@ class NameOf:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceOf:
+    """A price on a list of the vendor's, which is whole in each answer: it goes to `ledger.price`.
+
+    It holds from the date on which the list first has it until the list has another one, or none. A blank amount is
+    no price, and neither is one below 0, by which a vendor says that it depends.
+    """
+
+    model: Dimension
+    meter: str | Dimension
+    """In the words of a bill's meters."""
+    amount: str
+    """The path of a number, of a number as text, or of a google.type.Money."""
+    per: str | Dimension = "1"
+    """How many units the amount is for; of another unit than is declared there is no price, and that is reported."""
+    tier: Dimension | Derived | None = None
+    """The class of service; blank is `standard`."""
+    also: str = ""
+    """The path of a list of further ids of the model."""
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
 class RowSet:
-    """One array of an answer and the table it fills; a `table` of '' gives names alone and has no `when`."""
+    """One array of an answer and the table it fills; a `table` of '' gives names or prices and has no `when`."""
 
     path: str
     table: Literal["usage_daily", "cost_daily", ""]
@@ -110,6 +132,7 @@ class RowSet:
     meters: tuple[Meter | Money | Count, ...] = ()
     balances: tuple[Balance, ...] = ()
     names: tuple[NameOf, ...] = ()
+    prices: tuple[PriceOf, ...] = ()
     ignored: tuple[str, ...] = ()
     """Paths that are declared and not read; any other field that is not declared is reported as new."""
     allow_extra_fields: bool = False

@@ -42,7 +42,7 @@ def notes_of(report: Report, gathered: Gathered) -> list[Note]:
         for path in sorted(gathered.unknown)
     ]
     notes += _notes_of_other_rows(report, gathered)
-    notes += gathered.names.notes()
+    notes += gathered.names.notes() + gathered.price_list.notes()
     if gathered.labelled:
         notes.append(
             Note("date_labels", "bucket times are local dates at 00:00 UTC, not the instants of local midnight")

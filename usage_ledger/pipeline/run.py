@@ -63,7 +63,7 @@ def planned(
         if report.name in absent:
             continue
         if report.snapshot:
-            today = now.astimezone(connection.zone).date()
+            today = now.astimezone(connection.day_zone(report)).date()
             window = Window(today, today + DAY)
             if not (backfill and loads.is_loaded(engine, connection.id, report.name, window)):
                 requests.append((report, window))

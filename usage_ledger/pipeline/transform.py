@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -16,6 +16,7 @@ from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.notes import notes_of, notes_of_gaps, nothing_stored
 from usage_ledger.pipeline.people import notes_of_landing
+from usage_ledger.pipeline.totals import differing_totals, evidence_of, mismatch_of
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.layout import decode, unknown_content
@@ -31,11 +32,10 @@ from usage_ledger.reading.things import things_of_answer
 from usage_ledger.reading.whole import Lists, add_buckets, error_of_absence, missing_buckets
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import landed_parts, load_folder
+from usage_ledger.storage.listed_price import ListedPrice
 from usage_ledger.storage.manifest import Manifest, manifest_of
 from usage_ledger.storage.staged import Failure, Staged, StagedTable, write_note, write_table
 from usage_ledger.warehouse import loads
-
-HALF_A_NANO = Decimal("0.0000000005")
 
 log = logging.getLogger(__name__)
 
@@ -107,22 +107,29 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
         raise contract_errors.Shape(
             "the answer holds no row of a declared row set", next_step=contract_errors.ContractBroken.remedy
         )
-    differing = _differing_totals(report, gathered)
+    differing = differing_totals(report, gathered)
     staged = Staged(
         manifest.load_id,
         dict(_write_facts(gathered, manifest, root)),
         [*notes_of_landing(manifest), *notes_of(report, gathered), *notes_of_gaps(report, manifest)],
-        _evidence(gathered, differing),
-        _mismatch(differing),
+        evidence_of(gathered, differing),
+        mismatch_of(differing),
         agrees=bool(gathered.totals) and not (gathered.failed or differing),
         open=dict(gathered.unfinished) | (dict.fromkeys(manifest.window, 1) if nothing_stored(manifest) else {}),
         points=gathered.points_by_date,
         running_totals=gathered.running_totals,
+        prices=_prices(report, manifest, gathered),
         scope=things_of_answer(report, manifest, folder),
         failed={day: Failure(type(error).__name__, error.what) for day, error in sorted(gathered.failed.items())},
     )
     write_note(root, staged)
     return staged
+
+
+def _prices(report: Report, manifest: Manifest, gathered: Gathered) -> list[ListedPrice] | None:
+    """The list of prices; None where a part of it could not be had, and what is lacking may still be on it."""
+    listed = any(row_set.prices for row_set in report.row_sets)
+    return gathered.price_list.prices() if listed and not manifest.refusal and not manifest.gaps else None
 
 
 def _fail_dates_without_bucket(connection: Connection, report: Report, manifest: Manifest, gathered: Gathered) -> None:
@@ -210,38 +217,3 @@ def _write_facts(gathered: Gathered, manifest: Manifest, root: AnyPath) -> Itera
         table = gathered.names.table(manifest)
         write_table(root, manifest.load_id, NAMES, table)
         yield NAMES, StagedTable(table.num_rows, table.num_rows, {})
-
-
-def _differing_totals(report: Report, gathered: Gathered) -> dict[str, tuple[Decimal, Decimal]]:
-    """The provider's own total and that of its rows, by currency, where they differ by more than rounding to 9 decimals
-    explains; else nothing."""
-    for total in () if gathered.failed else report.totals:
-        sent = _of_column(gathered.totals, total.column)
-        summed = _of_column(gathered.sums[total.table], total.column)
-        zero = Decimal(0)
-        differing = {key: (sent.get(key, zero), summed.get(key, zero)) for key in sorted(sent | summed)}
-        if sent and any(abs(one - other) > gathered.rows * HALF_A_NANO for one, other in differing.values()):
-            return differing
-    return {}
-
-
-def _mismatch(differing: Mapping[str, tuple[Decimal, Decimal]]) -> str:
-    text = "; ".join(f"{key} {one:f}, its rows {other:f}" for key, (one, other) in differing.items())
-    return f"the provider's own total is {text}" if text else ""
-
-
-def _of_column(sums: Mapping[str, int | Decimal], column: str) -> dict[str, Decimal]:
-    """The sums of a column by currency; the currency may be ''."""
-    amounts = ((*key.partition(" "), value) for key, value in sums.items())
-    return {currency: Decimal(value) for name, _, currency, value in amounts if name == column}
-
-
-def _evidence(gathered: Gathered, differing: Mapping[str, tuple[Decimal, Decimal]]) -> dict[str, dict[str, str]]:
-    """The provider's own totals over the window by currency, and what its rows lack of them, exact as strings."""
-    columns = {key.split(" ")[0] for key in gathered.totals}
-    evidence = {
-        f"provider_total_{column}": {key: f"{value:f}" for key, value in _of_column(gathered.totals, column).items()}
-        for column in sorted(columns)
-    }
-    lacking = {key: f"{(one - other).normalize():f}" for key, (one, other) in differing.items() if one != other}
-    return evidence | ({"total_difference": lacking} if lacking else {})

@@ -1,8 +1,11 @@
-"""Fireworks AI: metered usage, rated cost, and the names of API keys.
+"""Fireworks AI: metered usage, rated cost, prices, and the names of API keys.
 
 Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, training tokens or seconds
 (`billingUsage`); rated money per line item (`billing/summary`). Embeddings and images are not metered there yet.
 `rates`, off by default and no record (`prometheus`): deployments' tokens, estimated from what your Prometheus scrapes.
+`prices`, daily: the list of serverless prices, which the vendor does not date, with the classes of service.
+Bill lines: the category says the meter; the model is the one whose display name on the price list the line has, blank
+where none has it. A variant with an id of its own (Fast) is a model; Priority, which has none, is a tier.
 Grain: usage, one row per local day x every grouping that exists; cost, one row per UTC day x line item.
 Units: int64 as text (absent is 0), seconds as numbers, money as google.type.Money; a line below 0 is a credit.
 Limits: 31 x 24 h a call; 10 or 6,000 requests a minute an account. Lag: not published, so three days are read again.
@@ -14,15 +17,13 @@ Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billi
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.fireworks_costs import COST, PRICES, WINDOW
 from usage_ledger.providers.fireworks_rates import RATES, SETTINGS
 from usage_ledger.providers.refusals import FIREWORKS as REFUSALS
 
 PAGING, PAGES = m.Cursor("nextPageToken", "pageToken"), (("pageSize", "200"),)
 rows = partial(m.RowSet, optional=True)
 usage = partial(rows, table="usage_daily", when=m.Bucket("startTime", "endTime"))
-SERIES = (("SERVERLESS", "serverless"), ("DEDICATED_DEPLOYMENT", "dedicated"), ("TRAINING", "training"))
-WINDOW = (("startTime", "{start}"), ("endTime", "{end}"))
-GROUPING_PAIRS = (("groupingKey", "groupingValue"), ("secondaryGroupingKey", "secondaryGroupingValue"))
 OWN, TAGS = "accounts/{account}/", ("team", "project", "environment")
 GROUPINGS = (
     *("model_name", "api_key_id", "api_key_name", "deployment_name", "accelerator_type"),
@@ -86,26 +87,6 @@ TRAINING = usage(
         m.Meter("accelerator_seconds", "acceleratorSeconds", absent="null"),
     ),
 )
-LINE_ITEMS = rows(
-    path="usageBuckets/lineItems",
-    table="cost_daily",
-    basis="rated",
-    when=m.Bucket("^startTime", "^endTime"),
-    constants=(("charge_category", "Usage"),),
-    dimensions=(
-        m.Dimension("usage_type", ("series",), values=SERIES),
-        m.Dimension("category", ("category",)),
-        m.Pairs("line_item", GROUPING_PAIRS),
-        m.Dimension("currency", ("totalCost/currencyCode",), missing="zero", form="upper"),
-    ),
-    meters=(
-        m.Meter("quantity", "quantity", "decimal", absent="null", exact=False, double=True),
-        m.Money("unit_price", "unitAmount", absent="null"),
-        m.Money("amount", "totalCost", absent="zero"),
-    ),
-    repeats=True,
-    credits=True,
-)
 API_KEYS = rows(
     path="apiKeys",
     table="",
@@ -114,7 +95,6 @@ API_KEYS = rows(
 )
 
 USAGE = m.Request("/v1/accounts/{account}/billingUsage", (*WINDOW, ("timezone", "{zone}"), ("groupBy", GROUPINGS)))
-SUMMARY = m.Request("/v1/accounts/{account}/billing/summary", (*WINDOW, ("granularity", "DAILY")))
 USERS = m.Listing(m.Request("/v1/accounts/{account}/users", PAGES), "users", "name", "user", PAGING, optional=True)
 
 FIREWORKS = m.Provider(
@@ -131,13 +111,8 @@ FIREWORKS = m.Provider(
     settings=SETTINGS,
     reports=(
         m.Report("usage", m.HttpPages(USAGE, PAGING), (SERVERLESS, DEDICATED, TRAINING), date_labels=True),
-        m.Report(
-            name="cost",
-            source=m.HttpPages(SUMMARY),
-            row_sets=(LINE_ITEMS,),
-            day="UTC",
-            totals=(m.Total("cost_daily", "amount", path="lineItems", field="totalCost"),),
-        ),
+        COST,
+        PRICES,
         m.Report(
             name="api_keys",
             source=m.HttpPages(m.Request("/v1/accounts/{account}/users/{user}/apiKeys"), PAGING, per=USERS),

@@ -8,7 +8,7 @@ Units: tokens as integers; dollars as JSON numbers, rounded to 18 places.
 Token meaning: input includes cached tokens, output includes reasoning; live answers have held more reasoning than
 output, so it is never checked against it.
 Limits: the last 30 completed UTC days, one a call. Lag: not published, so three days are read again.
-Snapshots: credits, prices of models (now, of the top provider) and keys are landed daily; no history is served.
+Snapshots: credits, prices of models (of the top provider) and keys are read daily; no history is served.
 Total: `total_usage` of two snapshots of the credits must grow by the record's dollars, within the days that they lie
 in. It includes all that is charged to credits: fees of own keys, deleted keys, every workspace, and requests that
 timed out, which have no row; not what is paid to other providers with own keys. A difference is an event, no hold.
@@ -20,6 +20,7 @@ from datetime import timedelta
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.openrouter_models import MODELS
 from usage_ledger.providers.refusals import OPENROUTER as REFUSALS
 
 READ = (
@@ -124,20 +125,7 @@ OPENROUTER = m.Provider(
             snapshot=True,
             cut=("data/*/label",),
         ),
-        m.Report(
-            name="models",
-            source=m.HttpPages(m.Request("/api/v1/models", (("output_modalities", "all"),))),
-            row_sets=(
-                m.RowSet(
-                    path="data",
-                    table="",
-                    names=(m.NameOf("model", id="canonical_slug", name="name"),),
-                    allow_extra_fields=True,
-                ),
-            ),
-            snapshot=True,
-            ignored=("links", "total_count"),
-        ),
+        MODELS,
         m.Report(
             name="credits",
             source=m.HttpPages(m.Request("/api/v1/credits")),

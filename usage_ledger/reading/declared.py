@@ -14,6 +14,7 @@ from usage_ledger.model.request import Cursor, Link, Offset, Paging
 from usage_ledger.model.reshape import Columns, Named, Positions, Series, Table
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.source import HttpPages, Objects, QueryJob, Source
+from usage_ledger.reading.lookup import value_paths
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
 
 
@@ -43,7 +44,8 @@ def _read(report: Report, role: Role) -> Iterator[str]:
         if isinstance(report.source, HttpPages) and report.source.lookup:
             yield from _of_listing(report.source.lookup)
         for lookup in (one for row_set in report.row_sets for one in row_set.dimensions if isinstance(one, Lookup)):
-            yield from (f"{lookup.items}/*/{path}" for path in (*lookup.id, lookup.value) if path[0] != "@")
+            paths = (*lookup.id, *value_paths(lookup), *([lookup.prefer.path] if lookup.prefer else []))
+            yield from (f"{lookup.items}/*/{path}" for path in paths if path[0] != "@")
     else:
         yield from ("totalSize", *leading_fields(report.source), *(mark.path for mark in report.marks))
         yield from (total.path for total in report.running_totals)
@@ -113,8 +115,8 @@ def leading_fields(source: Source) -> tuple[str, ...]:
 def paging_fields(paging: Paging | None) -> tuple[str, ...]:
     """The outermost fields that lead to the next page."""
     match paging:
-        case Cursor(field, _, more):
-            return (field, more)
+        case Cursor(field, _, more, spelling=spelling):
+            return (field, more, spelling)
         case Link(field):
             return (field,)
         case Offset(total=total):

@@ -10,6 +10,7 @@ from usage_ledger.model.where import Where
 from usage_ledger.reading.dimensions import Lookups
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.names import Names
+from usage_ledger.reading.price_list import PriceList
 from usage_ledger.storage.staged import RunningTotal
 
 Sums = dict[str, int | Decimal]
@@ -22,6 +23,7 @@ class Gathered:
     facts: dict[str, Facts] = field(default_factory=dict)
     sums: dict[str, Sums] = field(default_factory=lambda: defaultdict(dict))
     names: Names = field(default_factory=Names)
+    price_list: PriceList = field(default_factory=PriceList)
     totals: dict[str, Decimal] = field(default_factory=dict)
     running_totals: dict[str, RunningTotal] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)

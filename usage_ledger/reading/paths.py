@@ -1,7 +1,7 @@
 """The paths that a row set reads in an answer, and the kind of value at each."""
 
 from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs
-from usage_ledger.model.rows import Count, Meter, Money, RowSet
+from usage_ledger.model.rows import Count, Meter, Money, PriceOf, RowSet
 from usage_ledger.model.when import Bucket, Day, Moment, Point
 
 MONEY_PARTS = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
@@ -22,6 +22,8 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
         kinds = dict.fromkeys([name.id, name.name, *links, *tags], "text") | kinds
         if isinstance(name.tags, str):
             kinds[name.tags] = "json"
+    for price in row_set.prices:
+        kinds |= _paths_of_price(price)
     for balance in row_set.balances:
         kinds |= dict.fromkeys([balance.total, *balance.parts], "integer")
     for meter in row_set.meters:
@@ -56,6 +58,12 @@ def _paths_of_dimension(dimension: Dimension | Pairs) -> dict[str, str]:
             optional = dimension.missing in ("blank", "zero")
             kind = "flag" if dimension.form == "flag" else "text" if optional else "required_text"
             return dict.fromkeys(dimension.paths, kind)
+
+
+def _paths_of_price(price: PriceOf) -> dict[str, str]:
+    parts = (part for part in (price.model, price.meter, price.per, price.tier) if not isinstance(part, str) and part)
+    kinds = dict.fromkeys([path for part in parts for path in part.paths], "text") | {price.amount: "decimal"}
+    return kinds | ({price.also: "json"} if price.also else {})
 
 
 def _paths_of_meter(meter: Meter | Money | Count) -> dict[str, str]:

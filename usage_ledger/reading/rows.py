@@ -45,6 +45,7 @@ def gather(
     if not row_set.table:
         rows = own_rows(rows, gathered.other_values)
         gathered.names.gather(rows, [manifest.window_from], [0] * len(rows))
+        gathered.price_list.gather(rows)
         return
     gathered.read += len(rows)
     first = gathered.received[row_set.name]

@@ -15,6 +15,7 @@ from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.core.error_classes import ERROR_CLASSES
 from usage_ledger.core.storage_errors import RawGone, StagedUnusable
 from usage_ledger.storage.files import AnyPath, below, open_seekable, read_whole, write_whole
+from usage_ledger.storage.listed_price import ListedPrice
 
 FOLDER, NOTE = "_staged", "staged.json"
 ROW_GROUP = 50_000
@@ -77,6 +78,8 @@ class Staged(msgspec.Struct, frozen=True):
     """Of a report whose rows are points: the smallest and largest number of points that a series of the date has."""
     running_totals: dict[str, RunningTotal] = {}
     """By their path in the answer."""
+    prices: list[ListedPrice] | None = None
+    """The whole list of prices; None where the report has none, or where a part of the list could not be had."""
     failed: dict[date, Failure] = {}
     """Dates that cannot be loaded; the load leaves what the ledger holds of them as it is."""
     scope: tuple[list[str], list[list[str]]] | None = None

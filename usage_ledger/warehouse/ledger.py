@@ -26,6 +26,7 @@ from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.events import add_event, close_failures
 from usage_ledger.warehouse.failures import Attempt, record_failed_dates
 from usage_ledger.warehouse.incoming import Incoming, Outcome
+from usage_ledger.warehouse.listed_prices import record_list
 from usage_ledger.warehouse.loads import execute
 from usage_ledger.warehouse.models import record_models
 from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
@@ -83,6 +84,8 @@ def _enter(cursor: Cursor, incoming: Incoming) -> Outcome:
             once=True,
         )
     record_running_totals(cursor, incoming, already_committed=already_committed)
+    if incoming.staged.prices is not None:
+        outcome.changed["price"] = record_list(cursor, incoming, already_committed=already_committed)
     crash.point("load")  # before the load is recorded
     _end_load(cursor, incoming, outcome)
     crash.point("load")  # before COMMIT

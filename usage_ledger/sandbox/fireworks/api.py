@@ -8,6 +8,7 @@ import msgspec
 from fastapi import Request
 
 from usage_ledger.sandbox.fireworks.lists import account_resource, api_key_resources, user_resources
+from usage_ledger.sandbox.fireworks.prices import price_list
 from usage_ledger.sandbox.fireworks.queries import SummaryQuery, UsageQuery, page, refusal
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 from usage_ledger.sandbox.kit.failures import Rows, encode, phrase_of
@@ -65,6 +66,12 @@ def _api_keys(call: FireworksCall) -> Json:
     return page(call.params, "apiKeys", items)
 
 
+def _prices(call: FireworksCall) -> Json:
+    """The list is the same for every account: it has the models of the account that has most of them."""
+    models = max((truth.all_models for truth in call.truth.values()), key=len)
+    return page(call.params, "data", price_list(models))
+
+
 def _usage(call: FireworksCall) -> object:
     """Metered quantities per local day. A slug that does not exist has none."""
     query, truth = UsageQuery.read(call.params), _account(call)
@@ -93,10 +100,11 @@ def _list(array: str) -> Rows:
 
 
 _ENDPOINTS = {
-    "": Endpoint(_accounts),
-    "/{slug}/users": Endpoint(_users, rows=_list("users")),
-    "/{slug}/users/{user}/apiKeys": Endpoint(_api_keys, rows=_list("apiKeys")),
-    "/{slug}/billingUsage": Endpoint(_usage, rows=Rows(tuple(_NO_USAGE), "startTime")),
-    "/{slug}/billing/summary": Endpoint(_summary, rows=Rows(("usageBuckets",), "startTime")),
+    "/accounts": Endpoint(_accounts),
+    "/accounts/{slug}/users": Endpoint(_users, rows=_list("users")),
+    "/accounts/{slug}/users/{user}/apiKeys": Endpoint(_api_keys, rows=_list("apiKeys")),
+    "/accounts/{slug}/billingUsage": Endpoint(_usage, rows=Rows(tuple(_NO_USAGE), "startTime")),
+    "/accounts/{slug}/billing/summary": Endpoint(_summary, rows=Rows(("usageBuckets",), "startTime")),
+    "/serverless/models": Endpoint(_prices, rows=_list("data")),
 }
-fireworks_router = Api("/v1/accounts", _ENDPOINTS, _authorize, refuse=_refuse, compress=True).router
+fireworks_router = Api("/v1", _ENDPOINTS, _authorize, refuse=_refuse, compress=True).router

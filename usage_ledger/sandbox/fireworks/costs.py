@@ -22,6 +22,7 @@ from usage_ledger.sandbox.kit.streams import Stream
 _NANO = 10**9
 _BATCH = ("is_batch", "false")
 _ONE = ("", "")
+CACHED, UNCACHED, OUTPUT = "LLM input tokens (cached)", "LLM input tokens (uncached)", "LLM output tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,9 @@ def _serverless(pairs: Sequence[Pair], models: Iterable[Model]) -> Iterator[Tari
         used = [pair for pair in pairs if pair.model_id == model.model_id]
         bucket = ("model_bucket", model.label)
         for category, pico, streams in (
-            ("LLM input tokens (cached)", model.cached_pico, [pair.cached for pair in used]),
-            ("LLM input tokens (uncached)", model.uncached_pico, [pair.uncached for pair in used]),
-            ("LLM output tokens", model.output_pico, [pair.output for pair in used]),
+            (CACHED, model.cached_pico, [pair.cached for pair in used]),
+            (UNCACHED, model.uncached_pico, [pair.uncached for pair in used]),
+            (OUTPUT, model.output_pico, [pair.output for pair in used]),
         ):
             yield Tariff(category, bucket, _BATCH, "SERVERLESS", pico, tuple(streams))
     audio = tuple(pair.audio for pair in pairs if pair.model_id == AUDIO_MODEL)

@@ -1,0 +1,55 @@
+"""A vendor's own price list, as it was on the date on which it was asked for."""
+
+from decimal import Decimal
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from usage_ledger.providers import PROVIDERS
+from usage_ledger.warehouse.days import tell
+from usage_ledger.warehouse.incoming import Incoming
+from usage_ledger.warehouse.price_book import OPEN, Price, record_prices
+from usage_ledger.warehouse.sql import statement
+
+RANK = 2
+EMPTY = "the provider's price list is empty; the prices that are known stay"
+LOOK = "look at the provider's list; a list without prices says nothing of those that it had"
+
+
+def record_list(cursor: Cursor, incoming: Incoming, *, already_committed: bool) -> int:
+    """Write what a list says of the dates from its own to the next list's; how many rows of the price book changed.
+
+    Of several lists of one date the newest counts.
+    """
+    prices = incoming.staged.prices
+    if not prices:
+        if not already_committed:
+            tell(cursor, incoming, "prices_absent", EMPTY, LOOK)
+        return 0
+    as_of = incoming.window.first
+    cursor.execute(statement("load/prices_next"), incoming.values)
+    ((following,),) = cursor.fetchall()
+    if following is not None and following == as_of:
+        return 0
+    rows = (
+        Price(
+            incoming.provider,
+            incoming.connection_id,
+            one.model,
+            PROVIDERS[incoming.provider].family(one.model),
+            one.meter,
+            one.tier,
+            *(0, "", "", one.currency, Decimal(one.amount), Decimal(one.per), as_of),
+        )
+        for one in prices
+    )
+    return record_prices(
+        cursor,
+        rows,
+        origin="list",
+        rank=RANK,
+        source=f"{incoming.connection_id}/{incoming.report}",
+        who="provider",
+        load_id=incoming.load_id,
+        as_of=as_of,
+        until=following or OPEN,
+    )
