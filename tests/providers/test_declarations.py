@@ -118,7 +118,8 @@ def test_a_report_fills_columns_of_the_contract_with_their_roles(provider: Provi
         meters = [one.column for one in row_set.meters]
         assert set(dimensions) <= set(table.names("dimension"))
         assert set(meters) <= set(table.names("meter"))
-        assert len(set(dimensions)) == len(dimensions)
+        sent = [one.column for one in row_set.dimensions if not isinstance(one, m.Derived)]
+        assert len(set(sent)) == len(sent)  # several may be parsed for one column
         assert len(set(meters)) == len(meters) > 0
         for column, value in (*row_set.constants, ("basis", row_set.basis)):
             assert value in table.column(column).valid_values or not table.column(column).valid_values, column
