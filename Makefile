@@ -11,7 +11,7 @@ BIGQUERY_STAMP := .venv-bigquery/.installed
 PRICES_STAMP := .venv-prices/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check bench bench-airflow bigquery chaos answers mutants fix lock docs prices new-provider clean
+.PHONY: help environment demo up down test test-quick soak check bench bench-airflow anomalies bigquery chaos answers mutants fix lock docs prices new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ bench: $(STAMP) $(BENCH_STAMP) ## Measure the full path beside dlt, pandas and t
 
 bench-airflow: $(STAMP) $(BENCH_STAMP) ## Measure what connections cost Airflow, beside empty Dags; takes an hour
 	@$(BIN)/python benchmarks/bench_airflow.py $(OPTIONS)
+
+anomalies: $(STAMP) ## Measure how well the score of anomalies tells a strange day from a clean one; two minutes
+	@$(BIN)/python benchmarks/anomalies.py
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 	@$(PYTHON) -m venv --clear .venv-bench

@@ -162,6 +162,8 @@ def scores(engine: Engine, day: date | None, factor: Decimal | int) -> Iterator[
 def figures(days: list[Day], score: Decimal) -> str:
     """The table: per provider, with and without the floor in money."""
     lines = [
+        f"Score {score}, seeds {min(JUDGED)} to {max(JUDGED)}; chosen on seed {CHOSEN}.",
+        "",
         "| Provider's stand-in | Doubled days found | Halved days found | False alarms, of clean days |",
         "| --- | --- | --- | --- |",
     ]
