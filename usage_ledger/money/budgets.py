@@ -12,6 +12,7 @@ from usage_ledger.core.project import budgets_file
 from usage_ledger.money.budget_file import AnomalyRule, Budget, BudgetFile, read_budgets
 from usage_ledger.money.revision import source_commit
 from usage_ledger.warehouse.engine import in_transaction
+from usage_ledger.warehouse.schema import ensure_schema
 from usage_ledger.warehouse.sql import statement
 
 COLUMNS = tuple(one.name for one in fields(Budget))
@@ -24,6 +25,7 @@ def apply_budgets(engine: Engine) -> list[str]:
 
     Raises `ConfigError` for a file that cannot be right; then nothing changes.
     """
+    ensure_schema(engine)
     path = budgets_file()
     read = read_budgets(path) if path.is_file() else None
     commit = source_commit(path)
