@@ -9,9 +9,13 @@ DEMO := fireworks openai anthropic openrouter replicate groq aws_bedrock azure_o
 BENCH_STAMP := .venv-bench/.installed
 BIGQUERY_STAMP := .venv-bigquery/.installed
 PRICES_STAMP := .venv-prices/.installed
+FOCUS_STAMP := .venv-focus/.installed
+# The validator of FOCUS needs Python 3.12; pyenv's own folder is looked into where it is on no path.
+FOCUS_PYTHON ?= $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versions/3.12*/bin/python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check bench bench-airflow anomalies bigquery chaos answers mutants fix lock docs prices new-provider clean
+.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies bigquery chaos answers mutants fix lock docs prices new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -97,6 +101,18 @@ $(PRICES_STAMP): $(STAMP) requirements-prices.lock
 	@$(BIN)/uv pip install -q --python .venv-prices/bin/python --require-hashes --no-deps -r requirements-prices.lock
 	@touch $@
 
+focus: $(STAMP) $(FOCUS_STAMP) ## Check the export in FOCUS by its official validator, and inject faults; needs Python 3.12
+	@PYTHONPATH=tests:. $(BIN)/python -m focus.conformance
+
+focus-python:
+	@test -n "$(FOCUS_PYTHON)"
+
+$(FOCUS_STAMP): $(STAMP) requirements-focus.lock
+	@test -n "$(FOCUS_PYTHON)" || { echo "make focus: Python 3.12 is needed; set FOCUS_PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(FOCUS_PYTHON) -m venv --clear .venv-focus
+	@$(BIN)/uv pip install -q --python .venv-focus/bin/python --require-hashes -r requirements-focus.lock
+	@touch $@
+
 new-provider: $(STAMP) ## Write a provider from the templates: NAME=acme
 	@$(BIN)/python templates/new_provider.py $(NAME)
 	@$(BIN)/ruff check -q --fix usage_ledger tests
@@ -111,6 +127,7 @@ lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bigquery -o requirements-bigquery.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:prices -o requirements-prices.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-deps --group pyproject.toml:price-map >> requirements-prices.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:focus -o requirements-focus.lock
 
 clean: down ## Remove the environment and the local stack with its data
-	@rm -rf .venv .venv-bench .venv-bigquery .venv-prices .local $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
+	@rm -rf .venv .venv-bench .venv-bigquery .venv-focus .venv-prices .local $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)

@@ -29,7 +29,7 @@ from usage_ledger.model import (
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
 
-PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("connect", "query", "reliability")))
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("connect", "focus", "query", "reliability")))
 GENERATED = re.compile(r"(<!-- ([a-z]+)(?::(\w+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 # How a declaration is read. What the model calls things is known here alone.
@@ -213,6 +213,20 @@ def accounts() -> str:
     )
 
 
+def sellers() -> str:
+    """Who sells each provider's service, and what FOCUS calls it."""
+    rows = []
+    for one in PROVIDERS.values():
+        bills = [row_set for report in one.reports for row_set in report.row_sets if row_set.table == "cost_daily"]
+        if bills:
+            who = one.seller.name or one.title
+            host = who if one.seller.host else "as the line says"
+            parts = any(dimension.column == "project_id" for row_set in bills for dimension in row_set.dimensions)
+            part = one.seller.part if parts else "none"
+            rows.append((one.title, who, one.seller.service or one.title, host, one.account.label, part))
+    return table("Provider | Sells | `ServiceName` | Runs it | An account is | A sub account is", rows)
+
+
 TABLES: dict[str, Callable[..., str]] = {
     "accounts": accounts,
     "columns": columns,
@@ -220,6 +234,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "providers": providers,
     "keys": keys,
     "sandbox": sandbox,
+    "sellers": sellers,
 }
 
 

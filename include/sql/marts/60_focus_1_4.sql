@@ -15,7 +15,7 @@ SELECT
     NULL::text AS "CommitmentDiscountName", NULL::numeric(38, 18) AS "CommitmentDiscountQuantity",
     NULL::text AS "CommitmentDiscountStatus", NULL::text AS "CommitmentDiscountType",
     NULL::text AS "CommitmentDiscountUnit", NULL::text AS "CommitmentProgramEligibilityDetails",
-    CASE charge.charge WHEN 'Usage' THEN charge.consumed END AS "ConsumedQuantity",
+    CASE charge.charge WHEN 'Usage' THEN charge.consumed END::numeric(38, 18) AS "ConsumedQuantity",
     CASE charge.charge WHEN 'Usage' THEN charge.consumed_unit END AS "ConsumedUnit", NULL::text AS "ContractApplied",
     coalesce(charge.price * charge.pricing_quantity, bill.amount)::numeric(38, 18) AS "ContractedCost",
     charge.price::numeric(38, 18) AS "ContractedUnitPrice",
@@ -47,8 +47,8 @@ SELECT
     nullif(bill.api_key_id, '') AS "x_ApiKeyId", api_key.name AS "x_ApiKeyName", nullif(bill.user_id, '') AS "x_UserId",
     nullif(bill.model, '') AS "x_ModelId", nullif(bill.family, '') AS "x_ModelFamily",
     nullif(bill.meter, '') AS "x_Meter",
-    CASE WHEN charge.consumed_unit = 'Tokens' AND bill.meter ~ 'input|cache_write' THEN charge.consumed END AS "x_InputTokens",
-    CASE WHEN charge.consumed_unit = 'Tokens' AND bill.meter ~ 'output' THEN charge.consumed END AS "x_OutputTokens",
+    CASE WHEN charge.consumed_unit = 'Tokens' AND bill.meter ~ 'input|cache_write' THEN charge.consumed END::numeric(38, 18) AS "x_InputTokens",
+    CASE WHEN charge.consumed_unit = 'Tokens' AND bill.meter ~ 'output' THEN charge.consumed END::numeric(38, 18) AS "x_OutputTokens",
     bill.basis AS "x_CostBasis", bill.settled AS "x_Settled", bill.load_id::text AS "x_LoadId"
 FROM marts.bill_lines AS bill
 JOIN marts.focus_charges AS charge USING (connection_id, report, usage_date, row_key)
