@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from usage_ledger import __version__
-from usage_ledger.cli import loading, onboarding, sandbox, usage, warehouse
+from usage_ledger.cli import events, loading, onboarding, sandbox, usage, warehouse
 from usage_ledger.cli.arguments import FAILED, WRONG_USAGE, WrongUsage
 from usage_ledger.cli.export import export_app
 from usage_ledger.core.errors import BadWindow, UsageLedgerError
@@ -57,6 +57,7 @@ for command in (
     sandbox.sandbox,
 ):
     app.command()(command)
+app.command("import")(events.import_events)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 UTC_DAYS = "utc_day"
 """The breakdown of the same traffic in days of UTC, where a connection's record is in days of another zone."""
+NO_DATES = Window(date.min, date.min)
 NOT_LOADED = "load them with `usage-ledger run`; `usage-ledger status` shows what is loaded"
 
 
@@ -59,10 +60,14 @@ def usage(
     )
 
 
+class OtherZone(WrongUsage):
+    """The ledger has no days of that zone."""
+
+
 class Question:
     """What is asked of a connection's dates."""
 
-    def __init__(self, engine: "Engine", connection_id: str, window: Window) -> None:
+    def __init__(self, engine: "Engine", connection_id: str, window: Window = NO_DATES) -> None:
         """Raises `ConfigError` for a connection that the ledger does not have."""
         from usage_ledger.providers import provider_named
         from usage_ledger.warehouse.status import connections
@@ -75,6 +80,7 @@ class Question:
             )
         self.engine, self.connection_id, self.window = engine, connection_id, window
         self.provider: Provider = provider_named(records[0]["provider"])
+        self.account: str = records[0]["account_id"]
 
     def answer(
         self, usage_type: str, chosen: list[Any], words: dict[Any, list[str]], timezone: str | None, *, costs_only: bool
@@ -113,7 +119,6 @@ class Question:
 
     def in_zone(self, timezone: str | None, usage_type: str = "") -> "tuple[Slice, list[DayState]]":
         """The usage in days of a zone: the record, else the cut in days of UTC. Raises `WrongUsage`."""
-
         record = self.record()
         days = self.states(record, "usage_daily", usage_type)
         zones = {day.day_zone for day in days if day.day_zone}
@@ -124,11 +129,20 @@ class Question:
             utc = self.states(other, "usage_daily", usage_type)
             if {day.day_zone for day in utc} & {"UTC"}:
                 return other, utc
-        raise WrongUsage(
+        raise OtherZone(
             f"the days of {self.connection_id} are of {' and '.join(sorted(zones))}, and the ledger has none of "
             f"{timezone[:60]}",
-            next_step="leave --timezone out, or connect the account in that zone to a ledger of its own",
+            next_step=self._remedy(timezone),
         )
+
+    def _remedy(self, timezone: str) -> str:
+        """How a ledger gets days of the zone."""
+        from usage_ledger.cli.coverage import reports_with
+
+        other = [report.name for report in reports_with(self.provider, "usage_daily", UTC_DAYS)]
+        if timezone == "UTC" and other:
+            return f"name {other[0]} in the `reports` of its file and load the dates, or leave --timezone out"
+        return "leave --timezone out, or connect the account in that zone to a ledger of its own"
 
     def _streams(
         self, rows: "Slice", usage_type: str, chosen: list[Any], words: dict[Any, list[str]]

@@ -8,6 +8,7 @@ that an invalid combination cannot be written.
 from usage_ledger.model.auth import Auth, ClientCredentials, HeaderKey, ServiceAccount, SignedJwt, SigV4
 from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs, Rule, dimensions, from_parent
 from usage_ledger.model.each import Catalogue, Each, Fixed, Listing, PerSetting, Selection
+from usage_ledger.model.event_file import EventFile, EventSum, Split
 from usage_ledger.model.mark import AnyMark, EachOf, Echo, Fewer, Mark
 from usage_ledger.model.provider import AccountHeader, Parts, Provider, Report, Seller, Setting
 from usage_ledger.model.refusal import Refusal
@@ -37,6 +38,8 @@ __all__ = [
     "Each",
     "EachOf",
     "Echo",
+    "EventFile",
+    "EventSum",
     "Fewer",
     "Fixed",
     "Forgotten",
@@ -80,6 +83,7 @@ __all__ = [
     "SigV4",
     "SignedJwt",
     "Source",
+    "Split",
     "Table",
     "Template",
     "Total",

@@ -13,6 +13,7 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.model.auth import BEARER_KEY, Auth
 from usage_ledger.model.dimension import Rule
 from usage_ledger.model.each import Listing
+from usage_ledger.model.event_file import EventFile
 from usage_ledger.model.mark import AnyMark
 from usage_ledger.model.refusal import Refusal
 from usage_ledger.model.reshape import Reshape
@@ -205,6 +206,8 @@ class Provider:
     """What answers without success mean, before what they mean of any provider."""
     pool_slots: int = 4
     """Extracts at a time, over all of the provider's connections."""
+    events: EventFile | None = None
+    """A file of events that a person can export, and `usage-ledger import` compares with the ledger."""
     error_messages: tuple[str, ...] = ("message", "error/message")
     """Paths of an error body's message."""
     error_codes: tuple[str, ...] = ()

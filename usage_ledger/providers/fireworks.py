@@ -18,6 +18,7 @@ from functools import partial
 
 from usage_ledger import model as m
 from usage_ledger.providers.fireworks_costs import COST, PRICES, WINDOW
+from usage_ledger.providers.fireworks_events import EVENTS
 from usage_ledger.providers.fireworks_rates import RATES, SETTINGS
 from usage_ledger.providers.refusals import FIREWORKS as REFUSALS
 
@@ -108,6 +109,7 @@ FIREWORKS = m.Provider(
     docs="https://docs.fireworks.ai/accounts/exporting-usage-and-costs",
     key_help="an API key of the account (app.fireworks.ai, Settings, API Keys); any role may read billing",
     refusals=REFUSALS,
+    events=EVENTS,
     settings=SETTINGS,
     reports=(
         m.Report("usage", m.HttpPages(USAGE, PAGING), (SERVERLESS, DEDICATED, TRAINING), date_labels=True),
