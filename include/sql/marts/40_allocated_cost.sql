@@ -9,17 +9,43 @@
 -- team: Who owns the part on that date; '' where nobody does.
 -- app: For which of the team's applications; '' where the rule does not say it.
 -- cost_center: The team's cost center.
--- api_key_id: The API key's id, where the line or the use that it charges for names one.
+-- deployment: The dedicated deployment, where the line or the use that it charges for names one; '' elsewhere.
+-- api_key_id: The API key's id, likewise.
+-- user_id: The vendor's id of the user, likewise.
+-- project_id: The vendor's id of the project or workspace, likewise.
 -- rule_id: The rule that owns the part; '' where none does.
 -- method: provider: the line names what the rule owns; metered share: in proportion to what was metered; share of the day: in proportion to the day's other charges; connection: by the rule of the connection; no owner: no rule owns what it names; unallocated: nothing says whose it is.
 -- amount: The part, signed and exact.
 -- settled: True when the provider's figures for the date are no longer re-read.
 CREATE VIEW marts.allocated_cost AS
-WITH part AS MATERIALIZED (
+WITH used AS (
+    SELECT
+        connection_id, usage_date, line_key, deployment, api_key_id, user_id, project_id, tag_team,
+        sum(quantity) AS quantity, bool_and(settled) AS settled
+    FROM marts.matched_metered
+    WHERE billed
+    GROUP BY connection_id, usage_date, line_key, deployment, api_key_id, user_id, project_id, tag_team
+    HAVING sum(quantity) > 0
+), part AS MATERIALIZED (  -- what the line names counts before what was metered
     SELECT
         lines.connection_id, lines.provider, lines.report, lines.usage_date, lines.row_key, lines.currency, lines.amount,
-        lines.deployment, lines.api_key_id, lines.user_id, lines.project_id, '' AS tag_team, lines.settled
-    FROM marts.bill_lines AS lines
+        lines.charge_category = 'Usage' AS of_use, lines.settled AND coalesce(used.settled, true) AS settled,
+        coalesce(nullif(lines.deployment, ''), used.deployment, '') AS deployment,
+        coalesce(nullif(lines.api_key_id, ''), used.api_key_id, '') AS api_key_id,
+        coalesce(nullif(lines.user_id, ''), used.user_id, '') AS user_id,
+        coalesce(nullif(lines.project_id, ''), used.project_id, '') AS project_id,
+        coalesce(used.tag_team, '') AS tag_team, coalesce(used.quantity, 1) AS quantity,
+        ARRAY[
+            lines.deployment <> '', lines.api_key_id <> '', lines.api_key_id || lines.user_id <> '',
+            lines.project_id <> ''
+        ] AS names
+    FROM marts.matched_lines AS lines
+    LEFT JOIN used ON used.connection_id = lines.connection_id AND used.usage_date = lines.usage_date
+        AND used.line_key = lines.line_key
+        AND ('' IN (lines.deployment, used.deployment) OR lines.deployment = used.deployment)
+        AND ('' IN (lines.api_key_id, used.api_key_id) OR lines.api_key_id = used.api_key_id)
+        AND ('' IN (lines.user_id, used.user_id) OR lines.user_id = used.user_id)
+        AND ('' IN (lines.project_id, used.project_id) OR lines.project_id = used.project_id)
 ), owner AS (
     SELECT DISTINCT ON (
         dated.connection_id, dated.usage_date, dated.deployment, dated.api_key_id, dated.user_id, dated.project_id,
@@ -38,17 +64,67 @@ WITH part AS MATERIALIZED (
     ORDER BY
         dated.connection_id, dated.usage_date, dated.deployment, dated.api_key_id, dated.user_id, dated.project_id,
         dated.tag_team, owners.place, owners.connection_id DESC, owners.rule_id
+), shared AS (
+    SELECT
+        part.*, owner.team, owner.app, owner.cost_center, owner.rule_id,
+        CASE
+            WHEN owner.place = 6 THEN 'connection'
+            WHEN part.names[owner.place] THEN 'provider'
+            WHEN owner.place IS NOT NULL THEN 'metered share'
+            WHEN concat(part.deployment, part.api_key_id, part.user_id, part.project_id, part.tag_team) <> ''
+                THEN 'no owner'
+            ELSE 'unallocated'
+        END AS method,
+        round(part.amount * part.quantity / sum(part.quantity) OVER line, 18) AS share,
+        row_number() OVER (
+            line ORDER BY part.quantity DESC, part.api_key_id, part.deployment, part.user_id, part.project_id,
+            part.tag_team
+        ) = 1 AS largest
+    FROM part
+    LEFT JOIN owner USING (connection_id, usage_date, deployment, api_key_id, user_id, project_id, tag_team)
+    WINDOW line AS (PARTITION BY part.connection_id, part.report, part.usage_date, part.row_key)
+), owned AS MATERIALIZED (
+    SELECT
+        connection_id, provider, report, usage_date, row_key, currency, of_use, deployment, api_key_id, user_id,
+        project_id, settled,
+        coalesce(team, '') AS team, coalesce(app, '') AS app, coalesce(cost_center, '') AS cost_center,
+        coalesce(rule_id, '') AS rule_id, method, NOT of_use AND rule_id IS NULL AS of_all,
+        CASE WHEN largest THEN amount - sum(share) OVER line + share ELSE share END AS amount
+    FROM shared
+    WINDOW line AS (PARTITION BY connection_id, report, usage_date, row_key)
+), charged AS (  -- what credits, taxes and the like that nobody owns are shared by
+    SELECT
+        connection_id, usage_date, currency, project_id, team, app, cost_center, rule_id, method, sum(amount) AS charged
+    FROM owned
+    WHERE of_use
+    GROUP BY connection_id, usage_date, currency, project_id, team, app, cost_center, rule_id, method
+    HAVING sum(amount) > 0
+), spread AS (
+    SELECT
+        owned.connection_id, owned.provider, owned.report, owned.usage_date, owned.row_key, owned.currency, owned.amount,
+        owned.settled, owned.deployment, owned.api_key_id, owned.user_id, owned.project_id,
+        coalesce(charged.team, '') AS team, coalesce(charged.app, '') AS app,
+        coalesce(charged.cost_center, '') AS cost_center, coalesce(charged.rule_id, '') AS rule_id,
+        CASE WHEN charged.team <> '' THEN 'share of the day' ELSE coalesce(charged.method, owned.method) END AS method,
+        coalesce(round(owned.amount * charged.charged / sum(charged.charged) OVER line, 18), owned.amount) AS share,
+        row_number() OVER (
+            line ORDER BY charged.charged DESC, charged.project_id, charged.rule_id, charged.method
+        ) = 1 AS largest
+    FROM owned
+    LEFT JOIN charged ON charged.connection_id = owned.connection_id AND charged.usage_date = owned.usage_date
+        AND charged.currency = owned.currency AND owned.project_id IN ('', charged.project_id)
+    WHERE owned.of_all
+    WINDOW line AS (PARTITION BY owned.connection_id, owned.report, owned.usage_date, owned.row_key)
 )
 SELECT
-    part.connection_id, part.provider, part.report, part.usage_date, part.row_key, part.currency,
-    coalesce(owner.team, '') AS team, coalesce(owner.app, '') AS app, coalesce(owner.cost_center, '') AS cost_center,
-    part.api_key_id, coalesce(owner.rule_id, '') AS rule_id,
-    CASE
-        WHEN owner.place = 6 THEN 'connection'
-        WHEN owner.place IS NOT NULL THEN 'provider'
-        WHEN concat(part.deployment, part.api_key_id, part.user_id, part.project_id) <> '' THEN 'no owner'
-        ELSE 'unallocated'
-    END AS method,
-    part.amount, part.settled
-FROM part
-LEFT JOIN owner USING (connection_id, usage_date, deployment, api_key_id, user_id, project_id, tag_team)
+    connection_id, provider, report, usage_date, row_key, currency, team, app, cost_center, deployment, api_key_id,
+    user_id, project_id, rule_id, method, amount, settled
+FROM owned
+WHERE NOT of_all
+UNION ALL
+SELECT
+    connection_id, provider, report, usage_date, row_key, currency, team, app, cost_center, deployment, api_key_id,
+    user_id, project_id, rule_id, method,
+    CASE WHEN largest THEN amount - sum(share) OVER line + share ELSE share END AS amount, settled
+FROM spread
+WINDOW line AS (PARTITION BY connection_id, report, usage_date, row_key)
