@@ -12,6 +12,7 @@ from usage_ledger import __version__
 from usage_ledger.cli import events, loading, onboarding, sandbox, usage, warehouse
 from usage_ledger.cli.arguments import FAILED, WRONG_USAGE, WrongUsage
 from usage_ledger.cli.export import export_app
+from usage_ledger.cli.owners import owners_app
 from usage_ledger.core.errors import BadWindow, UsageLedgerError
 from usage_ledger.core.redaction import no_memory_dump, redact
 from usage_ledger.local.commands import stack_app
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(stack_app, name="stack")
 app.add_typer(export_app, name="export")
+app.add_typer(owners_app, name="owners")
 
 
 @app.callback()
