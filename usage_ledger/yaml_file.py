@@ -51,7 +51,16 @@ def _exact(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
         return loader.construct_yaml_float(node)
 
 
+def _calendar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
+    """A date; the text where no calendar has it, so that whoever reads the key can name its line."""
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError:
+        return node.value
+
+
 _ExactLoader.add_constructor("tag:yaml.org,2002:float", _exact)
+_ExactLoader.add_constructor("tag:yaml.org,2002:timestamp", _calendar)
 
 
 def read_yaml_file(path: Path) -> YamlFile:
