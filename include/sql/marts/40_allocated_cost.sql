@@ -18,52 +18,29 @@
 -- amount: The part, signed and exact.
 -- settled: True when the provider's figures for the date are no longer re-read.
 CREATE VIEW marts.allocated_cost AS
-WITH used AS (
-    SELECT
-        connection_id, usage_date, line_key, deployment, api_key_id, user_id, project_id, tag_team,
-        sum(quantity) AS quantity, bool_and(settled) AS settled
-    FROM marts.matched_metered
-    WHERE billed
-    GROUP BY connection_id, usage_date, line_key, deployment, api_key_id, user_id, project_id, tag_team
-    HAVING sum(quantity) > 0
-), part AS MATERIALIZED (  -- what the line names counts before what was metered
-    SELECT
-        lines.connection_id, lines.provider, lines.report, lines.usage_date, lines.row_key, lines.currency, lines.amount,
-        lines.charge_category = 'Usage' AS of_use, lines.settled AND coalesce(used.settled, true) AS settled,
-        coalesce(nullif(lines.deployment, ''), used.deployment, '') AS deployment,
-        coalesce(nullif(lines.api_key_id, ''), used.api_key_id, '') AS api_key_id,
-        coalesce(nullif(lines.user_id, ''), used.user_id, '') AS user_id,
-        coalesce(nullif(lines.project_id, ''), used.project_id, '') AS project_id,
-        coalesce(used.tag_team, '') AS tag_team, coalesce(used.quantity, 1) AS quantity,
-        ARRAY[
-            lines.deployment <> '', lines.api_key_id <> '', lines.api_key_id || lines.user_id <> '',
-            lines.project_id <> ''
-        ] AS names
-    FROM marts.matched_lines AS lines
-    LEFT JOIN used ON used.connection_id = lines.connection_id AND used.usage_date = lines.usage_date
-        AND used.line_key = lines.line_key
-        AND ('' IN (lines.deployment, used.deployment) OR lines.deployment = used.deployment)
-        AND ('' IN (lines.api_key_id, used.api_key_id) OR lines.api_key_id = used.api_key_id)
-        AND ('' IN (lines.user_id, used.user_id) OR lines.user_id = used.user_id)
-        AND ('' IN (lines.project_id, used.project_id) OR lines.project_id = used.project_id)
-), owner AS (
-    SELECT DISTINCT ON (
-        dated.connection_id, dated.usage_date, dated.deployment, dated.api_key_id, dated.user_id, dated.project_id,
-        dated.tag_team
-    ) dated.*, owners.team, owners.app, owners.cost_center, owners.rule_id, owners.place
+WITH part AS MATERIALIZED (
+    SELECT *, charge_category = 'Usage' AS of_use FROM marts.bill_parts
+), candidate AS (  -- every rule that may own a part, on whatever date
+    SELECT named.*, owners.team, owners.app, owners.cost_center, owners.rule_id, owners.place, owners.valid_from,
+        owners.valid_to, owners.connection_id = '' AS anywhere
     FROM (
-        SELECT DISTINCT connection_id, usage_date, deployment, api_key_id, user_id, project_id, tag_team FROM part
-    ) AS dated
+        SELECT DISTINCT connection_id, deployment, api_key_id, user_id, project_id, tag_team FROM part
+    ) AS named
     CROSS JOIN LATERAL (VALUES
-        ('deployment', dated.deployment), ('api_key', dated.api_key_id), ('user', dated.user_id),
-        ('project', dated.project_id), ('tag_team', dated.tag_team), ('connection', dated.connection_id)
+        ('deployment', named.deployment), ('api_key', named.api_key_id), ('user', named.user_id),
+        ('project', named.project_id), ('tag_team', named.tag_team), ('connection', named.connection_id)
     ) AS thing (kind, id)
     JOIN marts.owners AS owners ON owners.kind = thing.kind AND owners.id = thing.id
-        AND owners.connection_id IN ('', dated.connection_id)
-        AND owners.valid_from <= dated.usage_date AND dated.usage_date < owners.valid_to
+        AND owners.connection_id IN ('', named.connection_id)
+), owner AS (
+    SELECT DISTINCT ON (usage_date, connection_id, deployment, api_key_id, user_id, project_id, tag_team) *
+    FROM (
+        SELECT DISTINCT usage_date, connection_id, deployment, api_key_id, user_id, project_id, tag_team FROM part
+    ) AS dated
+    JOIN candidate USING (connection_id, deployment, api_key_id, user_id, project_id, tag_team)
+    WHERE valid_from <= usage_date AND usage_date < valid_to
     ORDER BY
-        dated.connection_id, dated.usage_date, dated.deployment, dated.api_key_id, dated.user_id, dated.project_id,
-        dated.tag_team, owners.place, owners.connection_id DESC, owners.rule_id
+        usage_date, connection_id, deployment, api_key_id, user_id, project_id, tag_team, place, anywhere, rule_id
 ), shared AS (
     SELECT
         part.*, owner.team, owner.app, owner.cost_center, owner.rule_id,
