@@ -22,6 +22,8 @@ MACHINE = "machine"
 CREDENTIAL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,249}"
 ID_PATTERN = r"[a-z0-9][a-z0-9_]{0,62}"
 """No hyphen: a shell cannot export AIRFLOW_CONN_A-B."""
+RESERVED_IDS = ("alerts",)
+"""Ids whose Dag is of no connection: `usage_alerts`."""
 
 
 class Connection(BaseModel):
@@ -162,6 +164,8 @@ def checked_id(connection_id: str) -> str:
             f"{one_line(connection_id, 80)!r} cannot be a connection id",
             next_step="use lower-case letters, digits and underscores, at most 63, not beginning with an underscore",
         )
+    if connection_id in RESERVED_IDS:
+        raise ConfigError(f"{connection_id!r} is the name of a Dag of its own", next_step="choose another id")
     return connection_id
 
 

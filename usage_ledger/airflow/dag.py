@@ -19,6 +19,8 @@ from usage_ledger.core.settings import malformed_settings
 from usage_ledger.http.retry import scale
 
 PREFIX = "usage_"
+ALERTS = "usage_alerts"
+"""The Dag that is of no connection; see `usage_ledger.airflow.alerts`."""
 SHARES = 4
 """Dag files `dags/usage_<n>.py`. Airflow parses them side by side, and gives each 30 seconds of its own."""
 

@@ -28,7 +28,7 @@ def on_starting(component: object) -> None:
 def on_dag_run_running(dag_run: object, msg: str) -> None:
     """Called in the scheduler when a run begins."""
     dag_id = str(getattr(dag_run, "dag_id", ""))
-    if dag_id.startswith("usage_"):
+    if dag_id.startswith("usage_") and dag_id != "usage_alerts":
         _ensure_pools()
         _ensure_assets(dag_id.removeprefix("usage_"))
         _write_note(dag_run, dag_id.removeprefix("usage_"))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from usage_ledger import __version__
-from usage_ledger.cli import events, loading, onboarding, sandbox, usage, warehouse
+from usage_ledger.cli import budgets, events, loading, onboarding, sandbox, usage, warehouse
 from usage_ledger.cli.arguments import FAILED, WRONG_USAGE, WrongUsage
 from usage_ledger.cli.export import export_app
 from usage_ledger.cli.owners import owners_app
@@ -52,6 +52,8 @@ for command in (
     loading.rebuild,
     loading.release,
     warehouse.status,
+    budgets.budgets,
+    budgets.anomalies,
     usage.usage,
     onboarding.disconnect,
     onboarding.pools,

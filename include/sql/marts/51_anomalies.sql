@@ -2,9 +2,9 @@
 -- Compared are the days of the same kind (weekday or weekend) in the 28 days before, on a logarithmic scale, so that a
 -- doubling and a halving weigh the same. `amount_score` rates the day's sum; `line_score` the median of its lines' own
 -- ratios, which shows that all of a bill moved at once even where its largest line is restless. Both count in spreads:
--- 1.4826 times the median deviation of the days before, at least 0.1. Charges of class Usage alone, of the 180 newest
--- days of the ledger.
--- scope: connection or team.
+-- 1.4826 times the median deviation of the days before, at least 0.1. Of a connection charges of class Usage alone, of a
+-- team all that it owns (a line is a connection and app), in the 180 newest days of the ledger.
+-- scope: connection or team: never add the two.
 -- name: The connection's id, or the team's name.
 -- usage_date: The date.
 -- currency: ISO 4217 code of the amounts.
@@ -20,6 +20,8 @@
 CREATE VIEW marts.anomalies AS
 WITH rule AS (
     SELECT score, at_least, settled_only FROM ledger.anomaly_rule WHERE superseded_at IS NULL
+), since AS (
+    SELECT max(usage_date) - 180 AS date FROM ops.day
 ), line AS (
     SELECT
         'connection' AS scope, bill.connection_id AS name, bill.currency, bill.usage_date,
@@ -28,9 +30,17 @@ WITH rule AS (
         concat_ws(E'\n', bill.usage_type, bill.category, bill.line_item, bill.sku_id, bill.model, bill.meter,
             bill.deployment, bill.accelerator) AS line
     FROM marts.bill_lines AS bill
-    WHERE bill.charge_category = 'Usage' AND bill.usage_date > (SELECT max(usage_date) FROM ops.day) - 180
+    WHERE bill.charge_category = 'Usage' AND bill.usage_date > (SELECT date FROM since)
     GROUP BY bill.connection_id, bill.currency, bill.usage_date, line
     HAVING bool_and(bill.settled) OR NOT (SELECT settled_only FROM rule)
+    UNION ALL
+    SELECT
+        'team', own.team, own.currency, own.usage_date, extract(isodow FROM own.usage_date) > 5, bool_and(own.settled),
+        sum(own.amount), concat_ws(E'\n', own.connection_id, own.app)
+    FROM marts.daily_cost_by_team AS own
+    WHERE own.team <> '' AND own.usage_date > (SELECT date FROM since)
+    GROUP BY own.team, own.currency, own.usage_date, own.connection_id, own.app
+    HAVING bool_and(own.settled) OR NOT (SELECT settled_only FROM rule)
 ), line_ratio AS (
     SELECT
         *, CASE WHEN amount > 0 THEN ln(amount) END - CASE WHEN count(*) FILTER (WHERE amount > 0) OVER before >= 3
