@@ -138,6 +138,18 @@ def test_a_manual_run_with_one_date_alone_fails_at_once(stack: Stack) -> None:
     assert not [frame for entry in errors for detail in entry.get("error_detail") or () for frame in detail["frames"]]
 
 
+def test_alerts_are_evaluated_after_a_load_that_changed_rows(stack: Stack) -> None:
+    stack.wait_for_runs(dag_of("in_utc"), 1)
+
+    def after_a_load() -> list[str]:
+        runs = stack.runs("usage_alerts").values()
+        return [run["state"] for run in runs if run["run_type"] == "asset_triggered"]
+
+    wait_until(lambda: set(after_a_load()) & {"success", "failed"}, "a run of usage_alerts", 120)
+    assert "success" in after_a_load()
+    assert stack.query("SELECT count(*) FROM ops.alert WHERE kind NOT IN ('connection', 'anomaly')") == [(0,)]
+
+
 def test_asset_events_come_with_changes_alone_and_name_the_table(stack: Stack) -> None:
     dag_id = dag_of("in_kiritimati")
     loaded = stack.wait_for_runs(dag_id, 1)

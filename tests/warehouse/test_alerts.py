@@ -174,6 +174,17 @@ def test_a_day_is_an_anomaly_by_its_sum_or_by_all_its_lines(
     assert found[2] == 3
 
 
+def test_lines_that_double_together_are_an_anomaly_behind_a_restless_one(ledger: Ledger) -> None:
+    usual(ledger, "a", "b", "c")
+    for number, day in enumerate(dates(date(2026, 9, 29), 50)):
+        ledger.charge([day], str((200, 500, 1400)[number % 3]), "restless")
+    for line, amount in zip(("a", "b", "c", "restless"), ("210", "210", "210", "400"), strict=True):
+        ledger.charge([date(2026, 11, 18)], amount, line)
+    direction, anomaly, lines, amount_score, line_score = score(ledger)
+    assert (direction, anomaly, lines) == ("high", True, 4)
+    assert abs(amount_score) < 4 < line_score
+
+
 def test_a_small_difference_an_open_day_and_a_credit_are_no_anomalies(ledger: Ledger) -> None:
     usual(ledger, "a")
     ledger.charge([date(2026, 11, 18)], "145")

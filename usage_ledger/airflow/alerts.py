@@ -67,9 +67,9 @@ def alert() -> None:
     engine = warehouse_engine(warehouse_url())
     ensure_schema(engine)
     failures = list(_bring_up_to_date(engine))
-    found = evaluate(engine, datetime.now(UTC).date())
-    log.info("%d new alerts, %d have ended", found.raised, found.cleared)
-    failures += [str(error) for error in found.failures]
+    evaluation = evaluate(engine, datetime.now(UTC).date())
+    log.info("%d new alerts, %d have ended", evaluation.raised, evaluation.cleared)
+    failures += [str(error) for error in evaluation.failures]
     failures += deliver(engine, default_targets(), send)
     if failures:
         raise ConfigError(" | ".join(failures), next_step="what failed is tried again by the next run")
