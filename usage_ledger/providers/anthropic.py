@@ -20,7 +20,7 @@ from decimal import Decimal
 from functools import partial
 
 from usage_ledger import model as m
-from usage_ledger.providers.anthropic_analytics import ANALYTICS
+from usage_ledger.providers.anthropic_analytics import ANALYTICS, charges
 from usage_ledger.providers.refusals import ANTHROPIC as REFUSALS
 
 PAGING, LIST = m.Cursor("next_page", "page", more="has_more"), m.Cursor("last_id", "after_id", more="has_more")
@@ -75,7 +75,7 @@ COST_ROWS = bucketed(
     constants=(("charge_category", "Usage"),),
     dimensions=(
         *m.dimensions(model="model", project_id="workspace_id", region="inference_geo", line_item="description"),
-        *m.dimensions(category="cost_type", meter="token_type"),
+        *charges(),
         *TIERS,
         m.Dimension("currency", ("currency",), missing="zero", form="upper"),
     ),
@@ -132,7 +132,7 @@ CLAUDE_CODE = (
         basis="estimated",
         breakdown="actor",
         when=m.Day("^date"),
-        constants=(("usage_type", "agent"), ("charge_category", "Usage")),
+        constants=(("usage_type", "agent"), ("charge_category", "Usage"), ("meter", "tokens")),
         dimensions=(*MODEL, m.Dimension("currency", ("estimated_cost/currency",), missing="zero", form="upper")),
         meters=(m.Meter("amount", "estimated_cost/amount", "decimal", scale=CENTS, exact=False),),
         skip_when_missing="estimated_cost/amount",

@@ -28,6 +28,28 @@ IGNORED = (*(f"group/{name}" for name in OTHERS), f"{ACTOR}/api_key_id", f"{ACTO
 CACHE = "usage/cache_creation"
 WRITES = tuple(f"{CACHE}/ephemeral_{lifetime}_input_tokens" for lifetime in ("5m", "1h"))
 PARTS = ("usage/cache_read_input_tokens", *WRITES)
+TOKEN_TYPES = (
+    *(
+        ("cache_read_input_tokens", "cached_input_tokens"),
+        ("cache_creation.ephemeral_5m_input_tokens", "cache_write_tokens"),
+    ),
+    ("cache_creation.ephemeral_1h_input_tokens", "cache_write_1h_tokens"),
+)
+COST_TYPES = (
+    m.Rule("web_search", "web_searches"),
+    m.Rule("code_execution|session_usage", "compute_seconds"),  # by the time that something ran
+)
+
+
+def charges(group: str = "") -> tuple[m.Dimension | m.Derived, ...]:
+    """What a line of money is for: the type of cost, and of tokens where it is for tokens."""
+    return (
+        m.Dimension("category", (f"{group}cost_type",)),
+        m.Dimension("meter", (f"{group}token_type",), values=TOKEN_TYPES),
+        m.Derived("meter", f"{group}cost_type", COST_TYPES),
+    )
+
+
 rows = partial(m.RowSet, path="data", when=m.Bucket("starting_at", "ending_at"))
 USAGE = rows(
     table="usage_daily",
@@ -51,11 +73,7 @@ COST = rows(
     table="cost_daily",
     basis="billed",
     constants=(("charge_category", "Usage"),),
-    dimensions=(
-        *WHO,
-        *m.dimensions(category="group/cost_type", meter="group/token_type"),
-        m.Dimension("currency", ("cost/currency",), missing="zero", form="upper"),
-    ),
+    dimensions=(*WHO, *charges("group/"), m.Dimension("currency", ("cost/currency",), missing="zero", form="upper")),
     meters=(
         m.Meter("amount", "cost/amount", "decimal", scale=Decimal("0.01"), exact=False),
         m.Meter("list_amount", "cost/list_amount", "decimal", scale=Decimal("0.01"), exact=False, absent="null"),

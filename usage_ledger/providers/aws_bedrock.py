@@ -6,7 +6,8 @@ whose name holds "Bedrock": models of other makers are sold under names of their
 Grain: a UTC day x the region that was called (a cross-region profile may run elsewhere) x namespace (`operation`) x
 model id as called (`variant`) x project; `model` is the foundation model, where the id says it. An application profile
 has an id that does not, and a name in `ledger.name`. Charges: a UTC day x service x usage type; credits, taxes and
-discounts are rows of their own (`charge_category`).
+discounts are rows of their own (`charge_category`). Region, model, meter and class of a charge are read from its usage
+type, by the rules in `aws_bedrock_lines.py`, and the model of a marketplace's charge from the name of its service.
 Units: tokens, calls and images as whole numbers; dollars as decimals. The quantity of a charge is in thousands or
 millions of tokens, as its `unit` says, and never a count of tokens.
 Token meaning: input includes what was read from and written to the prompt cache, which CloudWatch counts apart. Both
@@ -31,6 +32,7 @@ Source: https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-
 
 from usage_ledger import model as m
 from usage_ledger.providers.aws_bedrock_costs import COST
+from usage_ledger.providers.aws_bedrock_lines import FAMILIES
 from usage_ledger.providers.aws_bedrock_metrics import USAGE
 from usage_ledger.providers.aws_bedrock_models import NAMES
 from usage_ledger.providers.refusals import AWS_BEDROCK as REFUSALS
@@ -103,4 +105,5 @@ AWS_BEDROCK = m.Provider(
     ),
     error_codes=("Error/Code", "ErrorResponse/Error/Code", "ErrorResponse/Errors/Error/Code"),
     reports=(USAGE, COST, NAMES),
+    families=FAMILIES,
 )

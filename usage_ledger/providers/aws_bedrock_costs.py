@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.aws_bedrock_lines import LINE
 from usage_ledger.providers.aws_json import question
 
 explorer = partial(question, "ce", "us-east-1", "1.1")
@@ -48,8 +49,6 @@ KINDS = (
     *(("Solution Provider Program Discount", "Adjustment"), ("Reseller Margin", "Adjustment")),
 )
 """AWS's types of records, and our categories of charges."""
-MODEL = r"[A-Z0-9]+-(?P<model>.+?)-(?:mantle-)?(?:cache-\w+-)?(?:in|out)put-(?:token|image).*"
-"""A usage type that says which model it is of: `EUC1-Nova2.0Lite-input-tokens`."""
 MONEY = m.RowSet(
     path="ResultsByTime/Groups",
     table="cost_daily",
@@ -59,7 +58,7 @@ MONEY = m.RowSet(
     dimensions=(
         *m.dimensions(category="@service", line_item="Keys/usage_type"),
         m.Dimension("charge_category", ("Keys/record_type",), missing="required", values=KINDS),
-        m.Derived("model", "Keys/usage_type", (m.Rule(MODEL, r"\g<model>"),)),
+        *LINE,
         *m.dimensions(currency="Metrics/UnblendedCost/Unit", unit="Metrics/UsageQuantity/Unit"),
     ),
     meters=(

@@ -32,6 +32,12 @@ NAMES = m.Report(
             names=(m.NameOf("inference_profile", id="inferenceProfileId", name="inferenceProfileName"),),
             allow_extra_fields=True,
         ),
+        m.RowSet(
+            path=f"{LIST}/models",
+            table="",
+            names=(m.NameOf("model", id="^inferenceProfileId", name="^inferenceProfileName", parent="modelArn"),),
+            optional=True,
+        ),
     ),
     snapshot=True,
 )

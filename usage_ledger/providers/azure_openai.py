@@ -8,7 +8,8 @@ what Cost Management charges these accounts, by meter: the figure that equals th
 Grain: a UTC day x account x deployment x region x model x version (x status); money: a UTC day x account x meter. The
 region is the account's: where a global deployment computed is not told. `service_tier` is the deployment's class.
 Units: tokens and requests as decimals of whole numbers; money as JSON numbers, rounded to 18 places, in the bill's
-currency, before tax; a negative line (a refund) is a credit.
+currency, before tax; a negative line (a refund) is a credit. Model, meter, class and unit of a charge are read from
+its meter's name, by the rules in `azure_openai_lines.py`; its quantity is in thousands or millions of tokens.
 Token meaning: figures as sent. Cached and audio tokens and images are rows of their own. Cache metrics exist for
 Anthropic's models alone: of others the cached part is not metered, which is not zero.
 Limits: 93 days of metrics, 30 a request; 20 metrics a request, each with all the dimensions that it splits by. A name
@@ -21,14 +22,15 @@ Rights: Monitoring Reader on each subscription, which includes the lists; Cost M
 than Monitoring Reader is this role of four actions; where `/subscriptions` lists none by it, `check` says so: then add
 `Microsoft.Resources/subscriptions/read`. `check` names an action that is missing; new roles take minutes.
 Not given: whether `InputTokens` includes cached, audio and image tokens; whether batch deployments are counted; the
-deployment and the quantity of a charge; charges of models from the marketplace where they are another resource's; the
-national clouds, whose tokens are issued elsewhere.
+deployment of a charge, and the unit of its quantity (its meter's is taken); charges of models from the marketplace
+where they are another resource's; the national clouds, whose tokens are issued elsewhere.
 Source: https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics. Last checked: 2026-11-29.
 """
 
 from datetime import timedelta
 
 from usage_ledger import model as m
+from usage_ledger.providers.azure_openai_lines import FAMILIES, LINE
 from usage_ledger.providers.azure_openai_metrics import DEPLOYMENTS, MAKERS, USAGE
 from usage_ledger.providers.refusals import AZURE_OPENAI as REFUSALS
 
@@ -42,7 +44,8 @@ CHARGES = m.Request(
     body="""{
     "type": "ActualCost", "timeframe": "Custom", "timePeriod": {"from": "{start}", "to": "{last}"},
     "dataset": {
-        "granularity": "Daily", "aggregation": {"totalCost": {"name": "Cost", "function": "Sum"}},
+        "granularity": "Daily", "aggregation": {
+            "totalCost": {"name": "Cost", "function": "Sum"}, "quantity": {"name": "UsageQuantity", "function": "Sum"}},
         "grouping": [{"type": "Dimension", "name": "ResourceId"}, {"type": "Dimension", "name": "Meter"}],
         "filter": {"dimensions": {
             "name": "ResourceType", "operator": "In", "values": ["microsoft.cognitiveservices/accounts"]}}
@@ -63,8 +66,12 @@ COST = m.Report(
                 m.Dimension("resource", ("ResourceId",), missing="error", form="lower"),
                 m.Dimension("line_item", ("Meter",), missing="error"),
                 m.Dimension("currency", ("Currency",), missing="required", form="upper"),
+                *LINE,
             ),
-            meters=(m.Meter("amount", "Cost", "decimal", exact=False, double=True),),
+            meters=(
+                m.Meter("amount", "Cost", "decimal", exact=False, double=True),
+                m.Meter("quantity", "UsageQuantity", "decimal", exact=False, double=True, absent="null"),
+            ),
             repeats=True,
             credits=True,
         ),
@@ -123,4 +130,5 @@ AZURE_OPENAI = m.Provider(
     auth=m.ClientCredentials(scope="https://management.azure.com/.default"),
     refusals=REFUSALS,
     reports=(USAGE, COST, DEPLOYED),
+    families=FAMILIES,
 )

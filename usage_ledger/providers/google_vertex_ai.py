@@ -5,8 +5,9 @@ The record: `billing`. Report `requests`, off by default, counts the same traffi
 the projects of the setting `projects`: breakdown `monitoring`, never to be added to the record.
 Grain: a UTC day x project x region x SKU; money also by unit, currency, kind of cost and month of the invoice.
 Units: tokens, characters and images where the SKU's unit is `count`; money in the account's currency, before credits,
-which are rows of their own, as taxes and adjustments are. Model, direction, modality and class of a SKU are read from
-its text, by the rules in `google_vertex_skus.py`; one that no rule knows has its cost, no tokens, and an event.
+which are rows of their own, as taxes and adjustments are. Model, direction, modality and class of a SKU, and what a row
+of money is for, are read from its text, by the rules in `google_vertex_skus.py`; one that no rule knows has its
+cost, no tokens, and an event. Provisioned throughput is a purchase.
 Token meaning: input SKUs and caching SKUs are disjoint, and `input_tokens` is their sum. Thinking is part of the
 output.
 Cost of asking: a run sends three queries, each billed for the bytes of the columns that it reads, at least 10 MB.
@@ -28,7 +29,7 @@ from functools import partial
 
 from usage_ledger import model as m
 from usage_ledger.providers.google_vertex_monitoring import MONITORING
-from usage_ledger.providers.google_vertex_skus import BATCH, COLUMNS, COUNTED, METERS, OTHER_ROWS
+from usage_ledger.providers.google_vertex_skus import BATCH, BOUGHT, CHARGED, COLUMNS, COUNTED, METERS, OTHER_ROWS
 from usage_ledger.providers.google_vertex_sql import BILLED, EXPORTED, OWNERS, job, query
 from usage_ledger.providers.refusals import GOOGLE as REFUSALS
 
@@ -64,11 +65,15 @@ BILL = (
     m.Dimension("currency", ("currency",), missing="required"),
     *PARSED,
     m.Derived("line_item", "sku_description", TEXT),
+    m.Derived("batch", "sku_text", BATCH),
 )
 CHARGES = (("regular", "Usage"), ("tax", "Tax"), ("adjustment", "Adjustment"), ("rounding_error", "Adjustment"))
 COST = cost(
     label="cost",
-    dimensions=(*BILL, m.Dimension("charge_category", ("cost_type",), missing="required", values=CHARGES)),
+    dimensions=(
+        *(*BILL, m.Dimension("charge_category", ("cost_type",), missing="required", values=CHARGES)),
+        *(m.Derived("charge_category", "usage_text", BOUGHT), m.Derived("meter", "usage_text", CHARGED)),
+    ),
     meters=(m.Meter("amount", "cost", "decimal"), m.Meter("quantity", "usage_amount", "decimal", absent="null")),
 )
 CREDIT = cost(

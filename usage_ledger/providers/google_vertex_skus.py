@@ -96,6 +96,24 @@ KINDS = (
     Rule(any_of(*IMAGES, of=""), "image"),
     *(Rule(pattern, kind) for kind, pattern in OTHERS),
 )
+BILLED = (
+    *(
+        ("cached_audio_input_tokens", any_of(*CACHED, kind="audio")),
+        ("audio_input_tokens", any_of(*FRESH, kind="audio")),
+    ),
+    *(
+        ("cached_image_input_tokens", any_of(*CACHED, kind="image")),
+        ("image_input_tokens", any_of(*FRESH, kind="image")),
+    ),
+    *(("cached_input_tokens", any_of(*CACHED)), ("cache_write_1h_tokens", any_of(*WRITTEN_1H))),
+    *(("cache_write_tokens", any_of(*WRITTEN_5M)), ("uncached_input_tokens", any_of(*FRESH))),
+    *(("audio_output_tokens", any_of(*OUTPUT, kind="audio")), ("image_output_tokens", any_of(*OUTPUT, kind="image"))),
+    *(("output_tokens", any_of(*OUTPUT)), ("characters", any_of(*CHARACTERS)), ("images", any_of(*IMAGES))),
+    ("web_searches", any_of("grounding-with-google-search.*|.*-search-quer(?:y|ies)(?:-.*)?")),
+)
+CHARGED = tuple(Rule(pattern, word) for word, pattern in BILLED)
+"""What a row of money charges for, by its `usage_text`; taxes and adjustments charge for nothing."""
+BOUGHT = (Rule("regular [^ ]* .*provisioned-throughput.*", "Purchase"),)
 TIERS = (Rule(r".*-(priority|flex|offpeak)(?:-.*)?", r"\1"),)
 BATCH = (Rule(r".*-batch(?:-.*)?", "true"),)
 CONTEXTS = (Rule(r".*-long(?:-.*)?", "long"),)

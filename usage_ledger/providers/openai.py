@@ -1,7 +1,8 @@
 """OpenAI: what the organization used, in ten reports, what it costs, and the names of projects, users and keys.
 
 Measures: tokens, requests, images, characters, seconds, bytes, sessions, tool calls (`organization/usage/*`); billed
-money per project, line item and key (`organization/costs`), which is what equals the invoice.
+money per project, line item and key (`organization/costs`), which is what equals the invoice. Model, meter, class and
+context of a line are read from its text, by the rules in `openai_lines.py`; a line without a quantity is a purchase.
 Grain: a UTC day x everything that the report can be grouped by.
 Units: tokens as integers; money in whole dollars, as a number or a quoted decimal.
 Token meaning: `input_tokens` includes cached and cache-write tokens, of text, audio and images; output includes
@@ -17,6 +18,7 @@ from datetime import timedelta
 from functools import partial
 
 from usage_ledger import model as m
+from usage_ledger.providers.openai_lines import LINE
 from usage_ledger.providers.refusals import OPENAI as REFUSALS
 
 PAGING, LIST = m.Cursor("next_page", "page", more="has_more"), m.Cursor("last_id", "after", more="has_more")
@@ -95,6 +97,7 @@ COST_ROWS = m.RowSet(
     dimensions=(
         *m.dimensions(project_id="project_id", line_item="line_item", api_key_id="api_key_id", unit="quantity_unit"),
         m.Dimension("currency", ("amount/currency",), missing="zero", form="upper"),
+        *LINE,
     ),
     meters=(
         m.Meter("quantity", "quantity", "decimal", absent="null", exact=False, double=True),
@@ -104,6 +107,7 @@ COST_ROWS = m.RowSet(
     ignored=OF_BUCKET,
     repeats=True,
     credits=True,
+    purchases=True,
 )
 BY_LINE_ITEM = (("limit", "180"), ("group_by", ("project_id", "line_item", "api_key_id")))
 COSTS = m.HttpPages(m.Request("/v1/organization/costs", (*BUCKETS, *BY_LINE_ITEM)), PAGING, lesser=("api_key_id",))

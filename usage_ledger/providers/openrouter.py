@@ -4,7 +4,7 @@ Measures: requests, those by own keys among them, tokens, and money (`/activity`
 record; what was paid to other providers with own keys is the breakdown `byok`, an estimate. Requested again per key,
 the same activity is the breakdown `api_key`, without the keys that were deleted before their dates were loaded.
 Grain: a UTC day x permanent model name x endpoint x workspace; rows that are alike in these are added up.
-Units: tokens as integers; dollars as JSON numbers, rounded to 18 places.
+Units: tokens as integers; dollars as JSON numbers, rounded to 18 places, one amount for all of a row (meter `tokens`).
 Token meaning: input includes cached tokens, output includes reasoning; live answers have held more reasoning than
 output, so it is never checked against it.
 Limits: the last 30 completed UTC days, one a call. Lag: not published, so three days are read again.
@@ -43,7 +43,7 @@ TOKENS = rows(
         m.Meter("byok_requests", "byok_requests", absent="null"),
     ),
 )
-MONEY = (("usage_type", "serverless"), ("charge_category", "Usage"), ("currency", "USD"))
+MONEY = (("usage_type", "serverless"), ("charge_category", "Usage"), ("currency", "USD"), ("meter", "tokens"))
 CREDITS = rows(
     label="credits",
     table="cost_daily",

@@ -12,7 +12,7 @@
 -- settled: True when the provider's figures for the date are no longer re-read; false while they may still change.
 -- quantity: Billed quantity in `unit`; null where none was sent.
 -- amount: The cost, signed and exact, in `currency`.
--- meter: What the charge is for, in the vendor's word of its own usage report.
+-- meter: What the charge is for: one of the words of docs/reconciliation.md; the vendor's own where none fits.
 -- model: The model, as the provider reported it.
 -- host: Who served it, where the vendor passes requests on to others.
 -- service_tier: The vendor's class of service.
@@ -24,13 +24,19 @@
 -- region: Where it ran.
 -- sku_id: The vendor's id of the item on its price list.
 -- invoice_month: The month of the invoice that has the charge, YYYYMM; '' where the vendor does not say it.
+-- batch: `true` where the line is for use in batches; '' where the vendor does not say it.
+-- deployment: The dedicated deployment.
+-- accelerator: The accelerator type.
+-- variant: A further kind within the model, such as the size of an image.
+-- context_window: The vendor's class of context length.
 CREATE VIEW marts.daily_cost AS
 SELECT
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
     cost.charge_category, cost.line_item, cost.basis,
     bool_and(coalesce(day.settled, false)) AS settled, sum(cost.quantity) AS quantity, sum(cost.amount) AS amount,
     cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit,
-    cost.speed, sum(cost.list_amount) AS list_amount, cost.region, cost.sku_id, cost.invoice_month
+    cost.speed, sum(cost.list_amount) AS list_amount, cost.region, cost.sku_id, cost.invoice_month, cost.batch,
+    cost.deployment, cost.accelerator, cost.variant, cost.context_window
 FROM ledger.cost_daily AS cost
 LEFT JOIN ops.day AS day USING (connection_id, report, usage_date)
 WHERE cost.breakdown = ''
@@ -38,4 +44,5 @@ GROUP BY
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.usage_type, cost.category,
     cost.charge_category, cost.line_item, cost.basis,
     cost.meter, cost.model, cost.host, cost.service_tier, cost.project_id, cost.api_key_id, cost.unit,
-    cost.speed, cost.region, cost.sku_id, cost.invoice_month
+    cost.speed, cost.region, cost.sku_id, cost.invoice_month, cost.batch, cost.deployment, cost.accelerator,
+    cost.variant, cost.context_window

@@ -25,7 +25,7 @@
 -- api_key_id: The API key's id.
 -- user_id: The vendor's id of the user.
 -- unit: The vendor's unit.
--- quantity: The billed quantity in the meter's own unit; null where none was sent.
+-- quantity: The billed quantity in the meter's own unit; null where none was sent, or in a unit that is not known.
 -- currency: ISO 4217 code of the amounts.
 -- amount: The cost, signed and exact.
 -- list_amount: What the list price would have come to; null where none was sent.
@@ -42,8 +42,7 @@ SELECT
     coalesce(named.family, cost.model) AS family, cost.meter,
     ledger.service_class(cost.service_tier, cost.batch, cost.speed) AS tier, cost.context_window, cost.deployment,
     cost.accelerator, cost.resource, cost.region, cost.host, cost.project_id, cost.api_key_id, cost.user_id, cost.unit,
-    cost.quantity * CASE WHEN cost.unit ~* '^(1000|1k)[ _]' THEN 1000 WHEN cost.unit ~* '^(1000000|1m)[ _]' THEN 1000000
-        ELSE 1 END AS quantity,
+    cost.quantity * ledger.unit_size(cost.unit, cost.meter) AS quantity,
     cost.currency, cost.amount, cost.list_amount, cost.basis, cost.invoice_month, cost.bucket_start, cost.bucket_end,
     coalesce(day.settled, false) AS settled, cost.load_id
 FROM ledger.cost_daily AS cost

@@ -71,6 +71,6 @@ MODELS = (
     Model("gpt-image-1", "2025-04-15", "OpenAI", {"input": 40, "output": 60, "images": 1}, (4_650_000, 37_200_000)),
 )
 OPENAI_MODELS = tuple(model for model in MODELS if model.format == "OpenAI")
-SKUS = ("GlobalStandard", "Standard", "DataZoneStandard", "GlobalProvisionedManaged")
+SKUS = ("GlobalStandard", "Standard", "DataZoneStandard", "GlobalBatch")
 REQUESTS = {"200": 2, "400": 1, "429": 1}
 """How much of each status a deployment answers with."""

@@ -22,6 +22,8 @@ CURRENCY = "EUR"
 _AI, _STORAGE = "microsoft.cognitiveservices/accounts", "microsoft.storage/storageaccounts"
 _LONGEST = timedelta(days=366)
 _TEXT, _NUMBER = "String", "Number"
+_AMOUNTS = ("Cost", "UsageQuantity")
+"""What a query asks the sums of: two at most."""
 
 
 class Line(NamedTuple):
@@ -32,12 +34,14 @@ class Line(NamedTuple):
     resource_type: str
     meter: str
     amount: Decimal
+    quantity: Decimal
 
 
 def meter_of(one: Deployment, direction: str) -> str:
     """The name of what a deployment's tokens are charged as: model, direction and class, abbreviated."""
     reach = {"Standard": "regnl", "DataZoneStandard": "DZone"}.get(one.sku, "glbl")
-    return f"{one.model.name.replace('-', ' ')} {direction} {reach} Tokens"
+    batch = "Batch " if one.sku == "GlobalBatch" else ""
+    return f"{one.model.name.replace('-', ' ')} {batch}{direction} {reach} Tokens"
 
 
 def lines(account: AzureAccount, subscription: str, days: list[date], now: datetime | None = None) -> Iterator[Line]:
@@ -52,12 +56,17 @@ def lines(account: AzureAccount, subscription: str, days: list[date], now: datet
                 stream = one.meters.get(meter)
                 if tokens := stream.between(first, last) if stream else 0:
                     amount = Decimal(tokens * price).scaleb(-12)
-                    yield Line(day, one.resource.path.lower(), _AI, meter_of(one, direction), amount)
+                    quantity = Decimal(tokens).scaleb(-3)
+                    yield Line(day, one.resource.path.lower(), _AI, meter_of(one, direction), amount, quantity)
         if first < last:
             group = f"/subscriptions/{subscription}/resourcegroups/rg-ai/providers"
-            yield Line(day, f"{group}/{_STORAGE}/files", _STORAGE, "Hot LRS Data Stored", Decimal("0.125"))
+            yield Line(
+                day, f"{group}/{_STORAGE}/files", _STORAGE, "Hot LRS Data Stored", Decimal("0.125"), Decimal("6.25")
+            )
             if day.weekday() == 1:
-                yield Line(day, _refunded(account, subscription), _AI, "Service refund", Decimal("-0.0100000001"))
+                yield Line(
+                    day, _refunded(account, subscription), _AI, "Service refund", Decimal("-0.0100000001"), Decimal(0)
+                )
 
 
 def _refunded(account: AzureAccount, subscription: str) -> str:
@@ -73,17 +82,22 @@ def costs(call: AzureCall) -> Json | None:
     days, names, types = _question(call.document)
     if "no_charges" in call.truth.faults:
         return None
-    sums: dict[tuple[date, tuple[str, ...]], Decimal] = {}
+    sums: dict[tuple[date, tuple[str, ...]], list[Decimal]] = {}
     for line in lines(call.truth, subscription, days, call.now):
         if not types or line.resource_type in types:
             group = tuple({"ResourceId": line.resource_id, "Meter": line.meter}[name] for name in names)
-            sums[line.day, group] = sums.get((line.day, group), Decimal()) + line.amount
-    rows = [[amount, int(f"{day:%Y%m%d}"), *group, CURRENCY] for (day, group), amount in sums.items()]
+            amount, quantity = sums.get((line.day, group), (Decimal(), Decimal()))
+            sums[line.day, group] = [amount + line.amount, quantity + line.quantity]
+    rows = [[*of, int(f"{day:%Y%m%d}"), *group, CURRENCY] for (day, group), of in sums.items()]
     first = parse_whole(call.params.get("$skiptoken", "0"), 0, len(rows))
     if first is None:
         raise refusal(400, "BadRequest", "Invalid skip token.")
     end = first + call.truth.page
-    columns = [("Cost", _NUMBER), ("UsageDate", _NUMBER), *((name, _TEXT) for name in names), ("Currency", _TEXT)]
+    columns = [
+        *((name, _NUMBER) for name in (*_AMOUNTS, "UsageDate")),
+        *((name, _TEXT) for name in names),
+        ("Currency", _TEXT),
+    ]
     return {
         "id": f"subscriptions/{subscription}/providers/Microsoft.CostManagement/query/{subscription}",
         "name": subscription,
@@ -105,7 +119,7 @@ def _question(document: Any) -> tuple[list[date], list[str], list[str]]:
         dataset, period = document["dataset"], document["timePeriod"]
         if document["type"] != "ActualCost" or document["timeframe"] != "Custom" or dataset["granularity"] != "Daily":
             raise KeyError
-        if [*dataset["aggregation"].values()] != [{"name": "Cost", "function": "Sum"}]:
+        if [*dataset["aggregation"].values()] != [{"name": name, "function": "Sum"} for name in _AMOUNTS]:
             raise KeyError
         start, end = parse_instant(period["from"]), parse_instant(period["to"])
         names = [one["name"] for one in dataset["grouping"] if one["type"] == "Dimension"]
