@@ -18,7 +18,7 @@
 -- lowest: The lowest that one unit can cost; for input whose cached part is not metered, the lowest of both.
 -- highest: The highest that one unit can cost.
 CREATE VIEW marts.series_prices AS
-WITH series AS MATERIALIZED (
+WITH series AS NOT MATERIALIZED (
     SELECT DISTINCT connection_id, provider, model, region, host, context_window FROM ledger.usage_daily
     WHERE breakdown IN ('', 'utc_day')
     UNION
@@ -30,7 +30,7 @@ WITH series AS MATERIALIZED (
     UNION
     SELECT DISTINCT connection_id, provider, accelerator, region, host, context_window FROM ledger.cost_daily
     WHERE breakdown = '' AND accelerator <> ''
-), fit AS MATERIALIZED (
+), fit AS NOT MATERIALIZED (
     SELECT
         series.connection_id, series.provider, series.model, series.region, series.host, series.context_window,
         serves.meter, serves.part, price.currency, price.valid_from, price.valid_to, price.price, price.rank,

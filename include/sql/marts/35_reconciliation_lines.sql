@@ -41,19 +41,19 @@ WITH checked AS (
             fitting, string_agg(fitting, ';') OVER model, siblings
         ) END AS other_tier,
         line_count > 0 AND billed <> metered AND has_use AS differs,
-        CASE WHEN line_count = 0 THEN (connection_id, meter, ledger.month_of(usage_date)) IN (
-            SELECT lines.connection_id, narrow.meter, ledger.month_of(lines.usage_date + later.days)
-            FROM ledger.cost_daily AS lines
-            JOIN unnest(ledger.billed_meters()) AS narrow (meter)
-                ON lines.meter = ANY (ledger.wider_meters(narrow.meter)) AND (narrow.meter, lines.meter) <> ('requests', 'tokens')
-                OR narrow.meter = 'input_tokens' AND lines.meter = 'uncached_input_tokens'
-            CROSS JOIN (VALUES (0), (28)) AS later (days)
-            WHERE lines.breakdown = '' AND lines.charge_category = 'Usage'
+        -- What a vendor bills of nobody within four weeks, such as requests, is no finding.
+        CASE WHEN line_count = 0 THEN EXISTS (
+            SELECT FROM ledger.cost_daily AS lines
+            WHERE lines.connection_id = fitted.connection_id AND lines.breakdown = ''
+                AND lines.usage_date BETWEEN fitted.usage_date - 28 AND fitted.usage_date + 28
+                AND lines.charge_category = 'Usage' AND lines.meter = ANY (ledger.wider_meters(fitted.meter))
+                AND (fitted.meter <> 'requests' OR lines.meter = 'requests')
         ) END AS ever_billed,
-        CASE WHEN NOT has_use THEN (connection_id, meter, ledger.month_of(usage_date)) IN (
-            SELECT use.connection_id, wide.meter, ledger.month_of(use.usage_date)
-            FROM marts.usage_and_bill AS use CROSS JOIN unnest(ledger.wider_meters(use.meter)) AS wide (meter)
-            WHERE NOT use.billed
+        CASE WHEN NOT has_use THEN EXISTS (
+            SELECT FROM marts.metered AS use
+            WHERE use.connection_id = fitted.connection_id
+                AND use.usage_date BETWEEN fitted.usage_date - 28 AND fitted.usage_date + 28
+                AND fitted.meter = ANY (ledger.wider_meters(use.meter))
         ) END AS ever_metered
     FROM fitted
     WINDOW model AS (PARTITION BY connection_id, usage_date, currency, family, tier, place)

@@ -17,12 +17,10 @@
 -- blame: The first three lines to blame, by money: line, verdict, cause, charged, rated.
 CREATE VIEW marts.reconciliation AS
 WITH day AS (
-    SELECT
-        connection_id, usage_date, bool_and(settled) AS settled,
-        bool_or((connection_id, report) IN (
-            SELECT connection_id, report FROM ledger.cost_daily WHERE breakdown = ''
-        )) AS has_bill
+    SELECT connection_id, usage_date, bool_and(settled) AS settled, bool_or(bill.report IS NOT NULL) AS has_bill
     FROM ops.day
+    LEFT JOIN (SELECT DISTINCT connection_id, report FROM ledger.cost_daily WHERE breakdown = '') AS bill
+        USING (connection_id, report)
     GROUP BY connection_id, usage_date
 ), numbered AS (
     SELECT

