@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.sandbox.fireworks.account import AUDIO_MODEL
+from usage_ledger.sandbox.fireworks.prices import price_list
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 from usage_ledger.sandbox.fireworks.usage import DIMENSIONS
 from usage_ledger.sandbox.kit.account import LATE_KEY_CREATED_AT, RENAMED_AT
@@ -418,3 +419,37 @@ def test_bodies_are_packed_only_when_asked(client: httpx.Client) -> None:
 def test_the_service_needs_a_key() -> None:
     with pytest.raises(ValueError, match="key"):
         create_app([TRUTH], "")
+
+
+def test_a_month_of_tiers_a_batch_and_a_dated_price_costs_what_the_truth_says() -> None:
+    truth = FireworksTruth(since=date(2025, 1, 1), tiers=True)
+    first, end = date(2026, 11, 1), date(2026, 12, 1)
+    plain, expected = TRUTH.expected_cost(first, end), truth.expected_cost(first, end)
+    summary = truth.summary(first, end, True)
+    buckets = {
+        date.fromisoformat(bucket["startTime"][:10]): [
+            Decimal(item["totalCost"]["units"]) + Decimal(item["totalCost"]["nanos"]).scaleb(-9)
+            for item in bucket["lineItems"]
+        ]
+        for bucket in summary["usageBuckets"]
+    }
+    assert {day: sum(amounts) for day, amounts in buckets.items()} == expected
+    monday, risen = date(2026, 11, 9), date(2026, 11, 10)
+    assert expected[monday] > plain[monday], "Priority on a Monday"
+    assert expected[risen] > plain[risen] - plain[risen] / 1000, "a price that rose outweighs the batch"
+    batches = [item for item in summary["lineItems"] if item["secondaryGroupingValue"] == "true"]
+    assert {item["groupingValue"] for item in batches} == {"DeepSeek V4.1 Flash"}
+
+
+def test_the_price_list_of_such_a_month_changes_on_the_date() -> None:
+    models = FireworksTruth(tiers=True).all_models
+
+    def output(day: date) -> str:
+        (entry,) = [
+            one
+            for one in price_list(models, day)
+            if one["display_name"] == "GLM 5.3" and one["serverless_mode"] == "default"
+        ]
+        return str(entry["pricing"][2]["amount"])
+
+    assert (output(date(2026, 11, 9)), output(date(2026, 11, 10))) == ("4.4", "4.84")

@@ -120,6 +120,8 @@ class FireworksAccount(Account):
     models: int = 4
     deployments: int = 2
     training_jobs: int = 1
+    tiers: bool = False
+    """Whether text is billed by class of service, in batches, and at prices that change: see `tiers.py`."""
 
     @cached_property
     def all_keys(self) -> tuple[ApiKey, ...]:

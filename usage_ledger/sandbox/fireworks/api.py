@@ -69,7 +69,8 @@ def _api_keys(call: FireworksCall) -> Json:
 def _prices(call: FireworksCall) -> Json:
     """The list is the same for every account: it has the models of the account that has most of them."""
     models = max((truth.all_models for truth in call.truth.values()), key=len)
-    return page(call.params, "data", price_list(models))
+    changes = any(truth.tiers for truth in call.truth.values())
+    return page(call.params, "data", price_list(models, call.now.date() if changes else None))
 
 
 def _usage(call: FireworksCall) -> object:

@@ -1,20 +1,25 @@
 """The serverless price list: what the bill's lines of text models cost, and two other classes of service."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from usage_ledger.sandbox.fireworks.account import Model
 from usage_ledger.sandbox.fireworks.costs import CACHED, OUTPUT, UNCACHED
+from usage_ledger.sandbox.fireworks.tiers import FAST, PRIORITY, REPRICED_ON, RISE
 from usage_ledger.sandbox.kit.serving import Json
 
-PRIORITY, FAST = (3, 2), (2, 1)
-"""Times the price of the default class."""
 
+def price_list(models: Iterable[Model], day: date | None = None) -> list[Json]:
+    """The entries of `GET /v1/serverless/models`. The first model has a fast variant, with an id of its own.
 
-def price_list(models: Iterable[Model]) -> list[Json]:
-    """The entries of `GET /v1/serverless/models`. The first model has a fast variant, with an id of its own."""
+    `day` is the date of the list where prices change.
+    """
     entries: list[Json] = []
-    for number, model in enumerate(models):
+    for number, listed in enumerate(models):
+        rise = RISE if day and number == 1 and day >= REPRICED_ON else (1, 1)
+        model = _times(listed, rise)
         entries.append(_entry(model, model.label, "default", (1, 1)))
         entries.append(_entry(model, model.label, "priority", PRIORITY))
         if not number:
@@ -22,6 +27,12 @@ def price_list(models: Iterable[Model]) -> list[Json]:
             router = f"accounts/fireworks/routers/{slug}-fast"
             entries.append(_entry(model, f"{model.label} (Fast)", "fast", FAST, router))
     return entries
+
+
+def _times(model: Model, factor: tuple[int, int]) -> Model:
+    times, parts = factor
+    prices = {name: getattr(model, name) * times // parts for name in ("cached_pico", "uncached_pico", "output_pico")}
+    return replace(model, **prices)
 
 
 def _entry(model: Model, name: str, mode: str, factor: tuple[int, int], identifier: str = "") -> Json:

@@ -16,9 +16,11 @@ from usage_ledger.sandbox.fireworks.account import (
     AUDIO_PICO_PER_TENTH,
     TRAINING_PICO,
     FireworksAccount,
+    Model,
     Pair,
 )
 from usage_ledger.sandbox.fireworks.costs import Tariff, summary_answer, tariffs
+from usage_ledger.sandbox.fireworks.tiers import is_batch, price_on
 from usage_ledger.sandbox.fireworks.usage import (
     Source,
     dedicated_sources,
@@ -53,7 +55,7 @@ class FireworksTruth(FireworksAccount):
 
     @cached_property
     def _tariffs(self) -> tuple[Tariff, ...]:
-        return tariffs(self.all_pairs, self.all_models, self.all_deployments, self.all_jobs)
+        return tariffs(self)
 
     def usage(
         self,
@@ -114,16 +116,21 @@ class FireworksTruth(FireworksAccount):
     def expected_cost(self, start: date, end: date, *, now: datetime | None = None) -> dict[date, Decimal]:
         """US dollars per UTC date of `[start, end)`. Each line of a day's bill is cut to whole nanodollars."""
         return {
-            day: Decimal(sum(self._nanos(first, last))) / 10**9
+            day: Decimal(sum(self._nanos(day, first, last))) / 10**9
             for day, (first, last) in slots_of_dates(start, end, limit_of(now)).items()
         }
 
-    def _nanos(self, first: int, last: int) -> Iterable[int]:
-        for model in self.all_models:
-            used = [pair for pair in self.all_pairs if pair.model_id == model.model_id]
-            yield _between((pair.cached for pair in used), first, last) * model.cached_pico // 1000
-            yield _between((pair.uncached for pair in used), first, last) * model.uncached_pico // 1000
-            yield _between((pair.output for pair in used), first, last) * model.output_pico // 1000
+    def _nanos(self, day: date, first: int, last: int) -> Iterable[int]:
+        for number, model in enumerate(self.all_models):
+            for batch in (False, True):
+                used = [pair for pair in self.all_pairs if self._used(pair, model, number, batch=batch)]
+                for pico, streams in (
+                    (model.cached_pico, [pair.cached for pair in used]),
+                    (model.uncached_pico, [pair.uncached for pair in used]),
+                    (model.output_pico, [pair.output for pair in used]),
+                ):
+                    price = price_on(pico, number, day, batch=batch) if self.tiers else pico
+                    yield _between(streams, first, last) * price // 1000
         tenths = _between((pair.audio for pair in self.all_pairs), first, last)
         yield tenths * AUDIO_PICO_PER_TENTH // 1000
         for accelerator, pico in ACCELERATOR_PICO.items():
@@ -131,6 +138,10 @@ class FireworksTruth(FireworksAccount):
             seconds = [meter for machine in machines for _, meter in machine.placements]
             yield _between(seconds, first, last) * pico // 1000
         yield _between((job.tokens for job in self.all_jobs), first, last) * TRAINING_PICO // 1000
+
+    def _used(self, pair: Pair, model: Model, number: int, *, batch: bool) -> bool:
+        in_batch = self.tiers and is_batch(self.all_keys.index(pair.key), number)
+        return pair.model_id == model.model_id and in_batch == batch
 
     @staticmethod
     def _expected_tokens(
