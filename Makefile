@@ -15,7 +15,7 @@ FOCUS_PYTHON ?= $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versi
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check bench bench-airflow anomalies focus bigquery chaos answers mutants bill-faults fix lock docs prices new-provider clean
+.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies bigquery chaos answers mutants bill-faults fix lock docs prices new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
