@@ -79,6 +79,7 @@ class Fault:
 
 
 PRICE, QUANTITY = "unknown price for this line", "the quantity differs from what was metered"
+UNMETERED = "billed, not metered"
 OUT = "out_of_bounds"
 LLM, GLM = "category LIKE 'LLM%'", "model LIKE '%glm-5p3'"
 
@@ -94,9 +95,9 @@ def _use(name: str, meter: str, where: str, line: str) -> Fault:
     return Fault(f"usage: {name}, 1 % less on one day", (statement,), OUT, QUANTITY, line, (BAD_DAY, BAD_DAY))
 
 
-def _missing(name: str, where: str, line: str) -> Fault:
+def _missing(name: str, where: str, line: str, cause: str = QUANTITY) -> Fault:
     statement = f"DELETE FROM ledger.usage_daily WHERE breakdown = '' AND {where}"
-    return Fault(f"usage: {name} is missing", (statement,), OUT, QUANTITY, line)
+    return Fault(f"usage: {name} is missing", (statement,), OUT, cause, line)
 
 
 def _wrong_price(name: str, rank: int, verdict: str, cause: str) -> Fault:
@@ -131,7 +132,7 @@ def faults() -> Iterator[Fault]:
     yield _missing(
         "one key", "api_key_id = (SELECT min(api_key_id) FROM ledger.usage_daily WHERE api_key_id <> '')", "accounts"
     )
-    yield _missing("one deployment", "deployment = 'ranker-1'", "H100")
+    yield _missing("one deployment", "deployment = 'ranker-1'", "H100", UNMETERED)
     yield Fault(
         "usage: one day's training is missing",
         (
@@ -139,7 +140,7 @@ def faults() -> Iterator[Fault]:
             " (SELECT max(usage_date) FROM ledger.usage_daily WHERE usage_type = 'training')",
         ),
         OUT,
-        "billed, not metered",
+        UNMETERED,
         "training",
     )
     yield Fault(

@@ -24,9 +24,9 @@
 CREATE VIEW marts.reconciliation_lines AS
 WITH checked AS (
     SELECT
-        *, greatest(line_count * 0.0000000005, 0.000000001 * abs(charged)) AS tolerance,
+        *, greatest(line_count * 0.000000001, 0.000000001 * abs(charged)) AS tolerance,
         line_count > 0 AND priced
-            AND abs(charged - rated) <= greatest(line_count * 0.0000000005, 0.000000001 * abs(charged)) AS fits
+            AND abs(charged - rated) <= greatest(line_count * 0.000000001, 0.000000001 * abs(charged)) AS fits
     FROM marts.line_comparison
 ), fitted AS (
     SELECT
