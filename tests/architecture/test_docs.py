@@ -126,7 +126,7 @@ def test_the_examples_add_up_to_the_ledger(loaded: date, query: Query) -> None:
     spend, months, models, rates, keys, missing, changed, lags = (query(text.rstrip("; \n")) for text in SQL)
     assert sum(row[4] for row in months) == sum(row[4] for row in spend)
     assert not any(row[8] for row in months)
-    assert sum(row[4] for row in spend) == query("SELECT sum(amount) FROM ledger.cost_daily")[0][0]
+    assert sum(row[4] for row in spend) == query("SELECT sum(amount) FROM ledger.cost_daily WHERE breakdown = ''")[0][0]
     tokens = query("SELECT sum(input_tokens) FROM ledger.usage_daily WHERE usage_type = 'serverless'")[0][0]
     assert sum(row[2] for row in models) == sum(row[3] for row in keys) == tokens
     assert sum(row[2] * 86_400 for row in rates) == pytest.approx(tokens)
@@ -209,7 +209,15 @@ def test_the_table_of_providers_names_every_report() -> None:
     days = {row[0]: row[4] for row in table_under("Report | Fetched from", PAGES["docs/providers/fireworks"])}
     zone = "the connection's time zone"
     snapshot = "snapshot, fetched daily"
-    assert days == {"`usage`": zone, "`cost`": "UTC", "`prices`": snapshot, "`api_keys`": snapshot, "`rates`": zone}
+    assert days == {
+        "`usage`": zone,
+        "`usage_utc`": "UTC",
+        "`cost`": "UTC",
+        "`key_cost`": "UTC",
+        "`rates`": zone,
+        "`prices`": snapshot,
+        "`api_keys`": snapshot,
+    }
 
 
 def test_the_table_of_token_meanings_names_every_provider() -> None:

@@ -48,6 +48,7 @@ class Received:
 
     path: str
     query: list[tuple[str, str]]
+    body: bytes = b""
 
     def values(self, name: str) -> list[str]:
         """The values of a query parameter, which may be repeated."""
@@ -64,8 +65,9 @@ class AnsweringServer:
         self.answers: dict[str, Reply] = {}
         self.requests: list[Received] = []
 
-    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
-        request = Received(scope["path"], parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive()).get("body", b"")
+        request = Received(scope["path"], parse_qsl(scope["query_string"].decode(), keep_blank_values=True), body)
         self.requests.append(request)
         endings = sorted((ending for ending in self.answers if request.path.endswith(ending)), key=len)
         reply = self.answers[endings[-1]] if endings else Answer({"error": {"message": "no such path"}}, 404)

@@ -69,7 +69,7 @@ class Site:
         url: str = "",
         first: date = FIRST,
         last: date = LAST,
-        reports: tuple[str, ...] | None = None,
+        reports: tuple[str, ...] | None = ("usage", "cost"),
         engine: Engine | None = None,
         timezone: str = "UTC",
     ) -> Ran:
@@ -117,7 +117,9 @@ class Site:
     def cost(self) -> dict[date, Any]:
         return dict(
             self.query(
-                "SELECT usage_date, sum(amount) FROM ledger.cost_daily WHERE connection_id = %s GROUP BY 1", self.name
+                "SELECT usage_date, sum(amount) FROM ledger.cost_daily WHERE connection_id = %s"
+                " AND breakdown = '' GROUP BY 1",
+                self.name,
             )
         )
 

@@ -301,6 +301,11 @@ def of_facts(provider: Provider) -> list[Report]:
     ]
 
 
+def without_total(report: Report, document: Json) -> Json:
+    """An answer without the vendor's own totals, which a spoiled row would contradict."""
+    return document | dict.fromkeys(total.path or total.field for total in report.totals)
+
+
 def ending(report: Report) -> str:
     """What the path of a report's answers ends with."""
     return ending_of(request_of(report))

@@ -15,7 +15,7 @@ from usage_ledger.connections import Connection, connection_from, find_connectio
 from usage_ledger.core.error_classes import is_of_one_answer
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.core.project import connections_folder
-from usage_ledger.core.provider_errors import ABSENT, CONCERNS_EVERY_REPORT, AccessDenied
+from usage_ledger.core.provider_errors import ABSENT, CONCERNS_EVERY_REPORT, AccessDenied, NoPermission
 from usage_ledger.core.windows import last_complete_date
 from usage_ledger.http.client import Client, client_for
 from usage_ledger.http.credential import Credential
@@ -63,7 +63,9 @@ def readable(connection: Connection, client: Client, now: datetime | None = None
         except CONCERNS_EVERY_REPORT:
             raise
         except UsageLedgerError as error:
-            if report.may_be_absent and error.status == ABSENT:
+            if (report.may_be_absent and error.status == ABSENT) or (
+                report.needs_right and isinstance(error, NoPermission)
+            ):
                 access.absent[report.name] = error.what
                 continue
             if not isinstance(error, AccessDenied) and not (report.snapshot and is_of_one_answer(error)):

@@ -54,7 +54,7 @@ class WrongPlace(AccessDenied):
 
 
 class NoReport(AccessDenied):
-    """404, where the vendor's word for it is that the account does not have the report."""
+    """404, where the vendor's word for it is that the account does not have the report; or 403, where other keys do."""
 
     remedy = "nothing; it is asked for again each week"
 

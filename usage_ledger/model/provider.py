@@ -25,6 +25,7 @@ PLANNING = frozenset(
         *("ignored", "longest", "reach", "settle_days", "paging", "accept", "headers", "begins", "allow_extra_fields"),
         *("marks", "optional", "every_day", "completion", "older", "account", "double", "running_totals"),
         *("implied", "lesser", "may_be_absent", "opt_in", "audience", "size", "check", "requires", "yields_to"),
+        *("evidence", "needs_right", "repeated"),
         *("blank_is_idle", "no_content", "once", "touched", "answers", "forgotten", "mixed", "thing"),
         *("setting", "prefix", "suffix", "late", "early"),
     }
@@ -55,6 +56,8 @@ class Report:
     settle_days: int = 3
     may_be_absent: bool = False
     """Some accounts do not have the report, and get 404."""
+    needs_right: str = ""
+    """What a person does so that the key may read the report. Other keys get 403, and lack no figure of the record."""
     opt_in: bool = False
     """Fetched only where the connection's `reports` names it."""
     snapshot: bool = False
@@ -71,6 +74,8 @@ class Report:
     running_totals: tuple[RunningTotal, ...] = ()
     marks: tuple[AnyMark, ...] = ()
     """What each page must say of itself to be whole."""
+    evidence: tuple[str, ...] = ()
+    """Outermost fields by which an answer says how good it is: they are stored with each of its dates."""
     touched: Touched | None = None
     """Which dates beyond the look-back got late rows."""
     account: str = ""

@@ -180,7 +180,9 @@ class Total:
     column: str
     path: str
     field: str
-    """google.type.Money, in each element of the list at `path`."""
+    """google.type.Money, in each element of the list at `path`; where that is '', a field of the answer itself."""
+    repeated: bool = False
+    """Each page of one request has it: it counts once."""
 
 
 @dataclass(frozen=True, slots=True)

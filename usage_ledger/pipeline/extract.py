@@ -90,11 +90,15 @@ def _land_fullest(
     now: datetime,
 ) -> tuple[datetime, str]:
     """Land the fullest form that the provider answers; what it refuses is remembered for a week."""
-    may_refuse = bool(groupings(report.source)) or report.may_be_absent
+    may_refuse = bool(groupings(report.source)) or report.may_be_absent or bool(report.needs_right)
     refused = refused_questions(engine, connection.id).get(report.name) if may_refuse else None
     question = Question(refused.lesser_form if refused and not refused.due else 0)
     try:
         landed = land(connection, report, window, load_id, client=client, root=root, question=question, now=now)
+    except provider_errors.NoPermission as error:
+        if not report.needs_right or dates_in_ledger(engine, connection.id, report.name, Window(EARLIEST, window.end)):
+            raise
+        raise provider_errors.NoReport(error.what, next_step=report.needs_right) from None
     except provider_errors.NoReport as error:
         if dates_in_ledger(engine, connection.id, report.name, Window(EARLIEST, window.end)):
             raise provider_errors.BadRequest(error.what) from None  # it was there before: that is no absence

@@ -16,14 +16,13 @@ from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.notes import notes_of, notes_of_gaps, nothing_stored
 from usage_ledger.pipeline.people import notes_of_landing
-from usage_ledger.pipeline.totals import differing_totals, evidence_of, mismatch_of
+from usage_ledger.pipeline.totals import add_evidence, add_totals, differing_totals, evidence_of, mismatch_of
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.layout import decode, unknown_content
 from usage_ledger.reading.lookup import load_lookups
-from usage_ledger.reading.money import signed
 from usage_ledger.reading.names import NAMES
-from usage_ledger.reading.nested import money_elements, rows_of
+from usage_ledger.reading.nested import rows_of
 from usage_ledger.reading.reshape import reshape
 from usage_ledger.reading.rows import gather
 from usage_ledger.reading.running_totals import running_totals
@@ -189,11 +188,8 @@ def _read_pages(
                 if len(rows):
                     gather(connection, report, rows, manifest, gathered, page=f"{page.file} {number}")
                 read[row_set.name] += len(rows)
-            for total in () if gathered.failed else report.totals:  # a total is of failed dates too
-                for units, nanos, currency in money_elements(report, total, document):
-                    key = f"{total.column} {(currency or '').upper()}"
-                    amount = numbers.money(signed(units), signed(nanos))
-                    gathered.totals[key] = numbers.added(gathered.totals.get(key, 0), amount)
+            add_totals(report, document, page.labels, gathered)
+            add_evidence(report, document, page.labels, gathered)
         if lists.absent:
             raise contract_errors.MissingList(lists.message)
         crash.point("transform")  # some pages read

@@ -3,22 +3,28 @@
 Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, training tokens or seconds
 (`billingUsage`); rated money per line item (`billing/summary`). Embeddings and images are not metered there yet.
 `rates`, off by default and no record (`prometheus`): deployments' tokens, estimated from what your Prometheus scrapes.
+`key_cost`: serverless money by API key, model and user, three breakdowns (`usageCosts:query`).
+`usage_utc`, off by default and no record (`utc_day`): `usage` in UTC days, for a connection in another time zone, whose
+bill can then be compared by day.
 `prices`, daily: the list of serverless prices, which the vendor does not date, with the classes of service.
 Bill lines: the category says the meter; the model is the one whose display name on the price list the line has, blank
 where none has it. A variant with an id of its own (Fast) is a model; Priority, which has none, is a tier.
 Grain: usage, one row per local day x every grouping that exists; cost, one row per UTC day x line item.
 Units: int64 as text (absent is 0), seconds as numbers, money as google.type.Money; a line below 0 is a credit.
-Limits: 31 x 24 h a call; 10 or 6,000 requests a minute an account. Lag: not published, so three days are read again.
+Limits: 31 x 24 h a call; `key_cost` for the last 100 days and an account administrator's key, without which it is left
+out with a warning; 10 or 6,000 requests a minute an account. Lag: not published, so three days are read again.
 Not given: whether an answer is whole (empty arrays may be left out; cost has a total); the form of annotation keys in
 `group` and of bucket times in a zone (all documented ones load). Landed, not read: `costNanoUsd`.
 Source: https://docs.fireworks.ai/api-reference/get-billing-usage (and get-billing-summary). Last checked: 2026-11-20.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from usage_ledger import model as m
 from usage_ledger.providers.fireworks_costs import COST, PRICES, WINDOW
 from usage_ledger.providers.fireworks_events import EVENTS
+from usage_ledger.providers.fireworks_key_costs import KEY_COST
 from usage_ledger.providers.fireworks_rates import RATES, SETTINGS
 from usage_ledger.providers.refusals import FIREWORKS as REFUSALS
 
@@ -95,6 +101,7 @@ API_KEYS = rows(
     ignored=("secure", "createTime", "expireTime", "lastUsed"),
 )
 
+METERED = (SERVERLESS, DEDICATED, TRAINING)
 USAGE = m.Request("/v1/accounts/{account}/billingUsage", (*WINDOW, ("timezone", "{zone}"), ("groupBy", GROUPINGS)))
 USERS = m.Listing(m.Request("/v1/accounts/{account}/users", PAGES), "users", "name", "user", PAGING, optional=True)
 
@@ -112,8 +119,16 @@ FIREWORKS = m.Provider(
     events=EVENTS,
     settings=SETTINGS,
     reports=(
-        m.Report("usage", m.HttpPages(USAGE, PAGING), (SERVERLESS, DEDICATED, TRAINING), date_labels=True),
+        m.Report("usage", m.HttpPages(USAGE, PAGING), METERED, date_labels=True),
+        m.Report(
+            "usage_utc",
+            m.HttpPages(USAGE, PAGING),
+            tuple(replace(row_set, breakdown="utc_day") for row_set in METERED),
+            day="UTC",
+            opt_in=True,
+        ),
         COST,
+        KEY_COST,
         PRICES,
         m.Report(
             name="api_keys",

@@ -49,6 +49,7 @@ def _read(report: Report, role: Role) -> Iterator[str]:
     else:
         yield from ("totalSize", *leading_fields(report.source), *(mark.path for mark in report.marks))
         yield from (total.path for total in report.running_totals)
+        yield from report.evidence
         yield from _of_rows(report)
 
 
@@ -76,7 +77,8 @@ def _of_row_sets(report: Report) -> Iterator[str]:
     for row_set in report.row_sets:
         yield from (_from_top(row_set, path) for path in paths_of(row_set) if path not in row_set.ignored)
     for total in report.totals:
-        yield from (f"{total.path}/*/{total.field}/{part}" for part in MONEY_PARTS)
+        place = f"{total.path}/*/" if total.path else ""
+        yield from (f"{place}{total.field}/{part}" for part in MONEY_PARTS)
 
 
 def _of_listing(listing: Listing) -> Iterator[str]:

@@ -25,6 +25,10 @@ class Gathered:
     names: Names = field(default_factory=Names)
     price_list: PriceList = field(default_factory=PriceList)
     totals: dict[str, Decimal] = field(default_factory=dict)
+    totalled: set[tuple[str, ...]] = field(default_factory=set)
+    """The requests whose repeated total is counted, by the labels of their pages."""
+    evidence: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    """By field and request what the answer says of itself."""
     running_totals: dict[str, RunningTotal] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     """Cache of row keys, by the identity that they are a hash of."""

@@ -137,7 +137,7 @@ def layout(report: Report) -> Layout:
     for row_path, path, kind in sorted(kinds, key=lambda one: one[2] != "json"):
         chains[row_path][-1 - levels_up(path)].want(path.lstrip("^").split("/"), kind)
     for total in report.totals:
-        element = root.lists.setdefault(total.path, Node(open=True))
+        element = root.lists.setdefault(total.path, Node(open=True)) if total.path else root
         for part, kind in MONEY_PARTS.items():
             element.want([*total.field.split("/"), part], kind)
     for name in (
@@ -145,6 +145,7 @@ def layout(report: Report) -> Layout:
         *leading_fields(report.source),
         *report.ignored,
         *(total.path for total in report.running_totals),
+        *report.evidence,
     ):
         if name:
             root.want(name.split("/"), "json")

@@ -140,9 +140,11 @@ def rows_of(
 
 
 def money_elements(report: Report, total: Total, document: Any) -> list[tuple[Any, Any, Any]]:
-    """(units, nanos, currency) of each element of a list of totals; UNSET where absent."""
+    """(units, nanos, currency) of a total, or of each element of a list of them; UNSET where absent."""
     root = layout(report).root
-    element = root.lists[total.path]
-    level: tuple[Node, list[Any]] = (element, list(getattr(document, root.attribute(total.path)) or ()))
+    level: tuple[Node, list[Any]] = (root, [document])
+    if total.path:
+        level = (root.lists[total.path], list(getattr(document, root.attribute(total.path)) or ()))
     rows = Rows(report.row_sets[0], [level], {})
-    return list(zip(*(rows.column(f"{total.field}/{part}") for part in MONEY_PARTS), strict=True))
+    elements = zip(*(rows.column(f"{total.field}/{part}") for part in MONEY_PARTS), strict=True)
+    return [parts for parts in elements if total.path or not {*parts} <= {UNSET, None}]

@@ -177,7 +177,8 @@ def record_failure(engine: Engine, load: Load, error: UsageLedgerError, *, step:
 
 def _tell_harmless(cursor: Cursor, load: Load, error: UsageLedgerError) -> None:
     if isinstance(error, NoReport):
-        remember_absence(cursor, load.connection_id, load.report, said=error.what)
+        right = "" if error.next_step == NoReport.remedy else error.next_step
+        remember_absence(cursor, load.connection_id, load.report, said=error.what, right=right)
         return
     add_event(
         cursor,

@@ -46,9 +46,16 @@ def remember_refusal(engine: Engine, connection_id: str, report: str, form: int,
     in_transaction(engine, work)
 
 
-def remember_absence(cursor: Cursor, connection_id: str, report: str, *, said: str) -> None:
-    """The account does not have the report: it is not fetched now, and nothing of it is missing; told once."""
+def remember_absence(cursor: Cursor, connection_id: str, report: str, *, said: str, right: str = "") -> None:
+    """The account does not have the report: it is not fetched now, and nothing of it is missing; told once.
+
+    Or this key may not read it: `right` is what a person can do about that.
+    """
     _refuse(cursor, connection_id, report, form=0, absent=True)
+    if right:
+        message = f"the key may not read the report {report}"
+        _tell(cursor, connection_id, report, "report_absent", "warning", message, said, right)
+        return
     message = f"the account does not have the report {report}"
     _tell(cursor, connection_id, report, "report_absent", "info", message, said)
 
@@ -64,14 +71,16 @@ def _refuse(cursor: Cursor, connection_id: str, report: str, *, form: int, absen
     cursor.execute(statement("ops/refuse_question"), values)
 
 
-def _tell(cursor: Cursor, connection_id: str, report: str, kind: str, severity: str, message: str, said: str) -> None:
+def _tell(
+    cursor: Cursor, connection_id: str, report: str, kind: str, severity: str, message: str, said: str, right: str = ""
+) -> None:
     add_event(
         cursor,
         connection_id,
         kind=kind,
         severity=severity,
         message=message,
-        next_step=AGAIN.format(said),
+        next_step="; ".join(filter(None, (right, AGAIN.format(said)))),
         report=report,
         once=True,
     )

@@ -122,6 +122,8 @@ class FireworksAccount(Account):
     training_jobs: int = 1
     tiers: bool = False
     """Whether text is billed by class of service, in batches, and at prices that change: see `tiers.py`."""
+    administrator: bool = True
+    """Whether the key is an account administrator's."""
 
     @cached_property
     def all_keys(self) -> tuple[ApiKey, ...]:

@@ -7,13 +7,14 @@ from functools import lru_cache
 import msgspec
 from fastapi import Request
 
+from usage_ledger.sandbox.fireworks.key_costs import CostQuery, key_costs
 from usage_ledger.sandbox.fireworks.lists import account_resource, api_key_resources, user_resources
 from usage_ledger.sandbox.fireworks.prices import price_list
 from usage_ledger.sandbox.fireworks.queries import SummaryQuery, UsageQuery, page, refusal
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 from usage_ledger.sandbox.kit.failures import Rows, encode, phrase_of
 from usage_ledger.sandbox.kit.serving import Api, Call, Endpoint, Json, Refusal, account_of, bearer_key
-from usage_ledger.sandbox.kit.slots import DAY_SLOTS, first_instant, instant_of, slot_of
+from usage_ledger.sandbox.kit.slots import DAY_SLOTS, first_instant, instant_of, local_days, slot_of
 
 Accounts = Mapping[str, FireworksTruth]
 """What one key opens, by slug."""
@@ -85,6 +86,15 @@ def _summary(call: FireworksCall) -> object:
     return msgspec.Raw(_summary_body(truth, query, _slot_limit(call, query))) if truth else _NO_COSTS
 
 
+def _key_costs(call: FireworksCall) -> Json:
+    """Money by day and key, model or user, for administrators of the account."""
+    truth = _required(call)
+    if not truth.administrator:
+        raise refusal(403, 7, "only account administrators may query costs of the account")
+    query = CostQuery.read(call.document, call.now)
+    return key_costs(truth, query, local_days(query.start, query.end, UTC), slot_of(call.now), call.now)
+
+
 def _authorize(accounts: Mapping[str, Accounts], request: Request) -> Accounts:
     opened = account_of(accounts, bearer_key(request))
     if opened is None:
@@ -106,6 +116,7 @@ _ENDPOINTS = {
     "/accounts/{slug}/users/{user}/apiKeys": Endpoint(_api_keys, rows=_list("apiKeys")),
     "/accounts/{slug}/billingUsage": Endpoint(_usage, rows=Rows(tuple(_NO_USAGE), "startTime")),
     "/accounts/{slug}/billing/summary": Endpoint(_summary, rows=Rows(("usageBuckets",), "startTime")),
+    "/accounts/{slug}/usageCosts:query": Endpoint(_key_costs, "POST", rows=Rows(("rows",))),
     "/serverless/models": Endpoint(_prices, rows=_list("data")),
 }
 fireworks_router = Api("/v1", _ENDPOINTS, _authorize, refuse=_refuse, compress=True).router
