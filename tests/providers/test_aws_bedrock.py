@@ -521,8 +521,14 @@ def test_names_of_application_profiles_are_in_the_ledger(desk: Desk, query: Quer
     with served(truth) as site:
         assert run(desk, site, "usage", "inference_profiles").failures == []
     names = query("SELECT kind, id, name FROM ledger.name WHERE connection_id = %s ORDER BY name", desk.name)
-    assert names == [
-        ("inference_profile", truth.application_profile(region), f"support-bot-{region}-v2") for region in truth.regions
+    assert sorted(names) == [
+        (kind, truth.application_profile(region), name)
+        for kind in ("inference_profile", "model")
+        for name, region in sorted((f"support-bot-{region}-v2", region) for region in truth.regions)
+    ]
+    profiles = [truth.application_profile(region) for region in truth.regions]
+    assert query("SELECT DISTINCT family FROM ledger.model WHERE model = ANY (%s)", profiles) == [
+        ("claude-sonnet-4-5",)
     ]
 
 

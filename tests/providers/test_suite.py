@@ -620,7 +620,7 @@ def test_names_are_kept_beside_the_facts_and_one_that_changes_splits_no_row(
         for report in provider.reports
         for row_set in report.row_sets
         for name in row_set.names
-        if report.snapshot
+        if report.snapshot and not name.name.startswith("^")  # what an inner list says of an outer row is that row's
     ]
     at_work = desk(provider)
     assert at_work.run().failures == []

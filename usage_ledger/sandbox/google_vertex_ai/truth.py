@@ -63,7 +63,8 @@ class GoogleVertexAITruth(GoogleVertexAIAccount):
                 if units := use.units.between(low, high):
                     of_use = (day, use.project, use.region, use.sku)
                     nanos = units * use.sku.nanos * self.price_factor
-                    yield *of_use, "Usage", f"{day:%Y%m}", units, nanos
+                    charge = "Purchase" if "Provisioned" in use.sku.text else "Usage"
+                    yield *of_use, charge, f"{day:%Y%m}", units, nanos
                     if credited := nanos * use.credited // 100:
                         yield *of_use, "Credit", f"{day:%Y%m}", 0, -credited
         for line in self.lines:
