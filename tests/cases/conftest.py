@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
-from kit.answering import Account, AnsweringServer
+from kit.answering import Account, Answer, AnsweringServer
 from kit.rules_by_arrow import rules_by_arrow  # noqa: F401  for every test here
 from sqlalchemy import Engine
 
@@ -20,6 +20,10 @@ def answering() -> Iterator[tuple[AnsweringServer, str]]:
         yield server, url
 
 
+PRICES = {"data": [{"id": "m", "display_name": "M", "pricing": [{"sku": "x", "amount": "1", "unit": "1M tokens"}]}]}
+"""Fireworks' list, by which a bill's models are looked up."""
+
+
 @pytest.fixture
 def account(
     answering: tuple[AnsweringServer, str], engine: Engine, query: Any, tmp_path: Path
@@ -27,5 +31,6 @@ def account(
     """Makes a connection of a provider; `server.answers` says what its server answers."""
     server, url = answering
     server.answers.clear()
+    server.answers["/v1/serverless/models"] = Answer(PRICES)
     server.requests.clear()
     return lambda provider, account="": Account(provider, server, url, engine, query, tmp_path / "raw", account)

@@ -3,7 +3,7 @@
 Measures: serverless tokens and audio seconds, dedicated accelerator-seconds, training tokens or seconds
 (`billingUsage`); rated money per line item (`billing/summary`). Embeddings and images are not metered there yet.
 `rates`, off by default and no record (`prometheus`): deployments' tokens, estimated from what your Prometheus scrapes.
-`key_cost`: serverless money by API key, model and user, three breakdowns (`usageCosts:query`).
+`key_cost`, off by default: serverless money by API key, model and user, three breakdowns (`usageCosts:query`).
 `usage_utc`, off by default and no record (`utc_day`): `usage` in UTC days, for a connection in another time zone, whose
 bill can then be compared by day.
 `prices`, daily: the list of serverless prices, which the vendor does not date, with the classes of service.

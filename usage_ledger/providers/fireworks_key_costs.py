@@ -59,5 +59,6 @@ KEY_COST = m.Report(
     totals=(m.Total("cost_daily", "amount", path="", field="subtotal", repeated=True),),
     evidence=("attributionCompleteness",),
     ignored=("evaluationTime",),
+    opt_in=True,
     needs_right="let a key of an account administrator read it, or leave it out of the YAML's `reports`",
 )
