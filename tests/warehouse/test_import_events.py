@@ -31,6 +31,8 @@ NOW = datetime(2026, 11, 20, 13, 7, tzinfo=UTC)
 FIRST, LAST, END = date(2026, 10, 16), date(2026, 11, 15), date(2026, 11, 16)
 TRUTH = FireworksTruth(account="acme")
 ABROAD = FireworksTruth(seed=2, account="abroad")
+BOTH = FireworksTruth(seed=3, account="both")
+ZONE = "America/Los_Angeles"
 MOST_MEMORY = 300 * 2**20
 Write = Callable[..., Path]
 
@@ -42,9 +44,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command(engine: Engine, folder: Path) -> Iterator[Ledger]:
-    with running(create_app([TRUTH, ABROAD], KEY, now=lambda: NOW)) as url:
-        for account, zone, first in (("acme", "UTC", FIRST), ("abroad", "America/Los_Angeles", LAST)):
-            connection = Connection(id=account, provider="fireworks", account=account, timezone=zone)
+    accounts = (
+        ("acme", "UTC", FIRST, None),
+        ("abroad", ZONE, LAST, None),
+        ("both", ZONE, LAST, ("usage", "usage_utc")),
+    )
+    with running(create_app([TRUTH, ABROAD, BOTH], KEY, now=lambda: NOW)) as url:
+        for account, zone, first, reports in accounts:
+            connection = Connection(id=account, provider="fireworks", account=account, timezone=zone, reports=reports)
             with Client(connection.declared, base_url=url, credential=Credential(KEY), account=account) as client:
                 ran = run_all(
                     connection, Dates(first, LAST), client=client, engine=engine, root=folder / "raw", now=NOW
@@ -281,6 +288,20 @@ def test_what_cannot_be_compared_is_said(
 ) -> None:
     (said,) = command("import", *words, str(write(day)), code=code).stderr.splitlines()
     assert sentence in said
+
+
+def test_days_of_another_zone_are_compared_by_the_report_of_utc_days(command: Ledger, folder: Path) -> None:
+    path = folder / "both.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        write_events(file, BOTH, LAST, END)
+    done = command("import", "fireworks", "both", str(path), code=0)
+    assert done.stdout.startswith("equal: ")
+    for zone, more in ((ZONE, ()), (ZONE, ("--timezone", ZONE)), ("UTC", ("--timezone", "UTC"))):
+        done = command("usage", "both", "--from", str(LAST), "--to", str(LAST), "-o", "json", *more, code=0)
+        told = json.loads(done.stdout)
+        expected = BOTH.expected_usage(LAST, END, zone)[LAST]["input_tokens"]
+        assert sum(int(row["promptTokens"]) for row in told["serverlessCosts"]) == expected
+        assert told["usageTimezone"] == zone
 
 
 def test_dates_that_are_not_loaded_are_named(command: Ledger, write: Write) -> None:

@@ -141,7 +141,7 @@ class Question:
 
         other = [report.name for report in reports_with(self.provider, "usage_daily", UTC_DAYS)]
         if timezone == "UTC" and other:
-            return f"name {other[0]} in the `reports` of its file and load the dates, or leave --timezone out"
+            return f"name {other[0]} in the `reports` of its file, next to the others, and load the dates"
         return "leave --timezone out, or connect the account in that zone to a ledger of its own"
 
     def _streams(
