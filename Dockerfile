@@ -21,7 +21,7 @@ RUN mkdir usage_ledger && touch usage_ledger/__init__.py \
     && pip list --format=freeze | grep '^apache-airflow' | sort > /tmp/airflow-pins.txt \
     && sed -n 's/^\([A-Za-z0-9][^ ]*==[^\\]*\)\\$/\1/p' requirements.lock | grep -v '^apache-airflow' > /tmp/lock-pins.txt \
     && pip install --no-cache-dir --constraint /tmp/airflow-pins.txt --constraint /tmp/lock-pins.txt --editable '.[bedrock,azure,vertex]' \
-    && pip install --no-cache-dir --constraint /tmp/airflow-pins.txt --editable '.[s3,celery]' \
+    && pip install --no-cache-dir --constraint /tmp/airflow-pins.txt --editable '.[s3,celery,notify]' \
     && test -z "$(comm -23 /tmp/airflow-pins.txt <(pip list --format=freeze | sort))" \
     && rm /tmp/airflow-pins.txt /tmp/lock-pins.txt
 
