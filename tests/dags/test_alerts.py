@@ -1,6 +1,9 @@
 """The Dag `usage_alerts`: when it runs, what its task does, and whom it notifies."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +20,7 @@ from usage_ledger.airflow.alerts import alert, build_alerts_dag
 from usage_ledger.airflow.notify import send
 from usage_ledger.connections import checked_id
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.project import ROOT
 
 Query = Callable[..., list[tuple[Any, ...]]]
 YAML = "provider: fireworks\naccount: acme\n"
@@ -81,6 +85,44 @@ def test_it_runs_after_the_loads_of_every_connection_and_daily(tmp_path: Path) -
     once, again = (DagSerialization.serialize_dag(build_alerts_dag(tmp_path)) for _ in range(2))
     assert json.dumps(once, sort_keys=True, default=str) == json.dumps(again, sort_keys=True, default=str)
     assert once["dag_id"] == "usage_alerts"
+
+
+PARSE = """
+import json, runpy, socket, sys
+import airflow.sdk
+before = set(sys.modules)
+def refuse(*_):
+    raise AssertionError("a parse asks nobody")
+socket.socket.connect = refuse
+dags = [value.dag_id for value in runpy.run_path(sys.argv[1]).values() if type(value).__name__ == "DAG"]
+print(json.dumps([dags, sorted({name.split(".")[0] for name in set(sys.modules) - before})]))
+"""
+HEAVY = {
+    "pandas",
+    "pyarrow",
+    "great_expectations",
+    "msgspec",
+    "psycopg2",
+    "zstandard",
+    "httpx",
+    "sqlalchemy",
+    "smtplib",
+}
+
+
+def test_a_parse_asks_nobody_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text(YAML, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, str(ROOT / "dags" / "usage_alerts.py")],
+        env=os.environ | {"USAGE_LEDGER_CONNECTIONS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    dags, added = json.loads(done.stdout.splitlines()[-1])
+    assert dags == ["usage_alerts"]
+    assert not HEAVY & set(added)
 
 
 def test_without_a_connection_it_runs_daily(tmp_path: Path) -> None:
@@ -155,8 +197,8 @@ def test_a_connection_that_cannot_notify_is_said_in_a_sentence(
 def test_a_provider_that_is_not_installed_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "airflow.providers.slack", None)
-    monkeypatch.setitem(__import__("sys").modules, "airflow.providers.apprise", None)
+    monkeypatch.setitem(sys.modules, "airflow.providers.slack", None)
+    monkeypatch.setitem(sys.modules, "airflow.providers.apprise", None)
     monkeypatch.setenv("AIRFLOW_CONN_ONE", json.dumps({"conn_type": kind, "password": "T0/B0/secret-of-the-hook"}))
     with pytest.raises(ConfigError, match=r"install usage-ledger\[notify\]") as caught:
         send("one", "subject", "text")

@@ -92,7 +92,7 @@ def parsed(path: Path, registry_folder: Path, running: str = "") -> tuple[list[s
     return dags, set(added)
 
 
-SHARE_FILES = sorted((ROOT / "dags").glob("usage_*.py"))
+SHARE_FILES = sorted((ROOT / "dags").glob("usage_[0-9]*.py"))
 HEAVY = {"pandas", "pyarrow", "great_expectations", "msgspec", "psycopg2", "zstandard", "httpx", "sqlalchemy"}
 
 
