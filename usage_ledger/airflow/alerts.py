@@ -13,6 +13,7 @@ from usage_ledger.airflow.dag import ALERTS, task_defaults
 from usage_ledger.airflow.task_log import explained
 from usage_ledger.connections import connection_files
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
+from usage_ledger.core.redaction import redact
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -84,6 +85,9 @@ def _bring_up_to_date(engine: "Engine") -> Iterator[str]:
         except UsageLedgerError as error:
             log.error("%s", error)
             yield str(error)
+        except Exception as error:  # noqa: BLE001  a defect in one step is no reason to tell nobody of the others'
+            log.exception("a step of the money failed")
+            yield redact(f"a step of the money failed by a defect ({type(error).__name__}: {error})")
 
 
 def _prices(engine: "Engine") -> list[str]:
