@@ -78,7 +78,7 @@ def alert() -> None:
 
 def _bring_up_to_date(engine: "Engine") -> Iterator[str]:
     """A sentence for each step that failed; each is tried, whatever became of those before it."""
-    for step in (_prices, _budgets):
+    for step in (_prices, _owners, _budgets):
         try:
             for line in step(engine):
                 log.warning("%s", line)
@@ -94,6 +94,13 @@ def _prices(engine: "Engine") -> list[str]:
     from usage_ledger.money.prices import apply_prices
 
     return apply_prices(engine)
+
+
+def _owners(engine: "Engine") -> list[str]:
+    from usage_ledger.money.owners import apply_owners
+
+    apply_owners(engine)
+    return []
 
 
 def _budgets(engine: "Engine") -> list[str]:
