@@ -85,7 +85,7 @@ def _bring_up_to_date(engine: "Engine") -> Iterator[str]:
         except UsageLedgerError as error:
             log.error("%s", error)
             yield str(error)
-        except Exception as error:  # noqa: BLE001  a defect in one step is no reason to tell nobody of the others'
+        except Exception as error:  # a defect in one step is no reason to tell nobody of the others'
             log.exception("a step of the money failed")
             yield redact(f"a step of the money failed by a defect ({type(error).__name__}: {error})")
 

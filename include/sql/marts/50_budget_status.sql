@@ -25,7 +25,7 @@ WITH budget AS (
     FROM budget
     JOIN marts.daily_cost_by_team AS own ON own.team = budget.team
         AND (budget.connection_id = '' OR own.connection_id = budget.connection_id)
-    WHERE budget.team <> ''
+    WHERE budget.team <> '' AND (SELECT count(*) > 0 FROM budget AS of_team WHERE of_team.team <> '')
     UNION ALL
     SELECT name, bill.currency = budget.currency, bill.currency, usage_date, settled, bill.amount
     FROM budget

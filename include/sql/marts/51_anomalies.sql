@@ -39,6 +39,7 @@ WITH rule AS (
         sum(own.amount), concat_ws(E'\n', own.connection_id, own.app)
     FROM marts.daily_cost_by_team AS own
     WHERE own.team <> '' AND own.usage_date > (SELECT date FROM since)
+        AND (SELECT count(*) > 0 FROM ledger.owner_rule WHERE superseded_at IS NULL)  -- else nothing is computed
     GROUP BY own.team, own.currency, own.usage_date, own.connection_id, own.app
     HAVING bool_and(own.settled) OR NOT (SELECT settled_only FROM rule)
 ), line_ratio AS (
