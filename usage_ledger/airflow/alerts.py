@@ -78,7 +78,7 @@ def alert() -> None:
 
 def _bring_up_to_date(engine: "Engine") -> Iterator[str]:
     """A sentence for each step that failed; each is tried, whatever became of those before it."""
-    for step in (_prices, _owners, _budgets):
+    for step in (_prices, _owners, _budgets, _verdicts):
         try:
             for line in step(engine):
                 log.warning("%s", line)
@@ -107,3 +107,10 @@ def _budgets(engine: "Engine") -> list[str]:
     from usage_ledger.money.budgets import apply_budgets
 
     return apply_budgets(engine)
+
+
+def _verdicts(engine: "Engine") -> list[str]:
+    from usage_ledger.money.verdict import record_verdicts
+
+    record_verdicts(engine)
+    return []
