@@ -310,8 +310,8 @@ def test_a_key_in_the_older_form_has_its_workspace(account: Accounts) -> None:
 @pytest.mark.parametrize(
     ("named", "chosen"),
     [
-        (None, ["cost", "usage", "api_keys"]),
-        (("cost",), ["cost", "api_keys"]),
+        (None, ["cost", "usage", "prices", "api_keys"]),
+        (("cost",), ["cost", "prices", "api_keys"]),
         (("cost", "api_keys"), ["cost", "api_keys"]),
         (("api_keys",), ["api_keys"]),
     ],

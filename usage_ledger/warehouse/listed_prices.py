@@ -21,8 +21,10 @@ def record_list(cursor: Cursor, incoming: Incoming, *, already_committed: bool) 
     Of several lists of one date the newest counts.
     """
     prices = incoming.staged.prices
+    source = f"{incoming.connection_id}/{incoming.report}"
     if not prices:
-        if not already_committed:
+        cursor.execute(statement("load/prices_current"), {"origin": "list", "rank": RANK, "source": source})
+        if cursor.rowcount and not already_committed:
             tell(cursor, incoming, "prices_absent", EMPTY, LOOK)
         return 0
     as_of = incoming.window.first
@@ -47,7 +49,7 @@ def record_list(cursor: Cursor, incoming: Incoming, *, already_committed: bool) 
         rows,
         origin="list",
         rank=RANK,
-        source=f"{incoming.connection_id}/{incoming.report}",
+        source=source,
         who="provider",
         load_id=incoming.load_id,
         as_of=as_of,
