@@ -15,7 +15,7 @@
 -- valid_from: The first date.
 -- valid_to: The date after the last; infinity while it holds.
 -- rank: 1 contract, 2 the vendor's list, 3 the bill, 4 and 5 public catalogues.
--- precision: 2 the exact id; 1 to 2 the family, the shortest id first; below 1 a prefix, the longest first.
+-- precision: 2 exact id; 1 to 2 family, shortest id first; 0 to 1 prefix, longest first; 2 more for one connection.
 -- origin: contract, list, bill or catalogue.
 -- source: The file, list or catalogue.
 CREATE VIEW marts.model_prices AS
@@ -38,13 +38,12 @@ WITH current_price AS MATERIALIZED (
     SELECT named.provider, named.model, prefix.model, round(length(prefix.model) / 1000.0, 4)
     FROM named
     JOIN (SELECT provider, model, left(model, -1) AS start FROM book WHERE right(model, 1) = '%') AS prefix
-        ON prefix.provider = named.provider
-        AND (starts_with(named.model, prefix.start) OR starts_with(named.family, prefix.start))
+        ON prefix.provider = named.provider AND starts_with(named.model, prefix.start)
 )
 SELECT
     fit.provider, price.connection_id, fit.model, fit.model_in_book, serves.meter, price.service_tier,
     price.context_from, price.region, price.host, price.currency, price.amount / price.per AS price, price.valid_from,
-    price.valid_to, price.rank, fit.precision - serves.less AS precision, price.origin, price.source
+    price.valid_to, price.rank, fit.precision + CASE price.connection_id WHEN '' THEN 0 ELSE 2 END - serves.less AS precision, price.origin, price.source
 FROM fit
 JOIN current_price AS price ON price.provider = fit.provider AND price.model = fit.model_in_book
 -- Where no cached input is told apart, all input is sold at the price of uncached input.

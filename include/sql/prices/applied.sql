@@ -1,0 +1,1 @@
+SELECT content FROM ops.price_file WHERE name = %(name)s

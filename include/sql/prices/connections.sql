@@ -1,0 +1,1 @@
+SELECT connection_id, provider FROM ops.connection

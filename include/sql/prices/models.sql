@@ -1,0 +1,1 @@
+SELECT provider, model, family FROM ledger.model
