@@ -42,12 +42,14 @@ def join_history(old: Iterable[Row], new: Iterable[Row], today: date) -> list[Ro
 
 
 def _of_key(before: list[Row], after: list[Row], today: date) -> list[Row]:
-    if not before or not after or {(r.amount, r.per) for r in before} == {(r.amount, r.per) for r in after}:
-        return after or before
-    if len(after) > 1:
-        return after  # the catalogue has dates of its own
+    if not before or not after or len(after) > 1 or after[0].valid_from != date.min:
+        return after or before  # the catalogue has dates of its own, or has left it out
+    (new,) = after
+    newest = max(before, key=lambda row: row.valid_from)
+    if (newest.amount, newest.per) == (new.amount, new.per):
+        return before
     ended = [row._replace(valid_to=min(row.valid_to, today)) for row in before if row.valid_from < today]
-    return [*ended, *(row._replace(valid_from=today) for row in after)]
+    return [*ended, new._replace(valid_from=today)]
 
 
 def read_file(path: Path) -> list[Row]:

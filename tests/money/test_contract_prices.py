@@ -54,11 +54,11 @@ MISTAKES = {
         r"line 2, `provider`: there is no provider 'opnai': did you mean `openai`\?",
     ),
     "no provider": ("provider: openai\n    model", "model", r"line 2, `provider`: it is missing"),
-    "no such key": ("currency:", "curency:", r"line 5, `curency`: did you mean `currency`\?"),
+    "no such key": ("currency:", "curency:", r"line 5, `curency`: there is no such key: did you mean `currency`\?"),
     "no such meter": (
         "output_tokens",
         "outptu_tokens",
-        r"line 9, `meters.outptu_tokens`: did you mean `output_tokens`\?",
+        r"line 9, `meters.outptu_tokens`: there is no such meter: did you mean .output_tokens`\?",
     ),
     "negative": ("1.60", "-1.60", r"line 9, `meters.output_tokens`: the price -1.60 is negative"),
     "no number": ("1.60", "a lot", r"line 9, `meters.output_tokens`: 'a lot' is no number"),

@@ -13,6 +13,7 @@ from usage_ledger.cli import budgets, events, loading, onboarding, reconcile, sa
 from usage_ledger.cli.arguments import FAILED, WRONG_USAGE, WrongUsage
 from usage_ledger.cli.export import export_app
 from usage_ledger.cli.owners import owners_app
+from usage_ledger.cli.prices import prices_app
 from usage_ledger.core.errors import BadWindow, UsageLedgerError
 from usage_ledger.core.redaction import no_memory_dump, redact
 from usage_ledger.local.commands import stack_app
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(stack_app, name="stack")
 app.add_typer(export_app, name="export")
 app.add_typer(owners_app, name="owners")
+app.add_typer(prices_app, name="prices")
 
 
 @app.callback()

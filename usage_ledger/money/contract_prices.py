@@ -85,7 +85,7 @@ def _check_names(file: YamlFile, keys: Keys, entry: dict[Any, Any], allowed: Col
 def _choice(name: str, allowed: Collection[str]) -> str:
     """What to write instead."""
     like = nearest(name, allowed)
-    return f"did you mean `{like[0]}`? Allowed: {', '.join(allowed)}" if like else f"use one of: {', '.join(allowed)}"
+    return f"did you mean `{like[0]}`?" if like else f"use one of: {', '.join(allowed)}"
 
 
 def _entry(file: YamlFile, keys: Keys, entry: dict[str, Any]) -> Iterator[Line]:

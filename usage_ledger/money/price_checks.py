@@ -30,7 +30,7 @@ def check_neighbours(lines: Iterable[Line], others: Iterable[Price]) -> None:
             times = unit / nearest_price if unit > nearest_price else nearest_price / unit
             raise line.problem(
                 f"the price is {times:.0f} times {'what' if unit > nearest_price else 'below what'} others say,"
-                f" {nearest_price * one.per:f} for as much",
+                f" {(nearest_price * one.per).normalize():f} for as much",
                 next_step="check the amount and `per`",
             )
 
