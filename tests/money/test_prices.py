@@ -47,8 +47,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine) -> I
     (tmp_path / "catalogue-2026-11-01.csv").write_text(CATALOGUE, encoding="utf-8")
     with transaction(engine) as cursor:
         cursor.execute(
-            "TRUNCATE ledger.price, ops.price_change, ops.price_file, ops.event, ops.connection, ops.day, ledger.model,"
-            " ledger.cost_daily, ledger.usage_daily"
+            "TRUNCATE ledger.price, ops.price_change, ops.price_file, ops.event, ops.connection, ops.load, ops.day,"
+            " ledger.model, ledger.cost_daily, ledger.usage_daily"
         )
         cursor.execute(
             "SELECT ops.ensure_month('cost_daily', '2026-11-01'), ops.ensure_month('usage_daily', '2026-11-01')"
@@ -262,6 +262,21 @@ def test_three_days_at_one_price_make_it_known(folder: Path, engine: Engine, que
     assert derive_bill_prices(engine) == 0
     add_lines(engine, range(3, 5), "0.00000000750000001")
     assert derive_bill_prices(engine) == 0  # other digits of the same price
+
+
+def test_a_load_and_a_list_let_prices_be_derived_again(folder: Path, engine: Engine, query: Query) -> None:
+    add_lines(engine, range(3), "0.000015")
+    apply_prices(engine)
+    assert query(BOOK, 3) == []
+    query(
+        "INSERT INTO ops.load (load_id, connection_id, report, window_from, window_to, state, declaration, run_id,"
+        " ended_at) VALUES (gen_random_uuid(), 'acme', 'costs', '2026-11-01', '2026-11-04', 'loaded', '', '', now())"
+        " RETURNING 1"
+    )
+    assert apply_prices(engine) == ["bills: 1 rows of the price book changed"]
+    write_speech_contract(folder, "tts-1")
+    assert apply_prices(engine) == ["speech.yaml: 1 rows of the price book changed"]
+    assert apply_prices(engine) == []
 
 
 def test_another_price_is_new_after_seven_days_alone(folder: Path, engine: Engine, query: Query) -> None:

@@ -22,8 +22,8 @@ from usage_ledger.warehouse.price_book import Price, record_prices
 from usage_ledger.warehouse.schema import ensure_schema
 from usage_ledger.warehouse.sql import statement
 
-FILES, BILLS = "files", "bills"
-"""What the price book is brought up to date with: the marks in `ops.price_file`."""
+FILES, BILL = "files", "bill of "
+"""What the price book is brought up to date with: the marks in `ops.price_file`, for each connection's bill its own."""
 
 
 def apply_prices(engine: Engine) -> list[str]:
@@ -32,7 +32,12 @@ def apply_prices(engine: Engine) -> list[str]:
     Cheap where nothing is new. Raises `ConfigError` for a file with a mistake, before anything is written.
     """
     ensure_schema(engine)
-    return in_transaction(engine, lambda cursor: [*_apply_files(cursor), *_apply_bills(cursor)])
+
+    def work(cursor: Cursor) -> list[str]:
+        sentences, written = _apply_files(cursor)
+        return [*sentences, *_apply_bills(cursor, of_new_files=written)]
+
+    return in_transaction(engine, work)
 
 
 def check_prices(cursor: Cursor | None = None) -> list[str]:
@@ -40,11 +45,12 @@ def check_prices(cursor: Cursor | None = None) -> list[str]:
     return _read(prices_folder(), cursor)[2]
 
 
-def _apply_files(cursor: Cursor) -> list[str]:
+def _apply_files(cursor: Cursor) -> tuple[list[str], bool]:
+    """What is to be said, and whether the files were new."""
     folder = prices_folder()
     content = _digest(folder)
     if _applied(cursor, FILES) == content:
-        return []
+        return [], False
     lines, listed, sentences = _read(folder, cursor)
     counts: dict[str, int] = {}
     by_file: dict[str, list[Price]] = defaultdict(list)
@@ -58,26 +64,24 @@ def _apply_files(cursor: Cursor) -> list[str]:
         counts[source] = record_prices(cursor, rows, origin="catalogue", rank=rank, source=source, who=who())
     _record_applied(cursor, FILES, content)
     changed = [f"{source}: {count} rows of the price book changed" for source, count in counts.items() if count]
-    return [*changed, *sentences]
+    return [*changed, *sentences], True
 
 
-def _apply_bills(cursor: Cursor) -> list[str]:
-    """Derive prices and look for conflicts where loads or prices are new."""
-    if _applied(cursor, BILLS) == _news(cursor):
+def _apply_bills(cursor: Cursor, *, of_new_files: bool) -> list[str]:
+    """Derive prices where loads, contracts or lists are new; tell of conflicts where any price is."""
+    cursor.execute(statement("prices/news"), {"prefix": BILL})
+    news = cursor.fetchall()
+    if not news and not of_new_files:
         return []
-    count = derive_within(cursor)
+    count = 0
+    for connection_id, content in news:
+        count += derive_within(cursor, connection_id)
+        _record_applied(cursor, BILL + connection_id, content)
     conflicts = record_conflicts(cursor)
-    _record_applied(cursor, BILLS, _news(cursor))
     sentences = [f"bills: {count} rows of the price book changed"] if count else []
     if conflicts:
         sentences.append(f"{conflicts} prices in use differ between their sources: see marts.price_conflicts")
     return sentences
-
-
-def _news(cursor: Cursor) -> str:
-    cursor.execute(statement("prices/news"))
-    ((news,),) = cursor.fetchall()
-    return str(news)
 
 
 def _applied(cursor: Cursor, name: str) -> str:
