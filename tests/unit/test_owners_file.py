@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from usage_ledger.cli import main
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.money.owners import source_commit
 from usage_ledger.money.owners_file import ALWAYS, NEVER, Rule, Team, read_owners
@@ -113,3 +114,19 @@ def test_the_source_is_the_revision_or_the_hash_of_the_content(tmp_path: Path) -
     assert len(revision) == 40
     path.write_text(TEAMS + "  ml:\n", encoding="utf-8")
     assert source_commit(path) == f"{revision}-dirty"
+
+
+def test_the_command_refuses_a_mistake_with_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, "teams: {ads: {}}\nowners:\n- {api_key: k, team: adds}\n")
+    monkeypatch.setenv("USAGE_LEDGER_OWNERS", str(path))
+    monkeypatch.setattr("sys.argv", ["usage-ledger", "owners", "check"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, error = capsys.readouterr()
+    assert (ended.value.code, out) == (1, "")
+    assert error.splitlines() == [
+        "usage-ledger: owners.yaml, line 3, key `owners[0].team`: there is no team `adds`; did you mean `ads`?: "
+        "correct it and try again."
+    ]

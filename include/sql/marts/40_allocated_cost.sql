@@ -13,6 +13,7 @@
 -- api_key_id: The API key's id, likewise.
 -- user_id: The vendor's id of the user, likewise.
 -- project_id: The vendor's id of the project or workspace, likewise.
+-- tag_team: Custom tag `team` of the use, likewise.
 -- rule_id: The rule that owns the part; '' where none does.
 -- method: provider: the line names what the rule owns; metered share: in proportion to what was metered; share of the day: in proportion to the day's other charges; connection: by the rule of the connection; no owner: no rule owns what it names; unallocated: nothing says whose it is.
 -- amount: The part, signed and exact.
@@ -63,7 +64,7 @@ WITH part AS MATERIALIZED (
 ), owned AS MATERIALIZED (
     SELECT
         connection_id, provider, report, usage_date, row_key, currency, of_use, deployment, api_key_id, user_id,
-        project_id, settled,
+        project_id, tag_team, settled,
         coalesce(team, '') AS team, coalesce(app, '') AS app, coalesce(cost_center, '') AS cost_center,
         coalesce(rule_id, '') AS rule_id, method, NOT of_use AND rule_id IS NULL AS of_all,
         CASE WHEN largest THEN amount - sum(share) OVER line + share ELSE share END AS amount
@@ -80,6 +81,7 @@ WITH part AS MATERIALIZED (
     SELECT
         owned.connection_id, owned.provider, owned.report, owned.usage_date, owned.row_key, owned.currency, owned.amount,
         owned.settled, owned.deployment, owned.api_key_id, owned.user_id, owned.project_id,
+        owned.tag_team,
         coalesce(charged.team, '') AS team, coalesce(charged.app, '') AS app,
         coalesce(charged.cost_center, '') AS cost_center, coalesce(charged.rule_id, '') AS rule_id,
         CASE WHEN charged.team <> '' THEN 'share of the day' ELSE coalesce(charged.method, owned.method) END AS method,
@@ -95,13 +97,13 @@ WITH part AS MATERIALIZED (
 )
 SELECT
     connection_id, provider, report, usage_date, row_key, currency, team, app, cost_center, deployment, api_key_id,
-    user_id, project_id, rule_id, method, amount, settled
+    user_id, project_id, tag_team, rule_id, method, amount, settled
 FROM owned
 WHERE NOT of_all
 UNION ALL
 SELECT
     connection_id, provider, report, usage_date, row_key, currency, team, app, cost_center, deployment, api_key_id,
-    user_id, project_id, rule_id, method,
+    user_id, project_id, tag_team, rule_id, method,
     CASE WHEN largest THEN amount - sum(share) OVER line + share ELSE share END AS amount, settled
 FROM spread
 WINDOW line AS (PARTITION BY connection_id, report, usage_date, row_key)

@@ -1,4 +1,4 @@
--- Deployments, keys and projects that cost money or were metered on dates on which nobody owned them: most money first.
+-- Deployments, keys, projects, users and tags that cost money or were metered on dates on which nobody owned them: most money first.
 WITH billed AS (
     SELECT connection_id, thing.kind, thing.id, allocated.currency, sum(allocated.amount) AS amount,
         max(allocated.usage_date) AS last_date
@@ -7,7 +7,7 @@ WITH billed AS (
         SELECT kind, id
         FROM (VALUES
             (1, 'deployment', allocated.deployment), (2, 'api_key', allocated.api_key_id),
-            (3, 'project', allocated.project_id), (4, 'user', allocated.user_id)
+            (3, 'project', allocated.project_id), (4, 'user', allocated.user_id), (5, 'tag_team', allocated.tag_team)
         ) AS named (place, kind, id)
         WHERE id <> ''
         ORDER BY place
@@ -25,7 +25,7 @@ WITH billed AS (
     CROSS JOIN LATERAL (
         SELECT kind, id
         FROM (VALUES
-            (1, 'deployment', dated.deployment), (2, 'api_key', dated.api_key_id), (3, 'project', dated.project_id)
+            (1, 'deployment', dated.deployment), (2, 'api_key', dated.api_key_id), (3, 'project', dated.project_id), (5, 'tag_team', dated.tag_team)
         ) AS named (place, kind, id)
         WHERE id <> ''
         ORDER BY place
