@@ -11,7 +11,7 @@
 -- model: The model, as the provider reported it.
 -- tier: The class of service (standard, batch, priority, …); '' where the row does not say it.
 -- tier_open: True where the vendor names no class of service: the use may be of several.
--- apart: True where the vendor counts cached input and writes apart from input.
+-- apart: True where cached input, writes, audio or images are no part of the row's input and output.
 -- context_window: The vendor's class of context length.
 -- accelerator: The accelerator type.
 -- deployment: The dedicated deployment.
@@ -53,7 +53,9 @@ CREATE VIEW marts.billable_usage AS
 SELECT
     connection_id, provider, report, usage_date, row_key, bucket_start, usage_type, model,
     ledger.service_class(service_tier, batch, speed) AS tier, service_tier = '' AND batch <> 'true' AS tier_open,
-    coalesce(cached_input_tokens, 0) + coalesce(cache_write_tokens, 0) > coalesce(input_tokens, 0) AS apart,
+    coalesce(cached_input_tokens, 0) + coalesce(cache_write_tokens, 0) > coalesce(input_tokens, 0)
+        OR input_tokens IS NULL AND coalesce(audio_input_tokens, image_input_tokens) IS NOT NULL
+        OR output_tokens IS NULL AND coalesce(audio_output_tokens, image_output_tokens) IS NOT NULL AS apart,
     context_window, accelerator, deployment, region, host, project_id, api_key_id, user_id, tag_team, tag_project,
     tag_environment,
     CASE WHEN cached_input_tokens IS NULL THEN

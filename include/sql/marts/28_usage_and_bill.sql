@@ -9,7 +9,7 @@
 -- meter: The meter of this side.
 -- tier: The class of service; '' where that side does not say it.
 -- tier_open: True for usage whose vendor names no class of service.
--- apart: True for usage whose vendor counts cached input and writes apart from input.
+-- apart: True for usage whose cached input, writes, audio or images are no part of its input and output.
 -- context_window: The vendor's class of context length.
 -- accelerator: The accelerator type.
 -- deployment: The dedicated deployment.

@@ -30,10 +30,14 @@ CREATE VIEW marts.matched_series AS
 WITH scoped AS (
     SELECT
         *, array_agg(meter) FILTER (WHERE billed) OVER family AS own,
-        bool_or(NOT billed AND meter = 'input_tokens') OVER family AND NOT bool_or(apart) OVER family AS whole_input,
+        bool_or(NOT billed AND meter = 'input_tokens') OVER family AND NOT bool_or(apart) OVER family
+            AS whole_input,
         array_agg(meter) FILTER (WHERE billed AND family = '') OVER day AS nameless,
         array_agg(meter) FILTER (WHERE NOT billed AND family = '') OVER day AS nameless_use,
-        CASE WHEN apart AND meter LIKE 'cache%' THEN ARRAY[meter, 'tokens'] ELSE ledger.wider_meters(meter) END AS wider
+        CASE
+            WHEN apart AND meter ~ '^(cache|audio_.*put|image_)' THEN ARRAY[meter, 'tokens']
+            ELSE ledger.wider_meters(meter)
+        END AS wider
     FROM marts.usage_and_bill
     WINDOW day AS (PARTITION BY connection_id, usage_date), family AS (PARTITION BY connection_id, usage_date, family)
 ), fallback AS (

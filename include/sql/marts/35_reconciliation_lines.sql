@@ -46,8 +46,11 @@ WITH checked AS (
             SELECT FROM ledger.cost_daily AS lines
             WHERE lines.connection_id = fitted.connection_id AND lines.breakdown = ''
                 AND lines.usage_date BETWEEN fitted.usage_date - 28 AND fitted.usage_date + 28
-                AND lines.charge_category = 'Usage' AND lines.meter = ANY (ledger.wider_meters(fitted.meter))
-                AND (fitted.meter <> 'requests' OR lines.meter = 'requests')
+                AND lines.charge_category = 'Usage' AND (
+                    lines.meter = fitted.meter
+                    OR fitted.meter IN ('uncached_input_tokens', 'input_tokens', 'output_tokens')
+                    AND lines.meter = ANY (ledger.wider_meters(fitted.meter))
+                )
         ) END AS ever_billed,
         CASE WHEN NOT has_use THEN EXISTS (
             SELECT FROM marts.metered AS use

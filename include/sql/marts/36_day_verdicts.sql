@@ -12,7 +12,7 @@
 -- high: The most that it can come to, of the lines that can be rated.
 -- residual: charged less rated, of the lines that can be rated.
 -- settled: True when no provider's figures for the day are re-read any more.
--- blame: The first three lines to blame, by money: line, verdict, cause, charged, rated, price_rank.
+-- blame: The first three lines to blame, the worst first, then by money: line, verdict, cause, charged, rated, rank.
 CREATE VIEW marts.day_verdicts AS
 WITH lines AS (
     SELECT
@@ -29,7 +29,7 @@ WITH lines AS (
     SELECT
         *, row_number() OVER (
             PARTITION BY connection_id, usage_date, currency
-            ORDER BY place > 3 NULLS LAST, abs(coalesce(residual, charged)) DESC NULLS LAST, line_key
+            ORDER BY least(place, 4) NULLS LAST, abs(coalesce(residual, charged)) DESC NULLS LAST, line_key
         ) AS nth
     FROM lines
 ), summed AS (
