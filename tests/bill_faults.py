@@ -24,7 +24,7 @@ PAGE = ROOT / "docs" / "reconciliation.md"
 PLACE = re.compile(r"(<!-- written by `make bill-faults` -->\n).*?(<!-- end of it -->)", re.DOTALL)
 VERDICTS = """
 SELECT verdict, count(*), sum(charged)::numeric(20, 2), sum(rated)::numeric(20, 2)
-FROM marts.reconciliation GROUP BY verdict ORDER BY verdict
+FROM marts.day_verdicts GROUP BY verdict ORDER BY verdict
 """
 
 

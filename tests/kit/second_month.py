@@ -179,7 +179,7 @@ def outcome_of(cursor: Any, fault: Fault) -> Outcome:
         cursor.execute(statement)
         assert cursor.rowcount > 0, f"{fault.name}: the statement changes no row"
     cursor.execute(
-        "SELECT usage_date, verdict, residual, blame FROM marts.reconciliation"
+        "SELECT usage_date, verdict, residual, blame FROM marts.day_verdicts"
         " WHERE usage_date BETWEEN %s AND %s ORDER BY usage_date",
         fault.days,
     )

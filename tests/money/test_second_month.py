@@ -37,7 +37,7 @@ def cursor(month: Engine) -> Iterator[Any]:
 
 
 def test_every_settled_day_is_reconciled_or_explained(cursor: Any) -> None:
-    cursor.execute("SELECT usage_date, verdict, blame FROM marts.reconciliation ORDER BY usage_date")
+    cursor.execute("SELECT usage_date, verdict, blame FROM marts.day_verdicts ORDER BY usage_date")
     days = {day: (verdict, blame) for day, verdict, blame in cursor.fetchall()}
     assert len(days) == (LAST - FIRST).days + 1
     first = days.pop(FIRST)  # its price list was read on the day after it
