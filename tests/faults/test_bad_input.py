@@ -54,7 +54,7 @@ def test_a_key_that_may_not_read_one_report_loads_the_others(site: Site) -> None
     assert [(type(error), error.report) for error in ran.failures] == [(provider_errors.NoPermission, "cost")]
     assert "permission denied on billing" in str(ran.failures[0])
     assert site.provider.request_count(COST) == 1  # of two windows: the next would be refused as well
-    assert {report for report, _, _ in ran.loads} == {"usage", "api_keys"}
+    assert {report for report, _, _ in ran.loads} == {"usage", "prices", "api_keys"}
     assert len(site.tokens()) == 41
     assert site.cost() == {}
     assert {state for report, _, state in site.days() if report == "cost"} == {"failed"}
@@ -76,7 +76,7 @@ def test_a_snapshot_that_failed_leaves_no_failed_date_behind(site: Site) -> None
     site.provider.answers = dict.fromkeys((KEYS, USAGE, COST), (403, b"{}"))
     site.run()
     site.provider.answers = dict.fromkeys((USAGE, COST), (403, b"{}"))
-    assert {report for report, _, _ in site.run().loads} == {"api_keys"}
+    assert {report for report, _, _ in site.run().loads} == {"prices", "api_keys"}
     rows = site.query(
         "SELECT usage_date, state FROM ops.day WHERE connection_id = %s AND report = 'api_keys'", site.name
     )
@@ -250,7 +250,9 @@ def test_a_row_that_breaks_the_contract_fails_its_date_alone(
     [event] = [event for event in site.events() if event[0] == "date_failed"]
     assert event[1:3] == ("error", "usage")
     assert event[3].startswith(f"{FIRST}: {error.__name__}: ")
-    dates = site.query("SELECT observed_on FROM ops.name_observation WHERE connection_id = %s", site.name)
+    dates = site.query(
+        "SELECT observed_on FROM ops.name_observation WHERE connection_id = %s AND kind = 'api_key'", site.name
+    )
     assert dates == [(LAST,)]
 
 
