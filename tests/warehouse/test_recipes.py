@@ -26,7 +26,7 @@ TRUTH = FireworksTruth(account="acme")
 def recipes() -> list[list[str]]:
     """The words of each command of the section."""
     page = (ROOT / "docs" / "query.md").read_text(encoding="utf-8")
-    section = page.partition("### Recipes\n")[2].partition("\n## ")[0]
+    section = page.partition("### Recipes\n")[2].partition("\n##")[0]
     return [shlex.split(line) for line in section.splitlines() if line.startswith("usage-ledger ")]
 
 
