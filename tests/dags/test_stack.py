@@ -147,7 +147,6 @@ def test_alerts_are_evaluated_after_a_load_that_changed_rows(stack: Stack) -> No
 
     wait_until(lambda: set(after_a_load()) & {"success", "failed"}, "a run of usage_alerts", 120)
     assert "success" in after_a_load()
-    assert stack.query("SELECT count(*) FROM ops.alert WHERE kind NOT IN ('connection', 'anomaly')") == [(0,)]
 
 
 def test_asset_events_come_with_changes_alone_and_name_the_table(stack: Stack) -> None:
