@@ -37,7 +37,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     )
     assert (found.id, found.account, found.timezone, found.at) == ("acme", "acme", "America/Los_Angeles", time(4, 30))
     assert (found.start_date, found.lookback_days, found.reports) == (date(2026, 1, 1), 5, ("usage",))
-    assert [report.name for report in found.chosen_reports] == ["usage", "api_keys"]
+    assert [report.name for report in found.chosen_reports] == ["usage", "prices", "api_keys"]
     assert found.zone.key == "America/Los_Angeles"
     assert found.day_zone(FIREWORKS.report("usage")).key == "America/Los_Angeles"
     assert found.day_zone(FIREWORKS.report("cost")).key == "UTC"
