@@ -22,12 +22,13 @@
 -- price_rank: The rank of the weakest price in it: 1 contract, 2 the vendor's list, 3 the bill, 4 and 5 catalogues.
 -- price_source: Where the price comes from.
 CREATE VIEW marts.reconciliation_lines AS
-WITH checked AS (
+WITH allowed AS (
     SELECT
-        *, greatest(line_count * 0.000000001, 0.000000001 * abs(charged)) AS tolerance,
-        line_count > 0 AND priced
-            AND abs(charged - rated) <= greatest(line_count * 0.000000001, 0.000000001 * abs(charged)) AS fits
+        *, greatest(line_count * 0.000000001, abs(charged) * CASE price_rank WHEN 3 THEN 0.0005 ELSE 0.000000001 END)
+            AS tolerance
     FROM marts.line_comparison
+), checked AS (
+    SELECT *, line_count > 0 AND priced AND abs(charged - rated) <= tolerance AS fits FROM allowed
 ), fitted AS (
     SELECT
         *, CASE WHEN line_count > 0 AND bool_or(line_count > 0 AND NOT fits) OVER model
@@ -66,6 +67,7 @@ WITH checked AS (
         coalesce(charged, 0) AS charged, line_count, coalesce(other_tier, tier) AS tier, price_rank, price_source,
         CASE WHEN open THEN low ELSE rated END AS low, CASE WHEN open THEN high ELSE rated END AS high,
         CASE
+            WHEN ever_metered THEN 0
             WHEN differs AND billed <> 0 THEN round(rated * metered / billed, 18)
             WHEN other_tier IS NOT NULL THEN charged
             WHEN priced THEN round(rated, 18)

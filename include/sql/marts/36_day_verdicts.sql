@@ -29,7 +29,7 @@ WITH lines AS (
     SELECT
         *, row_number() OVER (
             PARTITION BY connection_id, usage_date, currency
-            ORDER BY least(place, 4) NULLS LAST, abs(coalesce(residual, charged)) DESC NULLS LAST, line_key
+            ORDER BY place NULLS LAST, abs(coalesce(residual, charged)) DESC NULLS LAST, line_key
         ) AS nth
     FROM lines
 ), summed AS (
@@ -45,7 +45,10 @@ WITH lines AS (
     GROUP BY connection_id, usage_date, currency
     WINDOW day AS (PARTITION BY connection_id, usage_date)
 ), day AS (
-    SELECT connection_id, usage_date, bool_and(settled) AS settled, bool_or(bill.report IS NOT NULL) AS has_bill
+    SELECT
+        connection_id, usage_date, bool_and(settled) AS settled, bool_or(bill.report IS NOT NULL) AS has_bill,
+        count(DISTINCT day_zone) > 1
+            AND NOT bool_or(ops.day.report LIKE '%\_utc' AND state IN ('loaded', 'empty')) AS other_zone
     FROM ops.day
     LEFT JOIN (SELECT DISTINCT connection_id, report FROM ledger.cost_daily WHERE breakdown = '') AS bill
         USING (connection_id, report)
@@ -57,6 +60,13 @@ SELECT
         WHEN NOT coalesce(day.has_bill, false) THEN 'no_bill'
         WHEN NOT day.settled THEN 'unsettled'
         WHEN place IS NULL THEN 'reconciled'
+        -- Usage has the days of another zone: the bill's day lies within the use of its day and of both neighbours.
+        WHEN day.other_zone AND place = 1 AND charged BETWEEN 0 AND (
+            SELECT sum(near.rated)
+            FROM marts.reconciliation_lines AS near
+            WHERE near.connection_id = summed.connection_id AND near.currency = summed.currency
+                AND near.usage_date BETWEEN summed.usage_date - 1 AND summed.usage_date + 1
+        ) THEN 'within_bounds'
         ELSE (ARRAY['out_of_bounds', 'unpriced', 'within_bounds', 'explained', 'reconciled'])[place]
     END AS verdict,
     charged, rated, low, high, residual, coalesce(day.settled, false) AS settled, blame
