@@ -32,8 +32,8 @@ def main() -> None:
     """Fill a month, judge it clean and with each fault, and write the table. Ends with 1 when a fault is missed."""
     with tempfile.TemporaryDirectory(prefix="ul") as name:
         folder = Path(name)
-        os.environ |= {"USAGE_LEDGER_PRICES": str(folder / "prices"), "USAGE_LEDGER_LOCAL": str(folder / "local")}
         write_prices(folder / "prices")
+        os.environ |= {"USAGE_LEDGER_PRICES": str(folder / "prices"), "USAGE_LEDGER_LOCAL": str(folder / "local")}
         server = start_cluster(folder / "postgres")
         try:
             engine = warehouse_engine(make_url(server.get_uri()))
@@ -68,7 +68,7 @@ def _rows(connection: Any) -> tuple[list[str], list[str]]:
             missed.append(fault.name)
         verdicts = ", ".join(f"{days} `{verdict}`" for verdict, days in sorted(Counter(outcome.verdicts).items()))
         named = "; ".join(filter(None, (f"{line}: {cause}" if line else "", "sources differ" * fault.conflict)))
-        rows.append(f"| {fault.name} | {verdicts} | {named or '-'} | {outcome.residual:,.2f} |")
+        rows.append(f"| {fault.name} | {verdicts} | {named or '-'} | {round(outcome.residual, 2) + 0:,.2f} |")
     return rows, missed
 
 

@@ -32,6 +32,7 @@ def fill_ledger(
     seed: int = 1,
     truth: FireworksTruth | None = None,
     now: datetime | None = None,
+    timezone: str = "UTC",
 ) -> None:
     """Load the dates `first` to `last` of a connection at each provider's stand-in, named as the demo names it.
 
@@ -43,7 +44,7 @@ def fill_ledger(
     with running(app) as url, _allowed(url):
         for name in providers:
             document, credential = invented_account(name, KEY, url, seed=seed)
-            connection = Connection(id=connection_of(name), **document)
+            connection = Connection(id=connection_of(name), **document | {"timezone": timezone})
             with Client(
                 connection.declared,
                 base_url=credential.host,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,14 @@ def test_of_two_lists_of_a_date_the_newest_counts_in_any_order(desk: Lists, quer
     desk.take(3, ("glm", "4.4"), hour=3)
     assert book(query, desk.connection_id) == [("glm", 3, None, "4.5")]
     desk.take(3, ("glm", "4.6"), hour=12)
-    assert book(query, desk.connection_id) == [("glm", 3, None, "4.6")]
+    assert book(query, desk.connection_id) == [("glm", 3, 3, "4.5"), ("glm", 3, None, "4.6")]
+
+
+def test_the_first_list_counts_for_the_month_before_it(desk: Lists, query: Query) -> None:
+    desk.take(3, ("glm", "4.5"))
+    desk.take(5, ("glm", "4.5"), ("new", "1"))
+    rows = query("SELECT model, valid_from FROM ledger.price WHERE connection_id = %s ORDER BY 1", desk.connection_id)
+    assert rows == [("glm", date(2026, 11, 3) - timedelta(days=31)), ("new", date(2026, 11, 5))]
 
 
 def test_a_list_that_comes_late_decides_the_dates_up_to_the_next(desk: Lists, query: Query) -> None:
@@ -124,7 +131,7 @@ def prices_of(query: Query, model: str) -> Sequence[tuple[Any, ...]]:
 
 
 def test_a_list_of_the_vendor_has_rank_two(filled: Engine, query: Query) -> None:
-    more = (2, "list", date(2026, 11, 20), True)
+    more = (2, "list", date(2026, 10, 20), True)
     assert prices_of(query, "accounts/fireworks/models/deepseek-v4p1-flash") == [
         ("cached_input_tokens", "priority", "0.01125", 1_000_000, *more),
         ("output_tokens", "priority", "1.8", 1_000_000, *more),
@@ -136,7 +143,7 @@ def test_a_list_of_the_vendor_has_rank_two(filled: Engine, query: Query) -> None
 
 
 def test_prices_for_one_token_are_exact_and_a_variant_is_a_tier(filled: Engine, query: Query) -> None:
-    more = (2, "list", date(2026, 11, 20), True)
+    more = (2, "list", date(2026, 10, 20), True)
     assert prices_of(query, "deepseek/deepseek-v4-20260115") == [
         ("output_tokens", "free", "0", 1, *more),
         ("uncached_input_tokens", "free", "0", 1, *more),

@@ -1,11 +1,12 @@
 """A vendor's own price list, as it was on the date on which it was asked for."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.providers import PROVIDERS
+from usage_ledger.storage.listed_price import ListedPrice
 from usage_ledger.warehouse.days import tell
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.price_book import OPEN, Price, record_prices
@@ -36,21 +37,9 @@ def record_list(cursor: Cursor, incoming: Incoming, *, already_committed: bool) 
     ((following,),) = cursor.fetchall()
     if following is not None and following == as_of:
         return 0
-    rows = (
-        Price(
-            incoming.provider,
-            incoming.connection_id,
-            one.model,
-            PROVIDERS[incoming.provider].family(one.model),
-            one.meter,
-            one.tier,
-            *(0, "", "", one.currency, Decimal(one.amount), Decimal(one.per), as_of),
-        )
-        for one in prices
-    )
     return record_prices(
         cursor,
-        rows,
+        [_price(incoming, one, as_of) for one in prices],
         origin="list",
         rank=RANK,
         source=source,
@@ -58,4 +47,16 @@ def record_list(cursor: Cursor, incoming: Incoming, *, already_committed: bool) 
         load_id=incoming.load_id,
         as_of=as_of - BEFORE if is_first else as_of,
         until=following or OPEN,
+    )
+
+
+def _price(incoming: Incoming, one: ListedPrice, as_of: date) -> Price:
+    return Price(
+        incoming.provider,
+        incoming.connection_id,
+        one.model,
+        PROVIDERS[incoming.provider].family(one.model),
+        one.meter,
+        one.tier,
+        *(0, "", "", one.currency, Decimal(one.amount), Decimal(one.per), as_of),
     )

@@ -18,6 +18,7 @@
 -- low: The least that it can come to, where the class of service, the context or the cached share is not said.
 -- high: The most that it can come to.
 -- open: True where the class of service, the context or the cached share is not said, or another vendor bills a part.
+-- hosted: True where another vendor served it, at prices of its own.
 -- price_rank: The rank of the weakest price in it: 1 contract, 2 the vendor's list, 3 the bill, 4 and 5 catalogues.
 -- price_source: Where the prices come from.
 -- tier: The class of service at whose prices it is rated.
@@ -71,7 +72,7 @@ SELECT
     ) AS priced,
     sum(quantity * CASE WHEN open OR nth IS NULL THEN least ELSE prices[nth] END) FILTER (WHERE NOT billed) AS low,
     sum(quantity * CASE WHEN open OR nth IS NULL THEN highest ELSE prices[nth] END) FILTER (WHERE NOT billed) AS high,
-    coalesce(bool_or(open) FILTER (WHERE NOT billed), false) AS open,
+    coalesce(bool_or(open) FILTER (WHERE NOT billed), false) AS open, bool_or(host <> '') AS hosted,
     max(ranks[nth]) FILTER (WHERE counts) AS price_rank, min(sources[nth]) FILTER (WHERE counts) AS price_source,
     coalesce(max(tiers[nth]) FILTER (WHERE counts), 'standard') AS tier,
     sum(quantity) FILTER (WHERE counts AND part_count = 1) AS counted,

@@ -42,6 +42,9 @@ WITH allowed AS (
             fitting, string_agg(fitting, ';') OVER model, siblings
         ) END AS other_tier,
         line_count > 0 AND billed <> metered AND has_use AS differs,
+        -- Without quantities, a catalogue's price, or a list's for another host, is too weak to accuse a bill.
+        line_count > 0 AND has_use AND NOT fits AND billed IS NULL AND (price_rank > 3 OR hosted AND price_rank > 1)
+            AND (NOT open OR charged NOT BETWEEN low - tolerance AND high + tolerance) AS doubtful,
         -- What a vendor bills of nobody within four weeks, such as requests, is no finding.
         CASE WHEN line_count = 0 THEN EXISTS (
             SELECT FROM ledger.cost_daily AS lines
@@ -70,6 +73,7 @@ WITH allowed AS (
             WHEN ever_metered THEN 0
             WHEN differs AND billed <> 0 THEN round(rated * metered / billed, 18)
             WHEN other_tier IS NOT NULL THEN charged
+            WHEN doubtful THEN NULL
             WHEN priced THEN round(rated, 18)
         END AS rated,
         CASE
@@ -83,6 +87,7 @@ WITH allowed AS (
             WHEN fits THEN ARRAY['within_bounds', 'at a known price, but nothing meters the quantity']
             WHEN other_tier IS NOT NULL THEN ARRAY['explained', 'at ' || other_tier || ' prices']
             WHEN NOT priced THEN ARRAY['unpriced', 'no price is known']
+            WHEN doubtful THEN ARRAY['unpriced', 'no price is known for certain: that of ' || price_source || ' does not fit']
             WHEN billed IS NULL AND open AND charged BETWEEN low - tolerance AND high + tolerance
                 THEN ARRAY['within_bounds', 'the class of service or the cached share is not said']
             WHEN billed IS NULL AND open THEN ARRAY['out_of_bounds', 'the amount is beyond its bounds']
