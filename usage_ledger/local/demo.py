@@ -13,9 +13,16 @@ from usage_ledger.local import stack
 from usage_ledger.local.accounts import AT, BACKFILLED, DEFAULT, connection_of, invented_account, is_left
 from usage_ledger.local.postgres import LEDGER
 from usage_ledger.local.settings import LOGIN
+from usage_ledger.money.prices import apply_prices
+from usage_ledger.money.verdict import record_verdicts
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.sql import statement
 
+TOTALS = (
+    ("Per usage date", "demo/per_day"),
+    ("Per model", "demo/per_model"),
+    ("Does it equal the bill? Days by verdict", "demo/verdicts"),
+)
 PATIENCE = 900.0
 """Seconds in which all usage dates are loaded, also on a busy machine."""
 
@@ -125,10 +132,13 @@ def wait_for_ranges(
 
 
 def print_totals(dates: list[date], connections: Sequence[str]) -> None:
-    """The ledger's totals per day and per model, of these connections; without the columns that are empty all over."""
+    """The ledger's totals per day and per model, and the verdict on the bill, of these connections; without the columns
+    that are empty all over."""
     engine = warehouse_engine(local_url(LEDGER))
+    apply_prices(engine)
+    record_verdicts(engine)
     values = {"connections": list(connections), "first": dates[0], "last": dates[-1]}
-    for title, name in (("Per usage date", "demo/per_day"), ("Per model", "demo/per_model")):
+    for title, name in TOTALS:
         with transaction(engine) as cursor:
             cursor.execute(statement(name), values)
             rows = cursor.fetchall()
