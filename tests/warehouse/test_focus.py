@@ -19,6 +19,7 @@ from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.money import focus
 from usage_ledger.money.focus import export_month, open_reports
+from usage_ledger.money.prices import apply_prices
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse import schema
 from usage_ledger.warehouse.engine import transaction
@@ -27,6 +28,7 @@ from usage_ledger.warehouse.schema import ensure_schema
 VIEWS = {"1.2": "focus_1_2", "1.4": "focus_1_4"}
 FIRST, LAST = date(2026, 11, 17), date(2026, 11, 18)
 NOVEMBER = date(2026, 11, 1)
+VERDICTS = {"reconciled", "explained", "within_bounds", "out_of_bounds", "unpriced"}
 SOLD = ("Usage", "Purchase")
 PRICED = (
     *("PricingQuantity", "PricingUnit", "ListUnitPrice", "ContractedUnitPrice", "PricingCategory"),
@@ -41,8 +43,11 @@ NEWER = {
 
 @pytest.fixture(scope="module")
 def filled(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """A ledger with two days of every stand-in."""
+    """A ledger with two days of every stand-in, at the prices of the book."""
     fill_ledger(engine, tmp_path_factory.mktemp("raw"), FIRST, LAST)
+    apply_prices(engine)
+    with transaction(engine) as cursor:
+        cursor.execute("ANALYZE")
     return engine
 
 
@@ -264,6 +269,58 @@ def test_currencies_resources_and_names_are_those_of_the_line(cursor: Cursor) ->
     assert part(line, "ResourceName", "ResourceType") == ["a1", "Vendor.Service/accounts"]
 
 
+SPLIT = """
+CREATE OR REPLACE VIEW marts.allocated_cost AS
+SELECT connection_id, provider, report, usage_date, row_key, currency, owner.team COLLATE "C" AS team,
+    owner.app COLLATE "C" AS app, '4711' COLLATE "C" AS cost_center, deployment,
+    owner.api_key_id COLLATE "C" AS api_key_id, user_id, project_id, '' AS tag_team, 'r' COLLATE "C" AS rule_id,
+    'metered share' AS method, owner.amount AS amount, settled
+FROM marts.bill_lines CROSS JOIN (VALUES
+    ('ads', 'bids', 'key_1', 0.333333333333333333), ('search', '', '', 0.666666666666666667)
+) AS owner (team, app, api_key_id, amount)
+WHERE connection_id = 'hand'
+"""
+
+
+def test_a_line_that_is_divided_among_owners_is_as_many_rows_which_add_up_to_it(cursor: Cursor) -> None:
+    line_of(cursor, meter="output_tokens", unit="tokens", quantity=3_000_000, amount=1)
+    cursor.execute(SPLIT)
+    rows = rows_of(cursor, 'SELECT * FROM marts.focus_1_4 WHERE "x_ConnectionId" = \'hand\' ORDER BY "x_Part"')
+    assert [part(row, "x_Part", "x_Team", "x_App", "x_ApiKeyId", "x_CostCenter") for row in rows] == [
+        [1, "ads", "bids", "key_1", "4711"],
+        [2, "search", None, None, "4711"],
+    ]
+    assert sum(row["BilledCost"] for row in rows) == 1
+    assert [row["ConsumedQuantity"] for row in rows] == [
+        Decimal("999999.999999999999"),
+        Decimal("2000000.000000000001"),
+    ]
+    assert {row["ContractedUnitPrice"] for row in rows} == {Decimal("0.333333333333333333")}
+    for row in rows:
+        assert abs(row["ContractedCost"] - row["BilledCost"]) < Decimal("1e-9")
+    assert [part(row, "AllocatedMethodId", "AllocatedResourceId", "AllocatedTags") for row in rows] == [
+        ["metered share", "key_1", '{"app": "bids", "team": "ads", "cost_center": "4711"}'],
+        ["metered share", "search", '{"team": "search", "cost_center": "4711"}'],
+    ]
+
+
+def test_a_whole_line_is_not_allocated(cursor: Cursor) -> None:
+    line = line_of(cursor, meter="requests", quantity=1, amount=1)
+    assert part(line, "AllocatedMethodId", "AllocatedResourceId", "AllocatedTags", "x_Part") == [None, None, None, 1]
+    assert line["x_AllocationMethod"]
+
+
+def test_where_the_bill_has_amounts_alone_the_quantity_is_what_was_metered(lines: list[dict[str, Any]]) -> None:
+    basis = {(line["x_QuantityBasis"], line["ConsumedUnit"]) for line in lines if line["ChargeCategory"] == "Usage"}
+    assert ("metered", "Tokens") in basis
+    assert {unit for how, unit in basis if how is None} == {"Units"}
+
+
+def test_each_line_has_its_verdict(lines: list[dict[str, Any]]) -> None:
+    verdicts = {line["x_ReconVerdict"] for line in lines}
+    assert {"reconciled", "explained"} <= verdicts <= VERDICTS
+
+
 # Who sells what
 
 
@@ -338,13 +395,14 @@ def test_nothing_of_the_bill_is_lost_or_counted_twice(filled: Engine) -> None:
     with transaction(filled) as cursor:
         ledger = rows_of(
             cursor,
-            "SELECT connection_id, currency, count(*), sum(amount) FROM ledger.cost_daily WHERE breakdown = ''"
+            "SELECT connection_id, currency, count(*) AS lines, sum(amount) FROM ledger.cost_daily WHERE breakdown = ''"
             " GROUP BY connection_id, currency ORDER BY connection_id, currency",
         )
         for view in VIEWS.values():
             shown = rows_of(
                 cursor,
-                'SELECT "x_ConnectionId" AS connection_id, "BillingCurrency" AS currency, count(*),'
+                'SELECT "x_ConnectionId" AS connection_id, "BillingCurrency" AS currency,'
+                ' count(DISTINCT ("x_Report", "x_UsageDate", "x_RowKey")) AS lines,'
                 f' sum("BilledCost") FROM marts.{view} GROUP BY 1, 2 ORDER BY 1, 2',
             )
             assert shown == ledger
@@ -370,7 +428,8 @@ def test_the_file_equals_the_view(
     table = pq.read_table(file)
     with transaction(filled) as cursor:
         rows = rows_of(
-            cursor, f'SELECT * FROM marts.{view} ORDER BY "x_ConnectionId", "x_Report", "x_UsageDate", "x_RowKey"'
+            cursor,
+            f'SELECT * FROM marts.{view} ORDER BY "x_ConnectionId", "x_Report", "x_UsageDate", "x_RowKey", "x_Part"',
         )
     assert table.to_pylist() == rows
     assert count == len(rows) > 200

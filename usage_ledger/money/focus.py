@@ -55,6 +55,7 @@ def open_reports(engine: Engine, month: date) -> list[tuple[str, str, int, int, 
 @contextmanager
 def _server_cursor(cursor: Cursor) -> Iterator[Cursor]:
     """A cursor on the server: rows come in batches, however many there are."""
+    cursor.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read: no plan for the first few alone
     with cursor.connection.cursor(name="focus_lines") as lines:
         yield lines
 

@@ -2,4 +2,4 @@
 SELECT {columns}
 FROM {table}
 WHERE "BillingPeriodStart" = %(month)s::timestamp AT TIME ZONE 'UTC'
-ORDER BY "x_ConnectionId", "x_Report", "x_UsageDate", "x_RowKey"
+ORDER BY "x_ConnectionId", "x_Report", "x_UsageDate", "x_RowKey", "x_Part"
