@@ -328,7 +328,7 @@ def test_disconnecting_deletes_the_key_at_once_and_keeps_the_data(stack: Stack) 
 def test_a_command_finds_the_key_that_airflow_keeps(stack: Stack) -> None:
     done = stack.command("check", "in_utc", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["reads"] == ["usage", "cost", "api_keys"]
+    assert json.loads(done.stdout)["reads"] == ["usage", "cost", "prices", "api_keys"]
     status = stack.command("status", "in_utc", "--json")
     assert json.loads(status.stdout)["connections"][0]["account_id"] == "in_utc"
 

@@ -102,6 +102,7 @@ def test_run_loads_a_range_over_a_clock_change_and_says_what_it_did(
     assert [(load["report"], load["state"]) for load in told["loads"]] == [
         ("usage", "loaded"),
         ("cost", "loaded"),
+        ("prices", "loaded"),
         ("api_keys", "loaded"),
     ]
     assert told["failures"] == []
@@ -230,7 +231,7 @@ def test_a_wrong_key_fails_the_run_and_is_not_shown(person: Person, provider: st
 
 def test_check_says_what_the_key_can_read(person: Person) -> None:
     told = json.loads(person.runs("check", "acme", "--json").stdout)
-    assert told["reads"] == ["usage", "cost", "api_keys"]
+    assert told["reads"] == ["usage", "cost", "prices", "api_keys"]
     assert told["refused"] == {}
 
 

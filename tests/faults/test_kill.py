@@ -570,7 +570,7 @@ def test_k4_a_commit_whose_reply_was_lost_is_done_and_the_next_try_changes_nothi
                 account = place.account()
         assert failures == []
         assert number > (3 if again else 20)
-        assert loads == 3  # one of each report
+        assert loads == 4  # one of each report
         place.converges(account, twice=True)
     finally:
         proxy.close()

@@ -294,7 +294,7 @@ def test_t16_a_span_longer_than_the_provider_takes_is_split_and_equals_day_by_da
     assert len(at_once) == sum(spans)
     for n in {0, 9, 29, 30, sum(spans) - 1}:
         one = site.run(first=first + n * DAY, last=first + n * DAY, reports=("usage",), timezone=zone)
-        assert [sum(outcome.changed.values()) for _, _, outcome in one.loads] == [0, 0]
+        assert {sum(outcome.changed.values()) for _, _, outcome in one.loads} == {0}
     assert site.tokens() == at_once
 
 
@@ -380,7 +380,7 @@ def test_t20_clocks_that_differ_by_minutes_are_noted_and_change_no_window(
         ran = run_all(connection, Dates(FIRST, FIRST), client=client, engine=engine, root=tmp_path, now=NOW)
     assert ran.failures == []
     assert f"startTime={FIRST}T00%3A00%3A00Z&endTime={LAST}T00%3A00%3A00Z".encode() in server.requests[1]
-    kinds = query("SELECT kind FROM ops.event WHERE connection_id = %s", name)
+    kinds = query("SELECT kind FROM ops.event WHERE connection_id = %s AND report = 'usage'", name)
     assert kinds == ([("clock_skew",)] if abs(off) > timedelta(minutes=5) else [])
 
 

@@ -307,7 +307,10 @@ def test_c4_a_backfill_of_400_days_beside_a_daily_run_ends_as_one_after_the_othe
     summed = ask(parallel, "SELECT usage_date, sum(input_tokens) FROM ledger.usage_daily GROUP BY 1")
     assert dict(summed) == {day: meters["input_tokens"] for day, meters in truth.items()}
     windows = "SELECT report, count(*), max(window_to - window_from) FROM ops.load GROUP BY 1 ORDER BY 1"
-    assert ask(parallel, windows)[1:] == [("cost", 13 + 1, 31), ("usage", 13 + 1, 31)]
+    assert [row for row in ask(parallel, windows) if row[0] in ("cost", "usage")] == [
+        ("cost", 13 + 1, 31),
+        ("usage", 13 + 1, 31),
+    ]
     assert ahead < 2 * (13 + 1)
 
 

@@ -95,6 +95,14 @@ class Restated:
         return truth_of(self.account, VERSIONS[0]).all_keys
 
     @property
+    def all_models(self) -> tuple[Any, ...]:
+        return truth_of(self.account, VERSIONS[1]).all_models
+
+    @property
+    def tiers(self) -> bool:
+        return False
+
+    @property
     def start(self) -> datetime:
         return truth_of(self.account, VERSIONS[0]).start
 

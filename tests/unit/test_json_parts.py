@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from usage_ledger.core.contract_errors import Shape
+from usage_ledger.json.document import document_of
 from usage_ledger.json.parts import parts
 from usage_ledger.json.text import plain
 
@@ -164,3 +166,8 @@ def test_the_place_of_what_is_wrong_is_that_in_the_whole_document(body: bytes, p
 def test_a_byte_order_mark_and_half_a_character_are_read_as_elsewhere() -> None:
     body = b'\xef\xbb\xbf{"rows": [' + b'{"n": "\\ud800"}, ' * 50 + b'{"n": "\\ud83d\\ude00"}]}'
     assert joined(list(parts(cut(body, 1), 100))) == {"rows": [{"n": "\0"}] * 50 + [{"n": "😀"}]}
+
+
+def test_a_list_that_is_no_utf_8_is_a_broken_answer() -> None:
+    with pytest.raises(Shape, match="the list cannot be read"):
+        document_of(b'{"data\xe9": []}', "the list")

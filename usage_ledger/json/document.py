@@ -12,5 +12,5 @@ def document_of(text: bytes, what: str) -> Any:
     """The decoded value. Raises `Shape`, also for a number such as 1e999, which is valid JSON and has no value."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Shape(f"{what} cannot be read: {problem_of(error)}") from error

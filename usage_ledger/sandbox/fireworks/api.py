@@ -69,8 +69,9 @@ def _api_keys(call: FireworksCall) -> Json:
 
 def _prices(call: FireworksCall) -> Json:
     """The list is the same for every account: it has the models of the account that has most of them."""
-    models = max((truth.all_models for truth in call.truth.values()), key=len)
-    changes = any(truth.tiers for truth in call.truth.values())
+    accounts = [*call.truth.values()]  # one may be added meanwhile
+    models = max((truth.all_models for truth in accounts), key=len)
+    changes = any(truth.tiers for truth in accounts)
     return page(call.params, "data", price_list(models, call.now.date() if changes else None))
 
 
