@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from usage_ledger.core.contract_errors import Shape
-from usage_ledger.json.document import document_of
+from usage_ledger.json import document
 from usage_ledger.json.parts import parts
 from usage_ledger.json.text import plain
 
@@ -170,4 +170,4 @@ def test_a_byte_order_mark_and_half_a_character_are_read_as_elsewhere() -> None:
 
 def test_a_list_that_is_no_utf_8_is_a_broken_answer() -> None:
     with pytest.raises(Shape, match="the list cannot be read"):
-        document_of(b'{"data\xe9": []}', "the list")
+        document.document_of(b'{"data\xe9": []}', "the list")
