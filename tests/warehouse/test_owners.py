@@ -251,7 +251,7 @@ quantities = st.lists(st.integers(min_value=0, max_value=10**13), max_size=6)
 _days = itertools.count()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(amounts, min_size=1, max_size=3), used=quantities, credit=amounts, owned=st.integers(0, 6))
 def test_parts_add_up_to_the_bill_exactly(
     engine: Engine, own: Any, parts: Any, lines: list[Decimal], used: list[int], credit: Decimal, owned: int
