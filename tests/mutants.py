@@ -33,6 +33,53 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "a bill may differ by one in twenty",
+        (("include/sql/marts/35_reconciliation_lines.sql", "ELSE 0.000000001 END", "ELSE 0.05 END"),),
+        "test_a_fault_is_named",
+    ),
+    Mutant(
+        "the quantity of a line is not compared",
+        (
+            (
+                "include/sql/marts/35_reconciliation_lines.sql",
+                "line_count > 0 AND billed <> metered AND has_use AS differs",
+                "false AS differs",
+            ),
+        ),
+        "test_a_fault_is_named",
+    ),
+    Mutant(
+        "use in days of another zone is compared exactly",
+        (("include/sql/marts/36_day_verdicts.sql", "WHEN day.other_zone AND place = 1", "WHEN false AND place = 1"),),
+        "test_a_bill_within_the_use_of_three_local_days_is_no_alarm",
+    ),
+    Mutant(
+        "a difference is an event at every look",
+        (("usage_ledger/money/verdict.py", "if any(first <= day <= last for day in noted):", "if False:"),),
+        "test_a_difference_is_one_event_that_closes_when_it_ends",
+    ),
+    Mutant(
+        "a corrected price changes days before its date",
+        (("usage_ledger/money/contract_prices.py", "        valid_from=first,\n", "        valid_from=date.min,\n"),),
+        "test_a_price_of_a_past_date_changes_its_days_only_and_what_was_said_stays",
+    ),
+    Mutant(
+        "what rounding leaves of a bill line is lost",
+        (
+            (
+                "include/sql/marts/40_allocated_cost.sql",
+                "CASE WHEN largest THEN amount - sum(share) OVER line + share ELSE share END AS amount\n    FROM s",
+                "share AS amount\n    FROM s",
+            ),
+        ),
+        "test_parts_add_up_to_the_bill_exactly",
+    ),
+    Mutant(
+        "a list that is not UTF-8 ends in a traceback",
+        (("usage_ledger/json/document.py", ", UnicodeDecodeError", ""),),
+        "test_a_list_that_is_no_utf_8_is_a_broken_answer",
+    ),
+    Mutant(
         "a part of an account is not proved",
         (("usage_ledger/sources/account.py", "        _require_parts(connection, things)\n", ""),),
         "test_a_tenant_or_subscription_of_others_is_noticed_before_anything_is_landed",
