@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg2 import errorcodes, sql
@@ -53,7 +53,8 @@ class Reader:
 
     def rows_of(self, query: sql.Composable, values: Mapping[str, Any], key: Any) -> list[Row]:
         """The rows of a composed statement; `key` is equal for equal statements alone."""
-        question = (key, tuple(sorted((name, _hashable(value)) for name, value in values.items())))
+        values = {name: _sorted_list(value) for name, value in values.items()}
+        question = (key, repr(sorted(values.items())))
         with self._lock:
             at, rows = self._answers.get(question, (float("-inf"), []))
         if time.monotonic() - at < self._lifetime:
@@ -67,10 +68,11 @@ class Reader:
         return rows
 
     def _ask(self, query: sql.Composable, values: Mapping[str, Any]) -> list[Row]:
-        session = {"timeout": f"{int(self._timeout * 1000)}ms", "role": ROLE}
+        became_reader = False
         try:
             with transaction(self._engine) as cursor:
-                cursor.execute(statement("page/session"), session)
+                cursor.execute(statement("page/session"), {"timeout": f"{int(self._timeout * 1000)}ms", "role": ROLE})
+                became_reader = True
                 cursor.execute(query, values)
                 names = [column.name for column in cursor.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -78,12 +80,11 @@ class Reader:
             code = getattr(error.__cause__, "pgcode", None)
             if code == errorcodes.QUERY_CANCELED:
                 raise TooSlow(f"the warehouse took longer than {self._timeout:g} seconds") from error
-            if code in (errorcodes.INSUFFICIENT_PRIVILEGE, errorcodes.INVALID_PARAMETER_VALUE):
+            if code and not became_reader:
                 raise NoRole(f"the warehouse does not let this login read as {ROLE}") from error
             raise
 
 
-def _hashable(value: Any) -> Any:
-    if isinstance(value, Collection) and not isinstance(value, str | bytes):
-        return tuple(sorted(value))
-    return value
+def _sorted_list(value: Any) -> Any:
+    """A collection as the driver's array, equal for equal members."""
+    return sorted(value) if isinstance(value, set | frozenset | list | tuple) else value
