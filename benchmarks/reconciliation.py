@@ -18,7 +18,8 @@ from sqlalchemy import Engine
 from usage_ledger.money.verdict import record_verdicts
 from usage_ledger.warehouse.engine import transaction
 
-SIZE = {"connections": 100, "days": 400}
+SIZE = {"connections": 100, "days": 400, "rows": 25, "models": 4}
+"""Connections, days, and a day's rows of usage and models; the row 24 is of an accelerator."""
 MONTHS = """
 SELECT ops.ensure_month(fact, day::date)
 FROM unnest(ARRAY['usage_daily', 'cost_daily']) AS fact,
@@ -60,12 +61,12 @@ INSERT INTO ledger.usage_daily (connection_id, report, usage_date, row_key, usag
     host, project_id, user_id, channel, status, speed, input_tokens, cached_input_tokens, output_tokens,
     accelerator_seconds)
 SELECT 'c' || c, 'usage', current_date - d, gen_random_uuid(), '', '',
-    CASE WHEN k < 24 THEN 'accounts/acme/models/model-' || 1 + k %% 4 ELSE '' END, '', '', '', '',
+    CASE WHEN k < 24 THEN 'accounts/acme/models/model-' || 1 + k %% %(models)s ELSE '' END, '', '', '', '',
     CASE k WHEN 24 THEN 'H100' ELSE '' END, 'key_' || k / 4, '', '', '', '', 'acme', 'c' || c, '', 'metered',
     current_date - d, current_date - d + 1, gen_random_uuid(), '', '', '', '', '', '', '', '', '', '',
     CASE WHEN k < 24 THEN 5000 + d + k END, CASE WHEN k < 24 THEN 3000 + c END, CASE WHEN k < 24 THEN 700 + k END,
     CASE k WHEN 24 THEN 86400 END
-FROM generate_series(%(days)s, 1, -1) AS d, generate_series(1, %(connections)s) AS c, generate_series(0, 24) AS k
+FROM generate_series(%(days)s, 1, -1) AS d, generate_series(1, %(connections)s) AS c, generate_series(0, %(rows)s - 1) AS k
 """
 BILL = """
 INSERT INTO ledger.cost_daily (connection_id, report, usage_date, row_key, usage_type, category, charge_category,

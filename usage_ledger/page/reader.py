@@ -20,6 +20,7 @@ LIFETIME = 30.0
 """Seconds for which an answer is reused."""
 MOST_ANSWERS = 256
 ROLE = "bi_reader"
+MISSING = (errorcodes.UNDEFINED_TABLE, errorcodes.UNDEFINED_COLUMN, errorcodes.INVALID_SCHEMA_NAME)
 
 
 class TooSlow(WarehouseDown):
@@ -32,6 +33,12 @@ class NoRole(UsageLedgerError):
     """The warehouse's login may not read as `bi_reader`."""
 
     remedy = "GRANT bi_reader TO the login of connection usage_warehouse"
+
+
+class NoMarts(UsageLedgerError):
+    """The marts that a page asks for are not there, or are older than the page."""
+
+    remedy = "let the Dag of any connection run once: each run brings the marts up to date"
 
 
 class Reader:
@@ -47,7 +54,7 @@ class Reader:
     def rows(self, name: str, values: Mapping[str, Any]) -> list[Row]:
         """The rows of statement `include/sql/page/<name>.sql`; do not change them, others may get the same.
 
-        Raises `TooSlow`, `NoRole`, `WarehouseDown`, `WarehouseRefused`.
+        Raises `TooSlow`, `NoRole`, `NoMarts`, `WarehouseDown`, `WarehouseRefused`.
         """
         return self.rows_of(statement(f"page/{name}"), values, key=name)
 
@@ -80,6 +87,8 @@ class Reader:
             code = getattr(error.__cause__, "pgcode", None)
             if code == errorcodes.QUERY_CANCELED:
                 raise TooSlow(f"the warehouse took longer than {self._timeout:g} seconds") from error
+            if code in MISSING:
+                raise NoMarts("the warehouse has no marts yet, or older ones than this page needs") from error
             if code and not became_reader:
                 raise NoRole(f"the warehouse does not let this login read as {ROLE}") from error
             raise

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from usage_ledger.airflow.page import connection_routes, explore_routes, overview_routes
-from usage_ledger.core.errors import ConfigError, TryAgain, UsageLedgerError
+from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.page.render import FOLDER, render
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ async def answer_every_error(request: Request, call: Callable[[Request], Awaitab
 
 @app.exception_handler(UsageLedgerError)
 async def answer_error(request: Request, error: UsageLedgerError) -> Response:
-    """What a person can mend: 400 for a question, 503 for a warehouse that is down or slow, else 500."""
-    status = 400 if isinstance(error, ConfigError) else 503 if isinstance(error, TryAgain) else 500
+    """What a person can mend: 400 for a question, 503 for a warehouse that is down, slow or not ready."""
+    status = 400 if isinstance(error, ConfigError) else 503
     title = "The warehouse cannot be read" if status > 400 else "This cannot be answered"
     return _problem(status, title, error.sentence, error.next_step)
 
