@@ -66,7 +66,8 @@ SELECT 'c' || c, 'usage', current_date - d, gen_random_uuid(), '', '',
     current_date - d, current_date - d + 1, gen_random_uuid(), '', '', '', '', '', '', '', '', '', '',
     CASE WHEN k < 24 THEN 5000 + d + k END, CASE WHEN k < 24 THEN 3000 + c END, CASE WHEN k < 24 THEN 700 + k END,
     CASE k WHEN 24 THEN 86400 END
-FROM generate_series(%(days)s, 1, -1) AS d, generate_series(1, %(connections)s) AS c, generate_series(0, %(rows)s - 1) AS k
+FROM generate_series(%(days)s, 1, -1) AS d, generate_series(1, %(connections)s) AS c,
+    generate_series(0, %(rows)s - 1) AS k
 """
 BILL = """
 INSERT INTO ledger.cost_daily (connection_id, report, usage_date, row_key, usage_type, category, charge_category,
