@@ -1,8 +1,8 @@
 """What a view of the Usage page costs: `python benchmarks/page.py`.
 
 Fills a fresh database of the embedded PostgreSQL with 1,000 connections of 400 days, each day with three lines of a
-bill and four rows of usage. Prints the seconds that each card of the overview takes: asked first, asked again within the
-lifetime of an answer, and asked again without it.
+bill and four rows of usage. Prints the seconds that each card of the overview takes: asked first, asked again within
+the lifetime of an answer, and asked again without it.
 """
 
 import argparse

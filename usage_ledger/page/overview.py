@@ -29,13 +29,13 @@ def card_html(name: str, reader: Reader, ids: Collection[str], today: date) -> s
 
 def panel_html(reader: Reader, ids: Collection[str], today: date) -> str:
     """What Airflow's home shows: today's findings and the spend of the last two weeks."""
-    found = _alerts(reader, ids)
+    alerts = _alerts(reader, ids)
     return render(
         "panel.html",
         months=_months(reader, ids, today),
         charts=_spend(reader, ids, today, PANEL_DAYS),
-        alerts=found[:3],
-        more=len(found[3:]),
+        alerts=alerts[:3],
+        more=len(alerts[3:]),
         ill=[row for row in _connections(reader, ids) if row["state"] in NEEDS_PERSON],
     )
 
