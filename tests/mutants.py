@@ -951,6 +951,32 @@ MUTANTS = (
         (("usage_ledger/connections.py", "tuple(report for report in declared if not report.opt_in)", "declared"),),
         "test_a_report_that_is_opted_in_to_is_fetched_only_where_it_is_named",
     ),
+    Mutant(
+        "texts are put into a page as they are",
+        (("usage_ledger/page/render.py", "autoescape=True", "autoescape=False"),),
+        "test_no_name_or_id_of_the_ledger_is_markup_or_a_formula",
+    ),
+    Mutant(
+        "a filter of a page is written into the statement",
+        (
+            (
+                "usage_ledger/page/explore_query.py",
+                'sql.SQL("{} = ANY ({})").format(_column(name), sql.Placeholder(f"only_{name}")) for name, _ in',
+                """sql.SQL("{} IN ('" + "', '".join(ids) + "')").format(_column(name)) for name, ids in""",
+            ),
+        ),
+        "test_no_injection_into_a_parameter_succeeds",
+    ),
+    Mutant(
+        "formulas in a CSV",
+        (("usage_ledger/page/csv_text.py", """f"'{text}" if _is_formula(text) else text""", "text"),),
+        "test_no_name_or_id_of_the_ledger_is_markup_or_a_formula",
+    ),
+    Mutant(
+        "a page shows connections that the person may not read",
+        (("include/sql/page/explore.sql", "connection_id = ANY (%(connections)s)", "true"),),
+        "test_a_connection_that_the_person_may_not_read_is_in_no_answer",
+    ),
 )
 
 

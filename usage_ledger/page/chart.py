@@ -84,7 +84,8 @@ def bars(values: Iterable[Value], first: date, last: date, unit: str = "") -> Ch
             still_open = (day, name) in open_days
             title = f"{day} {name}: {_short(amount)}{unit}{', may still change' if still_open else ''}"
             box = (number * step + 1, base, max(step - 2, Decimal(1)), height)
-            parts.append(Part(name, colour, *map(_pixels, box), still_open, title))
+            x, y, width, tall = map(_pixels, box)
+            parts.append(Part(name, colour, x, y, width, tall, still_open, title))
     return Chart(tuple(parts), tuple(names.items()), _days(days, step), _values(top), sum(sums.values(), Decimal()))
 
 
@@ -93,9 +94,10 @@ def _names(values: list[Value]) -> Mapping[str, str]:
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for value in values:
         totals[value.series] += value.amount
+    rest = totals.pop(OTHERS, None)  # what the caller has summed up already
     largest = sorted(totals, key=lambda name: (-totals[name], name))
     names = {name: f"ul-s{number}" for number, name in enumerate(largest[:MOST_SERIES])}
-    return names | ({OTHERS: "ul-others"} if len(largest) > MOST_SERIES else {})
+    return names | ({OTHERS: "ul-others"} if len(largest) > MOST_SERIES or rest is not None else {})
 
 
 def _round_up(top: Decimal) -> Decimal:
