@@ -1,6 +1,7 @@
 """What could show a key, and does not: ids, logs, exceptions, encodings, files. A whole Airflow: test_canary.py."""
 
 import gzip
+import hashlib
 import importlib
 import io
 import json
@@ -28,9 +29,10 @@ from usage_ledger.airflow.run_dates import dates_of_run
 from usage_ledger.airflow.task_log import redact_task_log, redacted
 from usage_ledger.cli import app
 from usage_ledger.connections import connection_from
-from usage_ledger.core import errors, redaction
+from usage_ledger.core import errors, pseudonym, redaction
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
+from usage_ledger.http.credential import key_tag
 from usage_ledger.local import airflow_home
 from usage_ledger.storage.files import write_whole
 
@@ -219,3 +221,26 @@ def test_an_error_of_ours_is_logged_without_frames_and_a_defect_with_them() -> N
     assert logged("BadKey") == [("BadKey", 0)]
     assert logged("WarehouseDown", "OperationalError") == [("WarehouseDown", 0)]
     assert logged("KeyError", "BadKey") == [("KeyError", 1), ("BadKey", 1)]
+
+
+def test_the_tag_of_a_key_is_no_encoding_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the deployment's key nobody can try keys on it, and it tells no twin."""
+    keys = [KEY, *(KEY[:-1] + character for character in "abcdef")]
+
+    def tags(connection_id: str = "acme") -> list[str]:
+        return [(key_tag(Credential(key), connection_id) or {})["tag"] for key in keys]
+
+    monkeypatch.setenv(pseudonym.SETTING, "a deployment's own key")
+    first, again, twin = tags(), tags(), tags("another")
+    deployment = key_tag(Credential(KEY), "acme") or {}
+    assert first == again
+    assert len({*first, *twin}) == 2 * len(keys)
+    monkeypatch.setenv(pseudonym.SETTING, "the key of another deployment")
+    assert set(tags()).isdisjoint(first)
+    assert (key_tag(Credential(KEY), "acme") or {})["deployment"] != deployment["deployment"]
+    for key, tag in zip(keys, first, strict=True):
+        assert hits(tag.encode(), key) == []
+        digests = [hashlib.new(name, f"{prefix}{key}".encode()).hexdigest() for name in ("md5", "sha1", "sha256")
+                   for prefix in ("", "key of acme\0")]  # fmt: skip
+        assert not [digest for digest in digests if tag in digest]
+    assert re.fullmatch(r"[0-9a-f]{16}", first[0])

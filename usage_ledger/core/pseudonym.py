@@ -30,6 +30,14 @@ def hide_addresses(text: str) -> str:
     return _ADDRESS.sub(lambda match: pseudonym(re.sub(_AT, "@", match[0])), text)
 
 
+def tag(purpose: str, secret: str = "") -> str:
+    """16 hexadecimal digits of a keyed hash: the same secret has the same tag, for this purpose and deployment alone.
+
+    Without a secret it is the tag of the deployment's key itself. Raises `ConfigError`.
+    """
+    return hmac.digest(_key(), f"{purpose}\0{secret}".encode(), "sha256").hex()[:16]
+
+
 def _key() -> bytes:
     """The key in the environment, else the one in the local folder, which is created once."""
     configured = os.environ.get(SETTING, "")

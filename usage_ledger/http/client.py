@@ -51,7 +51,7 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         path_of: Callable[[str], Any] | None = None,
     ) -> None:
-        self._auth, self._credential = auth_of(provider, credential, account), credential
+        self._auth, self.credential = auth_of(provider, credential, account), credential
         redaction.quiet_libraries()
         self.provider, self.base_url, self.host = provider, base_url, credential.host
         self.account, self.connection_id = account, connection_id
@@ -83,7 +83,7 @@ class Client:
         """
         call = fill_request(request, {"account": self.account, **values}, self.provider, self.host)
         if isinstance(request.base, OwnServer):
-            return to_own_server(call, request.base, self.provider, self._credential)
+            return to_own_server(call, request.base, self.provider, self.credential)
         return call
 
     def pages(
@@ -169,7 +169,7 @@ class Client:
         requested_at = datetime.now(UTC)
         self._deadline.at = time.monotonic() + self.limits.total_seconds
         origin = call.origin or self.base_url
-        auth = OwnServerAuth(call.server, self._credential) if call.server else self._auth
+        auth = OwnServerAuth(call.server, self.credential) if call.server else self._auth
         provider = answers_of(call.server, self.provider) if call.server else self.provider
         crash.point("ask")
         failure: errors.UsageLedgerError | None = None

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from usage_ledger.core.pseudonym import tag
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -45,3 +47,13 @@ class Credential:
         """The value of a setting that is not repeated; '' without one."""
         value = self.settings.get(name, "")
         return value if isinstance(value, str) else ""
+
+
+def key_tag(credential: Credential, connection_id: str) -> dict[str, str] | None:
+    """`tag`: of the whole key, for this connection; `deployment`: of the deployment's key that made it.
+
+    None for an identity without a key of its own. Raises `ConfigError` where the deployment's key cannot be had.
+    """
+    if not isinstance(credential.key, str) or not credential.key:
+        return None
+    return {"tag": tag(f"key of {connection_id}", credential.key), "deployment": tag("deployment")}

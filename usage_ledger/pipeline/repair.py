@@ -20,6 +20,7 @@ from usage_ledger.core.windows import Window
 from usage_ledger.http.client import Client
 from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.extract import extract
+from usage_ledger.pipeline.key_use import remember_key
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Outcome
@@ -92,6 +93,7 @@ class Repair:
         self._refused: dict[str, UsageLedgerError] = {}
         self._absent: set[str] = set()
         self._done = Repaired()
+        self._key_used = False
 
     def run(self, remaining: Sequence[Remaining], load_ids: Sequence[str], *, since: int) -> Repaired:
         """Load the windows that remain and the loads handed over, newest first; what is loaded is not asked again.
@@ -180,15 +182,14 @@ class Repair:
         self._done.missing.append(Missing(left.report.name, left.window, error, until))
 
     def _extract(self, report: Report, window: Window) -> str:
-        return extract(
-            self.connection,
-            report,
-            window,
-            client=self._client(),
-            engine=self.engine,
-            root=self.root,
-            run_id=self.run_id,
+        client, engine = self._client(), self.engine
+        load_id = extract(
+            self.connection, report, window, client=client, engine=engine, root=self.root, run_id=self.run_id
         )
+        if not self._key_used:
+            remember_key(self.connection.id, client, engine)
+        self._key_used = True
+        return load_id
 
     def _steps(self, load_id: str) -> Outcome:
         from usage_ledger.pipeline.load import load

@@ -14,6 +14,7 @@ from usage_ledger.core.windows import DAY, Window
 from usage_ledger.http.client import Client
 from usage_ledger.model.provider import Report
 from usage_ledger.pipeline.extract import extract
+from usage_ledger.pipeline.key_use import remember_key
 from usage_ledger.pipeline.leftovers import retract_foreign, sweep_report
 from usage_ledger.pipeline.plan import EARLIEST, Dates, windows
 from usage_ledger.pipeline.touched import touched_dates
@@ -99,8 +100,7 @@ def extract_all(
     that cannot be had is no failure. What earlier runs left half landed is swept, report by report; that looks at all
     that a report has in raw storage, so that many runs at a time had better leave it to another one.
     """
-    done = Extracted()
-    refused, landed = set[str](), set[str]()
+    done, refused, landed = Extracted(), set[str](), set[str]()
     for report, window in requests:
         if report.name in refused:
             continue  # the next window would be refused as well
@@ -118,6 +118,7 @@ def extract_all(
         finally:
             progress(report, window)
     retract_foreign(done.load_ids, done.stopped, engine=engine, root=root)
+    remember_key(connection.id, client, engine, answered=bool(landed) and not done.stopped)
     for name in sorted(landed) if sweeping else ():
         sweep_report(connection, name, root)
     return done
