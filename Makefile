@@ -8,14 +8,17 @@ PYTEST := $(BIN)/python -m pytest -n logical
 DEMO := fireworks openai anthropic openrouter replicate groq aws_bedrock azure_openai google_vertex_ai authress
 BENCH_STAMP := .venv-bench/.installed
 BIGQUERY_STAMP := .venv-bigquery/.installed
+BOARDS_STAMP := .venv-boards/.installed
 PRICES_STAMP := .venv-prices/.installed
 FOCUS_STAMP := .venv-focus/.installed
 # The validator of FOCUS needs Python 3.12; pyenv's own folder is looked into where it is on no path.
 FOCUS_PYTHON ?= $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versions/3.12*/bin/python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null && echo $$python && break; done)
+BOARDS_PYTHON ?= $(shell for python in python3.11 $(HOME)/.pyenv/versions/3.11*/bin/python3 $(PYTHON); do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies bigquery chaos answers mutants bill-faults fix lock docs prices new-provider clean
+.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies bigquery boards chaos answers mutants bill-faults fix lock docs prices new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -96,6 +99,17 @@ $(BIGQUERY_STAMP): $(STAMP) requirements-bigquery.lock
 	@$(BIN)/uv pip install -q --python .venv-bigquery/bin/python --require-hashes --compile-bytecode -r requirements-bigquery.lock
 	@touch $@
 
+boards: $(STAMP) $(BOARDS_STAMP) ## Show boards/superset in a Superset of our own, with the demo's figures; OPTIONS=--stay keeps it
+	@$(BIN)/python boards/render.py $(OPTIONS)
+
+# Its packages are for Python 3.11.
+$(BOARDS_STAMP): $(STAMP) requirements-boards.lock
+	@test -n "$(BOARDS_PYTHON)" || { echo "make boards: Python 3.11 is needed; set BOARDS_PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "  installing Superset …"
+	@$(BOARDS_PYTHON) -m venv --clear .venv-boards
+	@$(BIN)/uv pip install -q --python .venv-boards/bin/python --require-hashes --compile-bytecode -r requirements-boards.lock
+	@touch $@
+
 prices: $(PRICES_STAMP) ## Convert the public price catalogues to a dated file in include/prices
 	@.venv-prices/bin/python catalogues/convert.py $(DATE)
 
@@ -134,4 +148,4 @@ lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:focus -o requirements-focus.lock
 
 clean: down ## Remove the environment and the local stack with its data
-	@rm -rf .venv .venv-bench .venv-bigquery .venv-focus .venv-prices .local $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
+	@rm -rf .venv .venv-bench .venv-bigquery .venv-boards .venv-focus .venv-prices .local $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)

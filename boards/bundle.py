@@ -1,0 +1,46 @@
+"""Zip boards/superset for Superset's import: `python boards/bundle.py boards.zip --address URI`.
+
+The address is SQLAlchemy's of the warehouse, without its password: Superset asks for that when it imports. It needs no
+library.
+"""
+
+import argparse
+import io
+import re
+import zipfile
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent / "superset"
+DATABASE = "databases/usage_ledger.yaml"
+MASK = "XXXXXXXXXX"
+"""What Superset reads as: the password is asked for."""
+
+
+def zip_of(address: str) -> bytes:
+    """The bundle, for the warehouse at an address without a password. Raises `ValueError` for one that has one."""
+    with_mask = re.sub(r"^(postgresql(?:\+psycopg2)?://[^:/@?#]+)@", rf"\1:{MASK}@", address)
+    if with_mask == address:
+        raise ValueError("write the address as postgresql+psycopg2://USER@HOST:PORT/DATABASE, without a password")
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for path in sorted(FOLDER.rglob("*.yaml")):
+            name, text = path.relative_to(FOLDER).as_posix(), path.read_text(encoding="utf-8")
+            if name == DATABASE:
+                text = re.sub(r"(?m)^sqlalchemy_uri: .*$", lambda _: f"sqlalchemy_uri: {with_mask}", text)
+            bundle.writestr(f"usage_ledger/{name}", text)
+    return content.getvalue()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("file", type=Path, help="where to write the zip file")
+    options.add_argument("--address", required=True, help="postgresql+psycopg2://USER@HOST:PORT/DATABASE")
+    chosen = options.parse_args()
+    try:
+        chosen.file.write_bytes(zip_of(chosen.address))
+    except (ValueError, OSError) as error:
+        options.exit(1, f"boards: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+SELECT count(*) FROM marts.connection_status WHERE state NOT IN ('ok', 'new', 'retired')
