@@ -11,6 +11,7 @@ BIGQUERY_STAMP := .venv-bigquery/.installed
 BOARDS_STAMP := .venv-boards/.installed
 PRICES_STAMP := .venv-prices/.installed
 FOCUS_STAMP := .venv-focus/.installed
+AXE := tests/browser/node_modules/axe-core/axe.min.js
 # The validator of FOCUS needs Python 3.12; pyenv's own folder is looked into where it is on no path.
 FOCUS_PYTHON ?= $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versions/3.12*/bin/python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null && echo $$python && break; done)
@@ -18,7 +19,7 @@ BOARDS_PYTHON ?= $(shell for python in python3.11 $(HOME)/.pyenv/versions/3.11*/
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies bigquery boards chaos answers mutants bill-faults fix lock docs prices new-provider clean
+.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies axe bigquery boards chaos answers mutants bill-faults fix lock docs prices new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -92,6 +93,12 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 	@$(BIN)/uv pip install -q --python .venv-bench/bin/python --require-hashes --compile-bytecode -r requirements-bench.lock
 	@touch $@
 
+axe: $(AXE) ## Install axe-core from npm, for the tests in Chromium alone
+
+$(AXE): tests/browser/package-lock.json
+	@cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 bigquery: $(BIGQUERY_STAMP) ## Make the environment of the BigQuery emulator; tests use it where it is there
 
 $(BIGQUERY_STAMP): $(STAMP) requirements-bigquery.lock
@@ -148,4 +155,4 @@ lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:focus -o requirements-focus.lock
 
 clean: down ## Remove the environment and the local stack with its data
-	@rm -rf .venv .venv-bench .venv-bigquery .venv-boards .venv-focus .venv-prices .local $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
+	@rm -rf .venv .venv-bench .venv-bigquery .venv-boards .venv-focus .venv-prices .local tests/browser/node_modules $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
