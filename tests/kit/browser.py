@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -61,10 +62,10 @@ class Visit:
 
     def take(self) -> tuple[list[str], list[str], list[str]]:
         """Errors, failures and strangers since the last call."""
-        found = (self.errors[:], self.failures[:], self.strangers[:])
+        lists = (self.errors[:], self.failures[:], self.strangers[:])
         for one in (self.errors, self.failures, self.strangers):
             one.clear()
-        return found
+        return lists
 
 
 @contextmanager
@@ -93,6 +94,13 @@ def visit(
         yield watch(context, context.new_page(), address)
     finally:
         context.close()
+
+
+def token_of(address: str, name: str = "admin") -> str:
+    """What Airflow gives a person of the local stack who logs in, whose password is the name."""
+    login = {"username": name, "password": name}
+    answer = httpx.post(f"{address}/auth/token", json=login, trust_env=False, timeout=PATIENCE / 1000)
+    return str(answer.raise_for_status().json()["access_token"])
 
 
 def watch(context: BrowserContext, page: Page, address: str) -> Visit:
@@ -132,10 +140,10 @@ def findings(page: Page, within: str) -> list[str]:
     """What axe-core finds serious or critical within a selector: rule, impact, and where."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(require_axe())
-    found = page.evaluate("within => axe.run(within, {resultTypes: ['violations']})", within)
+    answer = page.evaluate("within => axe.run(within, {resultTypes: ['violations']})", within)
     return [
         f"{one['id']} ({one['impact']}): {node['html'][:160]} {(node.get('any') or [{}])[0].get('message', '')}"
-        for one in found["violations"]
+        for one in answer["violations"]
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]
