@@ -38,6 +38,7 @@ KEY = "fw_the-one-that-opens"
 NAMES = ("README", "CONTRIBUTING", *(f"docs/{page}" for page in ("connect", "query", "operate", "troubleshoot")))
 NAMES += tuple(f"docs/{page}" for page in ("architecture", "reliability", "scaling"))
 NAMES += tuple(f"docs/{page}" for page in ("reconciliation", "prices", "owners", "budgets", "focus"))
+NAMES += tuple(f"docs/{page}" for page in ("bi", "glossary"))
 PAGES = {name: (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
 PAGES |= {f"docs/providers/{path.stem}": path.read_text(encoding="utf-8") for path in ROOT.glob("docs/providers/*.md")}
 README = PAGES["README"]
@@ -282,6 +283,44 @@ def test_the_exit_codes_are_those_of_the_command() -> None:
     told = {int(row[0]): re.split(r"[:,]", row[1])[0] for row in table_under("Exit code")}
     names = ("DONE", "FAILED", "WRONG_USAGE", "HELD")
     assert told == {getattr(arguments, name): name.lower().replace("_", " ") for name in names}
+
+
+# Words
+
+
+def glossary() -> dict[str, str]:
+    """The meaning of each word of the glossary."""
+    rows = re.findall(r"(?m)^\| (?!Word|---|20)([^|]+) \| ([^|]+) \|$", PAGES["docs/glossary"])
+    return {word.strip("`"): meaning for words, meaning in rows for word in words.split(", ")}
+
+
+def test_the_glossary_has_each_word_once_and_others_use_it() -> None:
+    words = re.findall(r"(?m)^\| (?!Word|---|20)([^|]+) \| [^|]+ \|$", PAGES["docs/glossary"])
+    assert len(", ".join(words).split(", ")) == len(glossary())
+    others = " ".join(text.lower() for page, text in PAGES.items() if page != "docs/glossary")
+    assert [word for word in glossary() if word.lower() not in others] == []
+
+
+def test_a_word_that_contributors_are_to_write_is_in_the_glossary() -> None:
+    words = [word for row in table_under("Write", PAGES["CONTRIBUTING"]) for word in row[0].split(", ")]
+    assert [word for word in words if word.strip("`") not in glossary()] == []
+
+
+def test_the_glossary_has_every_basis_verdict_and_state() -> None:
+    bases = {
+        value
+        for name in ("usage_daily", "cost_daily")
+        for values in re.findall(
+            r"validValues: \[((?:metered|billed)[^\]]*)\]", (ROOT / f"data_contracts/{name}.yaml").read_text("utf-8")
+        )
+        for value in values.split(", ")
+    }
+    verdicts = {row[0].strip("`") for row in table_under("Verdict | Means", PAGES["docs/reconciliation"])}
+    assert len(bases) == 4
+    assert len(verdicts) == 7
+    assert bases <= set(code_spans(glossary()["basis"]))
+    assert verdicts == set(code_spans(glossary()["verdict"]))
+    assert {"loaded", "empty", "held", "failed", "missing", "behind"} <= glossary().keys()
 
 
 SPLIT_OR_FILLED = re.compile(r'"\s*\n\s*f?"|\{[^{}]*\}')

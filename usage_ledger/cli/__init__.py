@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from usage_ledger import __version__
-from usage_ledger.cli import budgets, events, loading, onboarding, reconcile, sandbox, usage, warehouse
+from usage_ledger.cli import alerts, budgets, events, loading, onboarding, reconcile, sandbox, usage, warehouse
 from usage_ledger.cli.arguments import FAILED, WRONG_USAGE, WrongUsage
 from usage_ledger.cli.export import export_app
 from usage_ledger.cli.owners import owners_app
@@ -56,6 +56,7 @@ for command in (
     warehouse.status,
     budgets.budgets,
     budgets.anomalies,
+    alerts.alerts,
     reconcile.reconcile,
     usage.usage,
     onboarding.disconnect,

@@ -29,7 +29,7 @@ def budgets(json: Json = False) -> None:
     engine = command_engine()
     for line in apply_budgets(engine):
         typer.echo(f"usage-ledger: {line}", err=True)
-    _show(engine, "money/list_budgets", {}, "Budgets", BUDGETS, as_json=json)
+    show_rows(engine, "money/list_budgets", {}, "Budgets", BUDGETS, as_json=json)
 
 
 def anomalies(
@@ -42,10 +42,10 @@ def anomalies(
 
     engine = command_engine()
     ensure_schema(engine)
-    _show(engine, "money/list_anomalies", {"every": every}, "Anomalies", ANOMALIES, as_json=json)
+    show_rows(engine, "money/list_anomalies", {"every": every}, "Anomalies", ANOMALIES, as_json=json)
 
 
-def _show(
+def show_rows(
     engine: Any, name: str, values: dict[str, Any], title: str, columns: tuple[str, ...], *, as_json: bool
 ) -> None:
     """The rows of a statement as a table of these columns, or as JSON with all."""

@@ -34,13 +34,11 @@ SOCKET = ".s.PGSQL.5432"
 def start() -> bool:
     """Start the server if it is not running, and make its databases; True when it was started.
 
-    Raises `ConfigError` where it cannot start, or already runs with another port.
+    Raises `ConfigError` where it cannot start.
     """
-    port = warehouse_port()
     if running_pid() is not None:
-        _require_port(port)
         return False
-    folder = postgres_folder()
+    folder, port = postgres_folder().resolve(), warehouse_port()
     folder.mkdir(parents=True, exist_ok=True)
     if port is not None:
         require_free(port, WAREHOUSE_PORT)
@@ -81,11 +79,11 @@ def _start_with_port(folder: Path, port: int) -> None:
         (folder / SOCKET).symlink_to(f".s.PGSQL.{port}")
 
 
-def _require_port(port: int | None) -> None:
-    """Raises `ConfigError` unless the server that runs listens on this port, or on none."""
+def require_port() -> None:
+    """Raises `ConfigError` where the server runs already, and does not listen as the setting says."""
     lines = _postmaster_lines(postgres_folder())
     listening = int(lines[3]) if len(lines) > 5 and lines[5].strip() else None
-    if port != listening:
+    if running_pid() is not None and warehouse_port() != listening:
         raise ConfigError(
             f"PostgreSQL runs already, and listens on {f'port {listening}' if listening else 'its socket alone'}",
             next_step=f"run `make down`, and then this again with {WAREHOUSE_PORT}",

@@ -30,6 +30,7 @@ def up(report: Callable[[str], None], *, sandbox: bool = False, seconds: float =
     """Start what does not run, and wait until all of it is healthy. Raises `ConfigError`."""
     redaction.no_memory_dump()  # keys pass through all of it
     _require_ports(sandbox)
+    postgres.require_port()
     folder = local_folder()
     folder.mkdir(parents=True, exist_ok=True)
     remember_environment()
