@@ -1,9 +1,11 @@
 """Sends a message by an Airflow connection: mail, Slack, or whatever Apprise reaches."""
 
+import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 
-from usage_ledger.airflow.credentials import find
+from usage_ledger.airflow.credentials import find, in_task
 from usage_ledger.core import redaction
 from usage_ledger.core.errors import ConfigError
 
@@ -26,6 +28,8 @@ def send(connection_id: str, subject: str, text: str) -> None:
         )
     for secret in (stored.password, stored.extra.get("config")):
         redaction.protect(secret if isinstance(secret, str) else "")
+    if not in_task():  # in a command Airflow's hooks see only what the environment has
+        os.environ.setdefault(f"AIRFLOW_CONN_{connection_id.upper()}", json.dumps(asdict(stored)))
     senders: dict[str, Callable[[str, str, str], None]] = {"smtp": _mail, "slackwebhook": _slack, "apprise": _apprise}
     sender = senders.get(stored.conn_type)
     if sender is None:
