@@ -26,6 +26,8 @@ RUN mkdir usage_ledger && touch usage_ledger/__init__.py \
     && rm /tmp/airflow-pins.txt /tmp/lock-pins.txt
 
 COPY --chown=airflow:root usage_ledger usage_ledger
+# Airflow imports it from there: a Celery worker loads once what each of its forked tasks needs.
+COPY --chown=airflow:root usage_ledger/airflow/airflow_local_settings.py config/
 
 # Airflow loads our entry points at every start, so a package that does not import must fail here and not there.
 RUN airflow version && usage-ledger --help > /dev/null

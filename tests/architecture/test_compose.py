@@ -198,6 +198,20 @@ def test_a_worker_has_what_tasks_need(name: str) -> None:
     assert environment(name)["AIRFLOW__CELERY__RESULT_BACKEND"].startswith("redis://")
 
 
+def test_the_api_server_reads_the_warehouse_for_the_page_and_makes_no_pseudonyms() -> None:
+    knowing = {name for name in SERVICES if "AIRFLOW_CONN_USAGE_WAREHOUSE" in environment(name)}
+    assert knowing == {"airflow-api-server", "airflow-worker", "usage-ledger"}
+    makers = {name for name in SERVICES if "USAGE_LEDGER_PSEUDONYM_KEY" in environment(name)}
+    assert makers == {"airflow-worker", "usage-ledger"}
+
+
+def test_the_image_has_what_a_worker_loads_beforehand() -> None:
+    [line] = [line for line in DOCKERFILE.splitlines() if "airflow_local_settings.py" in line]
+    source, target = line.split()[-2:]
+    assert (ROOT / source).is_file()
+    assert target == "config/"
+
+
 def test_only_the_makers_and_checkers_of_tokens_know_the_jwt_secret() -> None:
     knowing = {name for name in SERVICES if "AIRFLOW__API_AUTH__JWT_SECRET" in environment(name)}
     assert knowing == {"airflow-api-server", "airflow-scheduler"}

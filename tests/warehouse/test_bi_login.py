@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg2
 import pytest
@@ -53,9 +54,9 @@ def tcp_port() -> Iterator[int]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def address(name: str, port: int, password: str = "p%40ss%2Fword%3A1") -> str:
+def address(name: str, port: int) -> str:
     """The page's URL of that name, with the port and password of this test."""
-    return URLS[name].replace("PASSWORD", password).replace("5433", str(port))
+    return URLS[name].replace("PASSWORD", quote(PASSWORD, safe="")).replace("5433", str(port))
 
 
 def test_the_page_has_a_url_for_each_kind_of_tool(tcp_port: int) -> None:

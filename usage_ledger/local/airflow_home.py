@@ -5,6 +5,7 @@ import configparser
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -23,14 +24,8 @@ from usage_ledger.local.settings import (
     stack_environment,
 )
 
-PRELOAD = '''\
-"""The scheduler loads these once; its executor's processes inherit them, so that no task pays for the import."""
-
-import sys
-
-if "scheduler" in sys.argv:
-    import usage_ledger.airflow.preload  # noqa: F401
-'''
+LOCAL_SETTINGS = Path(__file__).parents[1] / "airflow" / "airflow_local_settings.py"
+"""Loads beforehand, in the process that forks tasks, what they need."""
 
 
 def write() -> Path:
@@ -48,7 +43,7 @@ def write() -> Path:
     passwords = home / "passwords.json"
     if not passwords.exists():
         _private(passwords, json.dumps({LOGIN: LOGIN}))
-    (home / "config" / "airflow_local_settings.py").write_text(PRELOAD, encoding="utf-8")
+    shutil.copyfile(LOCAL_SETTINGS, home / "config" / LOCAL_SETTINGS.name)
     return home
 
 

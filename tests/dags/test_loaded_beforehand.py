@@ -1,0 +1,41 @@
+"""Which of Airflow's processes loads beforehand what its forked tasks need."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from usage_ledger.local.airflow_home import LOCAL_SETTINGS
+
+SCRIPT = """
+import sys
+import airflow_local_settings
+print("usage_ledger.airflow.preload" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "executor", "loads"),
+    [
+        ("celery worker", "CeleryExecutor", True),
+        ("scheduler", "LocalExecutor", True),
+        ("scheduler", "CeleryExecutor", False),
+        ("api-server", "LocalExecutor", False),
+        ("dag-processor", "LocalExecutor", False),
+    ],
+)
+def test_the_process_that_forks_tasks_loads_them_once(
+    tmp_path: Path, arguments: str, executor: str, loads: bool
+) -> None:
+    (tmp_path / "config").mkdir()
+    shutil.copyfile(LOCAL_SETTINGS, tmp_path / "config" / LOCAL_SETTINGS.name)
+    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__EXECUTOR": executor}
+    environment |= {"PYTHONPATH": str(tmp_path / "config"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments.split()], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split()[-1] == str(loads)
