@@ -68,11 +68,16 @@ MUTANTS = (
         (
             (
                 "include/sql/marts/40_allocated_cost.sql",
-                "CASE WHEN largest THEN amount - sum(share) OVER line + share ELSE share END AS amount\n    FROM s",
-                "share AS amount\n    FROM s",
+                "CASE WHEN largest THEN amount - sum(share) OVER line + share ELSE share END AS amount\n        FROM s",
+                "share AS amount\n        FROM s",
             ),
         ),
         "test_parts_add_up_to_the_bill_exactly",
+    ),
+    Mutant(
+        "a bill that changed keeps the team costs of the one before",
+        (("include/sql/marts/41_daily_cost_by_team.sql", "WHERE due.cause = 'bill' AND due", "WHERE false AND due"),),
+        "test_a_load_waits_for_no_recording_and_what_it_brings_meanwhile_stays_due",
     ),
     Mutant(
         "a list that is not UTF-8 ends in a traceback",

@@ -47,9 +47,10 @@ def build_alerts_dag(folder: Path | None = None) -> DAG:
 DOCUMENT = """\
 ### What should somebody hear of?
 
-**alert** brings prices, owners and budgets of `include` into the ledger, judges the bills, and writes to `ops.alert`,
-once each: a budget that is crossed or will be, a day that costs far more or less than days of its kind, a bill that
-differs from what was metered, sources that disagree on a price, and connections that are failing, held or behind.
+**alert** brings prices, owners and budgets of `include` into the ledger, records what each team's use cost, judges the
+bills, and writes to `ops.alert`, once each: a budget that is crossed or will be, a day that costs far more or less than
+days of its kind, a bill that differs from what was metered, sources that disagree on a price, and connections that are
+failing, held or behind.
 
 Then it notifies by the Airflow connections that a budget or team names, else by those of `USAGE_LEDGER_NOTIFY`. A step
 that fails stops no other; the task then ends red, and says which.
@@ -78,7 +79,7 @@ def alert() -> None:
 
 def _bring_up_to_date(engine: "Engine") -> Iterator[str]:
     """A sentence for each step that failed; each is tried, whatever became of those before it."""
-    for step in (_prices, _owners, _budgets, _verdicts):
+    for step in (_prices, _owners, _team_costs, _budgets, _verdicts):
         try:
             for line in step(engine):
                 log.warning("%s", line)
@@ -100,6 +101,13 @@ def _owners(engine: "Engine") -> list[str]:
     from usage_ledger.money.owners import apply_owners
 
     apply_owners(engine)
+    return []
+
+
+def _team_costs(engine: "Engine") -> list[str]:
+    from usage_ledger.money.team_costs import record_team_costs
+
+    record_team_costs(engine)
     return []
 
 

@@ -20,6 +20,7 @@ def run(
     require_dates(first, last)
     from usage_ledger.cli.context import command_client, command_engine, command_root
     from usage_ledger.console import Progress
+    from usage_ledger.money.team_costs import record_team_costs
     from usage_ledger.money.verdict import record_verdicts
     from usage_ledger.pipeline.plan import requested_dates
     from usage_ledger.pipeline.run import run_all
@@ -39,6 +40,7 @@ def run(
             began=bar.begin,
             progress=bar.advance,
         )
+    record_team_costs(engine, connection.id)
     record_verdicts(engine, connection.id)
     end(ran, as_json=json)
 
@@ -55,6 +57,7 @@ def rebuild(
     from usage_ledger.cli.context import command_engine, command_root
     from usage_ledger.connections import find_connection
     from usage_ledger.console import Progress
+    from usage_ledger.money.team_costs import record_team_costs
     from usage_ledger.pipeline.plan import requested_dates
     from usage_ledger.pipeline.rebuild import rebuild as again
     from usage_ledger.pipeline.rebuild import span_of
@@ -65,6 +68,7 @@ def rebuild(
     span = span_of(dates.first, dates.last) if first else None
     with Progress(connection_id) as bar:
         ran = again(connection, span, engine=engine, root=command_root(), began=bar.begin, progress=bar.advance)
+    record_team_costs(engine, connection.id)
     end(ran, as_json=json)
 
 
@@ -79,11 +83,14 @@ def release(
     day = day_option(date, "--date")
     from usage_ledger.cli.context import command_engine, command_root
     from usage_ledger.connections import find_connection
+    from usage_ledger.money.team_costs import record_team_costs
     from usage_ledger.pipeline.rebuild import release as accept
 
     engine = command_engine()
     connection = find_connection(checked(connection_id))
-    end(accept(connection, day, engine=engine, root=command_root()), as_json=json)
+    ran = accept(connection, day, engine=engine, root=command_root())
+    record_team_costs(engine, connection.id)
+    end(ran, as_json=json)
 
 
 def end(ran: Any, *, as_json: bool) -> None:

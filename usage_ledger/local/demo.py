@@ -14,6 +14,7 @@ from usage_ledger.local.accounts import AT, BACKFILLED, DEFAULT, connection_of, 
 from usage_ledger.local.postgres import LEDGER
 from usage_ledger.local.settings import LOGIN
 from usage_ledger.money.prices import apply_prices
+from usage_ledger.money.team_costs import record_team_costs
 from usage_ledger.money.verdict import record_verdicts
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
 from usage_ledger.warehouse.sql import statement
@@ -136,6 +137,7 @@ def print_totals(dates: list[date], connections: Sequence[str]) -> None:
     that are empty all over."""
     engine = warehouse_engine(local_url(LEDGER))
     apply_prices(engine)
+    record_team_costs(engine)
     record_verdicts(engine)
     values = {"connections": list(connections), "first": dates[0], "last": dates[-1]}
     for title, name in TOTALS:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.core.project import owners_file
 from usage_ledger.money.owners_file import ALWAYS, NEVER, Owners, Rule, Team, read_owners
+from usage_ledger.money.team_costs import record_team_costs
 from usage_ledger.warehouse.engine import in_transaction
 from usage_ledger.warehouse.sql import statement
 
@@ -45,39 +46,56 @@ def apply_owners(engine: Engine, path: Path | None = None) -> Change:
     if not path.is_file():
         return Change()
     owners = read_owners(path)
-    return in_transaction(engine, lambda cursor: _apply(cursor, owners, path))
+    if in_transaction(engine, lambda cursor: _same(cursor, owners)):
+        return Change()
+    record_team_costs(engine)  # what each day cost before the change
+    change, change_id = in_transaction(engine, lambda cursor: _apply(cursor, owners, path))
+    record_team_costs(engine)
+    dates = in_transaction(engine, lambda cursor: _moved(cursor, change_id))
+    return replace(change, dates=dates)
 
 
-def _apply(cursor: Cursor, owners: Owners, path: Path) -> Change:
-    cursor.execute(statement("owners/lock"))
-    ((at,),) = cursor.fetchall()
+def _same(cursor: Cursor, owners: Owners) -> bool:
+    rules, teams = _known(cursor)
+    return rules == set(owners.rules) and teams == set(owners.teams)
+
+
+def _known(cursor: Cursor) -> tuple[set[Rule], set[Team]]:
+    """The rules and teams that hold now."""
     cursor.execute(statement("owners/rules"))
     rules = {Rule(*row) for row in cursor.fetchall()}
     cursor.execute(statement("owners/teams"))
-    teams = {Team(team, center, tuple(notify)) for team, center, notify in cursor.fetchall()}
+    return rules, {Team(team, center, tuple(notify)) for team, center, notify in cursor.fetchall()}
+
+
+def _apply(cursor: Cursor, owners: Owners, path: Path) -> tuple[Change, str]:
+    """Write what differs, and which dates' costs it makes due; the change's id beside it."""
+    cursor.execute(statement("owners/lock"))
+    ((at,),) = cursor.fetchall()
+    rules, teams = _known(cursor)
     new_rules, gone_rules = set(owners.rules) - rules, rules - set(owners.rules)
     new_teams, gone_teams = set(owners.teams) - teams, teams - set(owners.teams)
-    if not (new_rules or gone_rules or new_teams or gone_teams):
-        return Change()
-    values = {"at": at, "change_id": str(uuid.uuid4()), "source_commit": source_commit(path)}
+    change_id = str(uuid.uuid4())
+    values = {"at": at, "change_id": change_id, "source_commit": source_commit(path)}
     moved = new_rules | gone_rules
     values |= {
         "first": _text(min((rule.valid_from for rule in moved), default=NEVER)),
         "end": _text(max((rule.valid_to for rule in moved), default=NEVER)),
     }
-    if moved:
-        cursor.execute(statement("owners/stage"), values)
     superseded = {"rules": [rule.rule_id for rule in gone_rules], "teams": [team.team for team in gone_teams]}
     for name in ("rules", "teams"):
         cursor.execute(statement(f"owners/supersede_{name}"), values | superseded)
     cursor.execute(statement("owners/insert_rules"), values | {"rows": _rows(map(_row, new_rules))})
     cursor.execute(statement("owners/insert_teams"), values | {"rows": _rows(map(asdict, new_teams))})
-    dates: set[date] = set()
     if moved:
-        cursor.execute(statement("owners/restate"), values)
-        dates = {day for (day,) in cursor.fetchall()}
+        cursor.execute(statement("owners/due"), values)
     written, gone = len(new_rules) + len(new_teams), len(gone_rules) + len(gone_teams)
-    return Change(written, gone, tuple(sorted(dates)), str(values["source_commit"]))
+    return Change(written, gone, source_commit=str(values["source_commit"])), change_id
+
+
+def _moved(cursor: Cursor, change_id: str) -> tuple[date, ...]:
+    cursor.execute(statement("owners/moved"), {"change_id": change_id})
+    return tuple(day for (day,) in cursor.fetchall())
 
 
 def _row(rule: Rule) -> dict[str, object]:

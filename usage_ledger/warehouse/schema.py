@@ -26,6 +26,13 @@ SELLERS_STEP = "020_providers"
 FAMILIES = "families"
 """The part that says by which rules the families of models were made, and the step that makes their table."""
 FAMILIES_STEP = "015_cost_items"
+ALLOCATION = "allocation"
+"""The part that says by which views bills were shared out, and the step that makes the table of what was recorded."""
+ALLOCATION_STEP = "023_team_costs"
+ALLOCATION_MARTS = (
+    *("bill_lines", "billable_usage", "usage_and_bill", "matched_series", "metered", "matched_metered"),
+    *("matched_lines", "bill_parts", "owners", "allocated_cost"),
+)
 log = logging.getLogger(__name__)
 
 READER = "bi_reader"
@@ -47,6 +54,8 @@ def ensure_schema(engine: Engine, *, ddl: Path = SQL / "ddl") -> bool:
         current[SELLERS] = _sellers_hash()
     if FAMILIES_STEP in current:
         current[FAMILIES] = rules_of_families()
+    if ALLOCATION_STEP in current:
+        current[ALLOCATION] = _hash_of(path for path in marts() if mart_name(path) in ALLOCATION_MARTS)
     applied, reader = _applied(engine)
     if applied == current | {READER: reader}:
         return False
@@ -147,16 +156,7 @@ def _apply(cursor: Cursor, current: dict[str, str], ddl: Path) -> bool:
     cursor.execute(statement("schema/ops"))
     cursor.execute(statement("schema/version_table"))
     applied = _parts(cursor)
-    for step in steps(ddl):
-        if step.name not in applied:
-            for path in sorted(step.glob("*.sql")):
-                cursor.execute(path.read_text(encoding="utf-8"))
-            cursor.execute(statement("schema/record"), {"part": step.name, "content": current[step.name]})
-        elif applied[step.name] != current[step.name]:
-            raise WarehouseRefused(
-                f"the schema step {step.name} differs from the one this warehouse was made with",
-                next_step="restore its files, and put the change into a new step",
-            )
+    _apply_steps(cursor, current, applied, ddl)
     if applied.get(SELLERS) != current.get(SELLERS):
         for seller in _sellers():
             cursor.execute(statement("schema/provider"), seller)
@@ -164,6 +164,9 @@ def _apply(cursor: Cursor, current: dict[str, str], ddl: Path) -> bool:
     if applied.get(FAMILIES) != current.get(FAMILIES):
         correct_families(cursor)
         cursor.execute(statement("schema/record"), {"part": FAMILIES, "content": current[FAMILIES]})
+    if applied.get(ALLOCATION) != current.get(ALLOCATION):
+        cursor.execute(statement("schema/team_costs_due"))
+        cursor.execute(statement("schema/record"), {"part": ALLOCATION, "content": current[ALLOCATION]})
     remade = applied.get(MARTS) != current[MARTS]
     if remade:
         _make_marts(cursor)
@@ -177,6 +180,19 @@ def _apply(cursor: Cursor, current: dict[str, str], ddl: Path) -> bool:
         )
     cursor.execute(statement("schema/record"), {"part": READER, "content": reader})
     return applied != current | {READER: reader}
+
+
+def _apply_steps(cursor: Cursor, current: dict[str, str], applied: dict[str, str], ddl: Path) -> None:
+    for step in steps(ddl):
+        if step.name not in applied:
+            for path in sorted(step.glob("*.sql")):
+                cursor.execute(path.read_text(encoding="utf-8"))
+            cursor.execute(statement("schema/record"), {"part": step.name, "content": current[step.name]})
+        elif applied[step.name] != current[step.name]:
+            raise WarehouseRefused(
+                f"the schema step {step.name} differs from the one this warehouse was made with",
+                next_step="restore its files, and put the change into a new step",
+            )
 
 
 def _make_marts(cursor: Cursor) -> None:

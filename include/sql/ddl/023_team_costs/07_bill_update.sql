@@ -1,0 +1,2 @@
+CREATE TRIGGER note_update AFTER UPDATE ON ledger.cost_daily REFERENCING NEW TABLE AS changed
+FOR EACH STATEMENT EXECUTE FUNCTION ops.note_bill_change()

@@ -1,0 +1,2 @@
+CREATE TRIGGER note_delete AFTER DELETE ON ledger.cost_daily REFERENCING OLD TABLE AS changed
+FOR EACH STATEMENT EXECUTE FUNCTION ops.note_bill_change()

@@ -1,0 +1,2 @@
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE ON ops.day
+FOR EACH ROW EXECUTE FUNCTION ops.note_day_change()

@@ -1,0 +1,2 @@
+CREATE TRIGGER note_insert AFTER INSERT ON ledger.name REFERENCING NEW TABLE AS changed
+FOR EACH STATEMENT EXECUTE FUNCTION ops.note_name_change()

@@ -1,0 +1,2 @@
+CREATE TRIGGER note_delete AFTER DELETE ON ledger.name REFERENCING OLD TABLE AS changed
+FOR EACH STATEMENT EXECUTE FUNCTION ops.note_name_change()
