@@ -1,8 +1,8 @@
 """What owners cost the warehouse: `python benchmarks/team_costs.py`.
 
-Fills a fresh database of the embedded PostgreSQL with the bills and usage of a few connections, as reconciliation.py does,
-and with rules for most of their keys; records what each team's use cost; gives every other of 1,000 connections the rows
-that were recorded of the first. Prints the processor seconds of the server's process for what people, pages and alerts ask.
+Fills a fresh database of the embedded PostgreSQL with the bills and usage of a few connections, as reconciliation.py
+does, and with rules for most of their keys; records what each team's use cost; gives every other connection the
+rows that were recorded of the first. Prints the processor seconds of the server's process for what is asked of it.
 """
 
 import argparse

@@ -10,10 +10,10 @@
 -- share: The part of the money without a team, 0 to 1, credits counted by their size; null where there is no money.
 CREATE VIEW marts.unallocated_share AS
 SELECT
-    connection_id, provider, date_trunc('month', usage_date)::date AS month, currency, sum(amount) AS total,
+    connection_id, provider, date_trunc('month', usage_date::timestamp)::date AS month, currency, sum(amount) AS total,
     coalesce(sum(amount) FILTER (WHERE team <> ''), 0) AS owned,
     coalesce(sum(amount) FILTER (WHERE method = 'no owner'), 0) AS no_owner,
     coalesce(sum(amount) FILTER (WHERE method IN ('unallocated', 'not recorded yet')), 0) AS unallocated,
     coalesce(sum(abs(amount)) FILTER (WHERE team = ''), 0) / nullif(sum(abs(amount)), 0) AS share
 FROM marts.daily_cost_by_team
-GROUP BY connection_id, provider, date_trunc('month', usage_date), currency
+GROUP BY connection_id, provider, month, currency
