@@ -36,7 +36,7 @@ FROM generate_series(0, 4) AS t
 COPIES = (
     """
     INSERT INTO ledger.team_cost
-    SELECT 'c' || c, usage_date, report, currency, team, app, method, provider, amount, settled
+    SELECT 'c' || c, usage_date, currency, team, app, method, provider, amount, settled
     FROM ledger.team_cost, generate_series(%(billed)s + 1, %(connections)s) AS c
     WHERE connection_id = 'c1'
     """,

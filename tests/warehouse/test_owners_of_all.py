@@ -21,13 +21,23 @@ Query = Callable[..., list[tuple[Any, ...]]]
 FIRST, LAST = date(2026, 11, 6), date(2026, 11, 19)
 WITH_MONEY = (*("anthropic", "aws_bedrock", "azure_openai", "fireworks", "google_vertex_ai", "openai", "openrouter"),)
 PAGE = (ROOT / "docs/owners.md").read_text(encoding="utf-8")
+BILL = "SELECT connection_id, usage_date, currency, sum(amount) FROM marts.bill_lines GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+SHARED = """
+SELECT connection_id, provider, usage_date, currency, team, app, cost_center, method, sum(amount), bool_and(settled)
+FROM marts.allocated_cost
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
+"""
 QUERIES = re.findall(r"```sql\n(.*?);\n```", PAGE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def file(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(engine: Engine, query: Query, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("owned")
     fill_ledger(engine, folder / "raw", FIRST, LAST, providers=WITH_MONEY)
+    # Loads alone, and nothing is missing: no day of theirs is recorded yet.
+    assert query("SELECT DISTINCT method FROM marts.daily_cost_by_team") == [("not recorded yet",)]
+    assert query(BILL.replace("bill_lines", "daily_cost_by_team")) == query(BILL)
     path = folder / "owners.yaml"
     assert write_owners(engine, path) > 50
     apply_owners(engine, path)
@@ -58,6 +68,11 @@ def test_every_line_is_the_sum_of_its_parts(file: Path, query: Query) -> None:
         " GROUP BY line.connection_id, line.report, line.usage_date, line.row_key, line.amount"
         " HAVING sum(part.amount) IS DISTINCT FROM line.amount"
     ) == []  # fmt: skip
+
+
+def test_what_is_recorded_is_how_the_bill_is_shared(file: Path, query: Query) -> None:
+    assert query("SELECT * FROM marts.daily_cost_by_team ORDER BY 1, 2, 3, 4, 5, 6, 7, 8") == query(SHARED)
+    assert query(BILL.replace("bill_lines", "daily_cost_by_team")) == query(BILL)
 
 
 def test_the_check_has_nothing_more_to_say(file: Path, engine: Engine) -> None:

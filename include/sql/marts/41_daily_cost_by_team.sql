@@ -14,16 +14,13 @@
 CREATE VIEW marts.daily_cost_by_team AS
 SELECT
     cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.team, cost.app,
-    coalesce(team.cost_center, '') AS cost_center, cost.method, sum(cost.amount) AS amount,
-    bool_and(cost.settled) AS settled
+    coalesce(team.cost_center, '') AS cost_center, cost.method, cost.amount, cost.settled
 FROM ledger.team_cost AS cost
 LEFT JOIN ledger.team AS team ON team.team = cost.team AND team.superseded_at IS NULL
 WHERE NOT EXISTS (
     SELECT FROM ops.team_cost_due AS due
     WHERE due.cause = 'bill' AND due.connection_id = cost.connection_id AND due.usage_date = cost.usage_date
 )
-GROUP BY
-    cost.connection_id, cost.provider, cost.usage_date, cost.currency, cost.team, cost.app, team.cost_center, cost.method
 UNION ALL
 SELECT
     due.connection_id, line.provider, due.usage_date, line.currency, '', '', '', 'not recorded yet', line.amount,

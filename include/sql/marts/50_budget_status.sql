@@ -21,16 +21,18 @@ CREATE VIEW marts.budget_status AS
 WITH budget AS (
     SELECT * FROM ledger.budget WHERE superseded_at IS NULL
 ), spending AS MATERIALIZED (
-    SELECT name, own.currency = budget.currency AS same, own.currency, usage_date, settled, own.amount
+    SELECT name, own.currency = budget.currency AS same, own.currency, usage_date, settled, sum(own.amount) AS amount
     FROM budget
     JOIN marts.daily_cost_by_team AS own ON own.team = budget.team
         AND (budget.connection_id = '' OR own.connection_id = budget.connection_id)
     WHERE budget.team <> '' AND (SELECT count(*) > 0 FROM budget AS of_team WHERE of_team.team <> '')
+    GROUP BY 1, 2, 3, 4, 5
     UNION ALL
-    SELECT name, bill.currency = budget.currency, bill.currency, usage_date, settled, bill.amount
+    SELECT name, bill.currency = budget.currency, bill.currency, usage_date, settled, sum(bill.amount)
     FROM budget
     JOIN marts.bill_lines AS bill ON bill.connection_id = budget.connection_id
     WHERE budget.team = ''
+    GROUP BY 1, 2, 3, 4, 5
 ), day AS (
     SELECT name, usage_date, sum(amount) AS amount, bool_and(settled) AS settled FROM spending WHERE same GROUP BY 1, 2
 ), span AS (
