@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import reconciliation
 from fresh_warehouse import fresh_warehouse
 from sqlalchemy import Engine
-from usage_ledger.money.team_costs import record_team_costs
 
+from usage_ledger.money.team_costs import record_team_costs
 from usage_ledger.page import overview
 from usage_ledger.page.reader import LIFETIME, Reader
 from usage_ledger.warehouse.engine import transaction
