@@ -56,11 +56,11 @@ def apply_owners(engine: Engine, path: Path | None = None) -> Change:
 
 
 def _same(cursor: Cursor, owners: Owners) -> bool:
-    rules, teams = _known(cursor)
+    rules, teams = _in_force(cursor)
     return rules == set(owners.rules) and teams == set(owners.teams)
 
 
-def _known(cursor: Cursor) -> tuple[set[Rule], set[Team]]:
+def _in_force(cursor: Cursor) -> tuple[set[Rule], set[Team]]:
     """The rules and teams that hold now."""
     cursor.execute(statement("owners/rules"))
     rules = {Rule(*row) for row in cursor.fetchall()}
@@ -72,7 +72,7 @@ def _apply(cursor: Cursor, owners: Owners, path: Path) -> tuple[Change, str]:
     """Write what differs, and which dates' costs it makes due; the change's id beside it."""
     cursor.execute(statement("owners/lock"))
     ((at,),) = cursor.fetchall()
-    rules, teams = _known(cursor)
+    rules, teams = _in_force(cursor)
     new_rules, gone_rules = set(owners.rules) - rules, rules - set(owners.rules)
     new_teams, gone_teams = set(owners.teams) - teams, teams - set(owners.teams)
     change_id = str(uuid.uuid4())
