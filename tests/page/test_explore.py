@@ -207,6 +207,18 @@ def test_a_question_that_takes_too_long_says_what_to_ask_for(reader: Reader, eng
         answer(hasty, question_of(("team", "key")), READABLE, 10)
 
 
+def test_an_answer_is_reused_unless_it_would_fill_the_memory(engine: Engine, monkeypatch: Any) -> None:
+    times: list[object] = []
+    ask = Reader._ask
+    monkeypatch.setattr(Reader, "_ask", lambda self, *what: times.append(what) or ask(self, *what))
+    for most, expected in ((1000, 1), (3, 2)):
+        monkeypatch.setattr("usage_ledger.page.reader.MOST_ROWS", most)
+        times.clear()
+        fresh = Reader(engine)
+        assert answer(fresh, question_of(("day",)), READABLE, 9) == answer(fresh, question_of(("day",)), READABLE, 9)
+        assert len(times) == expected
+
+
 # The question
 
 
