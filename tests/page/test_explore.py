@@ -39,7 +39,7 @@ Figures = tuple[dict[tuple[str, ...], Decimal], dict[tuple[str, ...], Any]]
 @pytest.fixture(scope="module")
 def reader(engine: Engine) -> Reader:
     write_ledger(engine)
-    return Reader(engine)
+    return Reader(engine, timeout=100)
 
 
 def question_of(by: Iterable[str], only: dict[str, list[str]] | None = None, **more: str) -> Question:
@@ -214,7 +214,7 @@ def test_an_answer_is_reused_unless_it_would_fill_the_memory(engine: Engine, mon
     for most, expected in ((1000, 1), (3, 2)):
         monkeypatch.setattr("usage_ledger.page.reader.MOST_ROWS", most)
         times.clear()
-        fresh = Reader(engine)
+        fresh = Reader(engine, timeout=100)
         assert answer(fresh, question_of(("day",)), READABLE, 9) == answer(fresh, question_of(("day",)), READABLE, 9)
         assert len(times) == expected
 

@@ -7,7 +7,6 @@ a header that was sent along, or when the server fails. Markup is looked for in 
 import csv
 import io
 import re
-import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -34,7 +33,7 @@ SQL = (
     "' UNION SELECT * FROM ledger.cost_daily --",
     "\\' OR 1=1 --",
     "%(connections)s",
-    "'||pg_sleep(20)||'",
+    "'||pg_sleep(600)||'",
     "{a,b}') OR (true",
     "$$) OR true --",
 )
@@ -168,7 +167,7 @@ def client(engine: Engine) -> Iterator[TestClient]:
         add_line(engine, number + 1, **same)
     name_things(engine, (("acme", kind, text, text) for kind in ("api_key", "project", "model") for text in STORED))
     own_things(engine, (("project", text, text) for text in STORED))
-    reader = Reader(engine)
+    reader = Reader(engine, timeout=100)  # what sleeps for longer is a failure of the server
     replaced = {
         get_user: lambda: "somebody",
         access.readable_connections: lambda: READABLE,
@@ -185,10 +184,7 @@ def client(engine: Engine) -> Iterator[TestClient]:
 def ask(client: TestClient, file: str, *pairs: tuple[str, str]) -> Any:
     dates = [(name, day) for name, day in (("from", str(FIRST)), ("to", str(TODAY))) if name not in dict(pairs)]
     query = urlencode([*pairs, *dates], quote_via=quote, errors="surrogatepass")
-    begin = time.monotonic()
-    answer = client.get(f"/{file}?{query}")
-    assert time.monotonic() - begin < 20, "a statement of somebody else ran"
-    return answer
+    return client.get(f"/{file}?{query}")
 
 
 def test_there_are_two_hundred_injections() -> None:

@@ -4,7 +4,7 @@
 WITH part AS MATERIALIZED (
     SELECT
         {cost_first}::text AS first_id, {cost_second}::text AS second_id, max({cost_first_name}) AS first_name,
-        max({cost_second_name}) AS second_name, currency, sum(amount) AS cost, NULL::numeric AS requests,
+        max({cost_second_name}) AS second_name, currency, trim_scale(sum(amount)) AS cost, NULL::numeric AS requests,
         NULL::numeric AS input_tokens, NULL::numeric AS cached_input_tokens, NULL::numeric AS output_tokens,
         bool_and(settled) AS settled
     FROM {cost_mart}
