@@ -15,12 +15,13 @@ from kit.explore_ledger import FIRST, READABLE, TODAY, write_ledger
 from sqlalchemy import Engine
 
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.project import ROOT
 from usage_ledger.page.csv_text import csv_text
-from usage_ledger.page.explore import MOST_CSV_LINES, explore_csv, explore_html
+from usage_ledger.page.explore import MOST_CSV_LINES, MOST_LINES, explore_csv, explore_html
 from usage_ledger.page.explore_answer import Answer, answer
 from usage_ledger.page.explore_query import COSTS, USAGES, mart_of, sql_text
-from usage_ledger.page.question import DIMENSIONS, MEASURES, MOST_DAYS, Question
-from usage_ledger.page.reader import Reader, TooSlow
+from usage_ledger.page.question import DIMENSIONS, MEASURES, MOST_DAYS, MOST_FILTERS, REPEATED, SINGLE, Question
+from usage_ledger.page.reader import LIFETIME, TIMEOUT, Reader, TooSlow
 from usage_ledger.page.render import money
 from usage_ledger.warehouse.engine import transaction
 
@@ -282,6 +283,17 @@ def test_links_narrow_and_widen_a_question() -> None:
     day = question.on_day("2026-11-17")
     assert (day.by, str(day.window)) == (("key",), "2026-11-17")
     assert question_of(("day",)).on_day("2026-11-17").by == ("connection",)
+
+
+def test_the_manual_names_every_parameter_measure_and_limit() -> None:
+    manual = (ROOT / "docs" / "explore.md").read_text(encoding="utf-8")
+    table = manual.partition("| Parameter |")[2].partition("## The CSV")[0]
+    first = "\n".join(line.split(" | ")[0] for line in table.splitlines())
+    assert set(re.findall(r"`(\w+)`", first)) == {*SINGLE, *REPEATED}
+    assert set(re.findall(r"`(\w+)`", table)) == {*SINGLE, *REPEATED, *MEASURES}
+    limits = manual.partition("## Limits")[2]
+    numbers = (MOST_DAYS, MOST_FILTERS, MOST_LINES, MOST_CSV_LINES, int(TIMEOUT), int(LIFETIME))
+    assert re.findall(r"\d[\d,]*(?=\s)", limits) == [f"{number:,}" for number in numbers]
 
 
 # CSV
