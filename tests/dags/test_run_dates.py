@@ -2,14 +2,17 @@
 
 import logging
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from airflow.utils.types import DagRunType
 
 from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
 from usage_ledger.airflow.run_dates import dates_of_run, described
+from usage_ledger.airflow.run_note import write_note
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import BadWindow
@@ -163,6 +166,41 @@ def test_dates_that_disagree_or_cannot_be_are_refused_for_good(run: Any, params:
     assert "acme_prod" in str(refused.value)
     assert refused.value.next_step
     assert UsageLedgerRetryPolicy().evaluate(refused.value, 1, 4).action.value == "fail"
+
+
+@pytest.mark.parametrize("last", ["2026-11-18", "2026-11-20"])
+def test_a_backfill_takes_its_own_day_where_its_parameters_name_the_range_again(last: str) -> None:
+    run = run_of("backfill", interval=(instant("2026-11-18"), None))
+    assert dates(run, {"from": "2026-11-16", "to": last}) == one("2026-11-18")
+
+
+def test_a_backfill_with_parameters_beside_its_range_says_which_dates_to_leave_empty() -> None:
+    run = run_of(DagRunType.BACKFILL_JOB, interval=(instant("2026-11-18"), None))
+    with pytest.raises(BadWindow, match="this run loads 2026-11-18, and") as refused:
+        dates(run, {"from": "2026-11-19", "to": "2026-11-20"})
+    assert "leave both empty in a backfill" in str(refused.value)
+    assert "DagRunType" not in str(refused.value)
+
+
+def test_a_date_that_is_none_is_said_before_that_the_other_is_missing() -> None:
+    with pytest.raises(BadWindow, match="2026-13-01"):
+        dates(run_of(), {"from": "2026-13-01"})
+
+
+@pytest.mark.parametrize("kind", ["scheduled", "backfill", "manual"])
+def test_every_run_says_on_its_page_which_usage_dates_it_takes(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USAGE_LEDGER_CONNECTIONS", str(tmp_path))
+    (tmp_path / "acme_prod.yaml").write_text("provider: fireworks\naccount: acme\n", encoding="utf-8")
+    logical = instant("2026-11-18")
+    run = run_of(kind, logical=logical, interval=(logical, UsageDay("03:00", "UTC").due(logical.date())))
+    run.conf, run.note = {}, None
+    write_note(run, "acme_prod")
+    assert run.note.startswith("usage dates 2026-11-18")
+    run.note = "mine"
+    write_note(run, "acme_prod")
+    assert run.note == "mine"
 
 
 def test_params_that_name_no_date_are_ignored_and_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,7 @@
 LocalExecutor copies what tasks print to the scheduler's output unmasked; here Airflow's masker is put before that log
 too. And the scheduler makes sure that every provider's pool exists, at its start and with every run of ours: a task
 whose pool is missing waits for ever. With every run it makes the assets that its loads announce, since of two tasks
-that make one asset at once Airflow fails one. It notes on a manual run which usage dates the run takes.
+that make one asset at once Airflow fails one. It notes on each run which usage dates the run takes.
 """
 
 import logging

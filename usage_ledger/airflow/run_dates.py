@@ -21,9 +21,10 @@ ONE_SOURCE = "give the usage dates once: as `from` and `to`, or as the logical d
 def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], now: datetime) -> Dates:
     """The usage dates of a Dag run. Raises `BadWindow`.
 
-    A scheduled run heals: look-back and gaps. A backfill run takes its own day. A manual run takes `from` and `to`,
-    else the logical date or the data interval that a person gave, else the last complete usage date. A logical date
-    that is not over yet, as the trigger form fills it in, is no choice.
+    A scheduled run heals: look-back and gaps. A backfill run takes its own day, also where the form's run parameters
+    name the backfill's range once more. A manual run takes `from` and `to`, else the logical date or the data interval
+    that a person gave, else the last complete usage date. A logical date that is not over yet, as the trigger form
+    fills it in, is no choice.
     """
     ignored = sorted(set(params) - {"from", "to"})
     if ignored:
@@ -31,7 +32,7 @@ def dates_of_run(connection: Connection, run: Any, params: Mapping[str, Any], no
     named = {name: params.get(name) for name in ("from", "to")}
     try:
         if run.run_type in ("scheduled", "backfill"):
-            return _automatic(run, named)
+            return _automatic(connection, run, named, now)
         return _manual(connection, run, named, now)
     except UsageLedgerError as error:
         raise error.about(connection=connection.id) from None
@@ -43,12 +44,16 @@ def described(dates: Dates) -> str:
     return f"usage dates {days}{', the look-back and what the ledger lacks' if dates.heal else ''}"
 
 
-def _automatic(run: Any, named: Mapping[str, Any]) -> Dates:
-    if any(named.values()):
-        raise BadWindow(
-            f"a {run.run_type} run takes no `from` and `to`", next_step="leave them empty, or trigger a manual run"
-        )
+def _automatic(connection: Connection, run: Any, named: Mapping[str, Any], now: datetime) -> Dates:
     day = run.data_interval_start.astimezone(UTC).date()
+    if any(value is not None for value in named.values()):
+        asked = requested_dates(named["from"], named["to"], now=now, connection=connection)
+        if run.run_type != "backfill" or not asked.first <= day <= asked.last:
+            raise BadWindow(
+                f"this run loads {day}, and its parameters `from` and `to` say {Window(asked.first, asked.last + DAY)}",
+                next_step="leave both empty in a backfill: the form's own dates say which it loads",
+            )
+        log.info("the parameters `from` and `to` change nothing: a run of a backfill loads its own usage date")
     return Dates(day, day, heal=run.run_type == "scheduled")
 
 

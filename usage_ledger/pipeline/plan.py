@@ -32,12 +32,13 @@ class Dates:
 
 def requested_dates(first: object, last: object, *, now: datetime, connection: Connection) -> Dates:
     """The range of a manual run or of `usage-ledger run`, both ends included. Raises `BadWindow`."""
-    if (first is None) != (last is None):
+    begin = None if first is None else _day(first, "from")  # each by itself before both together
+    end = None if last is None else _day(last, "to")
+    if (begin is None) != (end is None):
         raise BadWindow("only one of `from` and `to` is given", next_step="give both, or neither")
     newest = last_complete_date(now, connection.zone)
-    if first is None:
+    if begin is None or end is None:
         return Dates(newest, newest)
-    begin, end = _day(first, "from"), _day(last, "to")
     if begin > end:
         raise BadWindow(f"`from` {begin} is after `to` {end}", next_step="swap them")
     if end > newest:
