@@ -47,9 +47,15 @@ def broken_connections(folder: Path | None = None) -> ConfigError | None:
     settings = malformed_settings()
     if not broken and not settings:
         return None
+    sentences = [str(error) for error in settings] + [_of_file(error) for error in broken]
     remedies = ["the defaults count until these settings are correct"] if settings else []
     remedies += ["correct these files; the other connections run"] if broken else []
-    return ConfigError(" | ".join(str(error) for error in settings + broken), next_step="; ".join(remedies))
+    return ConfigError(" | ".join(sentences), next_step="; ".join(remedies))
+
+
+def _of_file(error: ConfigError) -> str:
+    """What is wrong with a file, whose name it begins with; what to do is said once, of all of them."""
+    return error.what if error.next_step == error.remedy else f"{error.what}: {error.next_step}"
 
 
 def build_dag(connection: Connection) -> DAG:
@@ -111,8 +117,11 @@ def params() -> dict[str, Param]:
     return {
         name: Param(None, type=["null", "string"], format="date", title=title, description=text)
         for name, title, text in (
-            ("from", "From usage date", "First usage date, included. Leave both empty for the last complete date."),
-            ("to", "To usage date", "Last usage date, included; it must be over."),
+            (
+                *("from", "From usage date"),
+                "First usage date, included. Leave both empty for the last complete date, and in a backfill.",
+            ),
+            ("to", "To usage date", "Last usage date, included; it must be over. Leave it empty in a backfill."),
         )
     }
 

@@ -79,6 +79,8 @@ def _settings(home: Path, current: configparser.ConfigParser) -> dict[str, dict[
             "plugins_folder": str(ROOT / "plugins"),
             "executor": "LocalExecutor",
             "load_examples": "False",
+            # An import error is its sentence, which names the file to correct; the Dag processor's log has the rest.
+            "dagbag_import_error_tracebacks": "False",
             "parallelism": "6",
             "fernet_key": keep("core", "fernet_key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
             "test_connection": "Enabled",
@@ -95,8 +97,12 @@ def _settings(home: Path, current: configparser.ConfigParser) -> dict[str, dict[
             "secret_key": keep("api", "secret_key", secrets.token_urlsafe(48)),
         },
         "api_auth": {"jwt_secret": keep("api_auth", "jwt_secret", secrets.token_urlsafe(64))},
-        # After a task ends its slot waits for this heartbeat.
-        "workers": {"min_heartbeat_interval": "1"},
+        "workers": {
+            "min_heartbeat_interval": "1",  # after a task ends its slot waits for this heartbeat
+            # A busy machine answers late, and Airflow fails a task whose start is not confirmed within five seconds.
+            "execution_api_timeout": "60",
+            "execution_api_retries": "10",
+        },
         # What a killed scheduler left running goes on within two minutes of the next one's start, not within six.
         "scheduler": {"scheduler_idle_sleep_time": "0.5", "orphaned_tasks_check_interval": "60"},
         # A new connection's Dag shows within seconds.
