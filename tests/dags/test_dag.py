@@ -98,7 +98,8 @@ def test_every_provider_has_a_connection_type_with_a_form_and_a_hook() -> None:
         made = getattr(__import__(module, fromlist=[hook]), hook)
         assert made.conn_type == name
         assert made.hook_name == entry["hook-name"]
-        assert "account" in entry["conn-fields"]
+        assert "login" not in entry["ui-field-behaviour"]["hidden-fields"]
+        assert entry["ui-field-behaviour"]["relabeling"]["login"] == PROVIDERS[name].account.label
         assert all(field["description"] for field in entry["conn-fields"].values())
 
 

@@ -14,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import make_url
 
+from usage_ledger.airflow.incomplete import incomplete_connections
 from usage_ledger.airflow.metadata import AskAirflow, Stored, read_connection
 from usage_ledger.core.errors import CannotDecrypt
 from usage_ledger.providers import PROVIDERS
@@ -155,6 +156,19 @@ def test_this_home_is_read(here: Path) -> None:
     assert read_connection("whole") == WHOLE
     with pytest.raises(CannotDecrypt):
         read_connection("foreign")
+
+
+def test_keys_without_a_file_are_incomplete(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of our types alone, and none that another connection asks with."""
+    monkeypatch.setenv("USAGE_LEDGER_CONNECTIONS", str(tmp_path))
+    (tmp_path / "older.yaml").write_text("provider: fireworks\naccount: acme\n", encoding="utf-8")
+    (tmp_path / "other.yaml").write_text("provider: fireworks\naccount: b\ncredential: clear\n", encoding="utf-8")
+    found = incomplete_connections()
+    assert found == [("foreign", "fireworks"), ("whole", "fireworks")]
+    assert str(tmp_path / "foreign.yaml") in found[0].sentence
+    assert "usage-ledger connect fireworks foreign" in found[0].sentence
+    monkeypatch.setenv("AIRFLOW_CONFIG", "/elsewhere.cfg")  # which Airflow alone reads
+    assert incomplete_connections() == []
 
 
 @pytest.mark.parametrize(

@@ -123,13 +123,10 @@ def test_the_test_button_says_whose_the_key_is(
     monkeypatch.setattr(hooks, "datetime", StandInsClock)
 
     class Stored:
-        host, password = at_work.host, at_work.truth.secret(at_work.key)
+        host, password, login = at_work.host, at_work.truth.secret(at_work.key), at_work.account
         extra_dejson = {  # noqa: RUF012
-            "account": at_work.account,
-            **{
-                name: value if isinstance(value, str) else ", ".join(value)
-                for name, value in at_work.truth.settings.items()
-            },
+            name: value if isinstance(value, str) else ", ".join(value)
+            for name, value in at_work.truth.settings.items()
         }
 
     class Hook(ProviderHook):
@@ -146,8 +143,11 @@ def test_the_test_button_says_whose_the_key_is(
     good, told = Hook().test_connection()
     assert not good
     assert "not-a-key" not in told
-    Stored.extra_dejson = {}
-    assert not Hook().test_connection()[0]
+    Stored.login, Stored.extra_dejson = "", {}
+    assert Hook().test_connection() == (
+        False,
+        "fill in the account: a wrong one would look like an account without usage",
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(

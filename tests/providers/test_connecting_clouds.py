@@ -159,7 +159,8 @@ def test_the_test_button_adds_the_settings_of_the_accounts_file(
 ) -> None:
     class Stored:
         host, password = nimbus.url, SECRET
-        extra_dejson: dict[str, str] = {"account": "acme", "access_key_id": "AKIAFORM"}  # noqa: RUF012
+        login = "acme"
+        extra_dejson: dict[str, str] = {"access_key_id": "AKIAFORM"}  # noqa: RUF012
 
     class Hook(ProviderHook):
         conn_type = "nimbus"
@@ -171,7 +172,10 @@ def test_the_test_button_adds_the_settings_of_the_accounts_file(
     assert (good, "settings.regions" in sentence) == (False, True)
     (tmp_path / "mine.yaml").write_text("provider: nimbus\naccount: acme\nsettings: {regions: [eu-central-1]}\n")
     assert Hook("drawn_at_random").test_connection() == (True, "the key is valid and sees account acme")
-    Stored.extra_dejson = {"account": "acme", "regions": "eu-central-1"}
+    Stored.login, Stored.extra_dejson = (
+        "",
+        {"account": "acme", "regions": "eu-central-1"},
+    )  # as earlier versions stored it
     good, sentence = Hook("drawn_at_random").test_connection()
     assert (good, "no access_key_id" in sentence) == (False, True)
 
@@ -179,7 +183,8 @@ def test_the_test_button_adds_the_settings_of_the_accounts_file(
 def test_the_form_has_a_field_for_each_part_of_a_key() -> None:
     [form] = [one for one in get_provider_info()["connection-types"] if one["connection-type"] == "nimbus"]
     assert form["ui-field-behaviour"]["relabeling"]["password"] == "Secret access key"
-    assert list(form["conn-fields"]) == ["account", "access_key_id", "session_token", "role_arn", "regions"]
+    assert form["ui-field-behaviour"]["relabeling"]["login"] == "Account"
+    assert list(form["conn-fields"]) == ["access_key_id", "session_token", "role_arn", "regions"]
     assert form["conn-fields"]["session_token"]["schema"]["format"] == "password"
 
 

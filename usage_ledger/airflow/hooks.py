@@ -26,7 +26,7 @@ class ProviderHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the key works and sees the account of the form."""
-        from usage_ledger.airflow.identity import settings_of, settings_of_file
+        from usage_ledger.airflow.identity import account_of, file_of, settings_of
         from usage_ledger.airflow.stores import store_path
         from usage_ledger.connections import Connection
         from usage_ledger.core.windows import last_complete_date
@@ -38,11 +38,12 @@ class ProviderHook(BaseHook):
 
         provider = provider_named(self.conn_type)
         stored = self.get_connection(self.connection_id)
-        account = str(stored.extra_dejson.get("account") or "")
+        account = account_of(stored.login, stored.extra_dejson)
         if not account:
             return False, "fill in the account: a wrong one would look like an account without usage"
         try:
-            settings = {**settings_of_file(provider, account), **settings_of(provider, stored.extra_dejson)}
+            file = file_of(provider, account)
+            settings = {**(file.settings if file else {}), **settings_of(provider, stored.extra_dejson)}
             stored_only = {setting.name for setting in provider.settings if setting.secret or setting.part_of_key}
             public = {name: value for name, value in settings.items() if name not in stored_only}
             connection = Connection(id=self.connection_id, provider=provider.name, account=account, settings=public)
@@ -55,9 +56,17 @@ class ProviderHook(BaseHook):
                     source_of(connection, report, client).verify(day)
         except (UsageLedgerError, ValueError) as error:
             return False, redact(str(error))
-        if not client.answers_tell_account and (untold or not provider.accounts.id):
-            return True, "the key is valid; the provider does not tell whose it is"
-        return True, f"the key is valid and sees account {account}"
+        told = client.answers_tell_account or not (untold or not provider.accounts.id)
+        whose = f" and sees account {account}" if told else "; the provider does not tell whose it is"
+        return True, f"the key is valid{whose}" + ("" if file else _file_to_write(provider, account))
+
+
+def _file_to_write(provider: Provider, account: str) -> str:
+    """What is left to do: a stored key alone makes no Dag. The hook does not learn the connection's id."""
+    return (
+        f"; it has no Dag yet: write `provider: {provider.name}` and `account: {account}` into the file"
+        " <connection id>.yaml of include/connections"
+    )
 
 
 def hook_of(provider: Provider) -> type[ProviderHook]:

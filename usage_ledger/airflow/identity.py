@@ -52,12 +52,17 @@ def settings_of(provider: Provider, extra: Mapping[str, Any]) -> dict[str, str |
     return settings
 
 
-def settings_of_file(provider: Provider, account: str) -> dict[str, str | tuple[str, ...]]:
-    """The settings of the account's YAML, where it is here: the form of a stored key holds what belongs to the key."""
+def account_of(login: str | None, extra: Mapping[str, Any]) -> str:
+    """The account of Airflow's form: its login; '' where it names none. Earlier versions stored it in the extra."""
+    return str(login or extra.get("account") or "").strip()
+
+
+def file_of(provider: Provider, account: str) -> Connection | None:
+    """The connection of the account's YAML, where it is here: Airflow's form holds only what belongs to the key."""
     for connection in all_connections(connection_files())[0]:
         if (connection.provider, connection.account) == (provider.name, account):
-            return dict(connection.settings)
-    return {}
+            return connection
+    return None
 
 
 def _of_file(connection: Connection, stored: Settings) -> Settings:
@@ -75,8 +80,8 @@ def _of_file(connection: Connection, stored: Settings) -> Settings:
 
 def _account_of(connection: Connection, stored: Stored) -> dict[str, str]:
     """The account of the form, where it is that of the connection's own key."""
-    account = stored.extra.get("account")
-    return {"account": str(account)} if account and connection.credential is None else {}
+    account = account_of(stored.login, stored.extra)
+    return {"account": account} if account and connection.credential is None else {}
 
 
 def _require_own_type(connection: Connection, stored: Stored) -> None:

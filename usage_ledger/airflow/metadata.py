@@ -7,6 +7,7 @@ or in the environment, without a secrets backend that would be asked first. All 
 import contextlib
 import json
 import os
+from collections.abc import Collection
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ SELECT conn_type, host, login, password, is_encrypted, port, schema, extra, is_e
 FROM connection
 WHERE conn_id = %(connection_id)s AND team_name IS NULL
 """
+KEYS = "SELECT conn_id, conn_type FROM connection WHERE conn_type = ANY(%(types)s) ORDER BY conn_id"
 POOLS = "SELECT pool FROM slot_pool WHERE slots <> 0"
 
 
@@ -71,6 +73,11 @@ def read_pools() -> set[str]:
     return {name for (name,) in _read(_configuration(), POOLS, {})}
 
 
+def read_keys(types: Collection[str]) -> list[tuple[str, str]]:
+    """The id and type of every stored connection of these types, by id. Raises `AskAirflow`."""
+    return [(str(name), str(kind)) for name, kind in _read(_configuration(), KEYS, {"types": list(types)})]
+
+
 def _configuration() -> ConfigParser:
     """Airflow's configuration file, where no setting names another source of connections."""
     path = Path(os.environ.get("AIRFLOW_HOME", ""), "airflow.cfg")
@@ -107,7 +114,7 @@ def _setting(settings: ConfigParser, section: str, name: str) -> str | None:
     return value
 
 
-def _read(settings: ConfigParser, statement: str, parameters: dict[str, str]) -> list[tuple[Any, ...]]:
+def _read(settings: ConfigParser, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of a statement; where the database does not answer, Airflow is asked, and says why."""
     try:
         url = make_url(_setting(settings, "database", "sql_alchemy_conn") or "")

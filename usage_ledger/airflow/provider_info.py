@@ -25,17 +25,15 @@ def hook_class_name(provider: Provider) -> str:
 
 
 def _connection_type(provider: Provider) -> dict[str, Any]:
+    """The account is the form's login: key and account are then in the same section, which is open at first."""
     return {
         "connection-type": provider.name,
         "hook-class-name": hook_class_name(provider),
         "hook-name": provider.title,
         "ui-field-behaviour": {
-            "hidden-fields": ["login", "port", "schema", "extra"],
-            "relabeling": {"password": provider.auth.key_label, "host": "Base URL"},
-            "placeholders": {
-                "password": provider.key_help,
-                "host": f"leave empty for {provider.base_url}; other hosts need USAGE_LEDGER_ALLOWED_HOSTS",
-            },
+            "hidden-fields": ["port", "schema", "extra"],
+            "relabeling": {"login": provider.account.label, "password": provider.auth.key_label, "host": "Base URL"},
+            "placeholders": {"login": provider.account.help, "password": provider.key_help, "host": "leave empty"},
         },
         "conn-fields": {
             setting.name: {
@@ -43,6 +41,6 @@ def _connection_type(provider: Provider) -> dict[str, Any]:
                 "description": setting.help,
                 "schema": {"type": ["string", "null"]} | ({"format": "password"} if setting.secret else {}),
             }
-            for setting in (provider.account, *provider.settings)
+            for setting in provider.settings
         },
     }

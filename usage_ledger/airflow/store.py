@@ -34,10 +34,11 @@ def store_connection(connection_id: str, provider: Provider, account: str, own: 
         stored = Connection(conn_id=connection_id)
         stored.conn_type = provider.name
         stored.host = own.host
+        stored.login = account
         stored.port = UNUSED_PORT
         stored.description = f"{provider.title} account {account}"
         stored.set_password(str(own.key))
-        stored.set_extra(json.dumps({"account": account, **own.settings}))
+        stored.set_extra(json.dumps(dict(own.settings)))
         session.add(stored)
 
 

@@ -13,6 +13,7 @@ def status(
     json: Json = False,
 ) -> None:
     """Coverage by day, last sync, open events."""
+    from usage_ledger.airflow.incomplete import incomplete_connections
     from usage_ledger.cli.context import command_engine
     from usage_ledger.console import print_status
     from usage_ledger.warehouse import status as states
@@ -27,12 +28,13 @@ def status(
             next_step="see `usage-ledger status` for those it knows",
         )
     details = (states.days(engine, connection_id), states.events(engine, connection_id)) if connection_id else ([], [])
-    print_status(connections, *details, as_json=json)
+    incomplete = [] if connection_id else [one.sentence for one in incomplete_connections()]
+    print_status(connections, *details, incomplete, as_json=json)
 
 
-def psql() -> None:
-    """Open psql on the warehouse."""
+def psql(context: typer.Context) -> None:
+    """Open psql on the warehouse. What follows is psql's own: `usage-ledger psql -c 'SELECT 1'`."""
     from usage_ledger.cli.context import command_engine
     from usage_ledger.local.postgres import exec_psql
 
-    exec_psql(command_engine().url)
+    exec_psql(command_engine().url, context.args)
