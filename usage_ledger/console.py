@@ -19,6 +19,8 @@ WIDTH = 160
 """Of a table that goes to a file or a pipe."""
 WIDEST = 4000
 """Of a table of which nothing may be cut."""
+WIDE_ENOUGH = 100
+"""Of a terminal in which a table of sentences can be read."""
 
 
 def say(text: str) -> None:
@@ -51,8 +53,13 @@ def day_option(text: str, option: str) -> date:
         raise BadWindow(f"{option} {text[:40]!r} is no date", next_step="write it as YYYY-MM-DD") from None
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: bool = False) -> None:
-    """A table on standard output; where it is `whole`, as wide as its longest texts, so that nothing is cut."""
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: bool = False, narrow: bool = False
+) -> None:
+    """A table on standard output; where it is `whole`, as wide as its longest texts, so that nothing is cut.
+
+    Where it is `narrow` and the terminal is too, a line for each value that is there, row by row.
+    """
     from rich import box
     from rich.console import Console
     from rich.measure import Measurement
@@ -65,10 +72,25 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, 
     for row in rows:
         grid.add_row(*(redact(_shown(value)) for value in row))
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    if narrow and console.width < min(
+        WIDE_ENOUGH, Measurement.get(console, console.options.update(max_width=WIDEST), grid).maximum
+    ):
+        _print_lines(title, columns, rows)
+        return
     if whole:
         wide = console.options.update(max_width=WIDEST)
         console = Console(width=max(console.width, Measurement.get(console, wide, grid).maximum))
     console.print(grid)
+
+
+def _print_lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Each row as lines of a name and a value, without the values that are empty."""
+    width = max(map(len, columns))
+    blocks = []
+    for row in rows:
+        shown = [(name, redact(_shown(value))) for name, value in zip(columns, row, strict=True)]
+        blocks.append("\n".join(f"{name:<{width}}  {text}" for name, text in shown if text))
+    say(f"{title}\n" + "\n\n".join(blocks) + "\n")
 
 
 class Progress:
@@ -150,27 +172,43 @@ def causes(failures: Iterable[UsageLedgerError]) -> list[str]:
 
 
 def print_status(
-    connections: Sequence[Record], days: Sequence[Record], events: Sequence[Record], *, as_json: bool
+    connections: Sequence[Record],
+    days: Sequence[Record],
+    events: Sequence[Record],
+    incomplete: Sequence[str] = (),
+    *,
+    as_json: bool,
 ) -> None:
-    """What `usage-ledger status` found."""
+    """What `usage-ledger status` found; `incomplete` are sentences on keys that no file makes a Dag of."""
     if as_json:
-        print_json({"connections": connections, "days": days, "events": events})
+        document = {"connections": connections, "days": days, "events": events, "incomplete": incomplete}
+        print_json(document)
         return
     shown = ("connection_id", "provider", "state", "newest_loaded_date", "missing_days", "failed_days", "held_days")
     table(
         "Connections",
         (*shown, "last_success_at"),
         [[row[name] for name in (*shown, "last_success_at")] for row in connections],
+        narrow=True,
     )
     for row in connections:
-        if row["last_error_message"]:
-            say(f"{row['connection_id']}: {row['last_error_message']}")
-        if row["newest_event"] and not events:
-            say(f"{row['connection_id']}: {row['newest_event']}: {row['newest_event_next_step']}")
-    if days:
-        table("Days", list(days[0]), [list(row.values()) for row in days])
-    if events:
-        table("Events", list(events[0]), [list(row.values()) for row in events])
+        for sentence in _news(row, events):
+            say(f"{row['connection_id']}: {sentence}")
+    for sentence in incomplete:
+        say(sentence)
+    for title, records in (("Days", days), ("Events", events)):
+        if records:
+            table(title, list(records[0]), [list(record.values()) for record in records], narrow=True)
+
+
+def _news(row: Record, events: Sequence[Record]) -> list[str]:
+    """The open error of a connection and its newest event: what neither the other nor the list of events says."""
+    error, event = row["last_error_message"] or "", row["newest_event"] or ""
+    if any(one["message"] and one["message"].rstrip(".") in error for one in events):
+        error = ""
+    if events or event.rstrip(".") in (row["last_error_message"] or ""):
+        event = ""
+    return [text for text in (error, event and f"{event}: {row['newest_event_next_step']}") if text]
 
 
 def _shown(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +17,8 @@ import pytest
 from kit.provider_site import Overruled
 from sqlalchemy import Engine
 
+from usage_ledger import __version__
+from usage_ledger.console import print_status
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
 
@@ -263,6 +267,65 @@ def test_connect_stores_no_key_where_there_is_no_airflow(person: Person, provide
     arguments = ("connect", "fireworks", "acme_two", "--account", "acme", "--host", provider)
     assert "no Airflow" in person.fails(*arguments, given=KEY, AIRFLOW_HOME=str(person.folder / "airflow"))
     assert not (person.folder / "connections" / "acme_two.yaml").exists()
+
+
+def test_the_version_is_an_option_and_a_command(person: Person) -> None:
+    told = {person.runs(words).stdout for words in ("version", "--version")}
+    assert told == {f"{__version__}\n"}
+
+
+def test_psql_takes_its_own_arguments(person: Person) -> None:
+    done = person.runs("psql", "-tA", "-c", "SELECT 6 * 7")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
+
+
+def test_ctrl_c_ends_a_command_with_a_line(person: Person) -> None:
+    """While it waits for a provider that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"127.0.0.1:{silent.getsockname()[1]}"
+        told = json.dumps({"conn_type": "fireworks", "host": f"http://{host}", "password": KEY})
+        running = subprocess.Popen(
+            [COMMAND, "run", "acme", *RANGE],
+            env=person.environment | {"AIRFLOW_CONN_ACME": told, "USAGE_LEDGER_ALLOWED_HOSTS": host},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        silent.settimeout(120)
+        with silent.accept()[0]:
+            running.send_signal(signal.SIGINT)
+            output, errors = running.communicate(timeout=60)
+    stopped = "usage-ledger: stopped by Ctrl-C; what was not committed is rolled back: run it again.\n"
+    assert (running.returncode, output, errors) == (130, "", stopped)
+
+
+def test_a_narrow_terminal_gets_lines_instead_of_a_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failure = "Fireworks AI answered 401: no such key (connection acme, report usage): store a valid key."
+    row = dict.fromkeys(("failed_days", "held_days"), 0) | {
+        "connection_id": "acme",
+        "provider": "fireworks",
+        "state": "failing",
+        "newest_loaded_date": FIRST,
+        "missing_days": 1234,
+        "last_success_at": None,
+        "last_error_message": failure,
+        "newest_event": "Fireworks AI answered 401: no such key",
+        "newest_event_next_step": "store a valid key",
+    }
+    print_status([row], [], [], as_json=False)
+    wide = capsys.readouterr().out
+    monkeypatch.setattr("usage_ledger.console.WIDTH", 80)
+    print_status([row], [], [], as_json=False)
+    narrow = capsys.readouterr().out
+    assert "newest_loaded_date  2026-10-31\nmissing_days        1,234\n" in narrow
+    assert "last_success_at" in wide
+    assert "last_success_at" not in narrow  # nothing is there
+    assert narrow.count("no such key") == wide.count("no such key") == 1
+    event = {"at": None, "message": "Fireworks AI answered 401: no such key", "next_step": "store a valid key"}
+    print_status([row], [], [event], as_json=False)
+    assert capsys.readouterr().out.count("no such key") == 1
 
 
 def test_help_names_every_command_and_needs_no_airflow(person: Person) -> None:

@@ -321,9 +321,10 @@ def test_h19_a_host_that_cannot_be_reached_is_tried_four_times(monkeypatch: pyte
     def tried(url: str) -> None:
         waits: list[float] = []
         client = Client(PROVIDER, base_url=url, credential=Credential(KEY), account="acme", sleep=waits.append)
-        with client, pytest.raises(errors.Unreachable):
+        with client, pytest.raises(errors.Unreachable) as caught:
             client.ask(Call("/v1/x"))
         assert len(waits) == 3
+        assert str(caught.value).startswith(f"{url.removeprefix('http://')} cannot be reached (")
 
     tried(f"http://127.0.0.1:{port}")  # refused
     with monkeypatch.context() as changed:

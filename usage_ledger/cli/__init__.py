@@ -17,6 +17,7 @@ from usage_ledger.cli.prices import prices_app
 from usage_ledger.core.errors import BadWindow, UsageLedgerError
 from usage_ledger.core.redaction import no_memory_dump, redact
 from usage_ledger.local.commands import stack_app
+from usage_ledger.local.stopping import INTERRUPTED, say_stopped
 
 app = typer.Typer(
     help="What your AI providers metered, who used it, and whether it equals the bill.",
@@ -31,9 +32,19 @@ app.add_typer(owners_app, name="owners")
 app.add_typer(prices_app, name="prices")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    context: typer.Context, debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.")] = False
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     from usage_ledger.console import log_to_stderr
 
@@ -61,10 +72,10 @@ for command in (
     usage.usage,
     onboarding.disconnect,
     onboarding.pools,
-    warehouse.psql,
     sandbox.sandbox,
 ):
     app.command()(command)
+app.command("psql", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(warehouse.psql)
 app.command("import")(events.import_events)
 
 
@@ -80,8 +91,10 @@ def main() -> None:
         _fail(error, WRONG_USAGE, debug)
     except UsageLedgerError as error:
         _fail(error, FAILED, debug)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # by which typer ends a command that Ctrl-C stops, without a word
+            say_stopped("Ctrl-C")
+        raise
 
 
 def _fail(error: UsageLedgerError, code: int, debug: bool) -> None:

@@ -25,9 +25,11 @@ def require_dates(first: str | None, last: str | None) -> None:
     """Refuse what no connection can make right, before anything large is imported. Raises `BadWindow`."""
     from usage_ledger.console import day_option
 
-    if (first is None) != (last is None):
+    begin = None if first is None else day_option(first, "--from")  # each by itself before both together
+    end = None if last is None else day_option(last, "--to")
+    if (begin is None) != (end is None):
         raise BadWindow("only one of --from and --to is given", next_step="give both, or neither")
-    if first is not None and last is not None and day_option(first, "--from") > day_option(last, "--to"):
+    if begin is not None and end is not None and begin > end:
         raise BadWindow(f"--from {first} is after --to {last}", next_step="swap them")
 
 

