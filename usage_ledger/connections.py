@@ -65,7 +65,7 @@ class Connection(BaseModel):
     @classmethod
     def _clock_time(cls, value: Any) -> time:
         if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-            raise ValueError(f'{value!r} is not a local time; allowed: a quoted "HH:MM", such as "03:00"')
+            raise ValueError(f"{value!r} is not a local time; allowed: HH:MM, such as 03:00")
         return time.fromisoformat(value)
 
     @model_validator(mode="after")

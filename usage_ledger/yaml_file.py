@@ -1,5 +1,6 @@
 """Reads a YAML file."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -14,10 +15,26 @@ Keys = tuple[str | int, ...]
 """The keys and places that lead to a value: `("owners", 3, "until")`."""
 
 
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _ClockLoader(_SafeLoader):
+    """Reads `12:00` as the text that it is, not as the 720 that YAML 1.1 makes of it; `03:00` was a text before."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  the library's own form
+        first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:int"]
+        for first, pairs in _SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_WHOLE = r"[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+"
+_ClockLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"^(?:{_WHOLE})$"), list("-+0123456789"))
+
+
 def read_yaml(path: Path) -> Any:
     """The document of a YAML file, with the C parser when it is available. Raises `OSError`, `yaml.YAMLError`."""
     with path.open(encoding="utf-8") as file:
-        return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  safe either way
+        return yaml.load(file, Loader=_ClockLoader)  # noqa: S506  safe
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,15 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert found.lookback(FIREWORKS.report("usage")) == 5
 
 
+@pytest.mark.parametrize(
+    ("text", "at"), [("12:30", time(12, 30)), ('"12:30"', time(12, 30)), ("03:00", time(3)), ("23:59", time(23, 59))]
+)
+def test_a_time_needs_no_quotes(tmp_path: Path, text: str, at: time) -> None:
+    """YAML 1.1 reads 12:30 as a number of base 60; other whole numbers are still numbers."""
+    found = read_connection(written(tmp_path, yaml_of(at=text, lookback_days="0x5")))
+    assert (found.at, found.lookback_days) == (at, 5)
+
+
 def test_the_defaults_are_utc_three_o_clock_three_days_and_every_report(tmp_path: Path) -> None:
     found = read_connection(written(tmp_path, yaml_of()))
     assert (found.timezone, found.at, found.start_date, found.reports) == ("UTC", time(3), None, None)
@@ -65,7 +74,8 @@ def test_the_defaults_are_utc_three_o_clock_three_days_and_every_report(tmp_path
         ({"timezone": '""'}, "timezone", "Europe/Berlin"),
         ({"timezone": "GMT+25"}, "timezone", "Europe/Berlin"),
         ({"at": "03:00:00"}, "at", "HH:MM"),
-        ({"at": "14:30"}, "at", "HH:MM"),
+        ({"at": "870"}, "at", "HH:MM"),
+        ({"at": "9:30"}, "at", "HH:MM"),
         ({"at": '"24:00"'}, "at", "HH:MM"),
         ({"at": '"3:00"'}, "at", "HH:MM"),
         ({"at": '"03:00Z"'}, "at", "HH:MM"),
