@@ -145,14 +145,42 @@ DATES = [date(2026, 11, 1), date(2026, 11, 2)]
 
 @pytest.mark.parametrize("done", [True, False])
 def test_a_run_that_got_no_answer_is_looked_for(done: bool) -> None:
-    api = SlowApi((done, None))
     if done:
+        api = SlowApi((True, None))
         demo.begin_range(api, DATES, "usage_acme")  # type: ignore[arg-type]
         demo.begin_range(api, DATES, "usage_acme")  # type: ignore[arg-type]
+        assert api.posts == 1
     else:
+        api = SlowApi(*[(False, None)] * 3)
         with pytest.raises(Unreachable):
             demo.begin_range(api, DATES, "usage_acme")  # type: ignore[arg-type]
-    assert api.posts == 1
+        assert api.posts == 3
+
+
+class Backfilled:
+    """Airflow with a run for each date; `script` holds their states at each look, and the last look stays."""
+
+    def __init__(self, *script: tuple[str, str]) -> None:
+        self.script = list(script)
+
+    def get(self, path: str, **_parameters: Any) -> Any:
+        if not path.endswith("/dagRuns"):
+            return {}
+        states = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        pairs = zip(DATES, states, strict=True)
+        return {
+            "dag_runs": [{"logical_date": str(day), "run_type": "backfill", "state": state} for day, state in pairs]
+        }
+
+
+def test_a_wait_ends_when_nothing_more_is_loaded_not_when_all_of_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10_000, 50))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    slow = [*[("running", "queued")] * 3, *[("success", "running")] * 4, ("success", "success")]
+    demo.backfill(Backfilled(*slow), DATES, "usage_acme", seconds=260)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"no usage date more was loaded in 260 seconds: 1 of 2 are"):
+        demo.backfill(Backfilled(("success", "running")), DATES, "usage_acme", seconds=260)  # type: ignore[arg-type]
 
 
 def test_the_first_run_that_failed_ends_the_wait_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

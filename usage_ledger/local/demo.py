@@ -25,7 +25,7 @@ TOTALS = (
     ("Does it equal the bill? Days by verdict", "demo/verdicts"),
 )
 PATIENCE = 900.0
-"""Seconds in which all usage dates are loaded, also on a busy machine."""
+"""Seconds in which one more usage date, or connection, is loaded, also on a busy machine."""
 
 
 def start(*, sandbox: bool = False) -> None:
@@ -74,10 +74,12 @@ def backfill(api: stack.AirflowApi, dates: list[date], dag_id: str, *, seconds: 
         bar.begin(len(usage_dates))
         if usage_dates - _states(api, dag_id, dates).keys():
             _create_backfill(api, dag_id, dates)
-        deadline = time.monotonic() + seconds
+        deadline, before = time.monotonic() + seconds, 0
         while True:
             states = _states(api, dag_id, dates)
             done = {day for day, state in states.items() if state == "success"} & usage_dates
+            if len(done) > before:
+                deadline, before = time.monotonic() + seconds, len(done)
             bar.reach(len(done), f"{len(done)} of {len(usage_dates)} usage dates")
             failed = sorted(day for day, state in states.items() if state == "failed" and day in usage_dates)
             if failed:
@@ -88,7 +90,8 @@ def backfill(api: stack.AirflowApi, dates: list[date], dag_id: str, *, seconds: 
                 return
             if time.monotonic() > deadline:
                 raise ConfigError(
-                    f"the backfill is not done after {seconds:g} seconds", next_step="see the scheduler's log"
+                    f"no usage date more was loaded in {seconds:g} seconds: {len(done)} of {len(usage_dates)} are",
+                    next_step=f"see {stack.address()}/dags/{dag_id}, and run the command again: it goes on from there",
                 )
             time.sleep(0.5)
 
@@ -101,14 +104,18 @@ def begin_range(api: stack.AirflowApi, dates: list[date], dag_id: str) -> None:
         return
     conf = {"from": str(dates[0]), "to": str(dates[-1])}
     document = {"dag_run_id": _range_id(dates), "logical_date": None, "conf": conf}
-    try:
-        answer = api.post(f"/dags/{dag_id}/dagRuns", document)
-    except Unreachable:
-        if api.get(run) is None:
-            raise
-    else:
-        if not answer.is_success:
+    for attempt in range(1, stack.READS + 1):
+        try:
+            answer = api.post(f"/dags/{dag_id}/dagRuns", document)
+        except Unreachable:
+            if api.get(run) is not None:  # no answer came, and yet it is there
+                return
+            if attempt == stack.READS:
+                raise
+            continue
+        if not answer.is_success and api.get(run) is None:
             raise ConfigError(f"Airflow refused a run of {dag_id} ({answer.status_code}: {answer.text[:200]})")
+        return
 
 
 def wait_for_ranges(
@@ -120,6 +127,8 @@ def wait_for_ranges(
         bar.begin(len(dag_ids))
         while waiting:
             states = {dag_id: api.get(f"/dags/{dag_id}/dagRuns/{_range_id(dates)}")["state"] for dag_id in waiting}
+            if "success" in states.values():
+                deadline = time.monotonic() + seconds
             waiting = [dag_id for dag_id in waiting if states[dag_id] != "success"]
             bar.reach(len(dag_ids) - len(waiting), f"{len(dag_ids) - len(waiting)} of {len(dag_ids)} connections")
             late = waiting[:1] if time.monotonic() > deadline else []

@@ -26,7 +26,11 @@ AIRFLOW = {
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
-def up(report: Callable[[str], None], *, sandbox: bool = False, seconds: float = 120) -> None:
+PATIENCE = 600.0
+"""Seconds in which all of it starts, also on a busy machine; a process that ends is noticed at once."""
+
+
+def up(report: Callable[[str], None], *, sandbox: bool = False, seconds: float = PATIENCE) -> None:
     """Start what does not run, and wait until all of it is healthy. Raises `ConfigError`."""
     redaction.no_memory_dump()  # keys pass through all of it
     _require_ports(sandbox)
