@@ -167,12 +167,17 @@ class OpenAIAccount(Account):
         usage = [charge for uses in self.all_uses.values() for use in uses for charge in self._charges(use)]
         return (*usage, *self._other_charges())
 
-    def _use(self, report: str, key: ApiKey, more: Values, scales: Scales, cycles: Cycles, part: int = 0) -> Use:
+    def _use(
+        self, report: str, key: ApiKey, more: Values, scales: Scales, cycles: Cycles, part: int = 0, divisor: int = 1
+    ) -> Use:
         user = key.user.ident if key.user else None
         values = {"project_id": key.project.ident, "user_id": user, "api_key_id": key.key_id, **more}
         name = "/".join((report, *map(text_of, values.values()), str(part)))
         born, last = key.created_at, key.last
-        meters = {m: self.meter(f"{name}/{m}", scale, born, cycles, last=last) for m, scale in scales.items()}
+        meters = {
+            meter: self.meter(f"{name}/{meter}", scale, born, cycles, last=last, divisor=divisor)
+            for meter, scale in scales.items()
+        }
         return Use(report, values, meters, part)
 
     def _completions(self) -> Iterator[Use]:
@@ -185,19 +190,20 @@ class OpenAIAccount(Account):
                 yield self._use("completions", key, values, self._tokens(model, k, m), STEADY, part)
 
     def _tokens(self, model: Model, k: int, m: int) -> Scales:
-        size = 100 + stable(self.seed, "size", k, m) % 400
+        size = 600 + stable(self.seed, "size", k, m) % 2400
         scales = {"requests": 1} | dict.fromkeys(model.reads, size)
         scales |= {f"cached_{reads}": size // 2 for reads in model.reads}
         scales |= {f"output_{writes}": size // 3 for writes in model.writes}
         return scales if model.model_id == OLDER_MODEL else scales | {"cache_write": size // 9}
 
     def _by_key(self) -> Iterator[Use]:
-        for report, values, scales, cycles in EVERY_KEY:
+        for report, values, scales, cycles, divisor in EVERY_KEY:
             for key in self.all_keys:
                 more = {"vector_store_id": f"vs_{key.project.ident[5:]}"} if report == "file_search_calls" else {}
-                yield self._use(report, key, {**values, **more}, scales, cycles)
+                yield self._use(report, key, {**values, **more}, scales, cycles, divisor=divisor)
             if report in ("images", "moderations") and self.all_keys:
-                yield self._use(report, self.all_keys[0], {**values, "api_key_id": None}, scales, cycles)
+                values = {**values, "api_key_id": None}
+                yield self._use(report, self.all_keys[0], values, scales, cycles, divisor=divisor)
 
     def _by_project(self) -> Iterator[Use]:
         for project in self.all_projects:

@@ -38,17 +38,18 @@ CATALOGUE = (
     ("gpt-5-nano-2025-08-07", ("text", "image"), ("text",), "priority", (50_000, 5_000, 400_000)),
 )
 _LARGE, _SMALL = {"source": "image.generation", "size": "1024x1024"}, {"source": "image.edit", "size": "512x512"}
-EVERY_KEY: tuple[tuple[str, Values, Scales, Cycles], ...] = (
-    ("embeddings", {"model": "text-embedding-3-small"}, {"requests": 1, "input": 400}, STEADY),
-    ("embeddings", {"model": "text-embedding-3-large"}, {"requests": 1, "input": 90}, STEADY),
-    ("moderations", {"model": "omni-moderation-latest"}, {"requests": 1, "input": 60}, _MIDWEEK),
-    ("images", {"model": "dall-e-3", **_LARGE}, {"requests": 1, "images": 2}, WEEKDAYS),
-    ("images", {"model": "dall-e-2", **_SMALL}, {"requests": 1, "images": 1}, STEADY),
-    ("audio_speeches", {"model": "tts-1"}, {"requests": 2, "characters": 1500}, WEEKDAYS),
-    ("audio_transcriptions", {"model": "whisper-1"}, {"requests": 1, "seconds": 240}, WEEKDAYS),
-    ("file_search_calls", {}, {"calls": 3}, WEEKDAYS),
-    ("web_search_calls", {"model": "gpt-5", "context_level": "low"}, {"requests": 1, "calls": 2}, STEADY),
-    ("web_search_calls", {"model": "gpt-5", "context_level": "high"}, {"requests": 1, "calls": 3}, STEADY),
+# Report, dimensions, thousands of units a day, when, and of how many units one is counted: tokens are most of the bill.
+EVERY_KEY: tuple[tuple[str, Values, Scales, Cycles, int], ...] = (
+    ("embeddings", {"model": "text-embedding-3-small"}, {"requests": 1, "input": 400}, STEADY, 1),
+    ("embeddings", {"model": "text-embedding-3-large"}, {"requests": 1, "input": 90}, STEADY, 1),
+    ("moderations", {"model": "omni-moderation-latest"}, {"requests": 1, "input": 60}, _MIDWEEK, 1),
+    ("images", {"model": "dall-e-3", **_LARGE}, {"requests": 1, "images": 2}, WEEKDAYS, 1),
+    ("images", {"model": "dall-e-2", **_SMALL}, {"requests": 1, "images": 1}, STEADY, 20),
+    ("audio_speeches", {"model": "tts-1"}, {"requests": 2, "characters": 1500}, WEEKDAYS, 1),
+    ("audio_transcriptions", {"model": "whisper-1"}, {"requests": 1, "seconds": 240}, WEEKDAYS, 1),
+    ("file_search_calls", {}, {"calls": 3}, WEEKDAYS, 1),
+    ("web_search_calls", {"model": "gpt-5", "context_level": "low"}, {"requests": 1, "calls": 2}, STEADY, 12),
+    ("web_search_calls", {"model": "gpt-5", "context_level": "high"}, {"requests": 1, "calls": 3}, STEADY, 12),
 )
 # What is billed by the unit: line item, meters, price.
 TARIFF: dict[str, tuple[str, tuple[str, ...], Price]] = {
