@@ -28,9 +28,9 @@ help: ## List the targets
 $(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "make: Python 3.11, 3.12 or 3.13 is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	@echo "  installing the environment …"
+	@echo "  installing the environment: $$(grep -c '^[a-z]' requirements.lock) packages, a minute or more …"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-uv.lock
-	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	@$(BIN)/uv pip install $$(test -t 2 || echo -q) --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -137,8 +137,8 @@ $(FOCUS_STAMP): $(STAMP) requirements-focus.lock
 	@$(BIN)/uv pip install -q --python .venv-focus/bin/python --require-hashes -r requirements-focus.lock
 	@touch $@
 
-new-provider: $(STAMP) ## Write a provider from the templates: NAME=acme
-	@$(BIN)/python templates/new_provider.py $(NAME)
+new-provider: $(STAMP) ## Write a provider from the templates: NAME=acme TITLE="Acme AI"
+	@$(BIN)/python templates/new_provider.py $(NAME) $(if $(TITLE),"$(TITLE)")
 	@$(BIN)/ruff check -q --fix usage_ledger tests
 	@$(BIN)/ruff format -q usage_ledger tests
 

@@ -1,4 +1,4 @@
-"""Writes a provider from the templates: `make new-provider NAME=acme`. Everything it writes is meant to be changed."""
+"""Writes a provider from the templates: `make new-provider NAME=acme TITLE="Acme AI"`, all of it to be changed."""
 
 import re
 import subprocess
@@ -25,20 +25,23 @@ LISTED = (
 """Files, the text before which a line is written, and the line."""
 
 
-def main(name: str) -> None:
-    """Write the files of a provider and list it where providers are listed."""
-    if not re.fullmatch(r"[a-z][a-z0-9]{1,30}", name):
-        raise SystemExit(f"{name!r} is not a name for a provider: use lower-case letters and digits")
-    words = {"name": name, "Name": name.capitalize(), "NAME": name.upper(), "title": name.capitalize()}
+def main(name: str, title: str = "") -> None:
+    """Write the files of a provider, list it where providers are listed, and say what was done and what is next."""
+    if not re.fullmatch(r"[a-z](_?[a-z0-9]){1,30}", name):
+        raise SystemExit(f"{name!r} is not a name for a provider: use lower-case letters, digits, underscores between")
+    parts = [part.capitalize() for part in name.split("_")]
+    words = {"name": name, "Name": "".join(parts), "NAME": name.upper(), "title": title or " ".join(parts)}
     files = {
         f"usage_ledger/providers/{name}.py": "provider.py.txt",
         f"usage_ledger/sandbox/{name}.py": "stand_in.py.txt",
         f"tests/providers/test_{name}.py": "test.py.txt",
         f"tests/fixtures/{name}_usage.json": "usage.json.txt",
+        f"tests/fixtures/{name}_cost.json": "cost.json.txt",
     }
     known = [path for path in files if (ROOT / path).exists()]
     if known:
         raise SystemExit(f"{known[0]} is there already")
+    before = contents()
     for path, template in files.items():
         text = Template((TEMPLATES / template).read_text(encoding="utf-8")).substitute(words)
         (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +51,28 @@ def main(name: str) -> None:
     subprocess.run(  # noqa: S603  our own program
         [sys.executable, str(ROOT / "tests" / "kit" / "documentation.py")], check=True
     )
-    sys.stdout.write("".join(f"wrote {path}\n" for path in files))
+    tell(before, name)
+
+
+def contents() -> dict[str, str]:
+    """The files that may change, by path."""
+    kinds = ("README.md", "docs/**/*.md", "usage_ledger/**/*.py", "tests/**/*.py", "tests/fixtures/*.json")
+    paths = [path for kind in kinds for path in ROOT.glob(kind)]
+    return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in sorted(paths)}
+
+
+def tell(before: dict[str, str], name: str) -> None:
+    """Print every file that was written or changed, the next commands, and how to take it back."""
+    after = contents()
+    written = [path for path in after if path not in before]
+    changed = [path for path in after if path in before and after[path] != before[path]]
+    lines = [*(f"wrote {path}" for path in written), *(f"changed {path}" for path in changed)]
+    lines += [
+        f"next: .venv/bin/python -m pytest -q tests/providers -k {name}",
+        f"then: change usage_ledger/providers/{name}.py to what the provider documents: CONTRIBUTING.md, 2 to 6",
+        f"undo: rm {' '.join(written)}; git restore {' '.join(changed)}",
+    ]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def insert(path: Path, before: str, text: str) -> None:
@@ -61,4 +85,4 @@ def insert(path: Path, before: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) == 2 else "")
+    main(*(sys.argv[1:] or [""]))

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".local", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
-CHECKS = "nimbus or table or made_of_the_code or connection_type"
+CHECKS = "nimbus or cloud_nine or table or made_of_the_code or connection_type"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,21 @@ def in_copy(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def test_a_provider_from_the_templates_passes_the_checks_at_once(project: Path) -> None:
     made = in_copy(project, "templates/new_provider.py", "nimbus")
     assert made.returncode == 0, made.stderr
+    told = made.stdout.splitlines()
+    for line in (
+        *("wrote usage_ledger/providers/nimbus.py", "wrote tests/fixtures/nimbus_cost.json"),
+        *("wrote docs/providers/nimbus.md", "changed usage_ledger/providers/__init__.py"),
+        *("changed usage_ledger/sandbox/accounts.py", "changed README.md"),
+        "next: .venv/bin/python -m pytest -q tests/providers -k nimbus",
+    ):
+        assert line in told
+    assert told[-1].startswith("undo: rm ")
     assert (project / "usage_ledger" / "providers" / "nimbus.py").is_file()
+    two_words = in_copy(project, "templates/new_provider.py", "cloud_nine", "Cloud 9 AI")
+    assert two_words.returncode == 0, two_words.stderr
+    assert 'title="Cloud 9 AI"' in (project / "usage_ledger" / "providers" / "cloud_nine.py").read_text(
+        encoding="utf-8"
+    )
     in_copy(project, "-m", "ruff", "check", "-q", "--fix", "usage_ledger", "tests")
     in_copy(project, "-m", "ruff", "format", "-q", "usage_ledger", "tests")
     for check in (("check", "."), ("format", "--check", ".")):
@@ -61,7 +75,7 @@ def test_a_spoiled_provider_does_not_pass(project: Path) -> None:
     assert "asked" in tested.stdout
 
 
-@pytest.mark.parametrize("name", ["", "Acme", "a-b", "1a", "../x"])
+@pytest.mark.parametrize("name", ["", "Acme", "a-b", "1a", "../x", "a__b", "a_", "_a"])
 def test_a_name_that_is_none_is_refused(project: Path, name: str) -> None:
     done = in_copy(project, "templates/new_provider.py", name)
     assert done.returncode != 0
