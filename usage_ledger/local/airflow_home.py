@@ -28,6 +28,20 @@ LOCAL_SETTINGS = Path(__file__).parents[1] / "airflow" / "airflow_local_settings
 """Loads beforehand, in the process that forks tasks, what they need."""
 
 
+WAITS = {
+    "workers": {
+        "min_heartbeat_interval": "1",  # after a task ends its slot waits for this heartbeat
+        # A busy machine answers late, and Airflow fails a task whose start is not confirmed within five seconds.
+        "execution_api_timeout": "60",
+        "execution_api_retries": "10",
+    },
+    # What a killed scheduler left running goes on within two minutes of the next one's start, not within six.
+    "scheduler": {"scheduler_idle_sleep_time": "0.5", "orphaned_tasks_check_interval": "60"},
+    # A new connection's Dag shows within seconds.
+    "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "5"},
+}
+
+
 def write() -> Path:
     """Write what is missing, or what another port changed; secrets are made once. Returns the home."""
     home = airflow_home()
@@ -97,16 +111,7 @@ def _settings(home: Path, current: configparser.ConfigParser) -> dict[str, dict[
             "secret_key": keep("api", "secret_key", secrets.token_urlsafe(48)),
         },
         "api_auth": {"jwt_secret": keep("api_auth", "jwt_secret", secrets.token_urlsafe(64))},
-        "workers": {
-            "min_heartbeat_interval": "1",  # after a task ends its slot waits for this heartbeat
-            # A busy machine answers late, and Airflow fails a task whose start is not confirmed within five seconds.
-            "execution_api_timeout": "60",
-            "execution_api_retries": "10",
-        },
-        # What a killed scheduler left running goes on within two minutes of the next one's start, not within six.
-        "scheduler": {"scheduler_idle_sleep_time": "0.5", "orphaned_tasks_check_interval": "60"},
-        # A new connection's Dag shows within seconds.
-        "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "5"},
+        **WAITS,
         "logging": {
             "base_log_folder": str(home / "logs"),
             "secret_mask_adapter": "usage_ledger.core.redaction.mask_adapter",
