@@ -56,8 +56,8 @@ class ProviderHook(BaseHook):
                     source_of(connection, report, client).verify(day)
         except (UsageLedgerError, ValueError) as error:
             return False, redact(str(error))
-        told = client.answers_tell_account or not (untold or not provider.accounts.id)
-        whose = f" and sees account {account}" if told else "; the provider does not tell whose it is"
+        proof = client.answers_tell_account or not (untold or not provider.accounts.id)
+        whose = f" and sees account {account}" if proof else "; the provider does not tell whose it is"
         return True, f"the key is valid{whose}" + ("" if file else _file_to_write(provider, account))
 
 
