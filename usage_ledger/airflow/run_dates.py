@@ -47,10 +47,10 @@ def described(dates: Dates) -> str:
 def _automatic(connection: Connection, run: Any, named: Mapping[str, Any], now: datetime) -> Dates:
     day = run.data_interval_start.astimezone(UTC).date()
     if any(value is not None for value in named.values()):
-        asked = requested_dates(named["from"], named["to"], now=now, connection=connection)
-        if run.run_type != "backfill" or not asked.first <= day <= asked.last:
+        span = requested_dates(named["from"], named["to"], now=now, connection=connection)
+        if run.run_type != "backfill" or not span.first <= day <= span.last:
             raise BadWindow(
-                f"this run loads {day}, and its parameters `from` and `to` say {Window(asked.first, asked.last + DAY)}",
+                f"this run loads {day}, and its parameters `from` and `to` say {Window(span.first, span.last + DAY)}",
                 next_step="leave both empty in a backfill: the form's own dates say which it loads",
             )
         log.info("the parameters `from` and `to` change nothing: a run of a backfill loads its own usage date")

@@ -32,8 +32,8 @@ app.add_typer(owners_app, name="owners")
 app.add_typer(prices_app, name="prices")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(now: bool) -> None:
+    if now:
         version()
         raise typer.Exit
 
