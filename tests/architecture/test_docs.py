@@ -251,7 +251,7 @@ def test_the_table_of_yaml_keys_is_that_of_the_model() -> None:
         name for name, field in fields.items() if field.is_required()
     }
     assert told["timezone"] == f"`{fields['timezone'].default}`"
-    assert told["at"] == f'`"{fields["at"].default:%H:%M}"`'
+    assert told["at"] == f"`{fields['at'].default:%H:%M}`"
 
 
 def test_the_yaml_example_is_a_connection(tmp_path: Path) -> None:
