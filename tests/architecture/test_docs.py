@@ -38,8 +38,7 @@ KEY = "fw_the-one-that-opens"
 NAMES = ("README", "CONTRIBUTING", *(f"docs/{page}" for page in ("connect", "query", "operate", "troubleshoot")))
 NAMES += tuple(f"docs/{page}" for page in ("architecture", "reliability", "scaling"))
 NAMES += tuple(f"docs/{page}" for page in ("reconciliation", "prices", "owners", "budgets", "focus"))
-NAMES += tuple(f"docs/{page}" for page in ("bi", "glossary", "alerts"))
-NAMES += ("docs/explore",)
+NAMES += tuple(f"docs/{page}" for page in ("bi", "glossary", "alerts", "permissions", "first-hour", "explore"))
 PAGES = {name: (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
 PAGES |= {f"docs/providers/{path.stem}": path.read_text(encoding="utf-8") for path in ROOT.glob("docs/providers/*.md")}
 README = PAGES["README"]
@@ -338,6 +337,12 @@ def strange_parts(message: str, code: str) -> list[str]:
 def test_the_messages_are_texts_of_the_product() -> None:
     code = SPLIT_OR_FILLED.sub("", "\n".join(text for path, text in sources().items() if path.suffix == ".py"))
     assert {row[0]: strange for row in table_under("Message") if (strange := strange_parts(row[0], code))} == {}
+    first = table_under("Message", PAGES["docs/first-hour"])
+    assert {
+        row[0]: strange
+        for row in first
+        if (strange := strange_parts(row[0].replace("OpenAI ans", "Fireworks AI ans"), code))
+    } == {}
     assert strange_parts("`the key does not see account …; he sees: …`", code) == ["; he sees"]
 
 

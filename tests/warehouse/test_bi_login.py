@@ -116,6 +116,19 @@ def test_the_login_reads_nothing_but_marts(tcp_port: int, table: str) -> None:
             cursor.execute(f"SELECT * FROM {table}")
 
 
+def test_a_teams_login_reads_its_own_views_alone(tcp_port: int) -> None:
+    page = (ROOT / "docs" / "permissions.md").read_text(encoding="utf-8")
+    (team_sql,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    with closing(psycopg2.connect(host=str(postgres.postgres_folder()), user="postgres", dbname="ledger")) as local:
+        cursor = local.cursor()
+        cursor.execute(team_sql)
+        cursor.execute("SET LOCAL ROLE search_bi")
+        cursor.execute("SELECT count(*) FROM team_search.daily_cost")
+        assert cursor.fetchone() == (0,)
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied for schema marts"):
+            cursor.execute("SELECT * FROM marts.daily_cost_by_team")
+
+
 def test_the_socket_keeps_its_name_whatever_the_port(tcp_port: int) -> None:
     with closing(psycopg2.connect(host=str(postgres.postgres_folder()), user="postgres", dbname="ledger")) as local:
         cursor = local.cursor()
