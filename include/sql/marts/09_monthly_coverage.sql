@@ -14,18 +14,43 @@
 -- whole: True when every date of the month is loaded and settled.
 CREATE VIEW marts.monthly_coverage AS
 SELECT
-    connection_id, provider, account_id, report, month, days, loaded_days, settled_days, held_days, failed_days,
-    greatest(least(days, over_days) - loaded_days - held_days - failed_days, 0) AS missing_days,
-    loaded_days = days AND settled_days = days AS whole
+    month.connection_id, month.provider, month.account_id, month.report, month.month, month.days, day.loaded_days,
+    day.settled_days, day.held_days, day.failed_days,
+    greatest(
+        least(month.days, least(month.last, month.month + month.days - 1) - month.month + 1)
+            - day.loaded_days - day.held_days - day.failed_days, 0
+    ) AS missing_days,
+    day.loaded_days = month.days AND day.settled_days = month.days AS whole
 FROM (
     SELECT
-        connection_id, provider, account_id, report, date_trunc('month', usage_date)::date AS month,
-        extract(day FROM date_trunc('month', usage_date) + interval '1 month - 1 day')::integer AS days,
-        max(usage_date) - date_trunc('month', usage_date)::date + 1 AS over_days,
+        connection.connection_id, connection.provider, connection.account_id, fetched.report, span.first, span.last,
+        start::date AS month, extract(day FROM start + interval '1 month - 1 day')::integer AS days
+    FROM ops.connection AS connection
+    JOIN ops.connection_report AS fetched ON fetched.connection_id = connection.connection_id AND fetched.until IS NULL
+    CROSS JOIN LATERAL (  -- as in marts.coverage
+        SELECT min(usage_date) AS first
+        FROM ops.day
+        WHERE connection_id = fetched.connection_id AND report = fetched.report
+    ) AS oldest
+    CROSS JOIN LATERAL (
+        SELECT oldest.first, (now() AT TIME ZONE day_zone)::date - 1 AS last
+        FROM ops.day
+        WHERE connection_id = fetched.connection_id AND report = fetched.report
+        ORDER BY usage_date DESC
+        LIMIT 1
+    ) AS span
+    CROSS JOIN LATERAL generate_series(
+        date_trunc('month', span.first::timestamp), span.last::timestamp, interval '1 month'
+    ) AS start
+    WHERE connection.retired_at IS NULL AND span.first <= span.last
+) AS month
+CROSS JOIN LATERAL (  -- a month at a time, so that a question about one reads no other
+    SELECT
         count(*) FILTER (WHERE state IN ('loaded', 'empty'))::integer AS loaded_days,
         count(*) FILTER (WHERE settled AND state IN ('loaded', 'empty'))::integer AS settled_days,
         count(*) FILTER (WHERE state = 'held')::integer AS held_days,
         count(*) FILTER (WHERE state = 'failed')::integer AS failed_days
-    FROM marts.coverage
-    GROUP BY connection_id, provider, account_id, report, date_trunc('month', usage_date)
-) AS months
+    FROM ops.day
+    WHERE connection_id = month.connection_id AND report = month.report
+        AND usage_date BETWEEN month.month AND least(month.last, month.month + month.days - 1)
+) AS day
