@@ -1,8 +1,11 @@
 """The marts that answer without a join: they add up to the bill and the meters, and every label says something."""
 
+import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from kit.filled_ledger import fill_ledger
 from kit.owners_of_all import write_owners
 from sqlalchemy import Engine
 
+from usage_ledger.core.project import ROOT
 from usage_ledger.money.owners import apply_owners
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.engine import transaction
@@ -17,6 +21,8 @@ from usage_ledger.warehouse.engine import transaction
 Query = Callable[..., list[tuple[Any, ...]]]
 FIRST, LAST = date(2026, 11, 13), date(2026, 11, 19)
 LABELS = ("team_name", "project_name", "api_key_name", "user_name", "model_name", "region_name")
+PAGE = (ROOT / "docs/query.md").read_text(encoding="utf-8").partition("## Questions\n")[2].partition("\n## ")[0]
+QUESTIONS = re.findall(r"```sql\n(.*?);\n```", PAGE, re.DOTALL)
 MEASURES = ("requests", "input_tokens", "cached_input_tokens", "output_tokens")
 
 
@@ -94,3 +100,113 @@ def test_use_has_the_owner_that_its_ids_have_on_that_date(query: Query) -> None:
         expected[connection_id, day, team] = expected.get((connection_id, day, team), 0) + tokens
     found = query("SELECT connection_id, usage_date::text, team, sum(input_tokens) FROM used GROUP BY 1, 2, 3")
     assert {row[:3]: row[3] for row in found if row[3] is not None} == expected
+
+
+def test_keys_and_models_have_the_money_of_the_bill_and_the_tokens_of_the_meters(query: Query) -> None:
+    bill = dict(query("SELECT currency, sum(amount) FROM marts.bill_lines GROUP BY 1"))
+    metered = query("SELECT sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), sum(requests) FROM used")
+    for mart in ("daily_cost_by_api_key", "daily_cost_by_model"):
+        amounts = query(f"SELECT currency, sum(amount) FROM marts.{mart} WHERE amount IS NOT NULL GROUP BY 1")
+        assert dict(amounts) == bill
+        assert (
+            query(
+                "SELECT sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), sum(requests)"
+                f" FROM marts.{mart}"
+            )
+            == metered
+        )
+
+
+def test_a_price_by_the_token_is_given_where_bill_and_meters_count_the_same(query: Query) -> None:
+    """Of vendors whose bill has quantities: billed and metered tokens are equal where there is a price."""
+    rows = query(
+        "SELECT model.cost_per_million_tokens, coalesce(model.input_tokens, 0) + coalesce(model.output_tokens, 0),"
+        " sum(line.quantity), sum(line.amount)"
+        " FROM marts.daily_cost_by_model AS model"
+        " JOIN marts.bill_lines AS line USING (connection_id, usage_date, currency, model)"
+        " WHERE line.charge_category = 'Usage' AND line.meter LIKE '%%tokens' AND line.meter <> 'training_tokens'"
+        " AND line.quantity IS NOT NULL GROUP BY connection_id, usage_date, currency, model, 1, 2"
+    )
+    same = [row for row in rows if row[1] == row[2]]
+    assert len(same) > 50
+    assert [row for row in rows if (row[0] is not None) is not (row[1] == row[2])] == []
+    assert all(price == round(amount * 1_000_000 / tokens, 12) for price, tokens, _, amount in same)
+
+
+def test_a_months_spend_and_forecast_are_those_of_its_rows(query: Query) -> None:
+    lines = query("SELECT connection_id, report, currency, usage_date, charge_category, amount FROM marts.bill_lines")
+    settled = query("SELECT connection_id, report, usage_date FROM ops.day WHERE settled AND state <> 'failed'")
+    months = query(
+        "SELECT connection_id, report, currency, amount, credits, forecast, loaded_days FROM marts.monthly_spend"
+    )
+    assert len(months) == 7
+    for connection_id, report, currency, amount, given, forecast, loaded_days in months:
+        own = [line[3:] for line in lines if line[:3] == (connection_id, report, currency)]
+        assert (amount, given) == (sum(one[2] for one in own), sum(one[2] for one in own if one[1] == "Credit"))
+        by_day: dict[date, Decimal] = {}
+        for day, _, part in own:
+            by_day[day] = by_day.get(day, Decimal()) + part
+        days = [day for *whose, day in settled if whose == [connection_id, report]]
+        lacking = [day for day in (date(2026, 11, 1) + timedelta(n) for n in range(30)) if not FIRST <= day <= LAST]
+        assert loaded_days + len(lacking) == 30
+        typical = {
+            weekend: [by_day.get(day, Decimal()) for day in days if (day.weekday() > 4) is weekend]
+            for weekend in (True, False)
+        }
+        expected = (
+            amount + sum(median(typical[day.weekday() > 4]) for day in lacking) if all(typical.values()) else None
+        )
+        assert forecast == expected
+    assert len([month for month in months if month[5] is not None]) > 3
+
+
+def test_month_to_date_by_team_adds_up_to_the_month(query: Query) -> None:
+    groups = "connection_id, month, currency"
+    assert (
+        query(f"SELECT {groups}, sum(amount), max(loaded_days) FROM marts.monthly_cost_by_team GROUP BY {groups}") != []
+    )
+    assert query(
+        f"SELECT {groups}, sum(amount), min(loaded_days), max(days) FROM marts.monthly_cost_by_team GROUP BY {groups}"
+        f" EXCEPT SELECT {groups}, sum(amount), min(loaded_days), max(days) FROM marts.monthly_spend GROUP BY {groups}"
+    ) == []  # fmt: skip
+
+
+def test_a_week_later_stands_beside_the_bill(query: Query) -> None:
+    found = query("SELECT connection_id, currency, usage_date, amount, week_before FROM marts.spend_beside_last_week")
+    bill = query("SELECT connection_id, currency, usage_date, sum(amount), NULL FROM marts.bill_lines GROUP BY 1, 2, 3")
+    assert sorted(row[:4] for row in found if row[3]) == sorted(row[:4] for row in bill if row[3])
+    assert {row[4] for row in found} == {None}  # a week is loaded, so none has one before it
+
+
+def test_no_cut_can_be_added_to_records_by_mistake(query: Query) -> None:
+    columns = query("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'marts'")
+    records = {column for mart, column in columns if mart in ("spend_attribution", "usage_attribution", "daily_usage")}
+    for mart in ("user_cut", "api_key_cut"):
+        measures = {column for name, column in columns if name == mart and column.startswith("cut_")}
+        assert measures >= {"cut_amount", *(f"cut_{measure}" for measure in MEASURES)}
+        assert measures & records == set()
+        assert query(f"SELECT DISTINCT breakdown FROM marts.{mart} WHERE breakdown IN ('', 'utc_day')") == []
+    assert query("SELECT DISTINCT connection_id, breakdown FROM marts.user_cut ORDER BY 1, 2") == [
+        ("anthropic_demo", "actor"),
+        ("anthropic_demo", "user"),
+    ]
+    ((keys,),) = query("SELECT sum(cut_amount) FROM marts.api_key_cut WHERE breakdown = 'api_key'")
+    ((all_keys,),) = query("SELECT sum(amount) FROM ledger.cost_daily WHERE breakdown = 'api_key'")
+    assert keys == all_keys > 0
+
+
+@pytest.mark.parametrize("number", range(len(QUESTIONS)))
+def test_a_question_of_the_manual_is_answered(engine: Engine, number: int) -> None:
+    question = QUESTIONS[number].replace("current_date", f"date '{LAST + timedelta(1)}'")
+    with transaction(engine) as cursor:
+        cursor.execute("SET LOCAL ROLE bi_reader")
+        cursor.execute(question)
+        rows = cursor.fetchall()
+    assert rows or "restatement" in question
+
+
+def test_the_manual_asks_all_that_an_analyst_asked() -> None:
+    assert len(QUESTIONS) >= 13
+    for mart in ("spend_beside_last_week", "monthly_spend", "monthly_cost_by_team", "spend_attribution",
+                 "daily_cost_by_api_key", "daily_cost_by_model", "user_cut", "api_key_cut"):  # fmt: skip
+        assert any(f"FROM marts.{mart}\n" in question for question in QUESTIONS), mart

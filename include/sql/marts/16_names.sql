@@ -9,7 +9,7 @@
 -- valid_to: The date after the last; `infinity` for the newest name.
 CREATE VIEW marts.names AS
 SELECT
-    connection_id, kind, id, coalesce(nullif(btrim(name), ''), '(unnamed)') AS name, owner_id,
+    connection_id, kind, id, CASE WHEN name ~ '\S' THEN name ELSE '(unnamed)' END AS name, owner_id,
     coalesce(lag(valid_to) OVER earlier, '-infinity') AS valid_from, coalesce(valid_to, 'infinity') AS valid_to
 FROM ledger.name
 WINDOW earlier AS (PARTITION BY connection_id, kind, id ORDER BY valid_from)
