@@ -33,4 +33,4 @@ FROM (
     ) AS cost
     WHERE day.state <> 'failed'
     GROUP BY day.connection_id, cost.provider, day.usage_date, cost.currency
-) AS beside
+) AS compared
