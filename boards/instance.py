@@ -26,6 +26,7 @@ PATIENCE = 1800.0
 """Seconds in which Superset makes its database, and in which it starts, also on a busy machine."""
 SETTINGS = """
 SECRET_KEY = {key!r}
+SUPERSET_WEBSERVER_TIMEOUT = 600
 SQLALCHEMY_DATABASE_URI = "sqlite:///{home}/superset.db"
 TALISMAN_ENABLED = False
 AUTH_RATE_LIMITED = False
@@ -93,8 +94,8 @@ def _prepare(home: Path) -> str:
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted_stamp:
         password = secrets.token_urlsafe(18)
         _write_private(home / "password", password)
-        settings = SETTINGS.format(key=secrets.token_urlsafe(48), home=home)
-        _write_private(home / "superset_config.py", settings)
+        _write_private(home / "key", secrets.token_urlsafe(48))
+        _write_settings(home)
         database.unlink(missing_ok=True)
         log = home / "prepare.log"
         with log.open("wb") as output:
@@ -112,8 +113,14 @@ def _prepare(home: Path) -> str:
             raise ConfigError("Superset could not make its own database", next_step=f"see {log}")
         database.rename(made)
         stamp.write_text(wanted_stamp, encoding="utf-8")
+    _write_settings(home)
     shutil.copyfile(made, database)
     return (home / "password").read_text(encoding="utf-8")
+
+
+def _write_settings(home: Path) -> None:
+    key = (home / "key").read_text(encoding="utf-8")
+    _write_private(home / "superset_config.py", SETTINGS.format(key=key, home=home))
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -4,7 +4,6 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from instance import USER, Instance
 from playwright.sync_api import Error, Page, Response, sync_playwright
@@ -17,7 +16,10 @@ PATIENCE = 300_000
 """Milliseconds until all charts of a board are drawn, also on a busy machine."""
 BUSY = '[data-test="loading-indicator"], .loading, .ant-spin-spinning'
 BROKEN = '[data-test="error-alert"], .ant-alert-error, [role="alert"].error'
-LONGEST = "() => Math.ceil(document.querySelector('.grid-container').getBoundingClientRect().bottom + 24)"
+TITLE = '[data-test="editable-title"], .header-title'
+PARTS = ".dashboard-component-chart-holder, .dashboard-markdown"
+HEIGHT_OF_BOARD = f"""() => 24 + Math.max(...[...document.querySelectorAll({PARTS!r})].map(
+    (part) => Math.ceil(part.getBoundingClientRect().bottom)))"""
 
 
 def chromium() -> str:
@@ -50,9 +52,8 @@ def window(instance: Instance) -> Iterator[Page]:
             browser.close()
 
 
-def photograph(page: Page, instance: Instance, slug: str, path: Path) -> dict[str, list[Any]]:
-    """Save the picture of a board; the rows that each chart drew, by title. Raises `ConfigError` for a broken chart."""
-    rows: dict[str, list[Any]] = {}
+def photograph(page: Page, instance: Instance, slug: str, path: Path) -> dict[str, str]:
+    """Save the picture of a board; the texts of its numbers, by title. Raises `ConfigError` for a broken chart."""
     faults: list[str] = []
 
     def note(response: Response) -> None:
@@ -62,11 +63,11 @@ def photograph(page: Page, instance: Instance, slug: str, path: Path) -> dict[st
     page.on("response", note)
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     page.goto(f"{instance.address}/superset/dashboard/{slug}/", wait_until="domcontentloaded")
-    page.wait_for_selector('[data-test="chart-container"], .chart-slice, .dashboard-component-chart-holder')
+    page.wait_for_selector(PARTS)
     for _ in range(3):  # the filter of currencies chooses its first value, and charts are asked again
         page.wait_for_timeout(1500)
         page.wait_for_function(f"() => document.querySelectorAll({BUSY!r}).length === 0")
-    page.set_viewport_size({"width": WIDTH, "height": page.evaluate(LONGEST)})
+    page.set_viewport_size({"width": WIDTH, "height": page.evaluate(HEIGHT_OF_BOARD)})
     page.wait_for_timeout(1500)
     page.wait_for_function(f"() => document.querySelectorAll({BUSY!r}).length === 0")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,4 +76,8 @@ def photograph(page: Page, instance: Instance, slug: str, path: Path) -> dict[st
     faults += [alert.inner_text()[:200] for alert in page.query_selector_all(BROKEN)]
     if faults:
         raise ConfigError(f"board {slug} is broken: {faults[0]}", next_step=f"see {path}")
-    return rows
+    return {
+        holder.query_selector(TITLE).inner_text(): number.inner_text()
+        for holder in page.query_selector_all(PARTS)
+        if (number := holder.query_selector(".header-line"))
+    }

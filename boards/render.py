@@ -132,8 +132,8 @@ def picture(instance: Instance, folder: Path) -> None:
     with window(instance) as page:
         for stem, board in bundle("dashboards").items():
             path = folder / f"board-{stem}.png"
-            photograph(page, instance, board["slug"], path)
-            say(f"  {path}")
+            numbers = photograph(page, instance, board["slug"], path)
+            say(f"  {path}: " + ", ".join(f"{title} {text}" for title, text in numbers.items()))
 
 
 if __name__ == "__main__":

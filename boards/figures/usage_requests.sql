@@ -1,0 +1,1 @@
+SELECT sum(requests) FROM marts.daily_usage
