@@ -37,8 +37,8 @@ ROOT = Path(__file__).resolve().parents[2]
 KEY = "fw_the-one-that-opens"
 NAMES = ("README", "CONTRIBUTING", *(f"docs/{page}" for page in ("connect", "query", "operate", "troubleshoot")))
 NAMES += tuple(f"docs/{page}" for page in ("architecture", "reliability", "scaling"))
-NAMES += tuple(f"docs/{page}" for page in ("reconciliation", "prices", "owners", "budgets", "focus"))
-NAMES += tuple(f"docs/{page}" for page in ("bi", "glossary", "alerts", "permissions", "first-hour", "explore", "boards"))
+NAMES += tuple(f"docs/{page}" for page in ("reconciliation", "prices", "owners", "budgets", "focus", "boards"))
+NAMES += tuple(f"docs/{page}" for page in ("bi", "glossary", "alerts", "permissions", "first-hour", "explore"))
 PAGES = {name: (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
 PAGES |= {f"docs/providers/{path.stem}": path.read_text(encoding="utf-8") for path in ROOT.glob("docs/providers/*.md")}
 README = PAGES["README"]
