@@ -1,7 +1,7 @@
 """Every request against a mock server that refuses what the provider's machine-readable description does not allow.
 
 The descriptions are not part of the project, and the mock server is Node's: where either is missing, the tests are
-skipped. `PRISM` names the program (`npm install @stoplight/prism-cli`).
+skipped. `PRISM` names the program (`npm install @stoplight/prism-cli`), `SPECS` the folder of descriptions.
 """
 
 import os
@@ -27,7 +27,7 @@ from usage_ledger.model.request import Parameters
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.sources.values import window_values
 
-SPECS = Path(__file__).resolve().parents[3] / "shared" / "reference" / "specs"
+SPECS = Path(os.environ.get("SPECS") or Path(__file__).resolve().parents[3] / "shared" / "reference" / "specs")
 PRISM = os.environ.get("PRISM") or shutil.which("prism") or ""
 DESCRIBED = {
     "openai": ("openai.yaml", "/v1"),
