@@ -140,6 +140,7 @@ def test_small_series_are_drawn_as_one_and_none_is_lost() -> None:
     chart = bars(values, day, day)
     assert chart.total == sum(range(1, 21))
     assert [name for name, _ in chart.legend] == [f"c{number:02}" for number in range(20, 12, -1)] + ["(others)"]
+    assert dict(chart.legend)["c13"] == "ul-s0"
     heights = [Decimal(part.height) for part in chart.parts]
     others = heights[-1] / sum(heights)
     assert abs(others - Decimal(sum(range(1, 13))) / sum(range(1, 21))) < Decimal("0.001")

@@ -17,8 +17,9 @@ def view(name: str, **question: str | Iterable[str] | None) -> str:
 
 
 def fragment(name: str, **question: str | Iterable[str] | None) -> str:
-    """What the shim fetches for a view or a card."""
-    return "usage-ledger/" + view(name, **question).removeprefix(f"{ROUTE}?view=").replace("&", "?", 1)
+    """What the shim fetches for a view, or for a card by its path."""
+    _, _, rest = view("", **question).partition("&")
+    return f"usage-ledger/{quote(name)}" + (f"?{rest}" if rest else "")
 
 
 def dag(connection_id: str) -> str:

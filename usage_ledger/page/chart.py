@@ -96,7 +96,9 @@ def _names(values: list[Value]) -> Mapping[str, str]:
         totals[value.series] += value.amount
     rest = totals.pop(OTHERS, None)  # what the caller has summed up already
     largest = sorted(totals, key=lambda name: (-totals[name], name))
-    names = {name: f"ul-s{number}" for number, name in enumerate(largest[:MOST_SERIES])}
+    # By name, so that a series has one colour in all charts of a page that show the same ones.
+    colours = {name: f"ul-s{number}" for number, name in enumerate(sorted(largest[:MOST_SERIES]))}
+    names = {name: colours[name] for name in largest[:MOST_SERIES]}
     return names | ({OTHERS: "ul-others"} if len(largest) > MOST_SERIES or rest is not None else {})
 
 
