@@ -78,15 +78,17 @@ def test_a_currency_of_its_own_is_never_added(ledger: Engine, query: Any) -> Non
 
 
 def test_the_bars_are_the_days_of_the_bill(client: TestClient, query: Any) -> None:
+    query("UPDATE ops.day SET settled = usage_date < %s WHERE true RETURNING 1", LAST)
     html = client.get("/card/spend").text
     rows = query(
-        "SELECT usage_date, connection_id, sum(amount) FROM marts.daily_cost WHERE connection_id = ANY (%s)"
-        " GROUP BY 1, 2",
+        "SELECT usage_date, connection_id, sum(amount), bool_and(settled) FROM marts.daily_cost"
+        " WHERE connection_id = ANY (%s) GROUP BY 1, 2",
         list(SEEN),
     )
-    titles = re.findall(r"<title>(\S+) (\S+): (\S+) USD(, may still change)?</title>", html)
-    assert {(date.fromisoformat(day), name) for day, name, *_ in titles} == {row[:2] for row in rows if row[2] > 0}
-    assert any(still_open for *_, still_open in titles)
+    titles = re.findall(r"<title>(\S+) (\S+): \S+ USD(, may still change)?</title>", html)
+    bars_of = {(date.fromisoformat(day), name, not still_open) for day, name, still_open in titles}
+    assert bars_of == {(day, name, settled) for day, name, amount, settled in rows if amount > 0}
+    assert {settled for *_, settled in bars_of} == {True, False}
     total = sum((row[2] for row in rows), Decimal())
     assert money(total, "USD") in text_of(html)
 
