@@ -19,6 +19,7 @@ READ = """
 import json
 import usage_ledger
 from usage_ledger.contracts.registry import contract
+from usage_ledger.page.render import FOLDER, render
 from usage_ledger.warehouse.schema import mart_name, marts, steps
 from usage_ledger.warehouse.sql import text
 print(json.dumps([
@@ -27,6 +28,7 @@ print(json.dumps([
     contract("usage_daily").names(),
     [mart_name(path) for path in marts()],
     [path.name for path in steps()],
+    [render("overview.html", view="overview"), *sorted(path.name for path in (FOLDER / "static").iterdir())],
 ]))
 """
 
@@ -61,13 +63,15 @@ def test_the_wheel_reads_statements_contracts_and_marts_outside_of_a_checkout(tm
     executable = environment_with_wheel(tmp_path)
     outside = tmp_path / "outside"
     outside.mkdir()
-    origin, statement, names, views, numbered = json.loads(run(str(executable), "-c", READ, cwd=outside))
+    origin, statement, names, views, numbered, page = json.loads(run(str(executable), "-c", READ, cwd=outside))
     assert Path(origin).is_relative_to(tmp_path / "bare")
     assert statement == (SQL / "load/lock.sql").read_text(encoding="utf-8")
     assert {"usage_date", "connection_id", "input_tokens"} <= set(names)
     assert views == [path.stem.partition("_")[2] for path in marts()]
     assert "usage_meters" in views
     assert numbered == [path.name for path in steps()]
+    assert "data-fragment" in page[0]
+    assert {"page.css", "shim.js"} <= set(page[1:])
     installed = Path(origin).parent
     for folder, copy in ((SQL, installed / "include/sql"), (CONTRACTS, installed / "data_contracts")):
         assert {path.relative_to(folder) for path in folder.rglob("*")} == {
