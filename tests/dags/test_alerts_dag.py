@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from usage_ledger.airflow import listener
 from usage_ledger.airflow.alerts import alert, build_alerts_dag
 from usage_ledger.airflow.notify import send
+from usage_ledger.cli.alerts import alerts
 from usage_ledger.connections import checked_id
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import ROOT
@@ -203,3 +204,32 @@ def test_a_provider_that_is_not_installed_is_named_with_what_to_install(
     with pytest.raises(ConfigError, match=r"install usage-ledger\[notify\]") as caught:
         send("one", "subject", "text")
     assert "secret-of-the-hook" not in str(caught.value)
+
+
+def test_the_command_sends_a_test_by_a_connection(mail: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("usage_ledger.cli.context.require_stack_database", lambda: None)
+    alerts(send_test="mail")
+    assert [message["Subject"] for message in mail.messages] == ["Usage Ledger: a test"]
+    with pytest.raises(ConfigError, match="there is no Airflow connection 'nobody'"):
+        alerts(send_test="nobody")
+    mail.refuse = 9
+    with pytest.raises(ConfigError, match="mail took no message") as refusal:
+        alerts(send_test="mail")
+    assert "pw-that-nobody-sees" not in str(refusal.value)
+
+
+def test_the_command_shows_alerts_that_have_not_ended(
+    engine: Engine, query: Query, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usage_ledger.cli.context.command_engine", lambda: engine)
+    names = {"shown_b": "NULL", "ended_b": "now()"}
+    insert = "INSERT INTO ops.alert (kind, name, period, level, message, cleared_at) VALUES {} RETURNING 1"
+    rows = (f"('budget', '{name}', '2026-11-01', '80', 'near', {end})" for name, end in names.items())
+    query(insert.format(", ".join(rows)))
+    shown = {}
+    for every in (False, True):
+        alerts(every=every, json=True)
+        shown[every] = {row["name"] for row in json.loads(capsys.readouterr().out)["alerts"]}
+    query("DELETE FROM ops.alert WHERE name IN ('shown_b', 'ended_b') RETURNING 1")
+    assert "shown_b" in shown[False]
+    assert shown[True] - shown[False] >= {"ended_b"}
