@@ -20,6 +20,7 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import ROOT
 from usage_ledger.local import postgres
 from usage_ledger.local.processes import free_port
+from usage_ledger.local.settings import remember_environment, warehouse_port
 from usage_ledger.warehouse.engine import warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema
 
@@ -159,3 +160,15 @@ def test_without_the_setting_no_port_is_open(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_stack_remembers_the_port_until_it_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USAGE_LEDGER_LOCAL", str(tmp_path))
+    for value, port in (("5499", 5499), ("0", None)):
+        monkeypatch.setenv("USAGE_LEDGER_WAREHOUSE_PORT", value)
+        remember_environment()
+        monkeypatch.delenv("USAGE_LEDGER_WAREHOUSE_PORT")
+        assert warehouse_port() == port
+    monkeypatch.setenv("USAGE_LEDGER_WAREHOUSE_PORT", "no port")
+    with pytest.raises(ConfigError, match="USAGE_LEDGER_WAREHOUSE_PORT is 'no port'"):
+        warehouse_port()
