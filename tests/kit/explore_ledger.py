@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from sqlalchemy import Engine
 
 from kit.fact_rows import add_line, add_use
+from usage_ledger.money.team_costs import record_team_costs
 from usage_ledger.warehouse.engine import transaction
 
 TODAY = date(2026, 11, 20)
@@ -39,6 +40,7 @@ def write_ledger(engine: Engine) -> None:
         (("acme", "api_key", "k1", "web"), ("acme", "api_key", "k2", "web"), ("acme", "project", "p-k1", "Shop")),
     )
     own_things(engine, (("api_key", "k1", "search"), ("api_key", "k2", "ads"), ("connection", "beta", "ads")))
+    record_team_costs(engine)
 
 
 def name_things(engine: Engine, names: Iterable[tuple[str, str, str, str]]) -> None:

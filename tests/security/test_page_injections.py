@@ -18,6 +18,7 @@ from kit.explore_ledger import FIRST, READABLE, TODAY, name_things, own_things, 
 from kit.fact_rows import add_line, add_use
 from sqlalchemy import Engine
 
+from usage_ledger.money.team_costs import record_team_costs
 from usage_ledger.page.explore import MOST_CSV_LINES
 from usage_ledger.page.question import DIMENSIONS
 from usage_ledger.page.reader import Reader
@@ -100,7 +101,7 @@ STORED = (*MARKUP, *TEMPLATES, *FORMULAS, *SQL, "a\r\nb: c", "../../x", "\u202ea
 ATTACKS = [
     *((name, text) for name in (*FREE, *FIXED) for text in (*SQL, *MARKUP)),
     *((name, text) for name in FREE for text in (TEMPLATES[0], HEADERS[0], FORMULAS[0], ODD[0])),
-    *(("key", text) for text in (*TEMPLATES, *HEADERS, *PATHS, *ODD, *FORMULAS)),
+    *(("model", text) for text in (*TEMPLATES, *HEADERS, *PATHS, *ODD, *FORMULAS)),
     *((name, text) for name in FIXED for text in (*TEMPLATES, *HEADERS[:2], *PATHS[:1], *ODD[:3])),
     *((text, "x") for text in (*MARKUP, *SQL[:2], *TEMPLATES[:1], *HEADERS[:1], *ODD[:1], "view.__class__")),
 ]
@@ -167,6 +168,7 @@ def client(engine: Engine) -> Iterator[TestClient]:
         add_line(engine, number + 1, **same)
     name_things(engine, (("acme", kind, text, text) for kind in ("api_key", "project", "model") for text in STORED))
     own_things(engine, (("project", text, text) for text in STORED))
+    record_team_costs(engine)
     reader = Reader(engine, timeout=100)  # what sleeps for longer is a failure of the server
     replaced = {
         get_user: lambda: "somebody",
@@ -252,7 +254,7 @@ def test_no_name_or_id_of_the_ledger_is_markup_or_a_formula(client: TestClient, 
 
 def test_a_filter_on_each_text_of_the_ledger_finds_its_row_alone(client: TestClient) -> None:
     for number, text in enumerate(STORED):
-        rows = list(csv.DictReader(io.StringIO(ask(client, "explore.csv", ("by", "key"), ("key", text)).text)))
+        rows = list(csv.DictReader(io.StringIO(ask(client, "explore.csv", ("by", "model"), ("model", text)).text)))
         assert [row["input_tokens"] for row in rows] == [str(number + 1)], text
 
 
