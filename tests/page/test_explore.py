@@ -26,7 +26,8 @@ from usage_ledger.page.render import money
 from usage_ledger.warehouse.engine import transaction
 
 METERS = ("requests", "input_tokens", "cached_input_tokens", "output_tokens")
-CHOICES: list[tuple[str, ...]] = [*((name,) for name in DIMENSIONS), *itertools.permutations(DIMENSIONS, 2)]
+ORDERED: list[tuple[str, ...]] = [*((name,) for name in DIMENSIONS), *itertools.combinations(DIMENSIONS, 2)]
+CHOICES = [*ORDERED, *(by[::-1] for by in ORDERED if len(by) > 1)]
 FILTERED: list[dict[str, list[str]]] = [
     {"connection": ["acme"]},
     {"team": ["ads", "(no team)"], "model": ["glm"]},
@@ -95,11 +96,12 @@ def figures(of: Answer) -> Figures:
 
 @pytest.mark.parametrize("by", CHOICES, ids="-".join)
 def test_every_pair_of_dimensions_equals_the_marts(reader: Reader, attribution: Any, by: tuple[str, ...]) -> None:
-    for only in ({}, FILTERED[CHOICES.index(by) % len(FILTERED)]):
-        expected = truth(attribution, by, only)
-        question = question_of(by, only)
-        assert figures(answer(reader, question, READABLE, MOST_CSV_LINES)) == expected, only
-        assert parsed(explore_csv(reader, question, READABLE), by) == expected, only
+    """Everything in one order of the two, and with filters in the other."""
+    only = {} if by in ORDERED else FILTERED[CHOICES.index(by) % len(FILTERED)]
+    expected = truth(attribution, by, only)
+    question = question_of(by, only)
+    assert figures(answer(reader, question, READABLE, MOST_CSV_LINES)) == expected
+    assert parsed(explore_csv(reader, question, READABLE), by) == expected
 
 
 def parsed(text: str, by: tuple[str, ...]) -> Figures:
