@@ -19,5 +19,8 @@ class UsageLedgerPlugin(AirflowPlugin):
 
 if {"api-server", "standalone"} & set(sys.argv):  # no other process serves pages
     from usage_ledger.airflow.page.app import PREFIX, app
+    from usage_ledger.airflow.store import keep_ports
+
+    keep_ports()
 
     UsageLedgerPlugin.fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "usage_ledger"}]

@@ -158,6 +158,24 @@ def test_this_home_is_read(here: Path) -> None:
         read_connection("foreign")
 
 
+def test_the_form_stores_the_port_that_it_tests_with(home: Path) -> None:
+    """Airflow refuses to test a stored connection with another port, and the form sends 0 for a hidden one."""
+    script = """
+import json, sys
+from airflow.models import Connection
+from airflow.utils.session import create_session
+from usage_ledger.airflow.store import keep_ports
+keep_ports()
+rows = {"ours": ("openai", None), "chosen": ("openai", 443), "theirs": ("postgres", None)}
+with create_session() as session:
+    session.add_all(Connection(conn_id=name, conn_type=kind, port=port) for name, (kind, port) in rows.items())
+with create_session() as session:
+    print(json.dumps({row.conn_id: row.port for row in session.query(Connection) if row.conn_id in rows}))
+    session.query(Connection).filter(Connection.conn_id.in_(rows)).delete()
+"""
+    assert json.loads(run(home, script)) == {"ours": 0, "chosen": 443, "theirs": None}
+
+
 def test_keys_without_a_file_are_incomplete(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of our types alone, and none that another connection asks with."""
     monkeypatch.setenv("USAGE_LEDGER_CONNECTIONS", str(tmp_path))

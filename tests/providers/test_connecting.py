@@ -138,7 +138,8 @@ def test_the_test_button_says_whose_the_key_is(
 
     good, told = Hook().test_connection()
     assert good, told
-    assert (at_work.account in told) == bool(provider.accounts.id)
+    assert (f"sees account {at_work.account}" in told) == bool(provider.accounts.id)
+    assert f"it has no Dag yet: write `provider: {provider.name}` and `account: {at_work.account}`" in told
     Stored.password = at_work.truth.secret("not-a-key-of-anybody")
     good, told = Hook().test_connection()
     assert not good

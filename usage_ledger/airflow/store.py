@@ -130,8 +130,21 @@ def _add_assets(session: Any, connection: Connection) -> list[str]:
     return [asset.name for asset in missing]
 
 
+def keep_ports() -> None:
+    """From now on this process stores a connection of ours with the port that the UI's *Test* sends, if with none."""
+    from airflow.models.connection import Connection as Row
+    from sqlalchemy import event
+
+    def fill_port(_mapper: object, _connection: object, row: Any) -> None:
+        if row.port is None and row.conn_type in PROVIDERS:
+            row.port = UNUSED_PORT
+
+    for moment in ("before_insert", "before_update"):
+        event.listen(Row, moment, fill_port)
+
+
 def ensure_ports() -> None:
-    """Store the port that the UI's *Test* sends where the UI itself stored none for a connection of ours."""
+    """Store the port that the UI's *Test* sends where the UI stored none for a connection of ours, before it did."""
     _require_airflow()
     from airflow.models.connection import Connection as Row
     from sqlalchemy import update
