@@ -20,7 +20,7 @@ from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import ROOT
 from usage_ledger.local import postgres
 from usage_ledger.local.processes import free_port
-from usage_ledger.local.settings import remember_environment, warehouse_port
+from usage_ledger.local.settings import postgres_folder, remember_environment, warehouse_port
 from usage_ledger.warehouse.engine import warehouse_engine
 from usage_ledger.warehouse.schema import ensure_schema
 
@@ -120,7 +120,7 @@ def test_the_login_reads_nothing_but_marts(tcp_port: int, table: str) -> None:
 def test_a_teams_login_reads_its_own_views_alone(tcp_port: int) -> None:
     page = (ROOT / "docs" / "permissions.md").read_text(encoding="utf-8")
     (team_sql,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    with closing(psycopg2.connect(host=str(postgres.postgres_folder()), user="postgres", dbname="ledger")) as local:
+    with closing(psycopg2.connect(host=str(postgres_folder()), user="postgres", dbname="ledger")) as local:
         cursor = local.cursor()
         cursor.execute(team_sql)
         cursor.execute("SET LOCAL ROLE search_bi")
@@ -131,7 +131,7 @@ def test_a_teams_login_reads_its_own_views_alone(tcp_port: int) -> None:
 
 
 def test_the_socket_keeps_its_name_whatever_the_port(tcp_port: int) -> None:
-    with closing(psycopg2.connect(host=str(postgres.postgres_folder()), user="postgres", dbname="ledger")) as local:
+    with closing(psycopg2.connect(host=str(postgres_folder()), user="postgres", dbname="ledger")) as local:
         cursor = local.cursor()
         cursor.execute("SHOW listen_addresses")
         assert cursor.fetchone() == ("127.0.0.1",)
