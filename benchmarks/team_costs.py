@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 from fresh_warehouse import fresh_warehouse
+from reconciliation import SIZE as DEFAULTS
 from reconciliation import fill, process_of
 from sqlalchemy import Engine
 
@@ -74,22 +75,21 @@ def main() -> None:
     for name, default in SIZE.items():
         options.add_argument(f"--{name}", type=int, default=default)
     size = vars(options.parse_args())
-    for what, seconds in measured(size).items():
-        sys.stdout.write(f"{seconds:8.2f} s  {what}\n")
+    measure(size)
 
 
-def measured(size: dict[str, int]) -> dict[str, float]:
-    """Processor seconds by what was asked of the warehouse."""
-    figures: dict[str, float] = {}
+def measure(size: dict[str, int]) -> None:
+    """Print the processor seconds of each question."""
     with fresh_warehouse() as engine:
-        fill(engine, {"connections": size["billed"], "days": size["days"]})
+        fill(engine, DEFAULTS | {"connections": size["billed"], "days": size["days"]})
         run(engine, TEAMS, RULES, BUDGETS)
         with process_of(engine) as spent:
 
             def timed(what: str, work: Callable[[], object]) -> None:
                 before = spent()
                 work()
-                figures[what] = round(spent() - before, 2)
+                sys.stdout.write(f"{spent() - before:8.2f} s  {what}\n")
+                sys.stdout.flush()
 
             timed(f"to record {size['days']} days of a connection", lambda: record_team_costs(engine, "c1"))
             run(engine, LATELY)
@@ -105,7 +105,6 @@ def measured(size: dict[str, int]) -> dict[str, float]:
             late = f"the same month while 3 days of {size['billed']} connections are not recorded yet"
             timed(late, lambda: read(engine, QUESTIONS["marts.unallocated_share of the month"]))
             check(engine)
-    return figures
 
 
 def run(engine: Engine, *texts: str) -> None:
