@@ -66,7 +66,6 @@ QUESTIONS = {
     "marts.daily_cost_by_team of a connection": "SELECT * FROM marts.daily_cost_by_team WHERE connection_id = 'c9'",
     "marts.unallocated_share of the month": f"SELECT * FROM marts.unallocated_share WHERE month = {MONTH}",
     "marts.budget_status of 5 teams": "SELECT * FROM marts.budget_status",
-    "marts.anomalies": "SELECT * FROM marts.anomalies WHERE anomaly",
 }
 
 
