@@ -121,6 +121,25 @@ def test_a_load_says_its_window_and_how_many_rows_changed(cursor: Cursor) -> Non
     assert "secret" not in row[0]
 
 
+def test_what_a_run_changed_adds_up_to_the_restatements(cursor: Cursor) -> None:
+    add_connection(cursor)
+    first, second = add_load(cursor, run_id="one"), add_load(cursor, run_id="two")
+    money = {"table_name": "cost_daily", "dimensions": '{"currency": "USD"}'}
+    add_change(cursor, first, "input_tokens", 1)
+    add_change(cursor, first, "input_tokens", 2, old=None, new=10)
+    add_change(cursor, first, "unit_price", 3, **money)
+    add_change(cursor, first, "unit_price", 4, **money)
+    add_change(cursor, second, "amount", 5, **money, old=3, new=None, breakdown="user", cause="declaration")
+    columns = "run_id, usage_date, meter, currency, breakdown, cause, row_count, old, new, difference"
+    assert answer(cursor, f"SELECT {columns} FROM marts.run_changes ORDER BY run_id, meter") == [
+        ("one", NOV, "input_tokens", "", "", "provider", 2, 1, 12, 11),
+        ("one", NOV, "unit_price", "USD", "", "provider", 2, None, None, None),
+        ("two", NOV, "amount", "USD", "user", "declaration", 1, 3, None, -3),
+    ]
+    sums = "SELECT meter, sum(difference) FROM marts.{} WHERE difference IS NOT NULL GROUP BY meter ORDER BY meter"
+    assert answer(cursor, sums.format("run_changes")) == answer(cursor, sums.format("restatements"))
+
+
 def test_every_report_has_the_first_state_that_is_true_of_it(cursor: Cursor) -> None:
     [(last,)] = answer(cursor, "SELECT (now() AT TIME ZONE 'UTC')::date - 1")
     long_ago = NOON - timedelta(900)
