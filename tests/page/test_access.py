@@ -26,6 +26,7 @@ from usage_ledger.core.warehouse_errors import WarehouseDown, WarehouseRefused
 MINE, OTHERS = "mine", "of_another_team"
 QUESTIONS = {
     "/connection": "?id={id}",
+    "/connection/card/dates": "?id={id}",
     "/dag": "?dag_id=usage_{id}",
     "/run": "?dag_id=usage_{id}&run_id=scheduled__2026-11-19",
     "/explore": "?connection={id}&by=day",
@@ -37,7 +38,8 @@ QUESTIONS = {
 def routes() -> list[str]:
     """The address of every route, with a value for each parameter of its path."""
     paths = [route.path for route in app.routes if isinstance(route, APIRoute)]
-    return sorted(path.replace("{name}", "shim.js" if "static" in path else "months") for path in paths)
+    names = {"/static/{name}": "shim.js", "/connection/card/{name}": "dates", "/card/{name}": "months"}
+    return sorted(path.replace("{name}", names.get(path, "")) for path in paths)
 
 
 class TwoTeams(SimpleAuthManager):

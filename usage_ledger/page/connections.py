@@ -34,10 +34,10 @@ def connections_html(
 ) -> str:
     """The list of the connections `ids`; `schedules` has Airflow's facts by connection, as far as they are had."""
     everything = reader.rows("connections", {})
-    known = {row["connection_id"] for row in everything}
+    in_ledger = {row["connection_id"] for row in everything}
     rows = chosen_connections(reader, ids, text, state)
     page, pages = place_of(rows, page)
-    unloaded = sorted(set(ids) - known) if not text and not state and page == 1 else []
+    unloaded = sorted(set(ids) - in_ledger) if not text and not state and page == 1 else []
     return render(
         "connections.html",
         view="connections",
