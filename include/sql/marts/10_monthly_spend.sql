@@ -38,7 +38,12 @@ CROSS JOIN LATERAL (  -- a month at a time, so that a question about one reads n
         AND usage_date < (calendar.month + interval '1 month')::date
     GROUP BY connection_id, provider, report, currency, basis
 ) AS cost
-LEFT JOIN marts.monthly_coverage AS coverage USING (connection_id, report, month)
+LEFT JOIN LATERAL (  -- a report at a time, whatever months are asked for
+    SELECT days, loaded_days, settled_days, whole
+    FROM marts.monthly_coverage
+    WHERE connection_id = cost.connection_id AND report = cost.report AND month = calendar.month
+    LIMIT 1
+) AS coverage ON true
 CROSS JOIN LATERAL (  -- the dates without figures
     SELECT
         count(*) FILTER (WHERE extract(isodow FROM date.day) < 6) AS weekdays,
