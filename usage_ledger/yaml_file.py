@@ -18,7 +18,7 @@ Keys = tuple[str | int, ...]
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _ClockLoader(_SafeLoader):
+class _ClockLoader(_SafeLoader):  # type: ignore[misc]
     """Reads `12:00` as the text that it is, not as the 720 that YAML 1.1 makes of it; `03:00` was a text before."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  the library's own form

