@@ -29,9 +29,12 @@ CROSS JOIN LATERAL (  -- a month at a time, so that a question about one reads n
     WHERE usage_date >= calendar.month AND usage_date < (calendar.month + interval '1 month')::date
     GROUP BY connection_id, provider, currency, team, app, cost_center
 ) AS own
-LEFT JOIN LATERAL (
-    SELECT connection_id, currency, min(days) AS days, min(loaded_days) AS loaded_days, min(settled_days) AS settled_days
-    FROM marts.monthly_spend
-    WHERE month = calendar.month
-    GROUP BY connection_id, currency
-) AS bill ON bill.connection_id = own.connection_id AND bill.currency = own.currency
+CROSS JOIN LATERAL (  -- of the reports that charge in that currency
+    SELECT min(days) AS days, min(loaded_days) AS loaded_days, min(settled_days) AS settled_days
+    FROM marts.monthly_coverage AS covered
+    WHERE covered.connection_id = own.connection_id AND covered.month = calendar.month AND EXISTS (
+        SELECT FROM ledger.cost_daily
+        WHERE connection_id = own.connection_id AND report = covered.report AND usage_date >= calendar.month
+            AND usage_date < (calendar.month + interval '1 month')::date AND breakdown = '' AND currency = own.currency
+    )
+) AS bill
