@@ -19,7 +19,7 @@ BOARDS_PYTHON ?= $(shell for python in python3.11 $(HOME)/.pyenv/versions/3.11*/
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies axe bigquery boards chaos answers mutants bill-faults fix lock docs prices new-provider clean
+.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies axe screenshots bigquery boards chaos answers mutants bill-faults fix lock docs prices new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -98,6 +98,9 @@ axe: $(AXE) ## Install axe-core from npm, for the tests in Chromium alone
 $(AXE): tests/browser/package-lock.json
 	@cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
+
+screenshots: $(STAMP) ## Take the pictures of the documentation from the demo that runs, in Chromium
+	@PYTHONPATH=tests:. $(BIN)/python tests/screenshots.py
 
 bigquery: $(BIGQUERY_STAMP) ## Make the environment of the BigQuery emulator; tests use it where it is there
 
