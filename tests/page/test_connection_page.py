@@ -120,12 +120,7 @@ def test_the_view_has_state_account_key_reports_and_links(ledger: Engine, monkey
     with asking(ledger, monkeypatch, ID, schedule=schedule) as client:
         page = text_of(client, "/connection", id=ID)
         tab = text_of(client, "/dag", dag_id=f"usage_{ID}")
-    for text in (
-        "in use here since",
-        "last answered just now",
-        "2026-11-21 03:00 UTC",
-        "waits until 2026-11-20 13:00:00 UTC",
-    ):
+    for text in ("in use here since", "last answered", "2026-11-21 03:00 UTC", "waits until 2026-11-20 13:00:00 UTC"):
         assert text in page
     for link in (f"dags/usage_{ID}", f"dags/usage_{ID}/backfills", f"dags/usage_{ID}/runs/scheduled__1/tasks/extract"):
         assert f'href="{link}"' in page
