@@ -7,15 +7,16 @@ import screenshots
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs" / "pictures"
-SHOWN = re.compile(r"!\[([^\]]+)\]\(([^)\s]+)\)")
+SHOWN = re.compile(r"!\[[^\]]+\]\(([^)\s]+)\)|\b(?:src|srcset)=\"([^\"]+)\"")
 MOST_BYTES = 400_000
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def shown(page: Path) -> dict[Path, str]:
-    """The pictures of a page, with what a person reads who cannot see them."""
-    found = SHOWN.findall(page.read_text(encoding="utf-8"))
-    return {(page.parent / link).resolve(): text for text, link in found}
+def shown(page: Path) -> set[Path]:
+    """The pictures of a page, also those of its other theme."""
+    return {
+        (page.parent / (link or other)).resolve() for link, other in SHOWN.findall(page.read_text(encoding="utf-8"))
+    }
 
 
 def test_the_readme_shows_the_page_and_a_board() -> None:
