@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 SIZE = 14
-LEFT = 150
+LEFT = 164
 TOP = 18
 
 COVERAGE = {
