@@ -29,7 +29,7 @@ LOOKS = {
     *("subtitle", "subtitle_font_size", "stack", "show_legend", "legendType", "legendOrientation", "legend_type"),
     *("rich_tooltip", "showTooltipTotal", "show_cell_bars", "sort_x_axis", "sort_y_axis", "normalize_across"),
     *("linear_color_scheme", "value_bounds", "show_values", "show_percentage", "left_margin", "bottom_margin"),
-    *("xscale_interval", "yscale_interval"),
+    *("xscale_interval", "yscale_interval", "group_others_when_limit_reached"),
 }
 """Settings of a chart that name no column: a setting of neither kind fails, so that none is overlooked."""
 MONEY = {
