@@ -102,10 +102,17 @@ def _month(day: date) -> date:
     return (day - timedelta(days=1)).replace(day=1)
 
 
-def _months(reader: Reader, ids: Collection[str], today: date) -> list[Row]:
+def _months(reader: Reader, ids: Collection[str], today: date) -> list[dict[str, Row | None]]:
+    """This month and the last one side by side, of each currency and basis that has either."""
     month = _month(today)
     before = (month - timedelta(days=1)).replace(day=1)
-    return reader.rows("months", {"ids": ids, "month": month, "before": before})
+    # One month a statement: the forecast of a month that is over costs as much again.
+    halves = [
+        {(row["currency"], row["basis"]): row for row in reader.rows("month", {"ids": ids, "month": first})}
+        for first in (month, before)
+    ]
+    kinds = dict.fromkeys([*halves[0], *halves[1]])
+    return [{"now": halves[0].get(kind), "before": halves[1].get(kind)} for kind in kinds]
 
 
 def _span(today: date, days: int) -> tuple[date, date]:
