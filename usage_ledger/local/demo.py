@@ -11,6 +11,7 @@ from usage_ledger.core.errors import ConfigError, Unreachable, UsageLedgerError
 from usage_ledger.core.windows import DAY
 from usage_ledger.local import stack
 from usage_ledger.local.accounts import AT, BACKFILLED, DEFAULT, connection_of, invented_account, is_left
+from usage_ledger.local.demo_owners import begin_owners, demo_owners, give_owners
 from usage_ledger.local.postgres import LEDGER
 from usage_ledger.local.settings import LOGIN
 from usage_ledger.money.prices import apply_prices
@@ -43,6 +44,7 @@ def start(*, sandbox: bool = False) -> None:
 
 def demo(days: int, providers: Sequence[str] = DEFAULT) -> None:
     """The whole story. Run again, it changes nothing. Raises `ConfigError` when a run fails."""
+    begin_owners()
     start(sandbox=True)
     from usage_ledger.airflow.timetable import UsageDay  # Airflow reads its configuration when it is first imported
 
@@ -62,6 +64,8 @@ def demo(days: int, providers: Sequence[str] = DEFAULT) -> None:
         say(f"  {len(dates)} usage dates of {', '.join(others)} were loaded by one run each")
     print_totals(dates, [connection_of(provider) for provider in providers])
     say(f"Airflow: {stack.address()}/dags/{_dag(connection_of(providers[0]))}  (login {LOGIN}, password {LOGIN})")
+    if give_owners(warehouse_engine(local_url(LEDGER))):
+        say(f"Teams:   {demo_owners()} says who owns what; in Airflow: Usage, Explore, by team")
     say("Query:   .venv/bin/usage-ledger psql     then, for example:  SELECT * FROM marts.daily_usage_by_api_key;")
     say("Stop:    make down")
 

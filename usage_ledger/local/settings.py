@@ -50,6 +50,7 @@ def program(name: str) -> str:
 def stack_environment() -> dict[str, str]:
     """What the stack's processes see beyond the caller's environment."""
     own, folder = f"127.0.0.1:{port(SANDBOX_PORT)}", str(local_folder() / "sandbox")
+    owners = os.environ.get("USAGE_LEDGER_OWNERS") or str(local_folder() / "owners.yaml")
     folders = [one for one in os.environ.get(FOLDERS, "").split(":") if one and one != folder]
     return {
         "AIRFLOW_HOME": str(airflow_home()),
@@ -60,6 +61,7 @@ def stack_environment() -> dict[str, str]:
         AIRFLOW_PORT[0]: str(port(AIRFLOW_PORT)),
         SANDBOX_PORT[0]: str(port(SANDBOX_PORT)),
         WAREHOUSE_PORT: str(warehouse_port() or 0),
+        **({"USAGE_LEDGER_OWNERS": owners} if Path(owners).is_file() else {}),  # the demo has one of its own
     }
 
 
