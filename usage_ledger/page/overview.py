@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from usage_ledger.page.chart import Chart, Value, bars
+from usage_ledger.page.chart import MOST_SERIES, OTHERS, Chart, Value, bars
 from usage_ledger.page.reader import Reader, Row
 from usage_ledger.page.render import render
 
@@ -50,10 +50,7 @@ def _spend_card(reader: Reader, ids: Collection[str], today: date) -> str:
 
 def _tokens_card(reader: Reader, ids: Collection[str], today: date) -> str:
     first, last = _span(today, DAYS)
-    rows = reader.rows("token_days", {"ids": ids, "first": first, "last": last})
-    values = [
-        Value(row["usage_date"], row["connection_id"], Decimal(row["tokens"]), not row["settled"]) for row in rows
-    ]
+    values = [_value(row) for row in reader.rows("token_days", _days(ids, first, last))]
     return render("card_tokens.html", chart=bars(values, first, last) if values else None, days=DAYS)
 
 
@@ -124,12 +121,19 @@ def _spend(reader: Reader, ids: Collection[str], today: date, days: int) -> list
     """A chart for each currency, the largest first."""
     first, last = _span(today, days)
     values: dict[str, list[Value]] = defaultdict(list)
-    for row in reader.rows("spend_days", {"ids": ids, "first": first, "last": last}):
-        value = Value(row["usage_date"], row["connection_id"], row["amount"], not row["settled"])
-        values[row["currency"]].append(value)
+    for row in reader.rows("spend_days", _days(ids, first, last)):
+        values[row["currency"]].append(_value(row))
     charts: list[tuple[str, Chart]] = [(code, bars(of, first, last, f" {code}")) for code, of in values.items()]
     charts.sort(key=lambda pair: (-pair[1].total, pair[0]))
     return [{"currency": code, "chart": chart} for code, chart in charts]
+
+
+def _days(ids: Collection[str], first: date, last: date) -> dict[str, Any]:
+    return {"ids": ids, "first": first, "last": last, "most": MOST_SERIES, "others": OTHERS}
+
+
+def _value(row: Row) -> Value:
+    return Value(row["usage_date"], row["series"], Decimal(row["amount"]), not row["settled"])
 
 
 def _connections(reader: Reader, ids: Collection[str]) -> list[Row]:

@@ -17,28 +17,8 @@
 -- quantity: What was metered of the part, in the line's meter; 1 where nothing was.
 -- settled: True when the provider's figures for the date are no longer re-read.
 CREATE VIEW marts.bill_parts AS
-WITH side AS (
-    SELECT
-        connection_id, usage_date, line_key, deployment, api_key_id, user_id, project_id, settled, provider, report,
-        row_key, currency, amount, charge_category, NULL::text AS tag_team, NULL::numeric AS quantity
-    FROM marts.matched_lines
-    UNION ALL
-    SELECT
-        connection_id, usage_date, line_key, deployment, api_key_id, user_id, project_id, bool_and(settled), NULL, NULL,
-        NULL, NULL, NULL, NULL, tag_team, sum(quantity)
-    FROM marts.matched_metered
-    WHERE billed
-    GROUP BY connection_id, usage_date, line_key, deployment, api_key_id, user_id, project_id, tag_team
-    HAVING sum(quantity) > 0
-), line AS (  -- by a window and not by a join: no guess of the planner makes it slow
-    SELECT
-        *,
-        array_agg(ROW (deployment, api_key_id, user_id, project_id, tag_team, quantity, settled))
-            FILTER (WHERE row_key IS NULL) OVER (PARTITION BY connection_id, usage_date, line_key) AS pieces
-    FROM side
-)
 SELECT
-    line.connection_id, line.provider, line.report, line.usage_date, line.row_key, line.currency, line.amount,
+    day.connection_id, line.provider, line.report, day.usage_date, line.row_key, line.currency, line.amount,
     line.charge_category,
     coalesce(nullif(line.deployment, ''), used.deployment, '') AS deployment,
     coalesce(nullif(line.api_key_id, ''), used.api_key_id, '') AS api_key_id,
@@ -49,7 +29,43 @@ SELECT
         line.deployment <> '', line.api_key_id <> '', line.api_key_id || line.user_id <> '', line.project_id <> ''
     ] AS names,
     coalesce(used.quantity, 1) AS quantity, line.settled AND coalesce(used.settled, true) AS settled
-FROM line
+FROM (SELECT DISTINCT connection_id, usage_date FROM ledger.cost_daily WHERE breakdown = '') AS day
+CROSS JOIN LATERAL (
+    WITH series AS MATERIALIZED (  -- once a day: the planner would work it out again for each line
+        SELECT *
+        FROM marts.matched_series
+        WHERE connection_id = day.connection_id AND usage_date = day.usage_date
+    ), side AS (  -- joined as in marts.matched_lines and marts.matched_metered
+        SELECT
+            series.line_key, lines.deployment, lines.api_key_id, lines.user_id, lines.project_id, lines.settled,
+            lines.provider, lines.report, lines.row_key, lines.currency, lines.amount, lines.charge_category,
+            NULL::text AS tag_team, NULL::numeric AS quantity
+        FROM marts.bill_lines AS lines
+        LEFT JOIN series ON series.billed AND lines.charge_category = 'Usage'
+            AND series.model = lines.model AND series.meter = lines.meter AND series.tier = lines.tier
+            AND series.context_window = lines.context_window AND series.accelerator = lines.accelerator
+            AND series.deployment = lines.deployment AND series.region = lines.region AND series.host = lines.host
+            AND series.project_id = lines.project_id AND series.currency = lines.currency
+        WHERE lines.connection_id = day.connection_id AND lines.usage_date = day.usage_date
+        UNION ALL
+        SELECT
+            series.line_key, deployment, metered.api_key_id, metered.user_id, project_id, bool_and(metered.settled), NULL,
+            NULL, NULL, NULL, NULL, NULL, metered.tag_team, sum(metered.quantity)
+        FROM marts.metered AS metered
+        JOIN series USING (
+            model, meter, tier, context_window, accelerator, deployment, region, host, project_id
+        )
+        WHERE NOT series.billed AND series.has_lines AND metered.connection_id = day.connection_id
+            AND metered.usage_date = day.usage_date
+        GROUP BY series.line_key, deployment, metered.api_key_id, metered.user_id, project_id, metered.tag_team
+        HAVING sum(metered.quantity) > 0
+    )
+    SELECT
+        *,
+        array_agg(ROW (deployment, api_key_id, user_id, project_id, tag_team, quantity, settled))
+            FILTER (WHERE row_key IS NULL) OVER (PARTITION BY line_key) AS pieces
+    FROM side
+) AS line
 LEFT JOIN LATERAL unnest(line.pieces) AS used (
     deployment text, api_key_id text, user_id text, project_id text, tag_team text, quantity numeric, settled boolean
 ) ON ('' IN (line.deployment, used.deployment) OR line.deployment = used.deployment)
