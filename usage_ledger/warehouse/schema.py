@@ -30,8 +30,8 @@ ALLOCATION = "allocation"
 """The part that says by which views bills were shared out, and the step that makes the table of what was recorded."""
 ALLOCATION_STEP = "023_team_costs"
 ALLOCATION_MARTS = (
-    *("bill_lines", "billable_usage", "usage_and_bill", "matched_series", "metered", "matched_metered"),
-    *("matched_lines", "bill_parts", "owners", "allocated_cost"),
+    *("bill_lines", "billable_usage", "usage_and_bill", "matched_series"),
+    *("metered", "bill_parts", "owners", "allocated_cost"),
 )
 log = logging.getLogger(__name__)
 
