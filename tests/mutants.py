@@ -476,7 +476,7 @@ MUTANTS = (
         (
             (
                 "usage_ledger/http/client.py",
-                "auth = OwnServerAuth(call.server, self._credential) if call.server else self._auth",
+                "auth = OwnServerAuth(call.server, self.credential) if call.server else self._auth",
                 "auth = self._auth",
             ),
         ),
