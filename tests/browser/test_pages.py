@@ -105,7 +105,7 @@ def test_the_keyboard_reaches_every_view_and_the_filters(at: Visit) -> None:
     tab_to(at, "a[href*='view=explore']")
     at.page.keyboard.press("Enter")
     at.page.wait_for_url("**/plugin/usage?view=explore*")
-    at.page.locator(".ul-form").wait_for()
+    at.page.locator("form.ul-form").wait_for()
     tab_to(at, "select[name=by]")
     tab_to(at, ".ul-filters summary")
     at.page.keyboard.press("Enter")
