@@ -10,14 +10,20 @@
 
   // What of a rectangle is left within the edges that its ancestors cut or scroll at.
   const edges = (element) => {
-    const box = { left: -Infinity, right: Infinity, top: -Infinity, bottom: Infinity, cuts: false };
+    const all = { left: -Infinity, right: Infinity, top: -Infinity, bottom: Infinity };
+    const box = { ...all, cut: { ...all } }; // what is seen; and, up to the first that scrolls, what can be seen at all
+    let scrolls = false;
+    const narrow = (what, inner) => { [what.left, what.right] = [Math.max(what.left, inner.left), Math.min(what.right, inner.right)]; };
+    const flatten = (what, inner) => { [what.top, what.bottom] = [Math.max(what.top, inner.top), Math.min(what.bottom, inner.bottom)]; };
     for (let one = element; one && one !== root.parentElement; one = one.parentElement) {
       const style = getComputedStyle(one);
       const inner = one.getBoundingClientRect();
       const svg = one instanceof SVGSVGElement;
-      if (svg || style.overflowX !== "visible") [box.left, box.right] = [Math.max(box.left, inner.left), Math.min(box.right, inner.right)];
-      if (one !== root && (svg || style.overflowY !== "visible")) [box.top, box.bottom] = [Math.max(box.top, inner.top), Math.min(box.bottom, inner.bottom)];
-      box.cuts ||= svg || ["hidden", "clip"].includes(style.overflowX) || ["hidden", "clip"].includes(style.overflowY);
+      if (svg || style.overflowX !== "visible") narrow(box, inner);
+      if (one !== root && (svg || style.overflowY !== "visible")) flatten(box, inner);
+      scrolls ||= [style.overflowX, style.overflowY].some((way) => ["auto", "scroll"].includes(way));
+      if (!scrolls && (svg || ["hidden", "clip"].includes(style.overflowX))) narrow(box.cut, inner);
+      if (!scrolls && (svg || ["hidden", "clip"].includes(style.overflowY))) flatten(box.cut, inner);
     }
     return box;
   };
@@ -35,8 +41,9 @@
     if (hidden) continue;
     range.selectNodeContents(node);
     for (const rect of range.getClientRects()) {
-      const outside = Math.max(box.left - rect.left, rect.right - box.right, box.top - rect.top, rect.bottom - box.bottom);
-      if (box.cuts && outside > LEAST) wrong.push(`cut by ${Math.round(outside)} px: "${text.slice(0, 60)}"`);
+      const { cut } = box;
+      const outside = Math.max(cut.left - rect.left, rect.right - cut.right, cut.top - rect.top, rect.bottom - cut.bottom);
+      if (outside > LEAST) wrong.push(`cut by ${Math.round(outside)} px: "${text.slice(0, 60)}"`);
       const seen = { left: Math.max(rect.left, box.left), right: Math.min(rect.right, box.right), top: Math.max(rect.top, box.top), bottom: Math.min(rect.bottom, box.bottom) };
       if (seen.right - seen.left > LEAST && seen.bottom - seen.top > LEAST) texts.push({ ...seen, text, node });
     }
