@@ -170,8 +170,9 @@ rows = {"ours": ("openai", None), "chosen": ("openai", 443), "theirs": ("postgre
 with create_session() as session:
     session.add_all(Connection(conn_id=name, conn_type=kind, port=port) for name, (kind, port) in rows.items())
 with create_session() as session:
-    print(json.dumps({row.conn_id: row.port for row in session.query(Connection) if row.conn_id in rows}))
-    session.query(Connection).filter(Connection.conn_id.in_(rows)).delete()
+    ours = Connection.conn_id.in_(rows)  # another row's key cannot be decrypted
+    print(json.dumps(dict(tuple(row) for row in session.query(Connection.conn_id, Connection.port).filter(ours))))
+    session.query(Connection).filter(ours).delete(synchronize_session=False)
 """
     assert json.loads(run(home, script)) == {"ours": 0, "chosen": 443, "theirs": None}
 
