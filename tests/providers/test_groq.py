@@ -168,8 +168,8 @@ def test_the_test_button_says_that_metrics_are_not_enabled(desk: Desks, monkeypa
     monkeypatch.setenv("USAGE_LEDGER_ALLOWED_HOSTS", at_work.url.removeprefix("http://"))
 
     class Stored:
-        host, password = at_work.url, at_work.key
-        extra_dejson = {"account": at_work.name}  # noqa: RUF012
+        host, login, password = at_work.url, at_work.name, at_work.key
+        extra_dejson: dict[str, str] = {}  # noqa: RUF012
 
     class Hook(ProviderHook):
         conn_type = "groq"

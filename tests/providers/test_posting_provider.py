@@ -88,7 +88,6 @@ def test_airflow_and_the_file_may_not_name_different_values(
 def test_airflows_form_has_a_field_for_each_setting() -> None:
     [form] = [one for one in get_provider_info()["connection-types"] if one["connection-type"] == "cumulus"]
     assert {name: field["label"] for name, field in form["conn-fields"].items()} == {
-        "account": "Account",
         "tenant": "Tenant",
         "region": "Regions",
     }

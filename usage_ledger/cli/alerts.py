@@ -46,7 +46,7 @@ def _send_test(connection_id: str) -> None:
         raise
     except Exception as error:  # noqa: BLE001  each notifier's library has its own
         raise ConfigError(
-            f"{connection_id} took no message: {redact(str(error)) or type(error).__name__}",
+            f"{connection_id} took no message: {redact(str(error)) or 'it gave no reason'}",
             next_step="correct the connection under Admin, Connections",
         ) from None
     typer.echo(f"sent a test by {connection_id}")
