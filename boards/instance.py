@@ -18,6 +18,7 @@ from usage_ledger.core.errors import ConfigError, Unreachable
 from usage_ledger.core.project import ROOT
 from usage_ledger.http.error_mapping import reason_of
 from usage_ledger.local.processes import free_port
+from usage_ledger.local.settings import write_private
 
 PYTHON = ROOT / ".venv-boards" / "bin" / "python"
 LOCK = ROOT / "requirements-boards.lock"
@@ -93,8 +94,8 @@ def _prepare(home: Path) -> str:
     wanted_stamp = hashlib.sha256(LOCK.read_bytes()).hexdigest()
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted_stamp:
         password = secrets.token_urlsafe(18)
-        _write_private(home / "password", password)
-        _write_private(home / "key", secrets.token_urlsafe(48))
+        write_private(home / "password", password)
+        write_private(home / "key", secrets.token_urlsafe(48))
         _write_settings(home)
         database.unlink(missing_ok=True)
         log = home / "prepare.log"
@@ -120,7 +121,7 @@ def _prepare(home: Path) -> str:
 
 def _write_settings(home: Path) -> None:
     key = (home / "key").read_text(encoding="utf-8")
-    _write_private(home / "superset_config.py", SETTINGS.format(key=key, home=home))
+    write_private(home / "superset_config.py", SETTINGS.format(key=key, home=home))
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -134,13 +135,6 @@ def _environment(home: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "TZ": "UTC",
     }
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:

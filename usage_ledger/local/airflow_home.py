@@ -22,6 +22,7 @@ from usage_ledger.local.settings import (
     postgres_folder,
     program,
     stack_environment,
+    write_private,
 )
 
 LOCAL_SETTINGS = Path(__file__).parents[1] / "airflow" / "airflow_local_settings.py"
@@ -53,10 +54,10 @@ def write() -> Path:
     settings = configparser.ConfigParser(interpolation=None)
     settings.read_dict(_settings(home, current))
     if current != settings:
-        _write_private(path, settings)
+        _write_settings(path, settings)
     passwords = home / "passwords.json"
     if not passwords.exists():
-        _private(passwords, json.dumps({LOGIN: LOGIN}))
+        write_private(passwords, json.dumps({LOGIN: LOGIN}))
     shutil.copyfile(LOCAL_SETTINGS, home / "config" / LOCAL_SETTINGS.name)
     return home
 
@@ -119,15 +120,7 @@ def _settings(home: Path, current: configparser.ConfigParser) -> dict[str, dict[
     }
 
 
-def _write_private(path: Path, parser: configparser.ConfigParser) -> None:
-    _private(path, "")
+def _write_settings(path: Path, parser: configparser.ConfigParser) -> None:
+    write_private(path, "")
     with path.open("w", encoding="utf-8") as file:
         parser.write(file)
-
-
-def _private(path: Path, text: str) -> None:
-    """A file that only its owner can read, from its first byte on."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    path.chmod(0o600)

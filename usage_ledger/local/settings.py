@@ -42,6 +42,14 @@ def postgres_folder() -> Path:
     return local_folder() / "postgres"
 
 
+def write_private(path: Path, text: str) -> None:
+    """A file that only its owner can read, from its first byte on."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    path.chmod(0o600)
+
+
 def program(name: str) -> str:
     """An executable of the environment that this runs in."""
     return str(Path(sys.executable).parent / name)

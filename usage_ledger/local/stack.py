@@ -1,7 +1,6 @@
 """The whole stack: up, down, and whether it is well."""
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -15,7 +14,15 @@ from usage_ledger.core.errors import ConfigError, Unreachable
 from usage_ledger.core.project import local_folder
 from usage_ledger.http.error_mapping import reason_of
 from usage_ledger.local import airflow_home, postgres, processes, settings
-from usage_ledger.local.settings import AIRFLOW_PORT, LOGIN, SANDBOX_PORT, port, program, remember_environment
+from usage_ledger.local.settings import (
+    AIRFLOW_PORT,
+    LOGIN,
+    SANDBOX_PORT,
+    port,
+    program,
+    remember_environment,
+    write_private,
+)
 
 AIRFLOW = {
     "api-server": ["api-server"],
@@ -71,9 +78,7 @@ def sandbox_key_file() -> Path:
     """The sandbox's key, made once, readable by its owner alone."""
     path = local_folder() / "sandbox.key"
     if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"fw_{secrets.token_urlsafe(24)}")
+        write_private(path, f"fw_{secrets.token_urlsafe(24)}")
     return path
 
 

@@ -11,6 +11,12 @@ STATES = ("failing", "held", "behind", "new", "ok", "retired")
 PER_PAGE = 50
 
 
+def hidden_connections(reader: Reader, ids: Collection[str]) -> int:
+    """How many living connections there are beside `ids`: those that the person may not see."""
+    rows = reader.rows("connections", {})
+    return sum(row["retired_at"] is None and row["connection_id"] not in ids for row in rows)
+
+
 def chosen_connections(reader: Reader, ids: Collection[str], text: str = "", state: str = "") -> list[Row]:
     """The connections that hold the text in id, vendor or account, and are in the state; the sickest first."""
     needle = text.strip().casefold()
@@ -45,7 +51,7 @@ def connections_html(
         schedules=schedules,
         counts=Counter(row["state"] for row in everything if row["connection_id"] in ids),
         states=STATES,
-        hidden=sum(row["retired_at"] is None and row["connection_id"] not in ids for row in everything),
+        hidden=hidden_connections(reader, ids),
         unloaded=unloaded,
         text=text,
         chosen=state,

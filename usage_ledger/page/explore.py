@@ -8,6 +8,7 @@ from typing import Any
 from usage_ledger.core.windows import DAY, Window
 from usage_ledger.page import address
 from usage_ledger.page.chart import Chart, bars
+from usage_ledger.page.connections import hidden_connections
 from usage_ledger.page.csv_text import Cell, csv_text
 from usage_ledger.page.explore_answer import Answer, answer
 from usage_ledger.page.explore_query import METERS, sql_text
@@ -52,7 +53,7 @@ def explore_html(reader: Reader, question: Question, readable: Collection[str], 
         most_days=MOST_DAYS,
         most_csv_lines=MOST_CSV_LINES,
         connections=len(readable),
-        hidden=_hidden(reader, readable),
+        hidden=hidden_connections(reader, readable),
         csv=address.fragment("explore.csv", **_named(question)),
         link=lambda other: address.view("explore", **_named(other)),
         sql=sql_text(question, readable),
@@ -125,9 +126,3 @@ def _ranges(question: Question, today: date) -> list[tuple[str, Question]]:
         ("90 days", Window(today - 90 * DAY, today)),
     ]
     return [(text, replace(question, window=window)) for text, window in windows]
-
-
-def _hidden(reader: Reader, readable: Collection[str]) -> int:
-    """How many living connections the person may not see."""
-    rows = reader.rows("connections", {})
-    return sum(row["retired_at"] is None and row["connection_id"] not in readable for row in rows)

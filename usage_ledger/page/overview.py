@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from usage_ledger.page.chart import MOST_SERIES, OTHERS, Chart, Value, bars
+from usage_ledger.page.connections import chosen_connections, hidden_connections
 from usage_ledger.page.reader import Reader, Row
 from usage_ledger.page.render import render
 
@@ -36,7 +37,7 @@ def panel_html(reader: Reader, ids: Collection[str], today: date) -> str:
         charts=_spend(reader, ids, today, PANEL_DAYS),
         alerts=alerts[:3],
         more=len(alerts[3:]),
-        ill=[row for row in _connections(reader, ids) if row["state"] in NEEDS_PERSON],
+        ill=[row for row in chosen_connections(reader, ids) if row["state"] in NEEDS_PERSON],
     )
 
 
@@ -55,7 +56,7 @@ def _tokens_card(reader: Reader, ids: Collection[str], today: date) -> str:
 
 
 def _attention_card(reader: Reader, ids: Collection[str], _: date) -> str:
-    rows = _connections(reader, ids)
+    rows = chosen_connections(reader, ids)
     states: dict[str, int] = defaultdict(int)
     for row in rows:
         states[row["state"]] += 1
@@ -65,7 +66,7 @@ def _attention_card(reader: Reader, ids: Collection[str], _: date) -> str:
         ill=ill[:MOST_CONNECTIONS],
         more=len(ill[MOST_CONNECTIONS:]),
         states=dict(states),
-        hidden=_hidden(reader, ids),
+        hidden=hidden_connections(reader, ids),
     )
 
 
@@ -136,16 +137,6 @@ def _value(row: Row) -> Value:
     return Value(row["usage_date"], row["series"], Decimal(row["amount"]), not row["settled"])
 
 
-def _connections(reader: Reader, ids: Collection[str]) -> list[Row]:
-    return [row for row in reader.rows("connections", {}) if row["connection_id"] in ids]
-
-
-def _hidden(reader: Reader, ids: Collection[str]) -> int:
-    """How many living connections the person may not see."""
-    rows = reader.rows("connections", {})
-    return sum(row["retired_at"] is None and row["connection_id"] not in ids for row in rows)
-
-
 def _alerts(reader: Reader, ids: Collection[str]) -> list[Row]:
     """What lasts; about teams and budgets only for a person who may see every connection."""
-    return reader.rows("alerts", {"ids": ids, "all": not _hidden(reader, ids)})
+    return reader.rows("alerts", {"ids": ids, "all": not hidden_connections(reader, ids)})
