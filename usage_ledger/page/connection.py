@@ -14,7 +14,6 @@ DAYS = 60
 """How many days the calendars show, up to yesterday."""
 RECENT = 30
 """How many days the rows are counted of."""
-TASKS = ("extract", "transform", "validate", "load", "repair")
 DIMENSIONS = (("model", "Model"), ("resource", "Resource"), ("endpoint", "Endpoint"), ("region", "Region"))
 
 

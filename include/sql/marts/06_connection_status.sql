@@ -44,49 +44,13 @@ SELECT
     coalesce(events.number, 0) AS open_events, events.message AS newest_event,
     events.next_step AS newest_event_next_step, events.at AS newest_event_at
 FROM ops.connection AS connection
--- Dates are counted in the index of each report: a calendar of every date would cost a hundred times as much.
 LEFT JOIN LATERAL (
     SELECT
-        max(fetched.last_success_at) AS success_at, max(confirmed.usage_date) AS newest_loaded,
-        sum(greatest(newest.last - oldest.first + 1, 0) - tried.days)::bigint AS missing,
-        sum(unloaded.failed)::bigint AS failed, sum(unloaded.held)::bigint AS held,
-        sum(greatest(newest.last - oldest.first, 0) - tried.days_before + unloaded.failed_before)::bigint AS overdue
-    FROM ops.connection_report AS fetched
-    LEFT JOIN LATERAL (
-        SELECT usage_date AS first
-        FROM ops.day
-        WHERE connection_id = fetched.connection_id AND report = fetched.report
-        ORDER BY usage_date
-        LIMIT 1
-    ) AS oldest ON true
-    LEFT JOIN LATERAL (
-        SELECT (now() AT TIME ZONE day_zone)::date - 1 AS last
-        FROM ops.day
-        WHERE connection_id = fetched.connection_id AND report = fetched.report
-        ORDER BY usage_date DESC
-        LIMIT 1
-    ) AS newest ON true
-    LEFT JOIN LATERAL (
-        SELECT usage_date
-        FROM ops.day
-        WHERE connection_id = fetched.connection_id AND report = fetched.report AND state IN ('loaded', 'empty')
-        ORDER BY usage_date DESC
-        LIMIT 1
-    ) AS confirmed ON true
-    LEFT JOIN LATERAL (
-        SELECT count(*) AS days, count(*) FILTER (WHERE usage_date < newest.last) AS days_before
-        FROM ops.day
-        WHERE connection_id = fetched.connection_id AND report = fetched.report AND usage_date <= newest.last
-    ) AS tried ON true
-    LEFT JOIN LATERAL (
-        SELECT
-            count(*) FILTER (WHERE state = 'held') AS held, count(*) FILTER (WHERE state = 'failed') AS failed,
-            count(*) FILTER (WHERE state = 'failed' AND usage_date < newest.last) AS failed_before
-        FROM ops.day
-        WHERE connection_id = fetched.connection_id AND report = fetched.report AND usage_date <= newest.last
-            AND state IN ('failed', 'held')
-    ) AS unloaded ON true
-    WHERE fetched.connection_id = connection.connection_id AND fetched.until IS NULL
+        max(last_success_at) AS success_at, max(newest_loaded_date) AS newest_loaded,
+        sum(missing_days)::bigint AS missing, sum(failed_days)::bigint AS failed, sum(held_days)::bigint AS held,
+        sum(overdue_days)::bigint AS overdue
+    FROM marts.report_status
+    WHERE connection_id = connection.connection_id AND until IS NULL
 ) AS reports ON true
 LEFT JOIN LATERAL (
     SELECT

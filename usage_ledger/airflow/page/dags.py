@@ -6,6 +6,7 @@ from typing import Any
 
 from usage_ledger.airflow.credentials import metadata
 from usage_ledger.airflow.dag import PREFIX
+from usage_ledger.airflow.tasks import TASKS
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.page.schedule import Run, Schedule, Step
 
@@ -61,7 +62,7 @@ def schedule_of(connection_id: str) -> Schedule | None:
 
 
 def run_of(dag_id: str, run_id: str) -> tuple[Run | None, tuple[Step, ...]]:
-    """A run and its tasks; None where Airflow does not know it, or cannot be read."""
+    """A run and its tasks in the order in which they run; None where Airflow does not know it, or cannot be read."""
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import select
@@ -70,8 +71,8 @@ def run_of(dag_id: str, run_id: str) -> tuple[Run | None, tuple[Step, ...]]:
         with metadata() as session:
             run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
             tasks = select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
-            steps = tuple(_step(one) for one in session.scalars(tasks)) if run else ()
-            return (_run(run) if run else None), steps
+            steps = map(_step, session.scalars(tasks) if run else ())
+            return (_run(run) if run else None), tuple(sorted(steps, key=_place))
     except ConfigError as error:
         log.warning("the Usage page shows no tasks: %s", error)
         return None, ()
@@ -85,3 +86,8 @@ def _run(row: Any) -> Run:
 def _step(row: Any) -> Step:
     note = row.rendered_map_index or "" if row.state in WAITING else ""
     return Step(row.task_id, str(row.state or "none"), row.try_number, note)
+
+
+def _place(step: Step) -> int:
+    """Its place in a run; a task that is none of ours comes last."""
+    return TASKS.index(step.task_id) if step.task_id in TASKS else len(TASKS)

@@ -20,6 +20,7 @@
 -- loaded_days: Dates that are loaded, or confirmed empty.
 -- held_days: Dates whose new figures contradict the known ones.
 -- failed_days: Dates that were tried and never loaded.
+-- overdue_days: Dates before yesterday that are missing or failed; yesterday alone may be missing yet.
 -- missing_days: Dates up to yesterday, in the report's own days, that were never tried; null once ended or absent.
 CREATE VIEW marts.report_status AS
 SELECT
@@ -32,7 +33,7 @@ SELECT
         WHEN unloaded.held > 0 THEN 'held'
         WHEN fetched.last_success_at IS NULL AND fetched.since > now() - interval '2 days' THEN 'new'
         WHEN fetched.last_success_at IS NULL
-            OR greatest(newest.last - oldest.first, 0) - tried.days_before + unloaded.failed_before > 0 THEN 'behind'
+            OR overdue.days > 0 THEN 'behind'
         ELSE 'ok'
     END AS state,
     fetched.since, fetched.until, fetched.last_success_at,
@@ -44,13 +45,14 @@ SELECT
     ) AS settle_lag_days,
     oldest.first AS first_date, confirmed.usage_date AS newest_loaded_date,
     tried.days - unloaded.held - unloaded.failed AS loaded_days,
-    unloaded.held AS held_days, unloaded.failed AS failed_days,
+    unloaded.held AS held_days, unloaded.failed AS failed_days, overdue.days AS overdue_days,
     CASE WHEN fetched.until IS NULL AND connection.retired_at IS NULL
-        THEN coalesce(greatest(newest.last - oldest.first + 1, 0) - tried.days_over, 0)
+        THEN coalesce(greatest(newest.last - oldest.first + 1, 0) - tried.days, 0)
     END AS missing_days
 FROM ops.connection_report AS fetched
 JOIN ops.connection AS connection ON connection.connection_id = fetched.connection_id
 -- Dates are counted in the index, as marts.connection_status does.
+-- Dates are counted in the index of each report: a calendar of every date would cost a hundred times as much.
 LEFT JOIN LATERAL (
     SELECT usage_date AS first
     FROM ops.day
@@ -73,16 +75,18 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS confirmed ON true
 LEFT JOIN LATERAL (
-    SELECT
-        count(*) AS days, count(*) FILTER (WHERE usage_date <= newest.last) AS days_over,
-        count(*) FILTER (WHERE usage_date < newest.last) AS days_before
+    SELECT count(*) AS days, count(*) FILTER (WHERE usage_date < newest.last) AS days_before
     FROM ops.day
-    WHERE connection_id = fetched.connection_id AND report = fetched.report
+    WHERE connection_id = fetched.connection_id AND report = fetched.report AND usage_date <= newest.last
 ) AS tried ON true
 LEFT JOIN LATERAL (
     SELECT
         count(*) FILTER (WHERE state = 'held') AS held, count(*) FILTER (WHERE state = 'failed') AS failed,
         count(*) FILTER (WHERE state = 'failed' AND usage_date < newest.last) AS failed_before
     FROM ops.day
-    WHERE connection_id = fetched.connection_id AND report = fetched.report AND state IN ('failed', 'held')
+    WHERE connection_id = fetched.connection_id AND report = fetched.report AND usage_date <= newest.last
+        AND state IN ('failed', 'held')
 ) AS unloaded ON true
+CROSS JOIN LATERAL (
+    SELECT greatest(newest.last - oldest.first, 0) - tried.days_before + unloaded.failed_before AS days
+) AS overdue
