@@ -30,7 +30,7 @@ class Incomplete(NamedTuple):
 def incomplete_connections() -> list[Incomplete]:
     """Stored keys whose connection has no file, and that no file names as its `credential`.
 
-    None where there is no Airflow, or one that Airflow alone can ask: its import would cost a command seconds.
+    An empty list where there is no Airflow, or one that Airflow alone can ask: its import would cost a command seconds.
     """
     files = connection_files()
     used = {path.stem for path in files} | {one.credential for one in all_connections(files)[0]}

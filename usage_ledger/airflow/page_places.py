@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from usage_ledger import __version__
-
 STATIC = "usage-ledger/static"
 
 
@@ -12,7 +10,7 @@ def react_apps() -> list[dict[str, Any]]:
 
     Addresses are relative, so that they hold for an Airflow below a path. The shim knows by its properties where it is.
     """
-    shim = {"bundle_url": f"{STATIC}/shim.js?v={__version__}"}
+    shim = {"bundle_url": f"{STATIC}/shim.js"}
     icons = {"icon": f"{STATIC}/icon.svg", "icon_dark_mode": f"{STATIC}/icon-dark.svg"}
     page = {"name": "Usage"} | shim | icons
     return [

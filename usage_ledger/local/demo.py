@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from usage_ledger.airflow.credentials import local_url
@@ -65,7 +66,9 @@ def demo(days: int, providers: Sequence[str] = DEFAULT) -> None:
     print_totals(dates, [connection_of(provider) for provider in providers])
     say(f"Airflow: {stack.address()}/dags/{_dag(connection_of(providers[0]))}  (login {LOGIN}, password {LOGIN})")
     if give_owners(warehouse_engine(local_url(LEDGER))):
-        say(f"Teams:   {demo_owners()} says who owns what; in Airflow: Usage, Explore, by team")
+        path = demo_owners()
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        say(f"Teams:   {shown} says who owns what; in Airflow: Usage, Explore, by team")
     say("Query:   .venv/bin/usage-ledger psql     then, for example:  SELECT * FROM marts.daily_usage_by_api_key;")
     say("Stop:    make down")
 
