@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import pytest
@@ -85,7 +85,7 @@ def test_a_route_asks_for_a_login(client: TestClient, path: str) -> None:
     answer = client.get(address(path, MINE), headers=bearer("bad"))
     assert answer.status_code == 403
     assert answer.headers["content-type"].startswith("text/html")
-    assert "shim" not in answer.text or "static" in path
+    assert "globalThis" not in answer.text
 
 
 @pytest.mark.parametrize("path", sorted(QUESTIONS))
@@ -108,7 +108,7 @@ def test_a_warehouse_that_is_down_is_a_page_with_a_next_step(client: TestClient,
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
 @pytest.mark.parametrize("path", routes())
 def test_a_route_only_reads(client: TestClient, path: str, method: str) -> None:
-    assert client.request(method, path, headers=bearer("good")).status_code in (401, 405)
+    assert client.request(method, path, headers=bearer("good")).status_code == 405
 
 
 @pytest.mark.parametrize("name", ["..%2fapp.py", "shim.js%00", "no.js", "%2e%2e/parts.html"])
@@ -177,4 +177,3 @@ def test_other_processes_of_airflow_do_not_import_the_page() -> None:
 
 def test_the_static_files_are_those_of_the_folder() -> None:
     assert sorted(STATIC) == ["icon-dark.svg", "icon.svg", "page.css", "shim.js"]
-    assert datetime.now(UTC).date() - asking.today() <= (date(2026, 1, 2) - date(2026, 1, 1))
