@@ -1,4 +1,5 @@
-"""Puts the SQL and the data contracts into a wheel. They are written in folders of the checkout, beside the package."""
+"""Puts SQL, data contracts, public prices and boards into a wheel. They are written in folders of the checkout, beside
+the package."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +7,8 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-FOLDERS = ("include/sql", "data_contracts")
+FOLDERS = ("include/sql", "include/prices", "data_contracts", "boards/superset")
+FILES = ("include/owners.yaml", "include/budgets.yaml")
 
 
 class BuildWithFolders(build_py):
@@ -19,6 +21,8 @@ class BuildWithFolders(build_py):
                 copy = Path(self.build_lib, "usage_ledger", folder)
                 shutil.rmtree(copy, ignore_errors=True)  # of an earlier build, with files that are gone since
                 shutil.copytree(folder, copy)
+            for name in FILES:
+                shutil.copyfile(name, Path(self.build_lib, "usage_ledger", name))
 
 
 setup(cmdclass={"build_py": BuildWithFolders})

@@ -1,6 +1,5 @@
 """Raises, when Airflow parses this Dag file, what is malformed: it shows under Import Errors in the UI."""
 
-from usage_ledger.airflow.dag import broken_connections
+from usage_ledger.airflow import raise_for_broken_files
 
-if error := broken_connections():
-    raise error
+raise_for_broken_files()

@@ -167,11 +167,11 @@ def test_a_slow_warehouse_is_a_page_that_says_what_to_do(engine: Engine, monkeyp
 
 
 def test_other_processes_of_airflow_do_not_import_the_page() -> None:
-    code = "import sys; sys.argv = ['airflow', 'scheduler']; import usage_ledger_plugin; print(*sys.modules)"
+    code = "import sys; sys.argv = ['airflow', 'scheduler']; import usage_ledger.airflow.plugin; print(*sys.modules)"
     path = f"import sys; sys.path.insert(0, {str(ROOT / 'plugins')!r}); "
     done = subprocess.run([sys.executable, "-c", path + code], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
-    assert "usage_ledger_plugin" in loaded
+    assert "usage_ledger.airflow.plugin" in loaded
     assert [name for name in loaded if re.match(r"usage_ledger\.(page|airflow\.page)\b", name)] == []
 
 

@@ -18,7 +18,7 @@ from usage_ledger.airflow.connection_text import parse
 from usage_ledger.airflow.metadata import AskAirflow, Stored, read_connection
 from usage_ledger.core import redaction
 from usage_ledger.core.errors import CannotDecrypt, ConfigError, Unreachable
-from usage_ledger.core.project import local_folder
+from usage_ledger.core.project import CHECKOUT, local_folder
 from usage_ledger.warehouse.engine import engine_url
 
 WAREHOUSE = "usage_warehouse"
@@ -84,7 +84,7 @@ def local_url(database: str) -> URL:
     if not folder.is_dir():
         raise ConfigError(
             "there is no warehouse",
-            next_step=f"start the local stack with `make up`, or set AIRFLOW_CONN_{WAREHOUSE.upper()}",
+            next_step=f"{'start the local stack with `make up`, or ' * CHECKOUT}set AIRFLOW_CONN_{WAREHOUSE.upper()}",
         )
     return engine_url(user="postgres", password="", host=str(folder), port=None, database=database, options={})
 

@@ -9,9 +9,9 @@ from zlib import crc32
 
 from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task
 
-from usage_ledger.airflow import tasks
 from usage_ledger.airflow.assets import loaded_alias
-from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy, retries
+from usage_ledger.airflow.retry_policy import policy, retries
+from usage_ledger.airflow.tasks import extract, load, repair, transform, validate
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection, all_connections, connection_files, find_connection
 from usage_ledger.core.errors import ConfigError
@@ -32,13 +32,19 @@ def share_of(connection_id: str) -> int:
 
 def build_dags(folder: Path | None = None, *, share: int | None = None) -> dict[str, DAG]:
     """The Dags of the readable connections, of one share or of all; in a task process, only of the one that runs."""
-    running = get_parsing_context().dag_id
-    if running and running.startswith(PREFIX):
+    running = running_dag()
+    if running and running != ALERTS:
         connections = [find_connection(running.removeprefix(PREFIX), folder)]
     else:
         paths = [path for path in connection_files(folder) if share in (None, share_of(path.stem))]
         connections, _ = all_connections(paths)
     return {f"{PREFIX}{connection.id}": build_dag(connection) for connection in connections}
+
+
+def running_dag() -> str | None:
+    """The id of our Dag whose task runs in this process; None in the Dag processor and in commands."""
+    running = get_parsing_context().dag_id
+    return running if running and running.startswith(PREFIX) else None
 
 
 def broken_connections(folder: Path | None = None) -> ConfigError | None:
@@ -77,13 +83,13 @@ def build_dag(connection: Connection) -> DAG:
     ) as dag:
         announces = {"outlets": [AssetAlias(loaded_alias(connection.id))]}
         steps = [
-            task(tasks.extract, task_id="extract", pool=provider.name),
-            task(tasks.transform, task_id="transform"),
-            task(tasks.validate, task_id="validate"),
-            task(tasks.load, task_id="load", **announces),
+            task(extract, task_id="extract", pool=provider.name),
+            task(transform, task_id="transform"),
+            task(validate, task_id="validate"),
+            task(load, task_id="load", **announces),
             # Skipped by load when nothing is left, so that an ordinary run costs four tasks.
             task(
-                tasks.repair,
+                repair,
                 task_id="repair",
                 pool=provider.name,
                 trigger_rule=TriggerRule.NONE_FAILED,
@@ -106,7 +112,7 @@ def task_defaults() -> dict[str, Any]:
         "retry_delay": timedelta(minutes=5) * scale(),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(hours=1),
-        "retry_policy": UsageLedgerRetryPolicy(),
+        **policy(),
         "execution_timeout": timedelta(hours=2),
     }
 

@@ -3,9 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy
-from airflow.sdk.definitions.retry_policy import RetryDecision
-
+from usage_ledger.airflow.versions import has_retry_policy
 from usage_ledger.core.errors import PersonMustAct, TryAgain
 from usage_ledger.core.provider_errors import RateLimited
 from usage_ledger.core.redaction import redact
@@ -38,16 +36,35 @@ def delay_of(error: TryAgain, tries: int) -> timedelta:
     return timedelta(seconds=delay.total_seconds() * scale())
 
 
-class UsageLedgerRetryPolicy(ExceptionRetryPolicy):
-    """Errors that a person must mend fail at once; a long `Retry-After` becomes the delay and frees the slot."""
+def policy() -> dict[str, Any]:
+    """What a task is given so that Airflow asks `UsageLedgerRetryPolicy`; nothing before Airflow 3.3.
 
-    def __init__(self) -> None:
-        super().__init__(rules=[])
+    There, `fails_at_once` decides in the task whether Airflow may try it again, and its waits are those of the task.
+    """
+    return {"retry_policy": UsageLedgerRetryPolicy()} if has_retry_policy() else {}
 
-    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
-        reason = redact(str(exception))[:LONGEST_REASON]
-        if isinstance(exception, PersonMustAct):
-            return RetryDecision.fail(reason=reason)
-        if isinstance(exception, TryAgain):
-            return RetryDecision.retry(delay=delay_of(exception, try_number), reason=reason)
-        return RetryDecision.default()
+
+def fails_at_once(error: BaseException) -> bool:
+    """Whether no later try can help, and Airflow must be told so by an exception of its own."""
+    return isinstance(error, PersonMustAct) and not has_retry_policy()
+
+
+if has_retry_policy():
+    from airflow.sdk import ExceptionRetryPolicy
+    from airflow.sdk.definitions.retry_policy import RetryDecision
+
+    class UsageLedgerRetryPolicy(ExceptionRetryPolicy):
+        """Errors that a person must mend fail at once; a long `Retry-After` becomes the delay and frees the slot."""
+
+        def __init__(self) -> None:
+            super().__init__(rules=[])
+
+        def evaluate(
+            self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
+        ) -> RetryDecision:
+            reason = redact(str(exception))[:LONGEST_REASON]
+            if isinstance(exception, PersonMustAct):
+                return RetryDecision.fail(reason=reason)
+            if isinstance(exception, TryAgain):
+                return RetryDecision.retry(delay=delay_of(exception, try_number), reason=reason)
+            return RetryDecision.default()

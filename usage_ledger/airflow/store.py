@@ -9,12 +9,14 @@ from usage_ledger.airflow.metadata import AskAirflow, read_pools
 from usage_ledger.airflow.native import NATIVE
 from usage_ledger.connections import Connection
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.project import CHECKOUT
 from usage_ledger.http.credential import Credential
 from usage_ledger.model.provider import Provider
 from usage_ledger.providers import PROVIDERS
 
 DEFAULT_POOL = "default_pool"
 """Airflow's own pool, of the tasks that ask no provider."""
+NO_AIRFLOW = f"{'run `make up` first, or ' * CHECKOUT}set AIRFLOW_HOME and run `airflow db migrate`"
 UNUSED_PORT = 0
 """What Airflow's UI sends for the hidden port when it tests a stored connection; Airflow refuses one that differs."""
 
@@ -172,5 +174,5 @@ def missing_pools() -> list[str]:
 
 def _require_airflow() -> None:
     if not airflow_is_set_up():
-        raise ConfigError("there is no Airflow to store it in", next_step="run `make up` first, or set AIRFLOW_HOME")
+        raise ConfigError("there is no Airflow to store it in", next_step=NO_AIRFLOW)
     quiet_airflow()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from usage_ledger.airflow.retry_policy import fails_at_once
 from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.redaction import RedactingFilter, no_memory_dump, quiet_libraries, redact
 
@@ -29,6 +30,10 @@ def explained(step: Callable[Parameters, Result]) -> Callable[Parameters, Result
             log.error("%s", error.sentence)
             if error.next_step:
                 log.error("Next step: %s", error.next_step)
+            if fails_at_once(error):
+                from airflow.sdk.exceptions import AirflowFailException
+
+                raise AirflowFailException(redact(str(error))) from None
             raise
 
     return run

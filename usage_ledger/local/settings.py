@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from usage_ledger.core.errors import ConfigError
-from usage_ledger.core.project import connections_folder, local_folder
+from usage_ledger.core.project import CHECKOUT, connections_folder, home, local_folder
 from usage_ledger.http.address import allowed_hosts
 from usage_ledger.storage.objects import FOLDERS
 
@@ -80,8 +80,13 @@ def remember_environment() -> None:
 
 
 def adopt_environment() -> None:
-    """Where no other Airflow home is set, speak with the local stack's: same home, hosts and connections."""
-    if os.environ.get("AIRFLOW_HOME", str(airflow_home())) == str(airflow_home()):
+    """Where no other Airflow home is set, speak with the local stack's: same home, hosts and connections.
+
+    Outside a checkout there is no local stack, and Airflow's home is its own default.
+    """
+    if not CHECKOUT:
+        os.environ.setdefault("AIRFLOW_HOME", str(home()))
+    elif os.environ.get("AIRFLOW_HOME", str(airflow_home())) == str(airflow_home()):
         for name, value in _remembered().items():
             os.environ.setdefault(name, value)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from usage_ledger.core.project import prices_folder
+from usage_ledger.core.project import CATALOGUES, home, prices_folder
 from usage_ledger.money.bill_prices import derive_within
 from usage_ledger.money.catalogue import RANKS, catalogue_file, read_catalogue
 from usage_ledger.money.conflicts import record_conflicts
@@ -96,7 +96,7 @@ def _record_applied(cursor: Cursor, name: str, content: str) -> None:
 def _read(folder: Path, cursor: Cursor | None) -> tuple[list[Line], dict[str, list[Price]], list[str]]:
     """The contracts, the catalogues' prices, and the doubts about the contracts."""
     lines = read_contracts(folder)
-    path = catalogue_file(folder)
+    path = _catalogue(folder)
     listed = read_catalogue(path) if path else {source: [] for source in RANKS}
     listed = {
         source: [replace(row, family=family_of(row.provider, row.model)) for row in rows]
@@ -119,9 +119,16 @@ def _read(folder: Path, cursor: Cursor | None) -> tuple[list[Line], dict[str, li
     return lines, listed, doubts(lines, models, connections)
 
 
+def _catalogue(folder: Path) -> Path | None:
+    """The newest file of public prices: in the folder, and where that is not of its own choice, with the package's."""
+    paths = [catalogue_file(one) for one in {folder} | ({CATALOGUES} if folder.is_relative_to(home()) else set())]
+    return max(filter(None, paths), key=lambda path: path.name, default=None)
+
+
 def _digest(folder: Path) -> str:
     """The content of all files of prices, and of the rules by which models are of a family."""
     digest = hashlib.sha256(rules_of_families().encode())
-    for path in sorted((*folder.glob("*.yaml"), *folder.glob("catalogue-*.csv"))):
+    catalogue = _catalogue(folder)
+    for path in sorted((*folder.glob("*.yaml"), *([catalogue] if catalogue else []))):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
