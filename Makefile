@@ -19,7 +19,7 @@ BOARDS_PYTHON ?= $(shell for python in python3.11 $(HOME)/.pyenv/versions/3.11*/
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null && echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies axe screenshots bigquery boards chaos answers mutants bill-faults fix lock docs prices new-provider clean
+.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies axe screenshots bigquery boards chaos answers mutants bill-faults fix lock docs mart-columns prices new-provider clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ mutants: $(STAMP) ## Break the product on purpose, a guard at a time: does a tes
 
 bill-faults: $(STAMP) ## Put each fault into a month's bill, usage and prices; write what the verdict says of it
 	@$(BIN)/python tests/bill_faults.py
+
+mart-columns: $(STAMP) ## Write the columns of every mart down, which may grow at the end alone from then on
+	@$(BIN)/python tests/kit/mart_columns.py
 
 fix: $(STAMP) ## Format, and mend what the linter can
 	@$(BIN)/ruff check --fix .

@@ -31,7 +31,7 @@ from usage_ledger.pipeline.run import run_all
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
-from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
+from usage_ledger.warehouse.marts import mart_comments, mart_name, marts
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "fw_the-one-that-opens"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from usage_ledger.core.project import ROOT
-from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
+from usage_ledger.warehouse.marts import mart_comments, mart_name, marts
 
 BUNDLE = ROOT / "boards" / "superset"
 KINDS = ("databases", "datasets", "charts", "dashboards")

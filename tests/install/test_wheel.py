@@ -6,14 +6,16 @@ from pathlib import Path
 from kit.wheel import run_apart
 
 from usage_ledger.core.project import BOARDS, CATALOGUES, CONTRACTS, ROOT, SQL
-from usage_ledger.warehouse.schema import marts, steps
+from usage_ledger.warehouse.marts import marts
+from usage_ledger.warehouse.schema import steps
 
 READ = """
 import json
 import usage_ledger
 from usage_ledger.contracts.registry import contract
 from usage_ledger.page.render import FOLDER, render
-from usage_ledger.warehouse.schema import mart_name, marts, steps
+from usage_ledger.warehouse.marts import mart_name, marts
+from usage_ledger.warehouse.schema import steps
 from usage_ledger.warehouse.sql import text
 print(json.dumps([
     usage_ledger.__file__,

@@ -27,7 +27,7 @@ from usage_ledger.model import (
     RowSet,
 )
 from usage_ledger.providers import PROVIDERS
-from usage_ledger.warehouse.schema import mart_comments, mart_name, marts
+from usage_ledger.warehouse.marts import mart_comments, mart_name, marts
 
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("connect", "focus", "query", "reliability")))
 GENERATED = re.compile(r"(<!-- ([a-z]+)(?::(\w+))? -->\n)(.*?)(<!-- end -->)", re.DOTALL)

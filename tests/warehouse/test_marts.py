@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import SQL
-from usage_ledger.warehouse.schema import mart_name, marts
+from usage_ledger.warehouse.marts import mart_name, marts
 from usage_ledger.warehouse.sql import statement
 
 VIEWS = {mart_name(path) for path in marts()}

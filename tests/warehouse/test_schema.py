@@ -8,45 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.upgrading import ask
 from sqlalchemy import Engine
 
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.project import SQL
 from usage_ledger.core.warehouse_errors import WarehouseRefused
-from usage_ledger.warehouse import schema
-from usage_ledger.warehouse.engine import transaction, warehouse_engine
-from usage_ledger.warehouse.schema import ensure_schema, mart_name, marts, steps
+from usage_ledger.warehouse.engine import warehouse_engine
+from usage_ledger.warehouse.marts import mart_name, marts
+from usage_ledger.warehouse.schema import ensure_schema, steps
 
 FIRST = "001_facts"
-PARTS = [("allocation",), ("bi_reader",), ("families",), ("marts",), ("providers",)]
-
-
-@pytest.fixture
-def database(empty_database: Callable[..., Engine]) -> Engine:
-    """A database with nothing in it."""
-    return empty_database()
+PARTS = [(part,) for part in ("allocation", "bi_reader", "families", "mart_names", "marts", "providers", "release")]
 
 
 @pytest.fixture
 def ddl(tmp_path: Path) -> Path:
     """A copy of the numbered steps, to be changed."""
     return Path(shutil.copytree(SQL / "ddl", tmp_path / "ddl"))
-
-
-@pytest.fixture
-def own_marts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of views that the test fills, in place of the project's."""
-    folder = tmp_path / "sql" / "marts"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(schema, "SQL", tmp_path / "sql")
-    monkeypatch.setattr(schema, "marts", lambda: marts(folder))
-    return folder
-
-
-def ask(engine: Engine, text: str) -> list[tuple[Any, ...]]:
-    with transaction(engine) as cursor:
-        cursor.execute(text)
-        return list(cursor.fetchall()) if cursor.description else []
 
 
 def columns(engine: Engine) -> dict[str, list[tuple[str, str, str]]]:

@@ -84,7 +84,7 @@ def transform(connection_id: str) -> None:
     """Stage every landed load as Parquet."""
     from usage_ledger.pipeline.transform import transform as step
 
-    connection, engine, root = _resources(connection_id)
+    connection, engine, root = _prepared(connection_id)
     _each("extract", lambda load_id: step(connection, load_id, engine=engine, root=root))
 
 
@@ -93,7 +93,7 @@ def validate(connection_id: str) -> None:
     """Check every staged load against its data contract."""
     from usage_ledger.pipeline.validate import validate as step
 
-    connection, engine, root = _resources(connection_id)
+    connection, engine, root = _prepared(connection_id)
     _each("transform", lambda load_id: step(connection, load_id, engine=engine, root=root))
 
 
@@ -106,7 +106,7 @@ def load(connection_id: str, outlet_events: Any) -> None:
     from usage_ledger.pipeline.load import load as step
     from usage_ledger.pipeline.run import each
 
-    connection, engine, root = _resources(connection_id)
+    connection, engine, root = _prepared(connection_id)
     handed = _handed("validate")
     ids = handed[LOADS]
     passed, failures, outcomes = each(ids, lambda load_id: step(connection, load_id, engine=engine, root=root))
@@ -130,7 +130,7 @@ def repair(connection_id: str, outlet_events: Any) -> None:
     from usage_ledger.pipeline.repair import Repair
 
     context = get_current_context()
-    connection, engine, root = _resources(connection_id)
+    connection, engine, root = _prepared(connection_id)
     handed = _handed("extract")
     remaining = decode(connection, handed.get(WINDOWS, []))
     with ExitStack() as stack:
@@ -165,6 +165,15 @@ def _resources(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
 
     # Airflow's path object, so that a cloud's credentials may be an Airflow connection.
     return find_connection(connection_id), warehouse_engine(warehouse_url()), raw_root(ObjectStoragePath)
+
+
+def _prepared(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
+    """The same for the steps after extract, on a worker that may have another release than the one that ran extract."""
+    from usage_ledger.warehouse.releases import require_release
+
+    connection, engine, root = _resources(connection_id)
+    require_release(engine)
+    return connection, engine, root
 
 
 def _client(connection: Connection) -> "Client":

@@ -3,23 +3,33 @@
 import hashlib
 import json
 import logging
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
-from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy import Engine
 
-from usage_ledger.contracts.registry import contract
-from usage_ledger.core.project import CONTRACTS, SQL
+from usage_ledger import __version__
+from usage_ledger.core.project import SQL
 from usage_ledger.core.warehouse_errors import WarehouseRefused
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.warehouse.engine import in_transaction, transaction
+from usage_ledger.warehouse.marts import (
+    empty_marts,
+    grant_marts,
+    hash_of,
+    make_marts,
+    mart_name,
+    mart_names,
+    marts,
+    marts_hash,
+)
 from usage_ledger.warehouse.models import correct_families, rules_of_families
-from usage_ledger.warehouse.sql import statement, text
+from usage_ledger.warehouse.releases import RELEASE, refuse_newer
+from usage_ledger.warehouse.sql import statement
 
 MARTS = "marts"
+MART_NAMES = "mart_names"
+"""The part that says which views of the schema are marts, and no one else's."""
 SELLERS = "providers"
 """The part that is what the declarations say of each provider, and the step that makes its table."""
 SELLERS_STEP = "020_providers"
@@ -47,70 +57,25 @@ def steps(folder: Path = SQL / "ddl") -> list[Path]:
 def ensure_schema(engine: Engine, *, ddl: Path = SQL / "ddl") -> bool:
     """Apply what is missing, in one transaction, safely beside others that do the same; True when anything was.
 
-    Raises `WarehouseRefused` when an applied step's text has changed since, `WarehouseDown`.
+    Raises `WarehouseRefused` when a newer release has brought it up to date, when an applied step's text has changed
+    since, or when a mart on which others built would lose what they read; `WarehouseDown`.
     """
-    current = {step.name: _hash(step) for step in steps(ddl)} | {MARTS: _marts_hash()}
+    current = {step.name: _hash(step) for step in steps(ddl)}
+    current |= {MARTS: marts_hash(), MART_NAMES: mart_names(), RELEASE: __version__}
     if SELLERS_STEP in current:
         current[SELLERS] = _sellers_hash()
     if FAMILIES_STEP in current:
         current[FAMILIES] = rules_of_families()
     if ALLOCATION_STEP in current:
-        current[ALLOCATION] = _hash_of(path for path in marts() if mart_name(path) in ALLOCATION_MARTS)
+        current[ALLOCATION] = hash_of(path for path in marts() if mart_name(path) in ALLOCATION_MARTS)
     applied, reader = _applied(engine)
     if applied == current | {READER: reader}:
         return False
     return in_transaction(engine, lambda cursor: _apply(cursor, current, ddl))
 
 
-def mart_comments(path: Path) -> tuple[str, dict[str, str]]:
-    """A mart's description and its columns': from its data contract, or from the head of its file.
-
-    There, `-- text` describes the view, then `-- column: text` each column.
-    """
-    if _contract_file(path).is_file():
-        promise = contract(mart_name(path))
-        return promise.description, {column.name: column.description for column in promise.columns}
-    about: list[str] = []
-    columns: dict[str, str] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("--"):
-            break
-        named = re.match(r"-- ([a-z_0-9]+): (.+)", line)
-        if named:
-            columns[named[1]] = named[2]
-        else:
-            about.append(line.removeprefix("--").strip())
-    return " ".join(about), columns
-
-
-def marts(folder: Path = SQL / MARTS) -> list[Path]:
-    """The views of schema `marts`, in the order they build on each other: `<nn>_<name>.sql`."""
-    return sorted(folder.glob("*.sql"))
-
-
-def mart_name(path: Path) -> str:
-    return path.stem.split("_", 1)[1]
-
-
-def _contract_file(mart: Path) -> Path:
-    return CONTRACTS / f"{mart_name(mart)}.yaml"
-
-
 def _hash(folder: Path) -> str:
-    return _hash_of(sorted(folder.glob("*.sql")))
-
-
-def _hash_of(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def _marts_hash() -> str:
-    """Of the views and of the contracts that describe some of them."""
-    views = marts()
-    return _hash_of([*views, *filter(Path.is_file, map(_contract_file, views))])
+    return hash_of(sorted(folder.glob("*.sql")))
 
 
 def _sellers() -> list[dict[str, str]]:
@@ -136,9 +101,8 @@ def _sellers_hash() -> str:
 def _applied(engine: Engine) -> tuple[dict[str, str], str]:
     """The parts as recorded, and the state of the reader role as it is."""
     with transaction(engine) as cursor:
-        cursor.execute("SELECT to_regclass('ops.schema_part') IS NOT NULL")
-        row = cursor.fetchone()
-        return (_parts(cursor) if row and row[0] else {}), _reader(cursor)
+        cursor.execute(statement("schema/has_parts"))
+        return (_parts(cursor) if cursor.fetchone() == (True,) else {}), _reader(cursor)
 
 
 def _reader(cursor: Cursor) -> str:
@@ -156,6 +120,10 @@ def _apply(cursor: Cursor, current: dict[str, str], ddl: Path) -> bool:
     cursor.execute(statement("schema/ops"))
     cursor.execute(statement("schema/version_table"))
     applied = _parts(cursor)
+    refuse_newer(applied, current)
+    earlier = applied.get(MART_NAMES)
+    remaking = any(applied.get(part) != current[part] for part in current if part not in (RELEASE, SELLERS, FAMILIES))
+    present = empty_marts(cursor, earlier) if remaking else {}
     _apply_steps(cursor, current, applied, ddl)
     if applied.get(SELLERS) != current.get(SELLERS):
         for seller in _sellers():
@@ -167,18 +135,17 @@ def _apply(cursor: Cursor, current: dict[str, str], ddl: Path) -> bool:
     if applied.get(ALLOCATION) != current.get(ALLOCATION):
         cursor.execute(statement("schema/team_costs_due"))
         cursor.execute(statement("schema/record"), {"part": ALLOCATION, "content": current[ALLOCATION]})
-    remade = applied.get(MARTS) != current[MARTS]
-    if remade:
-        _make_marts(cursor)
-        cursor.execute(statement("schema/record"), {"part": MARTS, "content": current[MARTS]})
+    new = make_marts(cursor, earlier, present) if remaking else []
     reader = _reader(cursor)
-    if reader == "granted" and (remade or applied.get(READER) != reader):
-        cursor.execute(statement("schema/grant_marts"))
+    if reader == "granted":
+        grant_marts(cursor, new if applied.get(READER) == reader else current[MART_NAMES].split())
     elif reader == "missing":
         log.warning(
             "the role bi_reader is missing and this role may not make it: ask for CREATE ROLE bi_reader NOLOGIN"
         )
-    cursor.execute(statement("schema/record"), {"part": READER, "content": reader})
+    for part, content in {**{part: current[part] for part in (MARTS, MART_NAMES, RELEASE)}, READER: reader}.items():
+        if applied.get(part) != content:
+            cursor.execute(statement("schema/record"), {"part": part, "content": content})
     return applied != current | {READER: reader}
 
 
@@ -193,17 +160,3 @@ def _apply_steps(cursor: Cursor, current: dict[str, str], applied: dict[str, str
                 f"the schema step {step.name} differs from the one this warehouse was made with",
                 next_step="restore its files, and put the change into a new step",
             )
-
-
-def _make_marts(cursor: Cursor) -> None:
-    cursor.execute(statement("schema/drop_marts"))
-    cursor.execute(statement("schema/create_marts"))
-    for path in marts():
-        cursor.execute(path.read_text(encoding="utf-8"))
-        about, columns = mart_comments(path)
-        view = sql.Identifier(MARTS, mart_name(path))
-        comment = sql.SQL(text("schema/comment_view"))
-        cursor.execute(comment.format(view=view, text=sql.Literal(about)))
-        for name, comment_text in columns.items():
-            comment = sql.SQL(text("schema/comment_column"))
-            cursor.execute(comment.format(view=view, column=sql.Identifier(name), text=sql.Literal(comment_text)))

@@ -1,0 +1,1 @@
+GRANT USAGE ON SCHEMA marts TO bi_reader

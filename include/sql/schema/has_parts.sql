@@ -1,0 +1,1 @@
+SELECT to_regclass('ops.schema_part') IS NOT NULL

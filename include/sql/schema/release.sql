@@ -1,0 +1,1 @@
+SELECT content FROM ops.schema_part WHERE part = %(part)s
