@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 from airflow.sdk import AssetAlias, Param
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
-from usage_ledger.airflow import listener
+from usage_ledger.airflow import listener, retry_policy
 from usage_ledger.airflow.connection_text import parse
 from usage_ledger.airflow.credentials import Stored, find
 from usage_ledger.airflow.dag import build_dag, build_dags
 from usage_ledger.airflow.provider_info import get_provider_info
-from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
+from usage_ledger.airflow.task_log import explained
 from usage_ledger.airflow.timetable import UsageDay
+from usage_ledger.airflow.versions import has_retry_policy
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core import errors, provider_errors, warehouse_errors
 from usage_ledger.providers import PROVIDERS
@@ -48,7 +50,8 @@ def test_a_file_becomes_a_daily_dag_of_four_tasks_and_a_repair(folder: Path) -> 
     assert dag.get_task("extract").pool == "fireworks"
     assert dag.get_task("load").outlets == [AssetAlias("loaded/acme_prod")]
     assert {task.owner for task in dag.tasks} == {"usage-ledger"}
-    assert all(task.retries >= 3 and task.execution_timeout and task.retry_policy for task in dag.tasks)
+    assert all(task.retries >= 3 and task.execution_timeout for task in dag.tasks)
+    assert {bool(getattr(task, "retry_policy", None)) for task in dag.tasks} == {has_retry_policy()}
     assert dag.params.validate() == {"from": None, "to": None}
     assert "acme" in (dag.doc_md or "")
     assert DagSerialization.serialize_dag(dag)["dag_id"] == dag.dag_id
@@ -67,9 +70,10 @@ def test_a_parse_is_the_same_each_time(folder: Path) -> None:
     assert json.dumps(once, sort_keys=True, default=str) == json.dumps(again, sort_keys=True, default=str)
 
 
+@pytest.mark.skipif(not has_retry_policy(), reason="Airflow before 3.3 has no retry policies")
 def test_the_retry_policy_goes_by_the_family_of_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USAGE_LEDGER_RETRY_SCALE", "1")
-    policy = UsageLedgerRetryPolicy()
+    policy = retry_policy.UsageLedgerRetryPolicy()
 
     def decided(error: BaseException, attempt: int = 1) -> tuple[str, timedelta | None]:
         decision = policy.evaluate(error, attempt, 4)
@@ -87,6 +91,27 @@ def test_the_retry_policy_goes_by_the_family_of_the_error(monkeypatch: pytest.Mo
     reason = policy.evaluate(provider_errors.BadKey("x" * 3000), 1, 4).reason
     assert reason is not None
     assert len(reason) <= 500
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (provider_errors.BadKey("no"), AirflowFailException),
+        (provider_errors.ProviderDown("down"), provider_errors.ProviderDown),
+    ],
+)
+def test_without_retry_policies_a_task_fails_at_once_where_a_person_must_act(
+    error: errors.UsageLedgerError, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry_policy, "has_retry_policy", lambda: False)
+
+    @explained
+    def step() -> None:
+        raise error
+
+    with pytest.raises(kind, match=str(error)):
+        step()
+    assert retry_policy.policy() == {}
 
 
 def test_every_provider_has_a_connection_type_with_a_form_and_a_hook() -> None:

@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from airflow.utils.types import DagRunType
 
-from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy
 from usage_ledger.airflow.run_dates import dates_of_run, described
 from usage_ledger.airflow.run_note import write_note
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection
-from usage_ledger.core.errors import BadWindow
+from usage_ledger.core.errors import BadWindow, PersonMustAct
 from usage_ledger.pipeline.plan import Dates
 
 NOW = datetime(2026, 11, 28, 16, 0, tzinfo=UTC)
@@ -165,7 +164,7 @@ def test_dates_that_disagree_or_cannot_be_are_refused_for_good(run: Any, params:
         dates(run, params)
     assert "acme_prod" in str(refused.value)
     assert refused.value.next_step
-    assert UsageLedgerRetryPolicy().evaluate(refused.value, 1, 4).action.value == "fail"
+    assert isinstance(refused.value, PersonMustAct)  # no later try is made
 
 
 @pytest.mark.parametrize("last", ["2026-11-18", "2026-11-20"])

@@ -73,7 +73,7 @@ class UsageDay(Timetable):
         if restriction.latest is not None and day > _last_date(restriction.latest):
             return None
         interval = self._interval(day)
-        return DagRunInfo(run_after=interval.end, data_interval=interval)
+        return DagRunInfo.interval(interval.start, interval.end)
 
     def generate_run_id(
         self, *, run_type: Any, run_after: Any, data_interval: DataInterval | None, **extra: Any
