@@ -9,6 +9,7 @@ DEMO := fireworks openai anthropic openrouter replicate groq aws_bedrock azure_o
 BENCH_STAMP := .venv-bench/.installed
 BIGQUERY_STAMP := .venv-bigquery/.installed
 BOARDS_STAMP := .venv-boards/.installed
+AIRFLOW_STAMP := .venv-airflow-$(VERSION)/.installed
 PRICES_STAMP := .venv-prices/.installed
 FOCUS_STAMP := .venv-focus/.installed
 AXE := tests/browser/node_modules/axe-core/axe.min.js
@@ -18,8 +19,11 @@ FOCUS_PYTHON ?= $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versi
 BOARDS_PYTHON ?= $(shell for python in python3.11 $(HOME)/.pyenv/versions/3.11*/bin/python3 $(PYTHON); do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null && echo $$python && break; done)
 
+# Dags, timetable, listener, connection forms, page, installing, and a whole stack.
+MEETS_AIRFLOW := tests/dags tests/page/test_access.py tests/install
+
 .DEFAULT_GOAL := help
-.PHONY: help environment demo up down test test-quick soak check focus focus-python bench bench-airflow anomalies axe screenshots bigquery boards chaos answers mutants bill-faults fix lock docs mart-columns prices new-provider clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -47,6 +51,16 @@ down: ## Stop what `make demo` or `make up` started
 
 test: $(STAMP) ## Run every test, on every core
 	@$(PYTEST)
+
+test-airflow: $(STAMP) $(AIRFLOW_STAMP) ## Run the tests that meet Airflow on another minor release of it: VERSION=3.2
+	@.venv-airflow-$(VERSION)/bin/python -m pytest -n logical $(MEETS_AIRFLOW)
+
+$(AIRFLOW_STAMP): $(STAMP) $(wildcard requirements-airflow-*.lock)
+	@test -f requirements-airflow-$(VERSION).lock || { echo "make test-airflow: set VERSION to one of $(patsubst requirements-airflow-%.lock,%,$(wildcard requirements-airflow-*.lock)); the newest is what make test has" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv-airflow-$(VERSION)
+	@$(BIN)/uv pip install -q --python .venv-airflow-$(VERSION)/bin/python --require-hashes --compile-bytecode -r requirements-airflow-$(VERSION).lock
+	@$(BIN)/uv pip install -q --python .venv-airflow-$(VERSION)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
 
 test-quick: $(STAMP) ## Run the tests of units, contracts, architecture and declarations
 	@$(PYTEST) -q tests/unit tests/contracts tests/architecture tests/providers/test_declarations.py --ignore tests/architecture/test_new_provider.py
@@ -153,6 +167,7 @@ docs: $(STAMP) ## Write the parts of the documentation that are made of the code
 
 lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra local --extra s3 --extra bedrock --extra azure --extra vertex -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --group airflow-3-2 --extra local --extra s3 --extra bedrock --extra azure --extra vertex -o requirements-airflow-3.2.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bench -o requirements-bench.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bigquery -o requirements-bigquery.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:boards -o requirements-boards.lock
@@ -161,4 +176,4 @@ lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:focus -o requirements-focus.lock
 
 clean: down ## Remove the environment and the local stack with its data
-	@rm -rf .venv .venv-bench .venv-bigquery .venv-boards .venv-focus .venv-prices .local tests/browser/node_modules $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
+	@rm -rf .venv .venv-bench .venv-bigquery .venv-boards .venv-focus .venv-prices .venv-airflow-* .local tests/browser/node_modules $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
