@@ -166,8 +166,8 @@ docs: $(STAMP) ## Write the parts of the documentation that are made of the code
 	@$(BIN)/python tests/kit/documentation.py
 
 lock: $(STAMP) ## Lock the newest allowed versions, with hashes
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra local --extra s3 --extra bedrock --extra azure --extra vertex -o requirements.lock
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --group airflow-3-2 --extra local --extra s3 --extra bedrock --extra azure --extra vertex -o requirements-airflow-3.2.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra local --extra s3 --extra bedrock --extra azure --extra vertex --extra openlineage -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --group airflow-3-2 --extra local --extra s3 --extra bedrock --extra azure --extra vertex --extra openlineage -o requirements-airflow-3.2.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bench -o requirements-bench.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bigquery -o requirements-bigquery.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:boards -o requirements-boards.lock

@@ -14,11 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DEPENDENCIES = PROJECT["project"]["dependencies"]
-EXTRAS = [
-    one
-    for extra in ("local", "bedrock", "azure", "vertex")
-    for one in PROJECT["project"]["optional-dependencies"][extra]
-]
+OPTIONAL = PROJECT["project"]["optional-dependencies"]
+EXTRAS = [one for extra in ("local", "bedrock", "azure", "vertex", "openlineage") for one in OPTIONAL[extra]]
 DEVELOPMENT = PROJECT["dependency-groups"]["dev"]
 OWN = {"usage_ledger", *(path.stem for path in (ROOT / "tests").rglob("*") if path.is_dir() or path.suffix == ".py")}
 

@@ -39,6 +39,7 @@ NAMES = ("README", "CONTRIBUTING", *(f"docs/{page}" for page in ("connect", "que
 NAMES += tuple(f"docs/{page}" for page in ("architecture", "reliability", "scaling"))
 NAMES += tuple(f"docs/{page}" for page in ("reconciliation", "prices", "owners", "budgets", "focus", "boards"))
 NAMES += tuple(f"docs/{page}" for page in ("bi", "glossary", "alerts", "permissions", "first-hour", "explore"))
+NAMES += ("docs/observability",)
 PAGES = {name: (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
 PAGES |= {f"docs/providers/{path.stem}": path.read_text(encoding="utf-8") for path in ROOT.glob("docs/providers/*.md")}
 README = PAGES["README"]

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task
+from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context
 
 from usage_ledger.airflow.assets import loaded_alias
 from usage_ledger.airflow.retry_policy import policy, retries
+from usage_ledger.airflow.step_operator import StepOperator
 from usage_ledger.airflow.tasks import extract, load, repair, transform, validate
 from usage_ledger.airflow.timetable import UsageDay
 from usage_ledger.connections import Connection, all_connections, connection_files, find_connection
@@ -82,23 +83,24 @@ def build_dag(connection: Connection) -> DAG:
         default_args=task_defaults(),
     ) as dag:
         announces = {"outlets": [AssetAlias(loaded_alias(connection.id))]}
+        of = {"op_args": [connection.id]}
         steps = [
-            task(extract, task_id="extract", pool=provider.name),
-            task(transform, task_id="transform"),
-            task(validate, task_id="validate"),
-            task(load, task_id="load", **announces),
+            StepOperator(python_callable=extract, task_id="extract", pool=provider.name, **of),
+            StepOperator(python_callable=transform, task_id="transform", **of),
+            StepOperator(python_callable=validate, task_id="validate", **of),
+            StepOperator(python_callable=load, task_id="load", **announces, **of),
             # Skipped by load when nothing is left, so that an ordinary run costs four tasks.
-            task(
-                repair,
+            StepOperator(
+                python_callable=repair,
                 task_id="repair",
                 pool=provider.name,
                 trigger_rule=TriggerRule.NONE_FAILED,
                 map_index_template="{{ waiting | default('') }}",
                 **announces,
+                **of,
             ),
         ]
-        operators = [step(connection.id) for step in steps]
-        for before, after in pairwise(operators):
+        for before, after in pairwise(steps):
             before >> after
     dag.params.update(params())  # not before: each task would copy them; nor set: each Dag would check them again
     return dag

@@ -28,6 +28,7 @@ from usage_ledger.airflow.handover import (
     remaining_of,
     waiting,
 )
+from usage_ledger.airflow.observed import note_places, observed
 from usage_ledger.airflow.retry_policy import wait_of
 from usage_ledger.airflow.run_dates import dates_of_run, described
 from usage_ledger.airflow.task_log import explained
@@ -46,6 +47,7 @@ TASKS = ("extract", "transform", "validate", "load", "repair")
 
 
 @explained
+@observed
 def extract(connection_id: str) -> None:
     """Ask the provider for the newest windows of each report and land the answers; `repair` gets the others."""
     from usage_ledger.pipeline.repair import portion
@@ -80,6 +82,7 @@ def extract(connection_id: str) -> None:
 
 
 @explained
+@observed
 def transform(connection_id: str) -> None:
     """Stage every landed load as Parquet."""
     from usage_ledger.pipeline.transform import transform as step
@@ -89,6 +92,7 @@ def transform(connection_id: str) -> None:
 
 
 @explained
+@observed
 def validate(connection_id: str) -> None:
     """Check every staged load against its data contract."""
     from usage_ledger.pipeline.validate import validate as step
@@ -98,6 +102,7 @@ def validate(connection_id: str) -> None:
 
 
 @explained
+@observed
 def load(connection_id: str, outlet_events: Any) -> None:
     """Bring every validated load into the ledger; announce the tables that changed. Skip `repair` if nothing is left.
 
@@ -119,6 +124,7 @@ def load(connection_id: str, outlet_events: Any) -> None:
 
 
 @explained
+@observed
 def repair(connection_id: str, outlet_events: Any) -> None:
     """Load, window by window, what the other tasks left: all beyond the first windows, and what had to wait.
 
@@ -164,7 +170,9 @@ def _resources(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:
     from usage_ledger.warehouse.engine import warehouse_engine
 
     # Airflow's path object, so that a cloud's credentials may be an Airflow connection.
-    return find_connection(connection_id), warehouse_engine(warehouse_url()), raw_root(ObjectStoragePath)
+    places = find_connection(connection_id), warehouse_engine(warehouse_url()), raw_root(ObjectStoragePath)
+    note_places(*places)
+    return places
 
 
 def _prepared(connection_id: str) -> tuple[Connection, "Engine", "AnyPath"]:

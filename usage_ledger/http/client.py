@@ -12,6 +12,7 @@ import httpx
 from usage_ledger import __version__
 from usage_ledger.connections import Connection
 from usage_ledger.core import contract_errors, crash, errors, provider_errors, redaction
+from usage_ledger.core.steps import count as count_of_step
 from usage_ledger.http.account import require_own_answer
 from usage_ledger.http.address import base_url
 from usage_ledger.http.auth import auth_of
@@ -144,6 +145,7 @@ class Client:
                 cost = budget.spend(throttled=isinstance(error, provider_errors.RateLimited))
                 if not cost:
                     raise
+                count_of_step("retries")
                 self._sleep(wait * scale())
             else:
                 budget.give_back(cost)
@@ -172,6 +174,7 @@ class Client:
         auth = OwnServerAuth(call.server, self.credential) if call.server else self._auth
         provider = answers_of(call.server, self.provider) if call.server else self.provider
         crash.point("ask")
+        count_of_step("requests")
         failure: errors.UsageLedgerError | None = None
         try:
             with self._http.stream(call.method, origin + call.path, auth=auth, **parts_of(call)) as response:

@@ -64,7 +64,8 @@ def extract(
     crash.point("extract")  # before anything is known of the load
     loads.begin(engine, load_id, connection.id, report.name, window, declaration, run_id)
     load = loads.load_by_id(engine, load_id)
-    with loads.recorded(engine, load, step="extract", day_zone=connection.days_of(report)):
+    with loads.recorded(engine, load, step="extract", day_zone=connection.days_of(report)) as step:
+        step.origin = client.base_url
         crash.point("extract")  # before the first request
         if (why := prove_account(connection, client)) and not client.answers_tell_account:
             _tell_believed(engine, connection, why)

@@ -34,7 +34,7 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
     attempt = loads.load_by_id(engine, load_id)
     report = connection.declared.report(attempt.report)
     zone = connection.day_zone(report)
-    with loads.recorded(engine, attempt, step="load", day_zone=connection.days_of(report)):
+    with loads.recorded(engine, attempt, step="load", day_zone=connection.days_of(report)) as step:
         if attempt.state not in VALIDATED or attempt.fetched_at is None:
             raise PersonMustAct(f"load {load_id} was not validated", next_step="run its transform and validate again")
         staged = read_note(root, load_id)
@@ -60,6 +60,9 @@ def load(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath)
                 provider=connection.provider,
             ),
         )
+        step.rows = {name: table.rows for name, table in staged.tables.items()}
+        step.counts.update(rows=outcome.rows, changed_rows=sum(outcome.changed.values()))
+        step.changed, step.held, step.failed = outcome.changed, tuple(outcome.held), tuple(outcome.failed)
         log.info("%s %s: %s (load %s)", report.name, attempt.window, outcome, load_id)
         return outcome
 

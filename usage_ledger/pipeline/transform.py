@@ -43,7 +43,7 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
     """Stage a landed load as Parquet. Raises the errors of `ContractBroken`, `RawCorrupt`, `StorageRefused`."""
     load = loads.load_by_id(engine, load_id)
     report = connection.declared.report(load.report)
-    with loads.recorded(engine, load, step="transform", day_zone=connection.days_of(report)):
+    with loads.recorded(engine, load, step="transform", day_zone=connection.days_of(report)) as step:
         if not load.manifest_uri:
             raise storage_errors.StorageRefused(
                 f"load {load_id} has no landed pages", next_step="run the extract again"
@@ -51,6 +51,8 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
         crash.point("transform")
         folder = load_folder(root, load.manifest_uri)
         staged = stage(connection, report, manifest_of(folder), folder, root)
+        step.rows = {name: table.rows for name, table in staged.tables.items()}
+        step.failed = tuple(staged.failed)
         crash.point("transform")  # staged, not yet in the load's state
         loads.advance(engine, load_id, "transformed", row_count=sum(table.rows for table in staged.tables.values()))
         crash.point("transform")

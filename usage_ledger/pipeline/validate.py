@@ -17,6 +17,7 @@ from usage_ledger.contracts.odcs import Contract
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import crash
 from usage_ledger.core.contract_errors import ContractBroken, ValidationFailed, error_of_dates
+from usage_ledger.core.steps import Broken
 from usage_ledger.core.windows import Window, day_bounds
 from usage_ledger.pipeline.findings import SAMPLES, Finding, Part, all_met, summary, unmet
 from usage_ledger.pipeline.rules import Rule, checked_columns, rules_of_rows, rules_of_table
@@ -43,7 +44,7 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
     load = loads.load_by_id(engine, load_id)
     report = connection.declared.report(load.report)
     zone = connection.day_zone(report)
-    with loads.recorded(engine, load, step="validate", day_zone=connection.days_of(report)):
+    with loads.recorded(engine, load, step="validate", day_zone=connection.days_of(report)) as step:
         crash.point("validate")
         staged = read_note(root, load_id)
         lengths = {
@@ -55,10 +56,13 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
             table = open_table(root, load_id, name)
             window = None if name == NAMES else load.window
             of_table = check(contract(name), table, rows=counted.rows, window=window, bucket_seconds=lengths)
+            step.rows[name] = counted.rows
+            step.broken[name] = {one.expectation: Broken(one.count, one.critical) for one in of_table}
             findings += [finding for finding in of_table if not finding.critical]
             critical = [finding for finding in of_table if finding.critical]
             failed = _failed_dates(contract(name), table, critical, load.window, lengths) | failed
             crash.point("validate")  # some tables checked
+        step.failed = tuple(failed)
         if failed:
             _fail_dates(root, staged, failed, load.window)
         _note_warnings(engine, load, findings)

@@ -18,6 +18,7 @@ from typing import Self
 import msgspec
 import zstandard
 
+from usage_ledger.core.steps import count
 from usage_ledger.core.storage_errors import RawCorrupt, StorageRefused
 from usage_ledger.core.windows import Window
 from usage_ledger.http.page import NO_CONTENT, Page, Role
@@ -56,6 +57,7 @@ class Landing:
         request = self._land_request(call.body) if len(call.body) > LONGEST_BODY else None
         large = body if isinstance(body, Packed) else None
         write_whole(self.folder / name, large.file() if large else zstandard.compress(bytes(body), level=LEVEL))
+        count("bytes", len(body))
         self.pages.append(
             LandedPage(
                 file=name,

@@ -16,6 +16,7 @@ from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.core.error_classes import is_harmless
 from usage_ledger.core.errors import ConfigError, OutOfMemory, PersonMustAct, UsageLedgerError
 from usage_ledger.core.provider_errors import NoReport
+from usage_ledger.core.steps import Step, running
 from usage_ledger.core.windows import Window
 from usage_ledger.storage.manifest import Manifest
 from usage_ledger.warehouse.engine import in_transaction, transaction
@@ -109,13 +110,14 @@ def advance(engine: Engine, load_id: str, state: str, *, row_count: int | None =
 
 
 @contextmanager
-def recorded(engine: Engine, load: Load, *, step: str, day_zone: str | None) -> Iterator[None]:
+def recorded(engine: Engine, load: Load, *, step: str, day_zone: str | None) -> Iterator[Step]:
     """Run a step of a load; its failure is recorded in `ops.load`, `ops.day` and `ops.event`, then raised.
 
-    `day_zone` is None for a snapshot, which has no days.
+    `day_zone` is None for a snapshot, which has no days. The step is what observers are shown.
     """
     try:
-        yield
+        with running(Step(step, load.connection_id, load.report, load.window, load.load_id)) as observed:
+            yield observed
     except MemoryError as error:
         out_of_memory = OutOfMemory(f"{step} got no more memory")
         _try_to_record(engine, load, out_of_memory, step=step, day_zone=day_zone)
