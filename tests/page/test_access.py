@@ -37,7 +37,8 @@ QUESTIONS = {
 
 def routes() -> list[str]:
     """The address of every route, with a value for each parameter of its path."""
-    paths = [route.path for route in app.routes if isinstance(route, APIRoute)]
+    # Newer releases of FastAPI hold the routes of a router apart, and tell of them by their schema alone.
+    paths = {route.path for route in app.routes if isinstance(route, APIRoute)} | set(app.openapi()["paths"])
     names = {"/static/{name}": "shim.js", "/connection/card/{name}": "dates", "/card/{name}": "months"}
     return sorted(path.replace("{name}", names.get(path, "")) for path in paths)
 
