@@ -17,7 +17,11 @@ DEPENDENCIES = PROJECT["project"]["dependencies"]
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
 EXTRAS = [one for extra in ("local", "bedrock", "azure", "vertex", "openlineage") for one in OPTIONAL[extra]]
 DEVELOPMENT = PROJECT["dependency-groups"]["dev"]
-OWN = {"usage_ledger", *(path.stem for path in (ROOT / "tests").rglob("*") if path.is_dir() or path.suffix == ".py")}
+OWN = {
+    "usage_ledger",
+    "benchmarks",
+    *(path.stem for path in (ROOT / "tests").rglob("*") if path.is_dir() or path.suffix == ".py"),
+}
 
 
 def normalized(name: str) -> str:
