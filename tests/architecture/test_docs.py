@@ -35,7 +35,14 @@ from usage_ledger.warehouse.marts import mart_comments, mart_name, marts
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "fw_the-one-that-opens"
-NAMES = ("README", "CONTRIBUTING", *(f"docs/{page}" for page in ("connect", "query", "operate", "troubleshoot")))
+NAMES = (
+    "README",
+    "CONTRIBUTING",
+    "CHANGELOG",
+    "SECURITY",
+    "docs/install",
+    *(f"docs/{page}" for page in ("connect", "query", "operate", "troubleshoot")),
+)
 NAMES += tuple(f"docs/{page}" for page in ("architecture", "reliability", "scaling"))
 NAMES += tuple(f"docs/{page}" for page in ("reconciliation", "prices", "owners", "budgets", "focus", "boards"))
 NAMES += tuple(f"docs/{page}" for page in ("bi", "glossary", "alerts", "permissions", "first-hour", "explore"))
