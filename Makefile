@@ -12,6 +12,7 @@ BOARDS_STAMP := .venv-boards/.installed
 AIRFLOW_STAMP := .venv-airflow-$(VERSION)/.installed
 PRICES_STAMP := .venv-prices/.installed
 FOCUS_STAMP := .venv-focus/.installed
+SBOM_STAMP := .venv-sbom/.installed
 AXE := tests/browser/node_modules/axe-core/axe.min.js
 # The validator of FOCUS needs Python 3.12; pyenv's own folder is looked into where it is on no path.
 FOCUS_PYTHON ?= $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versions/3.12*/bin/python3; do \
@@ -145,6 +146,17 @@ $(PRICES_STAMP): $(STAMP) requirements-prices.lock
 	@$(BIN)/uv pip install -q --python .venv-prices/bin/python --require-hashes --no-deps -r requirements-prices.lock
 	@touch $@
 
+licences: $(STAMP) ## List every locked package with its licence, as a Markdown table
+	@$(BIN)/python .ci/licences.py
+
+sbom: $(SBOM_STAMP) ## List the locked packages in CycloneDX, on standard output, checked against its schema
+	@.venv-sbom/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --mc-type application --output-reproducible --validate -o -
+
+$(SBOM_STAMP): $(STAMP) requirements-sbom.lock
+	@$(PYTHON) -m venv --clear .venv-sbom
+	@$(BIN)/uv pip install -q --python .venv-sbom/bin/python --require-hashes -r requirements-sbom.lock
+	@touch $@
+
 focus: $(STAMP) $(FOCUS_STAMP) ## Check the export in FOCUS by its official validator, and inject faults; needs Python 3.12
 	@PYTHONPATH=tests:. $(BIN)/python -m focus.conformance
 
@@ -173,7 +185,8 @@ lock: $(STAMP) ## Lock the newest allowed versions, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:boards -o requirements-boards.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:prices -o requirements-prices.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-deps --group pyproject.toml:price-map >> requirements-prices.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:sbom -o requirements-sbom.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:focus -o requirements-focus.lock
 
 clean: down ## Remove the environment and the local stack with its data
-	@rm -rf .venv .venv-bench .venv-bigquery .venv-boards .venv-focus .venv-prices .venv-airflow-* .local tests/browser/node_modules $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
+	@rm -rf .venv .venv-bench .venv-bigquery .venv-boards .venv-focus .venv-prices .venv-sbom .venv-airflow-* .local tests/browser/node_modules $(foreach name,$(DEMO),include/connections/$(name)_demo.yaml)
