@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping
 from datetime import date, time
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from usage_ledger.core.errors import ConfigError, one_line
 from usage_ledger.core.project import connections_folder
+from usage_ledger.core.windows import checked_duration
 from usage_ledger.model.provider import Provider, Report
 from usage_ledger.providers import PROVIDERS, provider_named
 from usage_ledger.yaml_file import read_yaml
@@ -38,6 +39,8 @@ class Connection(BaseModel):
     at: time = time(3)
     start_date: date | None = None
     lookback_days: int | None = Field(default=None, ge=0, le=400)
+    deadline: Annotated[str, BeforeValidator(checked_duration)] | None = None
+    """How long after it is due a run may take before somebody is told, such as `2h` or `90m`."""
     reports: tuple[str, ...] | None = None
     people: Literal["pseudonyms", "clear"] = "pseudonyms"
     credential: str | None = None

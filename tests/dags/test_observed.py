@@ -181,7 +181,7 @@ from usage_ledger.airflow import tasks, metrics, spans
 from usage_ledger.airflow.observed import _observers
 import usage_ledger.airflow.dag
 names = ("openlineage", "airflow.providers.openlineage.plugins", "statsd", "usage_ledger.airflow.lineage",
-         "usage_ledger.warehouse.coverage")
+         "usage_ledger.airflow.deadline", "usage_ledger.warehouse.coverage")
 print(len(list(_observers())), [name for name in sys.modules if name.startswith(names)])
 """
 

@@ -93,6 +93,10 @@ def test_the_defaults_are_utc_three_o_clock_three_days_and_every_report(tmp_path
         ({"lookback_days": "-1"}, "lookback_days", "greater than or equal to 0"),
         ({"lookback_days": "401"}, "lookback_days", "less than or equal to 400"),
         ({"lookback_days": "some"}, "lookback_days", "integer"),
+        *(
+            ({"deadline": text}, "deadline", "1m to 999h, such as 90m or 2h")
+            for text in ("2", "0h", "2d", "1.5h", "1000m")
+        ),
         ({"id": "other"}, "id", "the file's name is the id"),
     ],
     ids=str,

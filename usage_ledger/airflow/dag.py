@@ -81,6 +81,7 @@ def build_dag(connection: Connection) -> DAG:
         tags={"usage-ledger", provider.name},
         doc_md=document(connection),
         default_args=task_defaults(),
+        deadline=_deadline(connection),
     ) as dag:
         announces = {"outlets": [AssetAlias(loaded_alias(connection.id))]}
         of = {"op_args": [connection.id]}
@@ -104,6 +105,15 @@ def build_dag(connection: Connection) -> DAG:
             before >> after
     dag.params.update(params())  # not before: each task would copy them; nor set: each Dag would check them again
     return dag
+
+
+def _deadline(connection: Connection) -> Any:
+    """What Airflow does when a run is late; None, and nothing is imported, without a `deadline`."""
+    if connection.deadline is None:
+        return None
+    from usage_ledger.airflow.deadline import late_alert
+
+    return late_alert(connection)
 
 
 def task_defaults() -> dict[str, Any]:

@@ -10,12 +10,14 @@ require_airflow_version()  # before what another release of Airflow does not hav
 from airflow.plugins_manager import AirflowPlugin  # noqa: E402
 
 from usage_ledger.airflow import listener  # noqa: E402
+from usage_ledger.airflow.deadline import RunDue  # noqa: E402
 from usage_ledger.airflow.page_places import react_apps  # noqa: E402
 from usage_ledger.airflow.timetable import UsageDay  # noqa: E402
 
 
 class UsageLedgerPlugin(AirflowPlugin):
     name = "usage_ledger"
+    deadline_references = [RunDue]  # noqa: RUF012
     timetables = [UsageDay]  # noqa: RUF012  Airflow's own form
     listeners = [listener]  # noqa: RUF012
     react_apps = react_apps()

@@ -1,11 +1,25 @@
 """Usage dates, the instants they begin at, and windows of them."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
+
+
+def checked_duration(text: object) -> str:
+    """The text, if it is a number of hours or minutes. Raises `ValueError`."""
+    duration(text)
+    return str(text)
+
+
+def duration(text: object) -> timedelta:
+    """The time that `2h` or `90m` stands for. Raises `ValueError`."""
+    if not isinstance(text, str) or not re.fullmatch(r"[1-9][0-9]{0,2}[hm]", text):
+        raise ValueError(f"{text!r} is not a length of time; allowed: 1m to 999h, such as 90m or 2h")
+    return timedelta(hours=int(text[:-1])) if text.endswith("h") else timedelta(minutes=int(text[:-1]))
 
 
 @dataclass(frozen=True, slots=True, order=True)
