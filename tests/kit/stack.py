@@ -1,5 +1,6 @@
 """A whole local stack of its own, with Airflow, for what must really run."""
 
+import json
 import os
 import secrets
 import shutil
@@ -22,6 +23,8 @@ from fastapi import FastAPI
 
 from kit.cluster import make_cluster
 from kit.provider_site import Overruled
+from kit.smtp_sink import Sink, smtp_sink
+from kit.telemetry import Telemetry, telemetry
 from usage_ledger.local.processes import free_port
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.sandbox.aws_bedrock.api import aws_bedrock_router
@@ -43,6 +46,9 @@ SPOILED = (
     *("redirect", "page", "cut", "no_tls", "no_host"),
 )
 """Accounts whose answers, or whose ways to the provider, a test spoils."""
+MAIL = "mail_sink"
+DEADLINES = {"punctual": "2h", "late": "1m"}
+"""Accounts that a test connects, and the deadline of their runs."""
 
 
 @dataclass
@@ -57,6 +63,9 @@ class Stack:
     truths: dict[str, FireworksTruth]
     address: str
     overruled: Overruled
+    telemetry: Telemetry
+    mail: Sink
+    """What is sent to `USAGE_LEDGER_NOTIFY`."""
 
     def command(
         self, *arguments: str, stdin: str = "", program: str = COMMAND, **more: str
@@ -69,7 +78,7 @@ class Stack:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
             check=False,
         )
 
@@ -91,6 +100,13 @@ class Stack:
         token = httpx.post(f"{self.address}/auth/token", json=login, trust_env=False, timeout=60).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         return httpx.Client(base_url=self.address, headers=headers, trust_env=False, timeout=60)
+
+    def add_mail(self) -> None:
+        """Tell Airflow of the mail server."""
+        how = {"disable_ssl": True, "disable_tls": True, "from_email": "ledger@acme.test", "to": "it@acme.test"}
+        document = {"connection_id": MAIL, "conn_type": "smtp", "host": "127.0.0.1", "port": self.mail.port}
+        with self.api() as api:
+            api.post("/api/v2/connections", json=document | {"extra": json.dumps(how)}).raise_for_status()
 
     def runs(self, dag_id: str, **filters: str) -> dict[str, dict[str, Any]]:
         with self.api() as api:
@@ -167,12 +183,12 @@ def local_stack() -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="ul"))
     key = f"fw_{secrets.token_hex(6)}+/=%\"'&{secrets.token_urlsafe(20)}"
     truths = {name: FireworksTruth(seed=number, account=name) for number, name in enumerate(ZONES, 1)}
-    others = [FireworksTruth(account=name, keys=1, models=1) for name in ("bad_key", *SPOILED)]
+    others = [FireworksTruth(account=name, keys=1, models=1) for name in ("bad_key", *SPOILED, *DEADLINES)]
     signing = partial(aws_bedrock_router, {key: SIGNING})
     app = create_app([*truths.values(), *others], key, now=lambda: datetime.now(UTC), others=[signing])
     overruled = Overruled(app)
     port = free_port()
-    with running(cast(FastAPI, overruled)) as provider:
+    with running(cast(FastAPI, overruled)) as provider, telemetry() as taken, smtp_sink() as mail:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "USAGE_"))}
         environment |= {
             "USAGE_LEDGER_LOCAL": str(folder),
@@ -184,15 +200,19 @@ def local_stack() -> Iterator[Stack]:
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",  # what died without a word is tried again soon
             "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "httpx=DEBUG httpcore=DEBUG hpack=DEBUG urllib3=DEBUG",
             "TMPDIR": str(folder / "tmp"),
+            "USAGE_LEDGER_NOTIFY": MAIL,
+            **taken.environment,
         }
         for name in ("connections", "tmp"):
             (folder / name).mkdir()
         make_cluster(folder / "postgres")
         address = f"http://127.0.0.1:{port}"
-        stack = Stack(folder, environment, provider, key, app.state.requests, truths, address, overruled)
+        requests = app.state.requests
+        stack = Stack(folder, environment, provider, key, requests, truths, address, overruled, taken, mail)
         try:
             up = stack.command("stack", "up")
             assert up.returncode == 0, up.stdout + up.stderr
+            stack.add_mail()
             for name, zone in ZONES.items():
                 done = stack.command(
                     "connect", "fireworks", name, "--account", name, "--timezone", zone, "--host", provider, stdin=key
