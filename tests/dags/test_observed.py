@@ -279,3 +279,9 @@ def test_lineage_says_which_rule_a_date_breaks_and_that_it_was_not_loaded(site: 
     validated = [one for one in told["usageLedger_loads"]["loads"] if one["step"] == "validate"]
     assert [one["failed"] for one in validated if one["report"] == "usage"] == [[str(FIRST)]]
     assert date.fromisoformat(validated[0]["to"]) == LAST
+
+
+def test_lineage_of_a_task_that_checks_nothing_does_not_import_what_checks() -> None:
+    """OpenLineage's provider waits ten seconds for a task's lineage; not every worker has loaded it beforehand."""
+    script = "import sys, usage_ledger.airflow.lineage; print('great_expectations' in sys.modules)"
+    assert in_a_process(script).split()[-1] == "False"
