@@ -59,7 +59,7 @@ test-airflow: $(STAMP) $(AIRFLOW_STAMP) ## Run the tests that meet Airflow on an
 $(AIRFLOW_STAMP): $(STAMP) $(wildcard requirements-airflow-*.lock)
 	@test -f requirements-airflow-$(VERSION).lock || { echo "make test-airflow: set VERSION to one of $(patsubst requirements-airflow-%.lock,%,$(wildcard requirements-airflow-*.lock)); the newest is what make test has" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear .venv-airflow-$(VERSION)
-	@$(BIN)/uv pip install -q --python .venv-airflow-$(VERSION)/bin/python --require-hashes --compile-bytecode -r requirements-airflow-$(VERSION).lock
+	@$(BIN)/uv pip install -q --python .venv-airflow-$(VERSION)/bin/python --require-hashes --compile-bytecode -r requirements-airflow-$(VERSION).lock -r requirements-uv.lock
 	@$(BIN)/uv pip install -q --python .venv-airflow-$(VERSION)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 from airflow.sdk import AssetAlias
-from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 from kit.smtp_sink import Sink, smtp_sink
+from kit.task_failure import failure
 from sqlalchemy import Engine
 
 from usage_ledger.airflow import listener
 from usage_ledger.airflow.alerts import alert, build_alerts_dag
 from usage_ledger.airflow.notify import send
-from usage_ledger.airflow.versions import has_retry_policy
 from usage_ledger.cli.alerts import alerts
 from usage_ledger.connections import checked_id
 from usage_ledger.core.errors import ConfigError
@@ -32,8 +31,6 @@ INSERT INTO ops.event (connection_id, usage_date, kind, severity, message, next_
 VALUES ('acme', %s, 'bill_differs', 'error', 'the bill is 9 USD higher than <what> was metered', 'ask the vendor')
 RETURNING 1
 """
-FAILURE = ConfigError if has_retry_policy() else AirflowFailException
-"""What a task ends with where a person must act."""
 
 
 @pytest.fixture
@@ -161,7 +158,7 @@ def test_a_mail_that_is_refused_is_sent_by_the_next_run_and_the_task_says_so(
 ) -> None:
     query(EVENT, "2026-11-17")
     mail.refuse = 1
-    with pytest.raises(FAILURE, match="mail was not notified of 1 alert") as caught:
+    with pytest.raises(failure(ConfigError), match="mail was not notified of 1 alert") as caught:
         task()
     assert "pw-that-nobody-sees" not in str(caught.value)
     assert query("SELECT sent_at FROM ops.alert") == [(None,)]
@@ -174,7 +171,9 @@ def test_a_file_that_cannot_be_right_stops_no_other_step_and_no_alert(
 ) -> None:
     (tmp_path / "budgets.yaml").write_text("budgets: [{name: a, team: t, month: 3 BTC}]", encoding="utf-8")
     query(EVENT, "2026-11-17")
-    with pytest.raises(FAILURE, match=r"budgets\.yaml, line 1, key `budgets\[0\]\.month`: 'BTC' is no currency"):
+    with pytest.raises(
+        failure(ConfigError), match=r"budgets\.yaml, line 1, key `budgets\[0\]\.month`: 'BTC' is no currency"
+    ):
         task()
     assert len(mail.messages) == 1
 

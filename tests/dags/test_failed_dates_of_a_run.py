@@ -7,6 +7,7 @@ import pytest
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 from kit.fireworks_answers import serverless, usage
 from kit.provider_site import DAY, FIRST, LAST, USAGE, Site
+from kit.task_failure import failure
 
 from usage_ledger.airflow import assets, tasks
 from usage_ledger.airflow.handover import LEFT, LOADS, SINCE
@@ -63,14 +64,14 @@ def test_the_load_task_brings_the_other_dates_and_leaves_the_failure_to_the_last
     assert events.announced["usage_daily"] == 1
     assert list(site.tokens()) == [LAST]
     requests = site.provider.request_count(f"/{site.name}{USAGE}")
-    with pytest.raises(contract_errors.NegativeCount, match=f"nothing of {FIRST} was loaded"):
+    with pytest.raises(failure(contract_errors.NegativeCount), match=f"nothing of {FIRST} was loaded"):
         tasks.repair(site.name, events)
     assert site.provider.request_count(f"/{site.name}{USAGE}") == requests
 
 
 def test_what_a_repair_that_ends_red_has_loaded_is_announced_by_the_next_run(site: Site, load_id: str) -> None:
     context, events = tasks.get_current_context(), Events()
-    with pytest.raises(contract_errors.NegativeCount):
+    with pytest.raises(failure(contract_errors.NegativeCount)):
         tasks.repair(site.name, events)
     assert list(site.tokens()) == [LAST]
     assert events.announced == {}  # Airflow would take none of a task that fails
@@ -78,6 +79,6 @@ def test_what_a_repair_that_ends_red_has_loaded_is_announced_by_the_next_run(sit
     context["ti"].xcom_pull = lambda **_: {LOADS: [], LEFT: 0, SINCE: 0}
     for announced in ({"usage_daily": 1}, {}):
         events.announced.clear()
-        with pytest.raises(DownstreamTasksSkipped):
+        with pytest.raises(failure(DownstreamTasksSkipped)):
             tasks.load(site.name, events)
         assert events.announced == announced
