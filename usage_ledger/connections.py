@@ -1,8 +1,8 @@
 """The registry of connections: one YAML file each, named after the connection's id. The files hold no secrets."""
 
 import re
-from collections.abc import Iterable, Mapping
-from datetime import date, time
+from collections.abc import Iterable
+from datetime import date, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +15,7 @@ from usage_ledger.core.errors import ConfigError, one_line
 from usage_ledger.core.project import connections_folder
 from usage_ledger.core.windows import checked_duration
 from usage_ledger.model.provider import Provider, Report
+from usage_ledger.model.settings import check_settings
 from usage_ledger.providers import PROVIDERS, provider_named
 from usage_ledger.yaml_file import read_yaml
 
@@ -43,6 +44,8 @@ class Connection(BaseModel):
     """How long after it is due a run may take before somebody is told, such as `2h` or `90m`."""
     reports: tuple[str, ...] | None = None
     people: Literal["pseudonyms", "clear"] = "pseudonyms"
+    keep_raw: timedelta | None = None
+    """How long raw storage keeps a load after it was fetched that is the newest of no date any more; None: for ever."""
     credential: str | None = None
     """The id of the Airflow connection whose identity asks, or `machine`; without it the connection's own id."""
     settings: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
@@ -71,6 +74,14 @@ class Connection(BaseModel):
             raise ValueError(f"{value!r} is not a local time; allowed: HH:MM, such as 03:00")
         return time.fromisoformat(value)
 
+    @field_validator("keep_raw", mode="before")
+    @classmethod
+    def _whole_days(cls, value: Any) -> timedelta:
+        days = re.fullmatch(r"([1-9]\d{0,4}) days?", value) if isinstance(value, str) else None
+        if days is None:
+            raise ValueError(f"{value!r} is no number of days; allowed: such as 400 days")
+        return timedelta(days=int(days[1]))
+
     @model_validator(mode="after")
     def _fits_provider(self) -> "Connection":
         provider = PROVIDERS[self.provider]
@@ -80,11 +91,21 @@ class Connection(BaseModel):
                 f"key `account`: {self.account!r} is not an account id of {provider.title}; allowed: {pattern}"
             )
         _check_credential(provider, self.credential)
-        _check_settings(provider, self.settings, own_key=self.credential is None)
+        check_settings(provider, self.settings, own_key=self.credential is None)
         allowed = [report.name for report in provider.reports]
         for name in self.reports or ():
             if name not in allowed:
                 raise ValueError(f"key `reports`: there is no report {name!r}; allowed: {', '.join(allowed)}")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_what_is_read_again(self) -> "Connection":
+        longest = max((self.lookback(report) for report in self.chosen_reports), default=0)
+        if self.keep_raw is not None and self.keep_raw.days <= longest:
+            raise ValueError(
+                f"key `keep_raw`: {self.keep_raw.days} days is no longer than the longest look-back, {longest} days; "
+                f"allowed: {longest + 1} days or more"
+            )
         return self
 
     @property
@@ -137,27 +158,6 @@ def _check_credential(provider: Provider, credential: str | None) -> None:
         raise ValueError(
             f"key `credential`: a machine has no identity at {provider.title}; allowed: the id of an Airflow connection"
         )
-
-
-def _check_settings(provider: Provider, settings: Mapping[str, str | tuple[str, ...]], *, own_key: bool) -> None:
-    """Raises `ValueError` naming the setting, its value and what is allowed; secret settings are refused."""
-    declared = {setting.name: setting for setting in provider.settings}
-    allowed = ", ".join(name for name, setting in declared.items() if not setting.secret) or "none"
-    for name, value in settings.items():
-        setting = declared.get(name)
-        if setting is None or setting.secret:
-            raise ValueError(f"key `settings.{name}` is not a setting of {provider.title}; allowed: {allowed}")
-        if setting.repeated == isinstance(value, str):
-            raise ValueError(f"key `settings.{name}`: allowed is {'a list' if setting.repeated else 'one value'}")
-        for one in (value,) if isinstance(value, str) else value:
-            if not re.fullmatch(setting.pattern, one):
-                raise ValueError(f"key `settings.{name}`: {one!r} is not allowed; allowed: {setting.pattern}")
-    for name, setting in declared.items():
-        if setting.part_of_key and name in settings and not own_key:
-            raise ValueError(f"key `settings.{name}` belongs to an own key, and `credential` names another identity")
-        in_file = setting.required and not setting.secret and not setting.part_of_key
-        if in_file and not settings.get(name):
-            raise ValueError(f"key `settings.{name}` is missing: {setting.help}")
 
 
 def checked_id(connection_id: str) -> str:

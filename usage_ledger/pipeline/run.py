@@ -100,7 +100,7 @@ def extract_all(
     that cannot be had is no failure. What earlier runs left half landed is swept, report by report; that looks at all
     that a report has in raw storage, so that many runs at a time had better leave it to another one.
     """
-    done, refused, landed = Extracted(), set[str](), set[str]()
+    done, refused, landed = Extracted(), set[str](), dict[str, Report]()
     for report, window in requests:
         if report.name in refused:
             continue  # the next window would be refused as well
@@ -108,7 +108,7 @@ def extract_all(
             done.load_ids.append(
                 extract(connection, report, window, client=client, engine=engine, root=root, run_id=run_id, now=now)
             )
-            landed.add(report.name)
+            landed[report.name] = report
         except UsageLedgerError as error:
             if isinstance(error, AccessDenied):
                 refused.add(report.name)
@@ -120,7 +120,7 @@ def extract_all(
     retract_foreign(done.load_ids, done.stopped, engine=engine, root=root)
     remember_key(connection.id, client, engine, answered=bool(landed) and not done.stopped)
     for name in sorted(landed) if sweeping else ():
-        sweep_report(connection, name, root)
+        sweep_report(connection, landed[name], engine=engine, root=root)
     return done
 
 

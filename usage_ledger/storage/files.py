@@ -175,6 +175,14 @@ def written_at(path: AnyPath) -> datetime:
         return cast(datetime, cast(Any, path).fs.modified(cast(Any, path).path))
 
 
+def size_of(path: AnyPath) -> int:
+    """The file's bytes as it is stored. Raises `RawGone`, `StorageRefused`, `StorageDown`."""
+    with storage_errors("read"):
+        if isinstance(path, Path):
+            return path.lstat().st_size
+        return cast(int, cast(Any, path).fs.size(cast(Any, path).path))
+
+
 def remove(files: Iterable[AnyPath]) -> None:
     """Remove the files, and their local folder once it is empty. Raises `StorageRefused`, `StorageDown`."""
     for path in files:
