@@ -21,6 +21,8 @@ COPYLEFT = {
     "GPL": "a program that includes it must be under the GPL",
 }
 """What a licence asks for beyond a notice, the mildest first."""
+OF_SOURCE = {"openlineage-sql": "Apache-2.0"}
+"""Of packages whose metadata say nothing: the licence of the repository that they are built from."""
 
 
 def locked(text: str) -> Iterator[tuple[str, str]]:
@@ -52,7 +54,7 @@ def rows(text: str) -> Iterator[tuple[str, str, str, str | None]]:
     """Name, version, licence and remark of each locked package; one for another platform or Python is not installed."""
     for name, version in locked(text):
         try:
-            licence = licence_of(distribution(name))
+            licence = licence_of(distribution(name)) or OF_SOURCE.get(name, "")
         except PackageNotFoundError:
             yield name, version, "", "not installed here: for another platform or Python"
         else:
