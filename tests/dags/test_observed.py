@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from kit.airflow_metrics import start_metrics
 from kit.fireworks_answers import serverless, usage
 from kit.provider_site import DAY, FIRST, KEY, LAST, USAGE, Site
 from kit.telemetry import Telemetry, telemetry
@@ -38,8 +39,6 @@ def receiver() -> Iterator[Telemetry]:
 @pytest.fixture
 def sends(receiver: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Makes Airflow's metrics of this process go to the receiver, as they do in a task's process."""
-    from airflow.sdk.observability import stats
-    from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
     def switch_on(kind: str) -> None:
         for name, value in SETTINGS[kind].items():
@@ -48,12 +47,12 @@ def sends(receiver: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         monkeypatch.setenv("AIRFLOW__METRICS__STATSD_HOST", "127.0.0.1")
         receiver.metrics.clear()
         metrics.backend.cache_clear()
-        stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
+        start_metrics()
 
     yield switch_on
     monkeypatch.undo()
     metrics.backend.cache_clear()
-    stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
+    start_metrics()
 
 
 @observed.observed
@@ -143,12 +142,11 @@ def test_a_backend_that_raises_fails_no_task(
 OTLP = """
 from collections import Counter
 from datetime import date
-from airflow.sdk.observability import stats
-from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
+from kit.airflow_metrics import start_metrics
 from usage_ledger.airflow import metrics
 from usage_ledger.core.steps import Step
 from usage_ledger.core.windows import Window
-stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
+start_metrics()
 step = Step("load", "acme", "usage", Window(date(2026, 11, 1), date(2026, 11, 2)), "1", counts=Counter(rows=7))
 metrics.send_step(step, "openai")
 """
@@ -157,7 +155,11 @@ metrics.send_step(step, "openai")
 def in_a_process(script: str, **settings: str) -> str:
     """What a script prints, in a process of its own with these settings."""
     done = subprocess.run(
-        [sys.executable, "-c", script], env=os.environ | settings, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tests")} | settings,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
