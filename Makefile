@@ -66,6 +66,9 @@ $(AIRFLOW_STAMP): $(STAMP) $(wildcard requirements-airflow-*.lock)
 test-quick: $(STAMP) ## Run the tests of units, contracts, architecture and declarations
 	@$(PYTEST) -q tests/unit tests/contracts tests/architecture tests/providers/test_declarations.py --ignore tests/architecture/test_new_provider.py
 
+test-celery: $(STAMP) ## Load a month on two Celery workers; OPTIONS="--losses", "--dates 3", "--executor LocalExecutor"
+	@$(BIN)/python -m pytest -q -s -p no:xdist tests/celery $(OPTIONS)
+
 soak: $(STAMP) ## Run the faults with long numbers: 20,000 answers, 200 rounds, every kill; then the mutants
 	@ANSWERS=$(or $(ANSWERS),20000) ROUNDS=$(or $(ROUNDS),200) KILLS=all $(PYTEST) tests/faults tests/security
 	@$(BIN)/python tests/mutants.py
@@ -178,7 +181,7 @@ docs: $(STAMP) ## Write the parts of the documentation that are made of the code
 	@$(BIN)/python tests/kit/documentation.py
 
 lock: $(STAMP) ## Lock the newest allowed versions, with hashes
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra local --extra s3 --extra bedrock --extra azure --extra vertex --extra openlineage -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --extra local --extra celery --extra s3 --extra bedrock --extra azure --extra vertex --extra openlineage -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --group airflow-3-2 --extra local --extra s3 --extra bedrock --extra azure --extra vertex --extra openlineage -o requirements-airflow-3.2.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bench -o requirements-bench.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:bigquery -o requirements-bigquery.lock

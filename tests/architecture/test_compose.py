@@ -13,6 +13,9 @@ import jsonschema
 import pytest
 import yaml
 
+from usage_ledger.airflow.dag import task_defaults
+from usage_ledger.local.airflow_home import WAITS
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
@@ -186,6 +189,12 @@ def test_a_worker_knows_nothing_that_opens_airflow(name: str) -> None:
     assert not set(SERVICES[name]["networks"]) & set(SERVICES["airflow-database"]["networks"])
 
 
+@pytest.mark.parametrize("name", [*WORKERS, "airflow-scheduler"])
+def test_a_message_is_not_delivered_twice_while_its_task_may_run(name: str) -> None:
+    seconds = int(environment(name)["AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"])
+    assert seconds > 2 * task_defaults()["execution_timeout"].total_seconds()
+
+
 @pytest.mark.parametrize("name", WORKERS)
 def test_a_worker_has_what_tasks_need(name: str) -> None:
     assert {
@@ -222,7 +231,9 @@ def test_every_airflow_process_has_the_settings_of_the_project() -> None:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Disabled",
         "AIRFLOW__LOGGING__SECRET_MASK_ADAPTER": "usage_ledger.core.redaction.mask_adapter",
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # Seconds that matter on one machine matter on several.
+        **{f"AIRFLOW__WORKERS__{name.upper()}": value for name, value in WAITS["workers"].items()},
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": WAITS["scheduler"]["orphaned_tasks_check_interval"],
     }
     for name, service in SERVICES.items():
         if service["image"] == BUILT_IMAGE:

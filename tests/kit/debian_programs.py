@@ -21,9 +21,9 @@ SECONDS = 30
 
 
 def program(package: str, name: str) -> str:
-    """The path of a program: on the path, or unpacked. Skips the test without it."""
-    unpacked = UNPACKED / package / "usr" / "bin" / name
-    path = shutil.which(name) or (str(unpacked) if os.access(unpacked, os.X_OK) else "")
+    """The path of a program: on the path, among the system's, or unpacked. Skips the test without it."""
+    unpacked = [UNPACKED / package / "usr" / folder for folder in ("bin", "sbin")]
+    path = shutil.which(name, path=os.pathsep.join(map(str, (os.environ.get("PATH", ""), "/usr/sbin", *unpacked))))
     if not path:
         pytest.skip(f"{name} is not here: `apt-get download {package}`, then `dpkg -x` into {UNPACKED / package}")
     return path

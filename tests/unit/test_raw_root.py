@@ -1,5 +1,6 @@
 """Commands and tasks find raw storage by one rule."""
 
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,33 @@ def test_what_names_no_place_is_refused_in_a_sentence(roots: Any, value: str) ->
         roots(value)
     assert repr(value) in str(refused.value)
     assert "absolute path" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "missing"),
+    [
+        ("s3://bucket/raw", "s3fs"),
+        ("s3://bucket/raw", "apache-airflow-providers-amazon"),
+        ("gs://bucket/raw", "gcsfs"),
+        ("abfs://container@account.dfs.core.windows.net/raw", "adlfs"),
+    ],
+)
+def test_a_cloud_without_its_extra_is_one_line_that_names_it_and_the_command(
+    roots: Any, monkeypatch: pytest.MonkeyPatch, value: str, missing: str
+) -> None:
+    """Commands and tasks say it when they ask where raw storage is: before they write, or ask a provider."""
+    version = metadata.version
+
+    def without(name: str) -> str:
+        if name == missing:
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", without)
+    scheme = value.partition(":")[0]
+    with pytest.raises(ConfigError) as refused:
+        roots(value)
+    assert f"USAGE_LEDGER_RAW begins with {scheme}://" in str(refused.value)
+    assert missing in str(refused.value)
+    assert f'pip install "usage-ledger[{scheme}]"' in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -17,8 +17,13 @@ from usage_ledger.core.storage_errors import RawGone, StorageDown, StorageRefuse
 
 TRANSIENT = (errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, getattr(errno, "EREMOTEIO", errno.EBUSY))
 """What s3fs makes of a store's 500 and 503."""
-UNANSWERED = {"ConnectionError", "TimeoutError", "HTTPClientError", "ServiceRequestError"}
-"""Names of classes: Python's and requests' own, botocore's, Azure's. None of those packages need be installed."""
+UNANSWERED = {
+    *("ConnectionError", "TimeoutError", "HTTPClientError", "ClientConnectionError", "ClientPayloadError"),
+    *("ServiceRequestError", "ServiceResponseError", "TransportError"),
+}
+"""Names of classes: Python's and requests' own, botocore's, aiohttp's, Azure's, Google's. None need be installed."""
+BUSY = {408, 429, 500, 502, 503, 504}
+"""The HTTP statuses that gcsfs and Azure's library leave on their errors."""
 _query = re.compile(r"(?<=\S)\?[^\s'\"<>)]+")
 _segment = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
@@ -66,15 +71,32 @@ def _refuse_link(path: AnyPath) -> None:
         )
 
 
-def is_transient(error: Exception) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether an error of a file system says that it does not answer, or is busy. Each cloud's raises its own."""
-    class_names = {kind.__name__ for kind in type(error).__mro__}
-    return getattr(error, "errno", None) in TRANSIENT or bool(class_names & UNANSWERED)
+    for one in chain(error):
+        class_names = {kind.__name__ for kind in type(one).__mro__}
+        if getattr(one, "errno", None) in TRANSIENT or class_names & UNANSWERED or status_of(one) in BUSY:
+            return True
+    return False
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those that it was made of: adlfs wraps every failed write into a `RuntimeError`."""
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status that gcsfs or Azure's library put on its error."""
+    statuses = (getattr(error, name, None) for name in ("status_code", "code"))
+    return next((one for one in statuses if isinstance(one, int)), None)
 
 
 def reason_of(error: Exception) -> str:
-    """What a file system says of its error, without the queries of URLs, which may hold a signature."""
-    return _query.sub("?…", str(getattr(error, "strerror", None) or error)) or type(error).__name__
+    """What a file system says of its error: the first line, without the queries of URLs, which may hold a signature."""
+    text = str(getattr(error, "strerror", None) or error).strip().partition("\n")[0]
+    return _query.sub("?…", text) or type(error).__name__
 
 
 @contextmanager
