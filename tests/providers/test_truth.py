@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from fastapi import FastAPI
+from kit.ledger_sums import ledger_sums, without_zeros
 from spoiled import of_facts
 from sqlalchemy import Engine
 
@@ -110,35 +110,8 @@ def loaded(engine: Engine, base_url: str, tmp_path_factory: pytest.TempPathFacto
     return lambda case: ran.get(case.id) or ran.setdefault(case.id, once(case))
 
 
-def told(query: Query, case: Case, report: str, by: str) -> dict[tuple[date, str, str], dict[str, int | Decimal]]:
-    """What the ledger holds of a report, by date, breakdown and a dimension: the sums of all its meters."""
-    from usage_ledger.contracts.registry import contract
-
-    found: dict[tuple[date, str, str], dict[str, int | Decimal]] = {}
-    for table, meters in (("usage_daily", contract("usage_daily").names("meter")), ("cost_daily", ("amount",))):
-        if by and by not in contract(table).names("dimension"):
-            continue
-        sums = ", ".join(f"sum({meter})" for meter in meters)
-        rows = query(
-            f"SELECT usage_date, breakdown, {by or chr(39) * 2}, {sums} FROM ledger.{table}"
-            " WHERE connection_id = %s AND report = %s GROUP BY 1, 2, 3",
-            case.id,
-            report,
-        )
-        for day, breakdown, value, *totals in rows:
-            metered = {meter: total for meter, total in zip(meters, totals, strict=True) if total}
-            if metered:
-                found.setdefault((day, breakdown, value), {}).update(metered)
-    return found
-
-
 def reports_of(case: Case) -> list[str]:
     return [report.name for report in of_facts(PROVIDERS[case.provider])]
-
-
-def without_zeros(truth: dict[Any, dict[str, Any]]) -> dict[Any, dict[str, Any]]:
-    metered = {key: {name: value for name, value in meters.items() if value} for key, meters in truth.items()}
-    return {key: meters for key, meters in metered.items() if meters}
 
 
 @each_case
@@ -154,7 +127,7 @@ def test_the_ledger_equals_the_truth(loaded: Callable[[Case], Ran], query: Query
     for report in reports_of(case):
         truth = case.truth.expected(report, case.first, case.last + DAY, case.zone, now=NOW)
         assert truth, report
-        assert told(query, case, report, "") == without_zeros(truth), report
+        assert ledger_sums(query, case.id, report) == without_zeros(truth), report
 
 
 DIMENSIONS = [
@@ -224,4 +197,4 @@ def test_the_ledger_equals_the_truth_by_dimension(
             loaded(case)
             truth = case.truth.expected(report, case.first, case.last + DAY, case.zone, by=column, now=NOW)
             assert len({value for _, _, value in truth}) > 1
-            assert told(query, case, report, column) == without_zeros(truth)
+            assert ledger_sums(query, case.id, report, column) == without_zeros(truth)
