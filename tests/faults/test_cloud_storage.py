@@ -18,7 +18,8 @@ from usage_ledger.connections import Connection
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.storage_errors import RawGone, StorageDown, StorageRefused
 from usage_ledger.pipeline.rebuild import rebuild
-from usage_ledger.storage.files import read_whole, storage_errors, write_whole
+from usage_ledger.storage.file_errors import storage_errors
+from usage_ledger.storage.files import read_whole, write_whole
 from usage_ledger.storage.probe import probe
 
 CLOUDS = ("s3", "gs")

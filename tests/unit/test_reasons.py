@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from usage_ledger.core.storage_errors import StorageRefused
-from usage_ledger.storage.files import reason_of, storage_errors
+from usage_ledger.storage.file_errors import reason_of, storage_errors
 
 SIGNED = "https://store.example.com/raw/page?sv=2026-02-06&sig=c2VjcmV0"
 

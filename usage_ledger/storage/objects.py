@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 from usage_ledger.core.errors import ConfigError, Unreachable, UsageLedgerError
 from usage_ledger.core.provider_errors import StoreRefused
-from usage_ledger.storage.files import is_transient, reason_of
+from usage_ledger.storage.file_errors import is_transient, reason_of
 from usage_ledger.storage.root import place
 
 FOLDERS = "USAGE_LEDGER_STORES"

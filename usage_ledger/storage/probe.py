@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.storage_errors import StorageDown, StorageRefused
-from usage_ledger.storage.files import AnyPath, below, chain, read_whole, reason_of, remove, status_of, write_whole
+from usage_ledger.storage.file_errors import chain, reason_of, status_of
+from usage_ledger.storage.files import AnyPath, below, read_whole, remove, write_whole
 from usage_ledger.storage.root import SETTING
 
 CONTENT = b"usage-ledger was here; this may be deleted\n"
