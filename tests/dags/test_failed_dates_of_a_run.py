@@ -79,6 +79,6 @@ def test_what_a_repair_that_ends_red_has_loaded_is_announced_by_the_next_run(sit
     context["ti"].xcom_pull = lambda **_: {LOADS: [], LEFT: 0, SINCE: 0}
     for announced in ({"usage_daily": 1}, {}):
         events.announced.clear()
-        with pytest.raises(failure(DownstreamTasksSkipped)):
+        with pytest.raises(DownstreamTasksSkipped):
             tasks.load(site.name, events)
         assert events.announced == announced
