@@ -45,8 +45,7 @@ def shell(database: Engine, tmp_path: Path) -> Callable[[str], None]:
     (folder / "acme_prod.yaml").write_text("provider: fireworks\naccount: acme\nreports: [usage, cost, api_keys]\n")
     url = f"postgresql://postgres@/{database.url.database}?host={database.url.query['host']}"
     variables = {"WAREHOUSE": url, "RAW": str(tmp_path / "raw"), "BACKUP": str(tmp_path / "backup")}
-    newest = sorted(program("pg_dump").parents[2].glob("pginstall*/bin"))[-1]  # as the server's
-    path = f"{newest}{os.pathsep}{os.environ['PATH']}"
+    path = f"{program('pg_dump').parent}{os.pathsep}{os.environ['PATH']}"
 
     def run(block: str) -> None:
         for line in block.splitlines():

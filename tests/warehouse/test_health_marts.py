@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -298,3 +299,41 @@ def test_what_repair_fetches_counts_as_a_use_too(site: Site) -> None:
         left = [Remaining(FIREWORKS.report("usage"), Window(day, day + DAY)) for day in (FIRST, LAST)]
         assert work.run(left, [], since=0).missing == []
     assert site.query("SELECT count(*) FROM ops.credential WHERE connection_id = %s", site.name) == [(1,)]
+
+
+FRESH = """
+SELECT report, newest_date, days_behind, hours_to_load, hours_behind, late
+FROM marts.freshness WHERE connection_id = 'acme' ORDER BY report
+"""
+
+
+def test_freshness_counts_from_the_end_of_the_newest_date(cursor: Cursor) -> None:
+    cursor.execute("SELECT now()")
+    [(now,)] = cursor.fetchall()
+    today = now.astimezone(UTC).date()
+    midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    add_connection(cursor)
+    behind = {"usage": 1, "cost": 2, "late": 3, "behind": 5}
+    for report, days in behind.items():
+        add_report(cursor, report, since=midnight - 9 * DAY, last_success_at=midnight)
+        add_day(cursor, report, today - days * DAY)
+        fetched = midnight - (days - 1) * DAY + timedelta(hours=3)
+        cursor.execute("UPDATE ops.day SET fetched_at = %s WHERE report = %s", [fetched, report])
+    add_day(cursor, "behind", today - DAY, "failed")
+    add_report(cursor, "fresh_list", since=midnight, last_success_at=now - 5 * HOUR)
+    add_report(cursor, "old_list", since=midnight - 9 * DAY, last_success_at=now - 3 * DAY)
+    add_report(cursor, "never", since=now - 9 * DAY)
+    add_report(cursor, "ended", since=midnight, until=midnight)
+    hours = {days: round((now - midnight) / HOUR + 24 * (days - 1), 1) for days in behind.values()}
+    rows = answer(cursor, FRESH)
+    expected = [
+        ("behind", today - 5 * DAY, 4, 3, hours[5], True),
+        ("cost", today - 2 * DAY, 1, 3, hours[2], False),
+        ("fresh_list", None, None, None, 5, False),
+        ("late", today - 3 * DAY, 2, 3, hours[3], True),
+        ("never", None, None, None, None, True),
+        ("old_list", None, None, None, 72, True),
+        ("usage", today - DAY, 0, 3, hours[1], False),
+    ]
+    shown = [tuple(float(value) if isinstance(value, Decimal) else value for value in row) for row in rows]
+    assert shown == [pytest.approx(row, abs=0.06) if None not in row else row for row in expected]

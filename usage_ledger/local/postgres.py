@@ -114,8 +114,8 @@ def running_pid() -> int | None:
 
 
 def program(name: str) -> Path:
-    """A client program of the server's package, such as `psql`."""
-    return Path(_package().__file__ or "").parent / "pginstall" / "bin" / name
+    """A client program of the server's package, such as `psql`: the package's newest release, which the server is."""
+    return max(Path(_package().__file__ or "").parent.glob("pginstall*")) / "bin" / name
 
 
 def exec_psql(url: URL, arguments: Sequence[str] = ()) -> None:
