@@ -85,6 +85,8 @@ WRONG = {
     "a warehouse that is down": ("does not answer", "check that the database"),
     "a warehouse role without rights": ("may not create schemas", "GRANT CREATE ON DATABASE"),
     "raw storage that is no place": ("names no place", "set an absolute path"),
+    "raw storage that cannot be written": ("cannot be used", "let this user write in the folder"),
+    "raw storage without its extra": ("of the extra `abfs`", "pip install"),
 }
 
 
@@ -115,6 +117,11 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_written(
             environment["AIRFLOW_CONN_USAGE_WAREHOUSE"] = f"postgres://guest_of_init@/other_{place}"
         case "raw storage that is no place":
             environment["USAGE_LEDGER_RAW"] = "relative/folder"
+        case "raw storage that cannot be written":
+            (tmp_path / "a_file").write_text("")
+            environment["USAGE_LEDGER_RAW"] = str(tmp_path / "a_file" / "raw")
+        case "raw storage without its extra":
+            environment["USAGE_LEDGER_RAW"] = "abfs://container/raw"
     before = written(tmp_path)
 
     done = init(engine, tmp_path, code=1, **environment)

@@ -12,6 +12,7 @@ from usage_ledger.airflow.versions import has_retry_policy, require_airflow_vers
 from usage_ledger.core.errors import ConfigError, UsageLedgerError
 from usage_ledger.core.project import TEMPLATES, budgets_file, connections_folder, owners_file, prices_folder
 from usage_ledger.core.pseudonym import SETTING as KEY_SETTING
+from usage_ledger.storage.probe import probe
 from usage_ledger.storage.root import SETTING as RAW
 from usage_ledger.storage.root import raw_root
 from usage_ledger.warehouse.engine import transaction, warehouse_engine
@@ -173,7 +174,9 @@ def _warehouse() -> str:
 
 
 def _raw_storage() -> str:
-    return str(raw_root())
+    root = raw_root()
+    probe(root)
+    return f"{root} can be written"
 
 
 def _advice() -> Iterator[Finding]:
