@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from kit.stack import AIRFLOW, ZONES, Stack, wait_until
 
+from usage_ledger.airflow.versions import installed_airflow, parts_of
+
 pytestmark = pytest.mark.stack
 
 DST = {
@@ -157,7 +159,9 @@ def test_asset_events_come_with_changes_alone_and_name_the_table(stack: Stack) -
 
         def shown() -> list[dict[str, Any]]:
             pattern = {"name_pattern": "usage_daily/in_kiritimati"}
-            return list(api.get("/api/v2/assets", params=pattern).json()["assets"])
+            # Airflow 3.2 counts an asset of an alias as active only once a Dag names it.
+            active = {"only_active": parts_of(installed_airflow()) >= (3, 3)}
+            return list(api.get("/api/v2/assets", params=pattern | active).json()["assets"])
 
         # The event is there with the run's end; the asset of an alias is shown after the scheduler's next look, a
         # minute apart.

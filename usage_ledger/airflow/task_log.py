@@ -14,6 +14,8 @@ from usage_ledger.core.errors import UsageLedgerError
 from usage_ledger.core.redaction import RedactingFilter, no_memory_dump, quiet_libraries, redact
 
 log = logging.getLogger(__name__)
+AIRFLOWS_OWN = "AirflowFailException"
+"""What stands for an error of ours where Airflow has no retry policies."""
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -67,7 +69,7 @@ def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> 
     if (
         isinstance(raised, list)
         and raised
-        and raised[0]["exc_type"] in {one.__name__ for one in _family(UsageLedgerError)}
+        and raised[0]["exc_type"] in {AIRFLOWS_OWN, *(one.__name__ for one in _family(UsageLedgerError))}
     ):
         event["exception"] = [{**raised[0], "frames": []}]  # nor what it came from, which it says in its sentence
     return event
