@@ -1,4 +1,5 @@
-"""Which tests one worker runs, one after the other: those of a file, and those of all files that use the local stack.
+"""Which tests one worker runs, one after the other: those of a file, those of all files that use the local stack, and
+those that share the wheel.
 
 `--dist loadgroup` of pytest-xdist 3.8 writes a group into `Item._nodeid`, which pytest 9.2 no longer reads: it deals
 the tests out one by one and says nothing. This scheduler needs only the node id.
@@ -12,6 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 from usage_ledger.core.project import ROOT
 
 STACK = "stack"
+WHEEL = "tests/install/"
+"""Building the wheel costs more than any test of it."""
 SLOWEST = (STACK, "tests/faults/test_kill.py", "tests/providers/test_suite.py", "tests/providers/test_wholeness.py")
 """These start first, so that no worker is left alone with one of them at the end."""
 LAST = "tests/browser/test_pages.py"
@@ -20,6 +23,8 @@ LAST = "tests/browser/test_pages.py"
 
 @cache
 def group_of_file(name: str) -> str:
+    if name.startswith(WHEEL):
+        return WHEEL
     path = Path(ROOT, name)
     uses_stack = path.is_file() and "pytest.mark.stack" in path.read_text(encoding="utf-8")
     return STACK if uses_stack else name
