@@ -1,6 +1,5 @@
 """`usage-ledger` as a person or a script uses it: exit codes, one line of error, data on standard output."""
 
-import contextlib
 import json
 import os
 import signal
@@ -280,14 +279,9 @@ def test_psql_takes_its_own_arguments(person: Person) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
 
 
-def _interrupted(running: "subprocess.Popen[str]") -> tuple[str, str]:
-    """What a command says that Ctrl-C ends; pressed again where a library took the first."""
-    for _ in range(5):
-        running.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return running.communicate(timeout=20)
-    running.kill()
-    return running.communicate()
+def hear_ctrl_c() -> None:
+    """In the command's process, before it: a shell lets what it runs in the background ignore Ctrl-C, and so do we."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_ctrl_c_ends_a_command_with_a_line(person: Person) -> None:
@@ -301,10 +295,12 @@ def test_ctrl_c_ends_a_command_with_a_line(person: Person) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=hear_ctrl_c,
         )
         silent.settimeout(120)
         with silent.accept()[0]:
-            output, errors = _interrupted(running)
+            running.send_signal(signal.SIGINT)
+            output, errors = running.communicate(timeout=60)
     stopped = "usage-ledger: stopped by Ctrl-C; what was not committed is rolled back: run it again.\n"
     assert (running.returncode, output, errors) == (130, "", stopped)
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +188,8 @@ def test_x8_after_runs_of_every_kind_the_key_is_nowhere(stack: Stack) -> None:
     """In no log, table, file, XCom, rendered field, source, asset, error or audit entry, in none of twelve forms.
 
     The libraries that speak HTTP are at DEBUG in the whole stack. No task defers, so that no task's arguments pass
-    through the triggerer; nothing tells OpenLineage of a run, whose provider is not installed.
+    through the triggerer. What is told to OpenLineage, and the spans of a run, are searched too.
     """
-    assert find_spec("airflow.providers.openlineage") is None
     said = list(spoil(stack))
     echoed_rows(stack)
     for name in SPOILED:
@@ -206,6 +204,9 @@ def test_x8_after_runs_of_every_kind_the_key_is_nowhere(stack: Stack) -> None:
     assert set().union(*states.values()) == {"failed"}
     places = [*said, *told_over_rest(stack), *tables(stack, "ledger"), *tables(stack, "airflow")]
     places += contents(stack.folder)
+    assert stack.telemetry.lineage
+    places.append(("lineage", json.dumps(stack.telemetry.lineage).encode()))
+    places.append(("spans", repr(stack.telemetry.spans).encode()))
     logs = {f"{name}.log" for name in ("api-server", "scheduler", "dag-processor", "triggerer")}
     assert logs <= {where.rsplit("/", 1)[-1] for where, data in places if data}
     for kind in ("attempt=1.log", "unpacked", "rows", "xcom", "ops.event"):

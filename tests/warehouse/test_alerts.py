@@ -252,7 +252,7 @@ def test_a_finder_that_fails_stops_no_other_and_clears_nothing(ledger: Ledger, m
     ledger.charge(dates(date(2026, 11, 2), 3), "40")
     ledger.budget("month: 100 USD")
     assert evaluate(ledger.engine, TODAY).raised >= 1
-    monkeypatch.setitem(FINDERS, "budget", ("schema/create_marts", ""))  # which the database refuses
+    monkeypatch.setitem(FINDERS, "budget", ("schema/drop_mart", ""))  # which the database refuses
     ledger.query(
         "INSERT INTO ops.event (connection_id, kind, severity, message) VALUES ('acme', 'bill_differs', 'error', 'no')"
         " RETURNING 1"
