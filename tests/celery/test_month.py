@@ -152,10 +152,12 @@ def test_the_ledger_equals_the_truth_of_the_stand_in(backfill: Done, provider: s
         if made.ledger("SELECT 1 FROM ops.day WHERE (connection_id, report) = (%s, %s)", connection_id, report.name)
         and not report.snapshot
     ]
-    assert made.ledger(
+    states = made.ledger(
         "SELECT DISTINCT state FROM ops.day WHERE connection_id = %s AND usage_date BETWEEN %s AND %s",
         *(connection_id, first, last),
-    ) == [("loaded",)]
+    )
+    assert ("loaded",) in states
+    assert set(states) <= {("loaded",), ("empty",)}  # a stand-in may have no rows of a date, as its truth says
     assert reports
     for report in reports:
         sums = {key: value for key, value in ledger_sums(made.ledger, connection_id, report).items() if key[0] >= first}
