@@ -113,7 +113,7 @@ def _deadline(connection: Connection) -> Any:
         return None
     from usage_ledger.airflow.deadline import late_alert
 
-    return late_alert(connection)
+    return late_alert(connection.id, connection.deadline)
 
 
 def task_defaults() -> dict[str, Any]:

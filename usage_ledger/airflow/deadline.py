@@ -12,7 +12,6 @@ from typing import Any
 from airflow.sdk import AsyncCallback, DeadlineAlert
 from airflow.sdk.definitions.deadline import BaseDeadlineReference
 
-from usage_ledger.connections import Connection
 from usage_ledger.core.redaction import redact
 from usage_ledger.core.windows import duration
 
@@ -45,12 +44,10 @@ class RunDue(BaseDeadlineReference):
         return due
 
 
-def late_alert(connection: Connection) -> DeadlineAlert | None:
-    """The alert of a connection's runs; None without a deadline."""
-    if connection.deadline is None:
-        return None
-    facts = {"connection_id": connection.id, "deadline": connection.deadline}
-    return DeadlineAlert(RunDue(), duration(connection.deadline), AsyncCallback(tell_late, facts))
+def late_alert(connection_id: str, deadline: str) -> DeadlineAlert:
+    """The alert of a connection's runs, which must have ended so long after they were due."""
+    facts = {"connection_id": connection_id, "deadline": deadline}
+    return DeadlineAlert(RunDue(), duration(deadline), AsyncCallback(tell_late, facts))
 
 
 async def tell_late(connection_id: str, deadline: str, context: dict[str, Any]) -> None:

@@ -5,8 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from usage_ledger.warehouse.engine import transaction
-from usage_ledger.warehouse.sql import statement
+from usage_ledger.warehouse.loads import query
 
 
 def outlived_loads(
@@ -14,6 +13,4 @@ def outlived_loads(
 ) -> list[str]:
     """Those of the landed loads that were fetched before an instant, and on which no date stands any more."""
     values = {"connection_id": connection_id, "report": report, "landed": list(landed), "before": before}
-    with transaction(engine) as cursor:
-        cursor.execute(statement("ops/outlived_loads"), values)
-        return [load_id for (load_id,) in cursor.fetchall()]
+    return [load_id for (load_id,) in query(engine, "ops/outlived_loads", values)]
