@@ -5,14 +5,18 @@ import gzip
 import json
 import socket
 import struct
+import threading
 import time
 import tracemalloc
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +27,7 @@ from usage_ledger.airflow.retry_policy import UsageLedgerRetryPolicy, retries
 from usage_ledger.connections import Connection
 from usage_ledger.core import errors, provider_errors
 from usage_ledger.core.windows import Window
+from usage_ledger.http import body
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.body import Limits
 from usage_ledger.http.client import Client
@@ -80,10 +85,8 @@ def test_h3_a_wait_that_makes_no_sense_counts_as_none_and_of_several_the_largest
 
 def test_h4_a_long_wait_is_not_slept_but_given_to_the_scheduler_and_told(site: Site, scripted: Server) -> None:
     asking = Asking(scripted(http("{}", "429 Slow", "Retry-After: 86400")))
-    began = time.monotonic()
     with pytest.raises(provider_errors.RateLimited) as caught:
         asking.ask()
-    assert time.monotonic() - began < 1
     assert (len(asking.server.requests), asking.waits) == (1, [])
     decision = UsageLedgerRetryPolicy().evaluate(caught.value, 1, 3)
     assert decision.retry_delay == timedelta(days=1)
@@ -358,6 +361,21 @@ def remembering_less_than(mebibytes: int) -> Iterator[None]:
         tracemalloc.stop()
 
 
+class CountingInflater:
+    """An inflater that counts the bytes it makes."""
+
+    def __init__(self, sizes: list[int], *, wbits: int) -> None:
+        self._sizes, self._inflater = sizes, zlib.decompressobj(wbits=wbits)
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        part = self._inflater.decompress(data, most)
+        self._sizes.append(len(part))
+        return part
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inflater, name)
+
+
 def lands_nothing(
     site: Site, scripted: Server, *replies: Any, error: type[Exception] = provider_errors.IncompleteAnswer
 ) -> None:
@@ -418,18 +436,21 @@ def test_h24_an_answer_that_drips_ends_at_the_total_deadline(scripted: Server, r
     started = time.monotonic()
     with pytest.raises(errors.TryAgain):
         asking.ask()
-    assert 0.3 < time.monotonic() - started < 2.5
+    assert 0.3 < time.monotonic() - started < 30  # before the read timeout
 
 
 def test_h25_silence_ends_at_the_read_timeout_and_is_asked_again(scripted: Server) -> None:
     """In a real run a minute."""
     assert Limits().read_seconds == 60
-    server = scripted(lambda _connection: time.sleep(2), http(WHOLE))
-    asking = Asking(server, limits=replace(TIGHT, read_seconds=0.15, total_seconds=60))
-    started = time.monotonic()
-    assert asking.ask() == WHOLE
-    assert time.monotonic() - started < 1.5
-    assert len(server.requests) == 2
+    answered = threading.Event()
+    server = scripted(lambda _connection: answered.wait(60), http(WHOLE))
+    asking = Asking(server, limits=replace(TIGHT, read_seconds=0.15, total_seconds=600))
+    try:
+        assert asking.ask() == WHOLE
+        assert len(server.requests) == 2
+        assert not answered.is_set()
+    finally:
+        answered.set()
 
 
 @pytest.mark.parametrize(
@@ -462,7 +483,7 @@ def test_h26_what_is_no_sane_http_ends_at_once_and_what_only_drips_at_the_deadli
     started = time.monotonic()
     with remembering_less_than(20), pytest.raises(error):
         asking.ask()
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 30  # what drips does so for ever
     assert len(asking.server.requests) == 1
 
 
@@ -498,17 +519,21 @@ def test_h26_what_is_no_sane_http_ends_at_once_and_what_only_drips_at_the_deadli
     ],
 )
 def test_h27_a_bomb_stops_at_the_cap_and_one_coding_alone_is_read(
-    scripted: Server, reply: bytes, limits: Limits, error: type[Exception]
+    scripted: Server, reply: bytes, limits: Limits, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a real run 200 bytes for one, and 1 GiB: the catalogue's 256 MiB would refuse a month of a million rows, which
     has 566 MB. Of a quine, which unpacks to itself for ever, one layer is taken off, and that is no JSON."""
     assert (Limits().inflation, Limits().decoded_bytes) == (200, 2**30)
     asking = Asking(scripted(reply), limits=limits)
-    started = time.process_time()
+    inflated: list[int] = []
+    monkeypatch.setattr(
+        body, "zlib", SimpleNamespace(decompressobj=partial(CountingInflater, inflated), error=zlib.error)
+    )
     with remembering_less_than(48), pytest.raises(error):
         asking.ask()
-    assert len(asking.server.requests) == (2 if error is provider_errors.BadJson else 1)
-    assert time.process_time() - started < 2
+    asked = 2 if error is provider_errors.BadJson else 1
+    assert len(asking.server.requests) == asked
+    assert sum(inflated) <= asked * 2**20 + min(limits.decoded_bytes, 2**20 + limits.inflation * len(reply))
 
 
 @pytest.mark.parametrize(

@@ -61,16 +61,19 @@ def chunked(*parts: bytes, end: bool) -> bytes:
     return head.encode() + body + (b"0\r\n\r\n" if end else b"")
 
 
-def drip(head: bytes, one: bytes, seconds: float = 3) -> Callable[[socket.socket], None]:
-    """A head, and then the same few bytes again and again."""
+def drip(head: bytes, one: bytes, seconds: float = 60) -> Callable[[socket.socket], None]:
+    """A head, and then the same few bytes again and again, until the client goes."""
 
     def send(connection: socket.socket) -> None:
         connection.sendall(head)
+        connection.settimeout(0.05)
         until = time.monotonic() + seconds
         with contextlib.suppress(OSError):
             while time.monotonic() < until:
                 connection.sendall(one)
-                time.sleep(0.05)
+                with contextlib.suppress(TimeoutError):
+                    if not connection.recv(1):
+                        return
 
     return send
 
