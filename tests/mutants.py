@@ -982,6 +982,235 @@ MUTANTS = (
         (("include/sql/page/explore.sql", "connection_id = ANY (%(connections)s)", "true"),),
         "test_a_connection_that_the_person_may_not_read_is_in_no_answer",
     ),
+    Mutant(
+        "an older release writes to a newer one's warehouse",
+        (("usage_ledger/warehouse/releases.py", "if release and _order(release) > _order(__version__):", "if False:"),),
+        "test_a_newer_release_takes_the_warehouse_over_",
+    ),
+    Mutant(
+        "releases are compared as texts",
+        (("usage_ledger/warehouse/releases.py", "_order(release) > _order(__version__)", "release > __version__"),),
+        "test_a_process_of_an_older_release_",
+    ),
+    Mutant(
+        "a schema step of a newer release is overlooked",
+        (("usage_ledger/warehouse/releases.py", "if current and unknown:", "if False:"),),
+        "test_a_step_that_this_release_does_not_know_",
+    ),
+    Mutant(
+        "a worker of an older release loads what a newer one landed",
+        (("usage_ledger/airflow/tasks.py", "    require_release(engine)\n", ""),),
+        "test_a_worker_that_has_another_release_",
+    ),
+    Mutant(
+        "a mart that grew is made again, not replaced",
+        (
+            (
+                "usage_ledger/warehouse/marts.py",
+                "if not _replaced(cursor, path):",
+                "if mart_name(path) in present or not _replaced(cursor, path):",
+            ),
+        ),
+        "test_new_columns_at_the_end_",
+    ),
+    Mutant(
+        "a mart takes away a column that others read",
+        (("usage_ledger/warehouse/marts.py", "    if refused:\n", "    if False:\n"),),
+        "test_a_mart_that_loses_what_a_team_reads_",
+    ),
+    Mutant(
+        "a mart that is made again loses its grants",
+        (
+            (
+                "usage_ledger/warehouse/marts.py",
+                "    for privilege, role in grants:\n",
+                "    for privilege, role in ():\n",
+            ),
+        ),
+        "test_a_mart_nobody_built_on_",
+    ),
+    Mutant(
+        "a team's own view in schema marts is replaced",
+        (("usage_ledger/warehouse/marts.py", "in sorted(_own(None) & present.keys() - own):", "in ():"),),
+        "test_a_teams_own_view_in_schema_marts_",
+    ),
+    Mutant(
+        "a mart counts from the day of UTC how fresh a report is",
+        (
+            (
+                "include/sql/marts/06_freshness.sql",
+                "::timestamp AT TIME ZONE day_zone",
+                "::timestamp AT TIME ZONE 'UTC'",
+            ),
+        ),
+        "test_freshness_is_counted_in_the_reports_own_days",
+    ),
+    Mutant(
+        "a report that waits for its daily run is late",
+        (("include/sql/marts/06_freshness.sql", "newest.days_behind > 1", "newest.days_behind > 0"),),
+        "test_freshness_counts_",
+    ),
+    Mutant(
+        "a list that is loaded no more is fresh",
+        (("include/sql/marts/06_freshness.sql", "status.last_success_at < now() - interval '2 days'", "false"),),
+        "test_freshness_counts_",
+    ),
+    Mutant(
+        "a load that a date stands on is removed",
+        (
+            ("include/sql/ops/outlived_loads.sql", "day.load_id = load.load_id OR ", ""),
+            ("include/sql/ops/outlived_loads.sql", "day.fetched_at <= load.fetched_at OR ", ""),
+        ),
+        "test_loads_go_once_newer_ones_",
+    ),
+    Mutant(
+        "a load of a held date is removed",
+        (("include/sql/ops/outlived_loads.sql", " OR day.state NOT IN ('loaded', 'empty')", ""),),
+        "test_loads_of_a_held_failed_or_unknown_date_stay",
+    ),
+    Mutant(
+        "a load is removed whose successor is gone",
+        (("include/sql/ops/outlived_loads.sql", " OR NOT day.load_id::text = ANY(%(landed)s)", ""),),
+        "test_the_daily_run_removes_",
+    ),
+    Mutant(
+        "lists of names are removed",
+        (
+            ("usage_ledger/pipeline/leftovers.py", " or report.snapshot:", ":"),
+            ("include/sql/ops/outlived_loads.sql", "day.load_id IS NULL OR ", ""),
+        ),
+        "test_loads_go_once_newer_ones_",
+    ),
+    Mutant(
+        "a load of a date that nobody knows is removed",
+        (("include/sql/ops/outlived_loads.sql", "day.load_id IS NULL OR ", ""),),
+        "test_loads_of_a_held_failed_or_unknown_date_stay",
+    ),
+    Mutant(
+        "a load that is half removed looks whole",
+        (
+            (
+                "usage_ledger/storage/sweep.py",
+                "sorted(loads[load_id], key=lambda path: path.name != MANIFEST)",
+                "sorted(loads[load_id], key=lambda path: path.name == MANIFEST)",
+            ),
+        ),
+        "test_a_removal_that_breaks_off_",
+    ),
+    Mutant(
+        "what tries raw storage stays there",
+        (("usage_ledger/storage/probe.py", "        remove([path])\n", ""),),
+        "test_probe_of_a_folder",
+    ),
+    Mutant(
+        "raw storage may give back other bytes",
+        (("usage_ledger/storage/probe.py", "    if not same:\n", "    if False:\n"),),
+        "test_probe_refuses_a_store_",
+    ),
+    Mutant(
+        "a signed URL of raw storage in a traceback",
+        (("usage_ledger/storage/probe.py", "        ) from None  #", "        )  #"),),
+        "test_probe_shows_no_signed_url_",
+    ),
+    Mutant(
+        "`init` does not try raw storage",
+        (("usage_ledger/airflow/installation.py", "    probe(root)\n", ""),),
+        "test_what_is_wrong_is_one_sentence_",
+    ),
+    Mutant(
+        "`init` writes though something is missing",
+        (("usage_ledger/cli/init.py", "done = [] if missing else install(folder)", "done = install(folder)"),),
+        "test_what_is_wrong_is_one_sentence_",
+    ),
+    Mutant(
+        "`init` replaces what a person wrote",
+        (("usage_ledger/airflow/installation.py", "        if not path.exists()\n", ""),),
+        "test_what_is_not_there_is_written_once",
+    ),
+    Mutant(
+        "an Airflow that is too old is taken",
+        (
+            (
+                "usage_ledger/airflow/versions.py",
+                "if not FIRST <= parts_of(release) < NEXT_MAJOR:",
+                "if not parts_of(release) < NEXT_MAJOR:",
+            ),
+        ),
+        "test_a_dag_file_says_which_airflow_it_needs",
+    ),
+    Mutant(
+        "an Airflow that is too new is taken",
+        (
+            (
+                "usage_ledger/airflow/versions.py",
+                "if not FIRST <= parts_of(release) < NEXT_MAJOR:",
+                "if not FIRST <= parts_of(release):",
+            ),
+        ),
+        "test_a_dag_file_says_which_airflow_it_needs",
+    ),
+    Mutant(
+        "the code allows other releases of Airflow than the package",
+        (("usage_ledger/airflow/versions.py", "FIRST, NEXT_MAJOR = (3, 2)", "FIRST, NEXT_MAJOR = (3, 1)"),),
+        "test_the_range_of_releases_is_that_of_the_package",
+    ),
+    Mutant(
+        "the runs of a backfill are late",
+        (("usage_ledger/airflow/deadline.py", 'if run is None or run.run_type == "backfill":', "if run is None:"),),
+        "test_a_manual_run_counts_from_its_trigger_",
+    ),
+    Mutant(
+        "the first run of a new connection is late at once",
+        (("usage_ledger/airflow/deadline.py", 'if run.run_type == "scheduled" and session', "if False and session"),),
+        "test_the_first_run_of_a_new_connection_",
+    ),
+    Mutant(
+        "who cannot be notified keeps others from hearing of a late run",
+        (
+            (
+                "usage_ledger/airflow/deadline.py",
+                "except Exception as error:  # noqa: BLE001  each",
+                "except ValueError as error:  # each",
+            ),
+        ),
+        "test_who_cannot_be_notified_",
+    ),
+    Mutant(
+        "a secret of who is notified is logged",
+        (("usage_ledger/airflow/deadline.py", 'redact(f"{type(error).__name__}: {error}")', "error"),),
+        "test_who_cannot_be_notified_",
+    ),
+    Mutant(
+        "metrics that cannot be sent fail the task",
+        (
+            (
+                "usage_ledger/airflow/observed.py",
+                "except Exception as error:  # noqa: BLE001  a backend",
+                "except ValueError as error:  # a backend",
+            ),
+        ),
+        "test_a_backend_that_raises_",
+    ),
+    Mutant(
+        "a key in what a metrics library says is logged",
+        (("usage_ledger/airflow/observed.py", 'redact(f"{type(error).__name__}: {error}")', "error"),),
+        "test_a_backend_that_raises_",
+    ),
+    Mutant(
+        "a span says an error as it is",
+        (("usage_ledger/airflow/spans.py", 'redact(f"{type(error).__name__}: {error}")', "str(error)"),),
+        "test_the_span_of_a_step_that_fails_",
+    ),
+    Mutant(
+        "a span records the exception",
+        (("usage_ledger/airflow/spans.py", "record_exception=False", "record_exception=True"),),
+        "test_the_span_of_a_step_that_fails_",
+    ),
+    Mutant(
+        "a credential in a dataset's name",
+        (("usage_ledger/airflow/lineage.py", "parts.netloc.rpartition('@')[2]", "parts.netloc"),),
+        "test_a_dataset_has_no_credential_",
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """From when a run's deadline counts, and the alert that a Dag carries."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +11,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from usage_ledger.airflow.dag import build_dag
-from usage_ledger.airflow.deadline import RunDue
+from usage_ledger.airflow.deadline import RunDue, tell_late
 from usage_ledger.connections import connection_from
+from usage_ledger.core import redaction
 
 DUE = datetime(2026, 11, 3, 3, tzinfo=UTC)
 RUNS = {"first": "scheduled", "second": "scheduled", "chosen": "manual", "filled": "backfill"}
@@ -62,3 +64,24 @@ def test_a_dag_carries_the_alert_of_its_file_alone() -> None:
     assert "usage_ledger.airflow.deadline.tell_late" in text
     assert "usage_ledger.airflow.deadline.RunDue" in text
     assert "5400" in text
+
+
+def test_who_cannot_be_notified_keeps_no_other_from_hearing_and_shows_no_secret(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret, heard = "https://hooks.example/T0ken-0f-a-team", list[tuple[str, str]]()
+
+    def send(target: str, subject: str, _text: str) -> None:
+        if target == "chat":
+            raise RuntimeError(f"no answer from {secret}")
+        heard.append((target, subject))
+
+    redaction.protect(secret)
+    monkeypatch.setenv("USAGE_LEDGER_NOTIFY", "chat, mail")
+    monkeypatch.setattr("usage_ledger.airflow.notify.send", send)
+    run = {"dag_run_id": "scheduled__2026-11-02", "logical_date": "2026-11-02T00:00:00Z"}
+    asyncio.run(tell_late("acme", "90m", {"dag_run": run}))
+    assert heard == [("mail", "Usage Ledger: acme is late")]
+    assert "of usage date 2026-11-02 has not succeeded within 90m" in caplog.text
+    assert "nobody was notified by chat: RuntimeError: no answer from ***" in caplog.text
+    assert secret not in caplog.text

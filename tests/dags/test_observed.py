@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from kit.airflow_metrics import start_metrics
@@ -16,9 +16,12 @@ from kit.fireworks_answers import serverless, usage
 from kit.provider_site import DAY, FIRST, KEY, LAST, USAGE, Site
 from kit.telemetry import Telemetry, telemetry
 from openlineage.client.serde import Serde
+from sqlalchemy import create_engine
 
 from usage_ledger.airflow import metrics, observed
+from usage_ledger.airflow.spans import span_of
 from usage_ledger.connections import Connection
+from usage_ledger.core import redaction
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.steps import Step, count, observed_by, running
 from usage_ledger.core.windows import Window
@@ -287,3 +290,39 @@ def test_lineage_of_a_task_that_checks_nothing_does_not_import_what_checks() -> 
     """OpenLineage's provider waits ten seconds for a task's lineage; not every worker has loaded it beforehand."""
     script = "import sys, usage_ledger.airflow.lineage; print('great_expectations' in sys.modules)"
     assert in_a_process(script).split()[-1] == "False"
+
+
+def test_a_dataset_has_no_credential_in_its_name() -> None:
+    """Raw storage's address may name one, and the warehouse's has a password."""
+    from usage_ledger.airflow.lineage import lineage_of
+
+    connection = Connection(id="acme", provider="fireworks", account="acme")
+    engine = create_engine("postgresql+psycopg2://loader:pa55word@warehouse/ledger")
+    steps = [
+        Step("extract", "acme", "usage", Window(FIRST, LAST), "1", origin="https://api.fireworks.ai"),
+        Step("load", "acme", "usage", Window(FIRST, LAST), "1", rows={"usage_daily": 1}),
+    ]
+    task = observed.Task(connection, engine, cast(Any, "s3://access:s3cret@bucket/raw"), steps)
+    lineage = lineage_of(task)
+    assert lineage is not None
+    places = {(one.namespace, one.name.split("/")[0]) for one in (*lineage.inputs, *lineage.outputs)}
+    assert ("s3://bucket", "raw") in places
+    assert ("postgres://warehouse:5432", "ledger.ledger.usage_daily") in places
+    assert all(word not in repr(lineage) for word in ("access", "s3cret", "loader", "pa55word"))
+
+
+def test_the_span_of_a_step_that_fails_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("opentelemetry.trace.get_tracer", provider.get_tracer)
+    redaction.protect(KEY)
+    step = Step("extract", "acme", "usage", Window(FIRST, LAST), "1")
+    with observed_by(span_of), pytest.raises(RuntimeError), running(step):
+        raise RuntimeError(f"no access with {KEY}")
+    (span,) = exporter.get_finished_spans()
+    assert span.status.description == "RuntimeError: no access with ***"
+    assert KEY not in span.to_json()

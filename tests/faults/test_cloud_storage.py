@@ -1,6 +1,7 @@
 """Raw storage on S3 and Google Cloud Storage; and what `probe` says of storage that cannot be used."""
 
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,6 +137,24 @@ def test_probe_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(ConfigError, match=r"let this user write in the folder.*USAGE_LEDGER_RAW names it"):
         probe(tmp_path / "file" / "raw")
+
+
+def test_probe_refuses_a_store_that_gives_back_other_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("usage_ledger.storage.probe.read_whole", lambda _path: b"older bytes")
+    with pytest.raises(ConfigError, match="gave back other bytes than were written"):
+        probe(tmp_path / "raw")
+
+
+def test_probe_shows_no_signed_url_of_what_the_store_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path, _data: bytes) -> None:
+        raise StorageRefused("may not be written") from PermissionError("https://store/raw?sig=s1gnature expired")
+
+    monkeypatch.setattr("usage_ledger.storage.probe.write_whole", refuse)
+    with pytest.raises(ConfigError) as said:
+        probe(tmp_path / "raw")
+    shown = "".join(traceback.format_exception(said.value))
+    assert "https://store/raw?… expired" in shown
+    assert "s1gnature" not in shown
 
 
 class HttpResponseError(Exception):

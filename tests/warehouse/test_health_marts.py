@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from kit.provider_site import FIRST, KEY, LAST, Site
@@ -337,3 +338,18 @@ def test_freshness_counts_from_the_end_of_the_newest_date(cursor: Cursor) -> Non
     ]
     shown = [tuple(float(value) if isinstance(value, Decimal) else value for value in row) for row in rows]
     assert shown == [pytest.approx(row, abs=0.06) if None not in row else row for row in expected]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_freshness_is_counted_in_the_reports_own_days(cursor: Cursor, zone: str) -> None:
+    """26 hours apart, so that one of the two has another date than UTC."""
+    cursor.execute("SELECT now()")
+    [(now,)] = cursor.fetchall()
+    today = now.astimezone(ZoneInfo(zone)).date()
+    add_connection(cursor)
+    add_report(cursor, "usage", since=now - 9 * DAY, last_success_at=now)
+    add_day(cursor, "usage", today - DAY)
+    cursor.execute("UPDATE ops.day SET day_zone = %s WHERE connection_id = 'acme'", [zone])
+    midnight = datetime(today.year, today.month, today.day, tzinfo=ZoneInfo(zone))
+    shown = answer(cursor, "SELECT ended_at, days_behind, late FROM marts.freshness WHERE connection_id = 'acme'")
+    assert shown == [(midnight, 0, False)]

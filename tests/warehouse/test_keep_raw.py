@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection, connection_from
 from usage_ledger.core.errors import ConfigError
+from usage_ledger.core.storage_errors import StorageDown
 from usage_ledger.http.auth import Credential
 from usage_ledger.http.client import Client
 from usage_ledger.pipeline.leftovers import remove_old_loads
@@ -21,6 +22,7 @@ from usage_ledger.pipeline.rebuild import rebuild
 from usage_ledger.pipeline.run import Ran, run_all
 from usage_ledger.sandbox.app import create_app, running
 from usage_ledger.sandbox.fireworks.truth import FireworksTruth
+from usage_ledger.storage import sweep
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import landed_folders
 from usage_ledger.storage.root import place
@@ -115,7 +117,7 @@ def test_loads_go_once_newer_ones_have_brought_all_their_dates_and_a_rebuild_giv
     assert landed(root) == {"usage": 1, "cost": 1, "api_keys": 3}
 
 
-def test_loads_of_a_held_or_failed_date_stay(database: Engine, root: AnyPath, run: Callable[..., Ran]) -> None:
+def test_loads_of_a_held_failed_or_unknown_date_stay(database: Engine, root: AnyPath, run: Callable[..., Ran]) -> None:
     run(FULL)
     run(FULL)
     assert run(NONE).held
@@ -123,6 +125,9 @@ def test_loads_of_a_held_or_failed_date_stay(database: Engine, root: AnyPath, ru
     remove(database, root)
     assert landed(root) == before
     ask(database, "UPDATE ops.day SET state = 'failed', load_id = NULL")
+    remove(database, root)
+    assert landed(root) == before
+    ask(database, "DELETE FROM ops.day")
     remove(database, root)
     assert landed(root) == before
 
@@ -138,6 +143,26 @@ def test_the_daily_run_removes_and_a_newest_load_that_is_gone_keeps_the_older_on
     ask(database, "UPDATE ops.day SET load_id = gen_random_uuid() WHERE report = 'cost'")
     run(FULL, first=FIRST, last=FIRST)
     assert landed(root) == {"usage": 2, "cost": 3, "api_keys": 3}
+
+
+def test_a_removal_that_breaks_off_leaves_no_load_that_looks_whole(
+    database: Engine, root: AnyPath, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(FULL)
+    run(OTHER)
+    before = facts(database)
+
+    def break_off(files: list[AnyPath]) -> None:
+        real_remove(files[:1])
+        raise StorageDown("the store does not answer")
+
+    real_remove = sweep.remove
+    with monkeypatch.context() as patch, pytest.raises(StorageDown):
+        patch.setattr(sweep, "remove", break_off)
+        remove(database, root)
+    assert landed(root)["usage"] == 1
+    assert rebuild(ACME, None, engine=database, root=root).failures == []
+    assert facts(database) == before
 
 
 @pytest.mark.parametrize("value", ["400", "0 days", "-1 days", "1 year", 400, "400 days ago"])
