@@ -8,7 +8,12 @@ from machine import wait_until
 from production_cluster import Cluster
 
 DOWN = 5.0
-"""Seconds until what was killed is started again, as Compose does."""
+"""Seconds until what was killed is started again."""
+LATE = 60.0
+"""Seconds in which what lost Redis may still end, once Redis is back."""
+QUEUE = "AIRFLOW__CELERY__BROKER_URL"
+"""The setting of those that use Redis."""
+WITHOUT_IT = "redis.exceptions.ConnectionError"
 RUNNING = """
 SELECT dag_id, run_id, task_id, try_number FROM task_instance WHERE state = 'running' AND pid = ANY(%s)
 """
@@ -63,16 +68,20 @@ def lose_worker(made: Cluster, name: str) -> Loss:
     machine.kill()
     loss = Loss(datetime.now(UTC), list(tries))
     time.sleep(DOWN)
-    made.start_worker(name)
+    machine.start_again()
     return loss
 
 
 def lose_queue(made: Cluster) -> None:
-    """Kill Redis, and start it again from its file; what it said that it has stays."""
+    """Kill Redis, and start it again from its file; what it said that it has stays. What ended starts again."""
     mark = str(time.monotonic())
     assert made.redis.asked("SET", "mark", mark) == b"+OK"
     made.redis.kill()
-    time.sleep(DOWN)
+    until = time.monotonic() + DOWN
+    made.restarts.allow(QUEUE, WITHOUT_IT, DOWN + LATE)
+    while time.monotonic() < until:
+        made.restarts.start_ended(made.machines)
+        time.sleep(0.1)
     made.redis.start()
     assert made.redis.asked("STRLEN", "mark") == f":{len(mark)}".encode()
 

@@ -40,7 +40,9 @@ class Machine:
             "USAGE_LEDGER_LOCAL": str(folder / "local"),
             **environment,
         }
+        self._commands: dict[str, Sequence[str]] = {}
         self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._earlier: dict[str, int] = {}
 
     def run(self, command: Sequence[str], stdin: str = "") -> str:
         """What a command prints. Fails the test when the command does."""
@@ -59,7 +61,9 @@ class Machine:
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a program, its output in `<name>.log`."""
+        self._commands[name] = command
         with self.log(name).open("ab") as output:
+            self._earlier[name] = output.tell()
             self._started[name] = subprocess.Popen(
                 command,
                 env=self.environment,
@@ -70,8 +74,18 @@ class Machine:
                 start_new_session=True,
             )
 
+    def start_again(self) -> None:
+        """Start the machine's programs, once nothing of them lives: so a container is started again."""
+        self.kill()
+        for name, command in self._commands.items():
+            self.start(name, command)
+
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
+
+    def said(self, name: str) -> str:
+        """What a program printed since it was last started."""
+        return self.log(name).read_bytes()[self._earlier[name] :].decode(errors="replace")
 
     def ended(self) -> list[str]:
         """The programs that ended by themselves."""

@@ -19,6 +19,7 @@ from kit.debian_programs import free_port
 from kit.moto_server import MotoServer
 from machine import Machine, wait_until
 from production import Production, secret_names
+from restarts import Restarts
 from servers import Postgres, Redis, pgbouncer, postgres, redis
 
 METADATA, LEDGER = "airflow", "usage_ledger"
@@ -56,6 +57,7 @@ class Cluster:
     more: dict[str, str]
     volumes: dict[str, Path]
     machines: dict[str, Machine] = field(default_factory=dict)
+    restarts: Restarts = field(default_factory=Restarts)
 
     def metadata(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of Airflow's own database."""
