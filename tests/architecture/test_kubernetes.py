@@ -112,10 +112,11 @@ def test_a_pod_has_what_a_worker_of_the_compose_file_has_for_tasks() -> None:
 
 
 def test_the_settings_of_airflow_are_those_of_the_compose_file() -> None:
-    for section, options in VALUES["config"].items():
+    for section, options in (*VALUES["config"].items(), *CELERY["config"].items()):
         for option, value in options.items():
             name = f"AIRFLOW__{section}__{option}".upper()
-            if name in WORKER and name != "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES":
+            own = ("AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES", "AIRFLOW__CELERY__WORKER_CONCURRENCY")
+            if name in WORKER and name not in own:
                 assert str(value) == WORKER[name], name
     assert VALUES["config"]["logging"]["secret_mask_adapter"] == "usage_ledger.core.redaction.mask_adapter"
 
