@@ -102,6 +102,7 @@ fix: $(STAMP) ## Format, and mend what the linter can
 bench: $(STAMP) $(BENCH_STAMP) ## Measure the full path beside dlt, pandas and the floor; memory, growth, cold starts, status
 	@$(BIN)/python benchmarks/bench.py --rounds $(or $(ROUNDS),5)
 	@$(BIN)/python benchmarks/status.py
+	@$(BIN)/python benchmarks/commands.py
 
 bench-airflow: $(STAMP) $(BENCH_STAMP) ## Measure what connections cost Airflow, beside empty Dags; takes an hour
 	@$(BIN)/python benchmarks/bench_airflow.py $(OPTIONS)

@@ -865,6 +865,16 @@ MUTANTS = (
         "test_a_row_that_breaks_the_contract_fails_its_date_alone",
     ),
     Mutant(
+        "a command takes rows that break a rule",
+        (("usage_ledger/pipeline/validate.py", "if not strict and not broken:", "if not strict:"),),
+        "test_a_row_that_breaks_the_contract_fails_its_date_alone",
+    ),
+    Mutant(
+        "an Airflow run goes without Great Expectations",
+        (("usage_ledger/pipeline/validate.py", "if not strict and not broken:", "if not broken:"),),
+        "test_great_expectations_is_asked_about_every_table",
+    ),
+    Mutant(
         "rows that failed the data contract loaded",
         (("usage_ledger/warehouse/days.py", "elif day in incoming.staged.failed:", "elif False:"),),
         "test_a_row_that_breaks_the_contract_fails_its_date_alone",

@@ -17,7 +17,7 @@ from usage_ledger.contracts.registry import arrow_schema, contract, tables
 from usage_ledger.core.errors import ConfigError
 from usage_ledger.core.project import CONTRACTS, SQL
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.pipeline import validate
+from usage_ledger.pipeline import expectations, validate
 from usage_ledger.pipeline.findings import SAMPLES, Finding, summary
 from usage_ledger.pipeline.rules import rules_of_rows, rules_of_table
 from usage_ledger.pipeline.validate import check
@@ -229,13 +229,16 @@ def table_of(rows: list[dict[str, Any]], table: str = "usage_daily") -> pa.Table
     return pa.table(columns, schema=schema)
 
 
-def found(rows: list[dict[str, Any]], table: str = "usage_daily", count: int | None = None) -> list[Finding]:
+def found(
+    rows: list[dict[str, Any]], table: str = "usage_daily", count: int | None = None, *, strict: bool = True
+) -> list[Finding]:
     return check(
         contract(table),
         table_of(rows, table),
         rows=len(rows) if count is None else count,
         window=WINDOW,
         bucket_seconds=[DAY_SECONDS],
+        strict=strict,
     )
 
 
@@ -294,6 +297,30 @@ def test_each_kind_of_breakage_is_found_counted_and_shown(table: str, broken: di
     assert "\n" not in str(finding)
     assert "8 rows" in str(finding)
     assert faults_of(str(finding)) == []
+    assert found(rows, table, strict=False) == findings
+
+
+def test_great_expectations_is_asked_about_every_table_or_where_a_rule_is_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts: list[int] = []
+    real = expectations.none_broken
+    monkeypatch.setattr(expectations, "none_broken", lambda count: counts.append(count) or real(count))
+    assert found([row()], strict=False) == []
+    assert counts == []
+    assert found([row()]) == []
+    assert counts == [0]
+    assert len(found([row(output_tokens=-1, basis="guessed")], strict=False)) == 2
+    assert counts == [0, 2]
+
+
+def test_every_rule_is_asked_about_where_great_expectations_refuses_what_arrow_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(validate, "count_broken", lambda _rules, _columns: 0)
+    monkeypatch.setattr(expectations, "none_broken", lambda _count: False)
+    [finding] = found([row(output_tokens=-1)])
+    assert "output_tokens" in finding.expectation
 
 
 def test_many_broken_rules_are_told_in_one_short_sentence() -> None:

@@ -9,15 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from great_expectations import expectations as gxe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core.windows import DAY, Window
-from usage_ledger.pipeline.findings import all_met, results
-from usage_ledger.pipeline.rules import Rule, checked_columns, rules_of_rows, rules_of_table
+from usage_ledger.pipeline.expectations import none_broken, results
+from usage_ledger.pipeline.rules import Rule, checked_columns, count_broken, rules_of_rows, rules_of_table
 
 TABLES = ["cost_daily", "name_observation", "usage_daily"]
 D = date(2026, 9, 14)
@@ -84,21 +83,21 @@ def breaking_rows(table: Contract, rule: Rule) -> list[Row]:
     """Two rows of which the second, or the pair, breaks this rule; a row count is that of three."""
     rows = [good_row(table, 0), good_row(table, 1)]
     match rule.expectation, rule.arguments:
-        case gxe.ExpectColumnValuesToNotBeNull, {"column": name}:
+        case "expect_column_values_to_not_be_null", {"column": name}:
             rows[1][name] = None
-        case gxe.ExpectColumnMinToBeBetween, {"column": name}:
+        case "expect_column_min_to_be_between", {"column": name}:
             rows[1][name] = -1
-        case gxe.ExpectColumnPairValuesAToBeGreaterThanB, {"column_A": whole, "column_B": part}:
+        case "expect_column_pair_values_a_to_be_greater_than_b", {"column_A": whole, "column_B": part}:
             rows[1] |= {whole: 4, part: 5}
-        case gxe.ExpectColumnValuesToBeInSet, {"column": "bucket_seconds"}:
+        case "expect_column_values_to_be_in_set", {"column": "bucket_seconds"}:
             rows[1]["bucket_end"] = START + DAY / 2
-        case gxe.ExpectColumnValuesToBeInSet, {"column": "usage_date"}:
+        case "expect_column_values_to_be_in_set", {"column": "usage_date"}:
             rows[1]["usage_date"] = D - DAY
-        case gxe.ExpectColumnValuesToBeInSet, {"column": name}:
+        case "expect_column_values_to_be_in_set", {"column": name}:
             rows[1][name] = "guessed"
-        case gxe.ExpectCompoundColumnsToBeUnique, _:
+        case "expect_compound_columns_to_be_unique", _:
             rows[1] = dict(rows[0])
-        case gxe.ExpectTableRowCountToEqual, {"value": count}:
+        case "expect_table_row_count_to_equal", {"value": count}:
             return rows * count
         case _:
             raise AssertionError(f"no example breaks {rule.name}")
@@ -118,8 +117,8 @@ def test_both_forms_of_a_rule_notice_what_breaks_it_and_pass_what_does_not(table
     assert not verdicts_of_arrow([rule], checked_columns(good))[rule.name]
     assert verdicts_of_arrow([rule], checked_columns(bad))[rule.name]
     assert disagreements([rule], good) == disagreements([rule], bad) == []
-    assert all_met([rule], checked_columns(good), good.num_rows)
-    assert not all_met([rule], checked_columns(bad), bad.num_rows)
+    assert none_broken(count_broken([rule], checked_columns(good)))
+    assert not none_broken(count_broken([rule], checked_columns(bad)))
 
 
 VALUES: dict[str, list[Any]] = {
@@ -154,7 +153,7 @@ def test_both_forms_of_every_rule_agree_on_generated_tables(name: str) -> None:
         rules = rules_for(table, count)
         assert disagreements(rules, rows) == []
         columns = checked_columns(rows)
-        assert all_met(rules, columns, rows.num_rows) is not any(verdicts_of_arrow(rules, columns).values())
+        assert bool(count_broken(rules, columns)) is any(verdicts_of_arrow(rules, columns).values())
 
     agree()
 
@@ -166,20 +165,20 @@ def test_a_key_of_nulls_alone_is_no_repeat_for_either_form() -> None:
     assert disagreements(rules_for(table, 2), rows) == []
 
 
-LOOSER: dict[type[gxe.Expectation], dict[str, Any]] = {
-    gxe.ExpectColumnValuesToNotBeNull: {"mostly": 0.1},
-    gxe.ExpectColumnMinToBeBetween: {"min_value": -9},
-    gxe.ExpectColumnPairValuesAToBeGreaterThanB: {"or_equal": True, "mostly": 0.1},
-    gxe.ExpectColumnValuesToBeInSet: {"mostly": 0.1},
-    gxe.ExpectCompoundColumnsToBeUnique: {"mostly": 0.0},
-    gxe.ExpectTableRowCountToEqual: {"value": 4},
+LOOSER: dict[str, dict[str, Any]] = {
+    "expect_column_values_to_not_be_null": {"mostly": 0.1},
+    "expect_column_min_to_be_between": {"min_value": -9},
+    "expect_column_pair_values_a_to_be_greater_than_b": {"or_equal": True, "mostly": 0.1},
+    "expect_column_values_to_be_in_set": {"mostly": 0.1},
+    "expect_compound_columns_to_be_unique": {"mostly": 0.0},
+    "expect_table_row_count_to_equal": {"value": 4},
 }
 
 
-@pytest.mark.parametrize("kind", LOOSER, ids=[kind.__name__ for kind in LOOSER])
-def test_a_change_of_one_form_alone_is_noticed(kind: type[gxe.Expectation]) -> None:
+@pytest.mark.parametrize("kind", LOOSER)
+def test_a_change_of_one_form_alone_is_noticed(kind: str) -> None:
     table = contract("usage_daily")
-    rule = next(one for one in rules_for(table, 2) if one.expectation is kind)
+    rule = next(one for one in rules_for(table, 2) if one.expectation == kind)
     rows = rows_as_table(table, breaking_rows(table, rule))
     assert disagreements([rule], rows) == []
     assert disagreements([replace(rule, breaks=lambda _: False)], rows) == [rule.name]

@@ -149,6 +149,57 @@ def test_a_wrong_date_fails_before_anything_large_is_imported(tmp_path: Path, ar
     assert float(seconds) <= 0.5
 
 
+LARGE = ("airflow", "great_expectations", "pandas", "scipy", "boto3", "azure", "google.auth")
+LARGER = (*LARGE, "sqlalchemy", "pyarrow", "httpx", "pydantic", "numpy", "psycopg2")
+TELLING = """
+import atexit, sys
+from usage_ledger.cli import main
+atexit.register(lambda: print("\\nlarge:", *(set({large}) & set(sys.modules)), file=sys.stderr))
+{before}
+main()
+"""
+
+
+def large_imports(person: Person, *words: str, large: tuple[str, ...] = LARGE, before: str = "") -> set[str]:
+    """Which of these packages a command has imported at its end; `before` it another line of Python is run."""
+    done = subprocess.run(
+        [sys.executable, "-c", TELLING.format(large=large, before=before), *words],
+        env=person.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].removeprefix("large:").split())
+
+
+@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("version",)], ids=" ".join)
+def test_help_imports_nothing_large(person: Person, words: tuple[str, ...]) -> None:
+    assert large_imports(person, *words, large=LARGER) == set()
+
+
+def test_no_command_imports_what_it_does_not_need(person: Person) -> None:
+    commands = [
+        ("check", "acme"),
+        ("run", "acme", *RANGE),
+        ("status",),
+        ("status", "acme"),
+        ("usage", "acme", *RANGE),
+        ("rebuild", "acme", *RANGE),
+    ]
+    assert [(words, large) for words in commands if (large := large_imports(person, *words))] == []
+
+
+def test_a_strict_run_asks_great_expectations(person: Person) -> None:
+    assert {"great_expectations", "pandas"} <= large_imports(person, "run", "acme", *RANGE, "--strict")
+
+
+def test_a_run_is_on_the_screen_before_anything_large_is_imported(person: Person) -> None:
+    shown = "import usage_ledger.console as c; c.Progress.__enter__ = lambda _: sys.exit()"
+    assert large_imports(person, "run", "acme", *RANGE, large=LARGER, before=shown) == set()
+
+
 @pytest.mark.parametrize("command", [("run", "acme"), ("check", "acme"), ("status",)])
 def test_a_malformed_setting_ends_a_command_with_one_line(person: Person, command: tuple[str, ...]) -> None:
     done = person.runs(*command, USAGE_LEDGER_RETRY_SCALE="half")

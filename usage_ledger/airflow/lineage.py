@@ -5,7 +5,7 @@ Airflow's OpenLineage provider asks for it, where a team has installed and confi
 
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
@@ -25,11 +25,9 @@ from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import contract, tables
 from usage_ledger.core.steps import Step
 from usage_ledger.core.windows import DAY
+from usage_ledger.pipeline.rules import Rule, rules_of_rows, rules_of_table
 from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.landing import connection_key
-
-if TYPE_CHECKING:
-    from usage_ledger.pipeline.rules import Rule
 
 Place = tuple[str, str]
 """A dataset's namespace and name."""
@@ -167,9 +165,6 @@ def _compare(column: str, comparison: str, value: str) -> Any:
 
 def _quality(step: Step, table: str) -> dict[str, Any]:
     """How many rows validate checked, and each rule of the data contract: whether all rows kept it."""
-    # Imported here: Great Expectations takes seconds, which no other task has.
-    from usage_ledger.pipeline.rules import rules_of_rows, rules_of_table
-
     window = None if table == NAMES else step.window
     rules = [*rules_of_table(contract(table), step.rows[table]), *rules_of_rows(contract(table), window, ())]
     broken = step.broken[table]
@@ -186,10 +181,10 @@ def _quality(step: Step, table: str) -> dict[str, Any]:
     }
 
 
-def _assertion(rule: "Rule", *, success: bool) -> Any:
+def _assertion(rule: Rule, *, success: bool) -> Any:
     columns = rule.columns
     return data_quality_assertions_dataset.Assertion(
-        assertion=rule.expectation.expectation_type, success=success, column=columns[0] if len(columns) == 1 else None
+        assertion=rule.expectation, success=success, column=columns[0] if len(columns) == 1 else None
     )
 
 

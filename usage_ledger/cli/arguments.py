@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG_USAGE, HELD = 0, 1, 2, 3
 
 ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="The connection's id: the stem of its YAML file.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Let Great Expectations check every table, as in Airflow.")]
 Json = Annotated[bool, typer.Option("--json", help="Data as JSON on standard output.")]
 
 

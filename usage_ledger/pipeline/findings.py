@@ -1,24 +1,14 @@
-"""What Great Expectations reports about a table: the rules that are broken, how many rows break them, and some rows."""
+"""What is told of a table: the rules that are broken, how many rows break them, and some rows."""
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import Any
 
-import great_expectations as gx
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-from great_expectations import expectations as gxe
-from tqdm import tqdm
 
 from usage_ledger.core.errors import one_line
-from usage_ledger.pipeline.rules import Columns, Rule, count_broken, frame, nothing_broken
 from usage_ledger.storage.staged import StagedRows
-
-log = logging.getLogger(__name__)
 
 SAMPLES = 5
 LONGEST_ROW = 120
@@ -84,73 +74,6 @@ class Part:
                 break
             text += f"{', ' if text else ''}{pair}"
         return one_line(text, LONGEST_ROW)
-
-
-def all_met(rules: list[Rule], columns: Columns, rows: int) -> bool:
-    """Whether no rule is broken. One expectation: each one costs Great Expectations 10 ms, even for few rows."""
-    counts = count_broken(rules, columns, rows)
-    return bool(_result(counts, [nothing_broken()], {"result_format": "BOOLEAN_ONLY"}).success)
-
-
-def unmet(rules: list[Rule], columns: Columns, part: Part) -> list[Finding]:
-    """A finding for each rule that is broken."""
-    by_name = {rule.name: rule for rule in rules}
-    return [
-        _finding(result, by_name[result.expectation_config.meta["rule"]], columns, part)
-        for result in results(rules, columns)
-        if not result.success
-    ]
-
-
-def results(rules: Iterable[Rule], columns: Columns) -> list[Any]:
-    """Great Expectations' result for each rule that applies; `expectation_config.meta["rule"]` names the rule."""
-    expectations = [rule.expect() for rule in rules if rule.applies(columns)]
-    complete = {"result_format": "COMPLETE", "partial_unexpected_count": SAMPLES}
-    return list(_result(frame(columns), expectations, complete).results)
-
-
-def _result(checked: pd.DataFrame, expectations: list[gxe.Expectation], result_format: dict[str, Any]) -> Any:
-    batch = _batches().get_batch(batch_parameters={"dataframe": checked})
-    return batch.validate(gx.ExpectationSuite(name="contract", expectations=expectations), result_format=result_format)
-
-
-@cache
-def _batches() -> Any:
-    """Great Expectations' batch definition for frames. Cached, because to create it costs as much as several rules."""
-    tqdm.monitor_interval = 0  # no thread: the process that forks tasks must have none
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    return (
-        context.data_sources.add_pandas("staged")
-        .add_dataframe_asset("rows")
-        .add_batch_definition_whole_dataframe("load")
-    )
-
-
-def _finding(result: Any, rule: Rule, columns: Columns, part: Part) -> Finding:
-    if message := result.exception_info.get("exception_message"):
-        log.warning("%s could not be checked: %s", rule.name, one_line(message, 300))
-        return Finding(rule.name, f"it could not be checked whether {rule.sentence}", part.rows.num_rows, (), True)
-    detail = result.result
-    indices = detail.get("unexpected_index_list") or _rows_that_break(rule, columns)
-    samples = tuple(part.row(index, rule.columns) for index in indices[:SAMPLES])
-    dates = part.dates([int(one if isinstance(one, int) else one["index"]) for one in indices])
-    if not samples and "observed_value" in detail:
-        samples = (f"observed {detail['observed_value']}",)
-    return Finding(
-        rule.name,
-        rule.sentence,
-        detail.get("unexpected_count", len(indices) or part.rows.num_rows),
-        samples,
-        critical=result.expectation_config.severity != "warning",
-        dates=dates,
-    )
-
-
-def _rows_that_break(rule: Rule, columns: Columns) -> list[int]:
-    """By Arrow's form: an expectation about a column as a whole, such as its smallest value, names no rows."""
-    mask = rule.breaks(columns)
-    return [] if isinstance(mask, bool) else [int(n) for n in pc.indices_nonzero(mask.fill_null(False)).to_pylist()]
 
 
 def _plain(value: Any) -> str | int:

@@ -29,6 +29,7 @@ def rebuild(
     *,
     engine: Engine,
     root: AnyPath,
+    strict: bool = False,
     began: Callable[[int], None] = lambda _steps: None,
     progress: Callable[[str], None] = lambda _step: None,
 ) -> Ran:
@@ -36,11 +37,11 @@ def rebuild(
 
     The newest load of a date wins, as when it was fetched; restatements come about again. Loads keep their ids.
     Dates whose pages are gone keep their rows; that is a failure, and so is a load that cannot be read, unless newer
-    loads brought its dates: then it is a note. Raises `RawGone` when there is nothing.
+    loads brought its dates: then it is a note. `strict` is `validate`'s. Raises `RawGone` when there is nothing.
     """
     prepare_warehouse(connection, engine)
     declared = {report.name for report in connection.declared.reports}
-    ran = Ran()
+    ran, unread = Ran(), list[Unread]()
     landed = [one for one in _landed(connection, root, ran) if span is None or _meets(one[1].window, span)]
     landed.sort(key=lambda uri_and_manifest: uri_and_manifest[1].fetched_at)
     ran.failures += _gone(connection, span, {manifest.load_id for _, manifest in landed}, engine)
@@ -48,12 +49,11 @@ def rebuild(
         raise RawGone(f"raw storage holds nothing of connection {connection.id} for these dates")
     began(len(landed))
     run_id = new_run_id().replace("command", "rebuild")
-    unread: list[Unread] = []
     for uri, manifest in landed:
         if manifest.report in declared:
             loads.restore(engine, manifest, uri, run_id)
             loads_before = len(ran.loads)
-            failures = _load_again(connection, manifest.load_id, ran, engine=engine, root=root)
+            failures = _load_again(connection, manifest.load_id, ran, engine=engine, root=root, strict=strict)
             dates = {day for day in manifest.window if span is None or span.first <= day < span.end}
             for _, _, outcome in ran.loads[loads_before:]:
                 _bring(outcome, manifest, unread)
@@ -85,8 +85,8 @@ def _bring(outcome: Outcome, manifest: Manifest, unread: Iterable[Unread]) -> No
             one.dates -= dates
 
 
-def release(connection: Connection, day: date, *, engine: Engine, root: AnyPath) -> Ran:
-    """Accept what came for a held date. Raises `ConfigError` when the date is not held.
+def release(connection: Connection, day: date, *, engine: Engine, root: AnyPath, strict: bool = False) -> Ran:
+    """Accept what came for a held date; `strict` is `validate`'s. Raises `ConfigError` when the date is not held.
 
     The decision is kept beside the load's pages, so that a rebuild knows it.
     """
@@ -100,7 +100,7 @@ def release(connection: Connection, day: date, *, engine: Engine, root: AnyPath)
     for load_id in held:
         attempt = loads.load_by_id(engine, load_id)
         release_dates(load_folder(root, attempt.manifest_uri or ""), [day])
-        ran.failures += _load_again(connection, load_id, ran, engine=engine, root=root)
+        ran.failures += _load_again(connection, load_id, ran, engine=engine, root=root, strict=strict)
     return ran
 
 
@@ -114,13 +114,13 @@ def _landed(connection: Connection, root: AnyPath, ran: Ran) -> Iterator[tuple[s
 
 
 def _load_again(
-    connection: Connection, load_id: str, ran: Ran, *, engine: Engine, root: AnyPath
+    connection: Connection, load_id: str, ran: Ran, *, engine: Engine, root: AnyPath, strict: bool
 ) -> list[UsageLedgerError]:
     """Transform, validate and load what was landed; the outcome is added to `ran`, the failure is returned."""
 
     def steps(one: str) -> Outcome:
         transform(connection, one, engine=engine, root=root)
-        validate(connection, one, engine=engine, root=root)
+        validate(connection, one, engine=engine, root=root, strict=strict)
         outcome = load(connection, one, engine=engine, root=root)
         attempt = loads.load_by_id(engine, one)
         ran.loads.append((attempt.report, attempt.window, outcome))

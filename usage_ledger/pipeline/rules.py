@@ -1,24 +1,23 @@
 """The rules of a data contract: each one in Arrow, which decides quickly, and as an expectation, which reports."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from great_expectations import expectations as gxe
 
 from usage_ledger.contracts.odcs import Column, Contract
 from usage_ledger.core.windows import Window
 from usage_ledger.reading.identity import distinct_rows
 
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
 BUCKET_SECONDS = "bucket_seconds"
 """A column of the checked columns alone: the length of each bucket."""
-BROKEN = "rules_broken"
-"""The column that is checked first: how many rules a row breaks."""
 SHOWN = 5
 Columns = Mapping[str, pa.ChunkedArray]
 
@@ -27,7 +26,8 @@ Columns = Mapping[str, pa.ChunkedArray]
 class Rule:
     """One rule in both of its forms. Neither has a default, so a rule cannot exist in one form alone."""
 
-    expectation: type[gxe.Expectation]
+    expectation: str
+    """Great Expectations' type of it."""
     arguments: Mapping[str, Any]
     sentence: str
     """What is wrong with a row that breaks it, for people."""
@@ -41,7 +41,7 @@ class Rule:
         """As findings name the rule: the expectation's type and its columns."""
         keys = ("column", "column_list", "column_A", "column_B")
         columns = ", ".join(str(self.arguments[key]) for key in keys if key in self.arguments)
-        return f"{self.expectation.expectation_type}({columns})"
+        return f"{self.expectation}({columns})"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -52,9 +52,11 @@ class Rule:
         """Whether each column that the rule needs holds a value."""
         return not any(_is_empty(columns[name]) for name in self.needs_values)
 
-    def expect(self) -> gxe.Expectation:
-        """Great Expectations' form; its results carry the rule's name as `meta`."""
-        return self.expectation(**self.arguments, meta={"rule": self.name})
+    def expect(self) -> "Expectation":
+        """Great Expectations' form; its results carry the rule's name as `meta`. Imports it, which takes seconds."""
+        from great_expectations.expectations.registry import get_expectation_impl
+
+        return get_expectation_impl(self.expectation)(**self.arguments, meta={"rule": self.name})
 
 
 def rules_of_rows(table: Contract, window: Window | None, bucket_seconds: Collection[int]) -> Iterator[Rule]:
@@ -84,7 +86,7 @@ def _not_null(name: str) -> Rule:
     def breaks(columns: Columns) -> pa.ChunkedArray | bool:
         return columns[name].is_null() if columns[name].null_count else False
 
-    return Rule(gxe.ExpectColumnValuesToNotBeNull, {"column": name}, f"`{name}` is missing", breaks)
+    return Rule("expect_column_values_to_not_be_null", {"column": name}, f"`{name}` is missing", breaks)
 
 
 def _in_set(name: str, values: Collection[Any], *, sentence: str = "", **severity: str) -> Rule:
@@ -96,7 +98,7 @@ def _in_set(name: str, values: Collection[Any], *, sentence: str = "", **severit
 
     arguments = {"column": name, "value_set": [*values], **severity}
     sentence = sentence or f"`{name}` is none of {_some(values)}"
-    return Rule(gxe.ExpectColumnValuesToBeInSet, arguments, sentence, breaks)
+    return Rule("expect_column_values_to_be_in_set", arguments, sentence, breaks)
 
 
 def _not_negative(name: str) -> Rule:
@@ -104,7 +106,7 @@ def _not_negative(name: str) -> Rule:
         return pc.less(columns[name], pa.scalar(0).cast(columns[name].type))
 
     arguments = {"column": name, "min_value": 0}
-    return Rule(gxe.ExpectColumnMinToBeBetween, arguments, f"`{name}` is below zero", breaks, needs_values=(name,))
+    return Rule("expect_column_min_to_be_between", arguments, f"`{name}` is below zero", breaks, needs_values=(name,))
 
 
 def _at_most(part: str, whole: str) -> Rule:
@@ -113,7 +115,7 @@ def _at_most(part: str, whole: str) -> Rule:
 
     pair = {"column_A": whole, "column_B": part, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
     sentence = f"`{part}` is more than `{whole}`, which includes it"
-    return Rule(gxe.ExpectColumnPairValuesAToBeGreaterThanB, pair, sentence, breaks, needs_values=(part, whole))
+    return Rule("expect_column_pair_values_a_to_be_greater_than_b", pair, sentence, breaks, needs_values=(part, whole))
 
 
 def _row_count(any_column: str, rows: int) -> Rule:
@@ -121,7 +123,7 @@ def _row_count(any_column: str, rows: int) -> Rule:
         return len(columns[any_column]) != rows
 
     return Rule(
-        gxe.ExpectTableRowCountToEqual, {"value": rows}, f"the table has not the {rows} rows of its note", breaks
+        "expect_table_row_count_to_equal", {"value": rows}, f"the table has not the {rows} rows of its note", breaks
     )
 
 
@@ -136,7 +138,7 @@ def _unique(names: tuple[str, ...]) -> Rule:
             repeats &= reduce(pc.or_, (column.is_valid() for column in keys.columns)).to_numpy()
         return pa.chunked_array([pa.array(repeats)])
 
-    return Rule(gxe.ExpectCompoundColumnsToBeUnique, {"column_list": [*names]}, "a key comes more than once", breaks)
+    return Rule("expect_compound_columns_to_be_unique", {"column_list": [*names]}, "a key comes more than once", breaks)
 
 
 def _some(values: Collection[Any]) -> str:
@@ -153,33 +155,10 @@ def _is_empty(column: pa.ChunkedArray) -> bool:
     return bool(column.null_count == len(column))
 
 
-def nothing_broken() -> gxe.Expectation:
-    """Whether no rule is broken at all, of the frame of `count_broken`."""
-    return gxe.ExpectColumnDistinctValuesToBeInSet(column=BROKEN, value_set=[0])
-
-
-def count_broken(rules: Collection[Rule], columns: Columns, rows: int) -> pd.DataFrame:
-    """How many rules each row breaks and, as one more row at the end, how many the table as a whole breaks."""
-    broken = [rule.breaks(columns) for rule in rules if rule.applies(columns)]
-    counts = [one.fill_null(False).cast(pa.int8()) for one in broken if not isinstance(one, bool)]
-    total = reduce(pc.add, counts, pa.chunked_array([pa.repeat(pa.scalar(0, pa.int8()), rows)]))
-    of_table = sum(one for one in broken if isinstance(one, bool))
-    return pd.DataFrame({BROKEN: np.append(total.to_numpy(), np.int8(of_table))})
-
-
-def frame(columns: Columns) -> pd.DataFrame:
-    """A pandas frame of checked columns: integers nullable, decimals as objects, dates as ISO strings.
-
-    Strings are categories: Great Expectations copies the frame for every rule, and codes are cheap to copy. The
-    row key, which is different in most rows, becomes its number among the distinct ones: nulls and repeats remain.
-    """
-    columns = dict(columns)
-    if "row_key" in columns:
-        encoded = columns["row_key"].dictionary_encode()  # one dictionary for all chunks
-        columns["row_key"] = pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32())
-    nullable = {pa.int64(): pd.Int64Dtype()}
-    rows: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=nullable.get, strings_to_categorical=True)
-    return rows
+def count_broken(rules: Iterable[Rule], columns: Columns) -> int:
+    """How often rules are broken, by Arrow's form: a row by each rule that it breaks, the table as a whole likewise."""
+    broken = (rule.breaks(columns) for rule in rules if rule.applies(columns))
+    return sum(one if isinstance(one, bool) else pc.sum(one).as_py() or 0 for one in broken)
 
 
 def checked_columns(rows: pa.Table) -> dict[str, pa.ChunkedArray]:

@@ -27,6 +27,7 @@ from usage_ledger.warehouse.registration import register
 from usage_ledger.warehouse.schema import ensure_schema
 
 log = logging.getLogger(__name__)
+Tell = Callable[[str], None]
 
 
 @dataclass
@@ -200,10 +201,11 @@ def run_all(
     engine: Engine,
     root: AnyPath,
     now: datetime,
+    strict: bool = False,
     began: Callable[[int], None] = lambda _steps: None,
-    progress: Callable[[str], None] = lambda _step: None,
+    progress: Tell = lambda _step: None,
 ) -> Ran:
-    """Extract, transform, validate and load, one process, no scheduler. `began` gets the number of steps."""
+    """All four steps, one process, no scheduler. `began` gets the number of steps; `strict` is `validate`'s."""
     prepare_warehouse(connection, engine)
     requests = planned(connection, dates, engine=engine, now=now, client=client)
     began(4 * len(requests))
@@ -220,7 +222,7 @@ def run_all(
     ran = Ran(failures=list(done.failures))
 
     def steps(load_id: str) -> Outcome:
-        outcome = _bring_in(connection, load_id, engine=engine, root=root, progress=progress)
+        outcome = _bring_in(connection, load_id, engine=engine, root=root, strict=strict, progress=progress)
         attempt = loads.load_by_id(engine, load_id)
         ran.loads.append((attempt.report, attempt.window, outcome))
         return outcome
@@ -231,16 +233,16 @@ def run_all(
 
 
 def _bring_in(
-    connection: Connection, load_id: str, *, engine: Engine, root: AnyPath, progress: Callable[[str], None]
+    connection: Connection, load_id: str, *, engine: Engine, root: AnyPath, strict: bool, progress: Tell
 ) -> Outcome:
-    """The steps of a landed load. Imported here: a task that only extracts does not pay for pandas."""
+    """The steps of a landed load. Imported here: a task that only extracts does not pay for them."""
     from usage_ledger.pipeline.load import load
     from usage_ledger.pipeline.transform import transform
     from usage_ledger.pipeline.validate import validate
 
     transform(connection, load_id, engine=engine, root=root)
     progress("transformed")
-    validate(connection, load_id, engine=engine, root=root)
+    validate(connection, load_id, engine=engine, root=root, strict=strict)
     progress("validated")
     outcome = load(connection, load_id, engine=engine, root=root)
     progress("loaded")

@@ -1,10 +1,15 @@
-"""Validate: check a staged load against its data contracts with Great Expectations, before it may be loaded."""
+"""Validate: check a staged load against its data contracts, before it may be loaded.
+
+One pass in Arrow counts what breaks a rule. Great Expectations decides on that count in every run of Airflow, on the
+command line where it is not zero; and it says of each broken rule which rows break it.
+"""
 
 import gc
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import msgspec
 import pyarrow as pa
@@ -19,8 +24,8 @@ from usage_ledger.core import crash
 from usage_ledger.core.contract_errors import ContractBroken, ValidationFailed, error_of_dates
 from usage_ledger.core.steps import Broken
 from usage_ledger.core.windows import Window, day_bounds
-from usage_ledger.pipeline.findings import SAMPLES, Finding, Part, all_met, summary, unmet
-from usage_ledger.pipeline.rules import Rule, checked_columns, rules_of_rows, rules_of_table
+from usage_ledger.pipeline.findings import SAMPLES, Finding, Part, summary
+from usage_ledger.pipeline.rules import Rule, checked_columns, count_broken, rules_of_rows, rules_of_table
 from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.staged import Failure, Staged, StagedRows, open_table, read_note, write_note
@@ -32,12 +37,15 @@ log = logging.getLogger(__name__)
 
 WRONG_TYPES = "columns are not of the contract's types"
 AT_ONCE, PART = 250_000, 50_000
-"""Rows. A table of up to `AT_ONCE` is checked as one frame, a larger one in frames of about `PART`."""
+"""Rows. A table of up to `AT_ONCE` is checked whole, a larger one in parts of about `PART`, for the sake of memory."""
 
 
-def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyPath) -> list[Finding]:
+def validate(
+    connection: Connection, load_id: str, *, engine: Engine, root: AnyPath, strict: bool = True
+) -> list[Finding]:
     """Check a staged load; returns the warnings. A date whose rows break the contract fails, by the load's note.
 
+    Great Expectations is asked about every table, or, unless `strict`, about those that Arrow says break a rule.
     Raises `ValidationFailed` naming each expectation not met, when it is of no date's rows; and `ContractBroken` when
     no date remains, be it by these rows or by those that transform left out.
     """
@@ -53,9 +61,10 @@ def validate(connection: Connection, load_id: str, *, engine: Engine, root: AnyP
         findings: list[Finding] = []
         failed: dict[date, ContractBroken] = {}
         for name, counted in staged.tables.items():
-            table = open_table(root, load_id, name)
-            window = None if name == NAMES else load.window
-            of_table = check(contract(name), table, rows=counted.rows, window=window, bucket_seconds=lengths)
+            table, window = open_table(root, load_id, name), None if name == NAMES else load.window
+            of_table = check(
+                contract(name), table, rows=counted.rows, window=window, bucket_seconds=lengths, strict=strict
+            )
             step.rows[name] = counted.rows
             step.broken[name] = {one.expectation: Broken(one.count, one.critical) for one in of_table}
             findings += [finding for finding in of_table if not finding.critical]
@@ -108,40 +117,52 @@ def check(
     rows: int,
     window: Window | None,
     bucket_seconds: Iterable[int] = (),
+    strict: bool = True,
 ) -> list[Finding]:
     """The findings in one staged table, of which the load's note says that it has `rows` rows.
 
-    The row count and unique keys are checked over all rows, everything else part by part: a large table need not fit
-    into memory. Wrong types and nulls in required columns are returned alone, because rules need columns without them.
+    Wrong types and nulls in required columns are returned alone, because rules need columns without them. Unless
+    `strict`, a table that breaks no rule in Arrow's form is not put before Great Expectations.
     """
     if unfit := _type_findings(table, staged) or _null_findings(table, staged):
         return unfit
-    whole = staged.num_rows <= AT_ONCE
-    findings: dict[str, Finding] = {}
-    keys: list[pa.Table] = []
+    of_rows = list(rules_of_rows(table, window, set(bucket_seconds)))
     of_table = list(rules_of_table(table, rows))
-    rules = [*rules_of_rows(table, window, set(bucket_seconds)), *(of_table if whole else ())]
-    for part in _parts(table, staged):
-        for finding in _findings(rules, part):
+    parts = partial(_ruled_parts, table, staged, of_rows, of_table)
+    broken = sum(count_broken(rules, checked_columns(part.rows)) for rules, part in parts())
+    if not strict and not broken:
+        return []
+    from usage_ledger.pipeline.expectations import none_broken, unmet  # seconds that a command need not pay
+
+    if none_broken(broken):
+        return []
+    findings: dict[str, Finding] = {}
+    for rules, part in parts():
+        columns = checked_columns(part.rows)
+        if broken and not count_broken(rules, columns):
+            continue
+        for finding in unmet(rules, columns, part):
             earlier = findings.get(finding.expectation)
             count = finding.count + (earlier.count if earlier else 0)
             dates = finding.dates | (earlier.dates if earlier else frozenset())
             findings[finding.expectation] = replace(earlier or finding, count=count, dates=dates)
-        if not whole:
-            keys.append(_keys(table, part.rows))
-            del part
-            gc.collect()  # Great Expectations' objects for this part hold themselves, and the part, in cycles
-    if not whole:
-        all_keys = Part(pa.concat_tables(keys, promote_options="permissive").unify_dictionaries(), 0, staged)
-        del keys
-        findings |= {finding.expectation: finding for finding in _findings(of_table, all_keys)}
+        del part, columns
+        gc.collect()  # Great Expectations' objects for this part hold themselves, and the part, in cycles
     return list(findings.values())
 
 
-def _findings(rules: list[Rule], part: Part) -> list[Finding]:
-    """The findings in a part; one expectation first decides whether there are any."""
-    columns = checked_columns(part.rows)
-    return [] if all_met(rules, columns, part.rows.num_rows) else unmet(rules, columns, part)
+def _ruled_parts(
+    table: Contract, staged: StagedRows | pa.Table, of_rows: list[Rule], of_table: list[Rule]
+) -> Iterator[tuple[list[Rule], Part]]:
+    """The rules and the rows for each: the row count and unique keys over all rows, everything else part by part."""
+    if staged.num_rows <= AT_ONCE:
+        yield from (([*of_rows, *of_table], part) for part in _parts(table, staged))
+        return
+    keys: list[pa.Table] = []
+    for part in _parts(table, staged):
+        yield of_rows, part
+        keys.append(_keys(table, part.rows))
+    yield of_table, Part(pa.concat_tables(keys, promote_options="permissive").unify_dictionaries(), 0, staged)
 
 
 def _keys(table: Contract, part: pa.Table) -> pa.Table:
