@@ -10,6 +10,13 @@ import pytest
 
 from usage_ledger.local.airflow_home import LOCAL_SETTINGS
 
+AFTERWARDS = """
+import sys, threading
+import psutil
+import usage_ledger.airflow.preload
+print(threading.active_count(), psutil.Process().net_connections("all"), len(psutil.Process().children()))
+print({"great_expectations", "pandas", "psycopg2.extras", "pyarrow.parquet"} - set(sys.modules) or "loaded")
+"""
 SCRIPT = """
 import sys
 import airflow_local_settings
@@ -39,3 +46,13 @@ def test_the_process_that_forks_tasks_loads_them_once(
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split()[-1] == str(loads)
+
+
+def test_nothing_runs_and_nothing_is_connected_before_tasks_are_forked(tmp_path: Path) -> None:
+    """A forked task has neither the threads of its parent nor a connection of its own, but would believe so."""
+    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    done = subprocess.run(
+        [sys.executable, "-c", AFTERWARDS], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines()[-2:] == ["1 [] 0", "loaded"]

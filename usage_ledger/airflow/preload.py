@@ -7,6 +7,7 @@ import contextlib
 import gc
 
 from airflow.sdk import ObjectStoragePath
+from sqlalchemy import make_url
 
 import usage_ledger.airflow.credentials
 import usage_ledger.airflow.dag
@@ -18,10 +19,13 @@ import usage_ledger.warehouse.schema  # noqa: F401
 from usage_ledger.airflow.assets import table_asset
 from usage_ledger.contracts.registry import arrow_schema, contract, tables
 from usage_ledger.core.errors import UsageLedgerError
+from usage_ledger.core.redaction import quiet_libraries
 from usage_ledger.http.transport import trusted
 from usage_ledger.pipeline.validate import check
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.reading.layout import layout
+from usage_ledger.storage.staged import TableWriter
+from usage_ledger.warehouse.engine import warehouse_engine
 from usage_ledger.warehouse.sql import statement
 
 # Airflow looks through every package for one that knows an asset's kind of address, and a storage's. Not the storage
@@ -29,10 +33,13 @@ from usage_ledger.warehouse.sql import statement
 # Python forget which classes are no subclasses, and the checks ask for hundreds.
 table_asset("any", "any")
 ObjectStoragePath("file:///any")
+quiet_libraries()  # each level that is set empties the caches of all loggers
+warehouse_engine(make_url("postgresql+psycopg2://"))  # loads the driver, and connects to nothing
 with contextlib.suppress(UsageLedgerError):  # a task that needs what is missing says so
     trusted()
     for table in tables():
-        check(contract(table), arrow_schema(table).empty_table(), rows=0, window=None)
+        with contextlib.closing(TableWriter(arrow_schema(table))) as staged:
+            check(contract(table), staged.written(), rows=0, window=None)
         statement("load/has_rows", contract(table))
     for report in (report for provider in PROVIDERS.values() for report in provider.reports):
         layout(report)
