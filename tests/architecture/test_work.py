@@ -8,7 +8,6 @@ import cProfile
 import gc
 import pstats
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,13 @@ from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import load_folder
 from usage_ledger.storage.manifest import manifest_of
 from usage_ledger.storage.staged import open_table
-from usage_ledger.warehouse.copy import Csv
+from usage_ledger.warehouse.copy import as_binary, as_csv, batches_of
 
 FIRST = date(2026, 11, 1)
 WINDOW = Window(FIRST, FIRST + timedelta(days=10))
 CONNECTION = Connection(id="acme", provider="fireworks", account="acme")
 REPORT = FIREWORKS.report("usage")
-CALLS_A_ROW = {"land": 0.01, "stage": 0.55, "check": 0.05, "csv": 0.03}
+CALLS_A_ROW = {"land": 0.01, "stage": 0.55, "check": 0.05, "csv": 0.03, "binary": 0.03}
 
 
 def answer(rows: int) -> bytes:
@@ -59,15 +58,6 @@ def calls(work: Callable[[], Any]) -> tuple[int, Any]:
     return pstats.Stats(profile).total_calls, result  # type: ignore[attr-defined]
 
 
-class AtOnce(Executor):
-    """Works in the thread that asks, where calls are counted."""
-
-    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(work(*given, **named))
-        return done
-
-
 def counted(root: Path, rows: int) -> dict[str, int]:
     found: dict[str, int] = {}
     load_id, body = f"{rows:032x}", answer(rows)
@@ -83,9 +73,10 @@ def counted(root: Path, rows: int) -> dict[str, int]:
         )
     )
     assert findings == []
-    csv = Csv(open_table(root, load_id, "usage_daily"), table.names(), AtOnce())
-    found["csv"], size = calls(lambda: sum(len(part) for part in iter(lambda: csv.read(2**16), b"")))
-    assert size > 100 * rows
+    for form, parts in (("csv", as_csv), ("binary", lambda batches: as_binary(batches, ["row_key", "load_id"]))):
+        batches = batches_of(open_table(root, load_id, "usage_daily"), list(table.names()))
+        found[form], size = calls(lambda: sum(map(len, parts(batches))))  # noqa: B023  called at once
+        assert size > 100 * rows
     return found
 
 
@@ -106,14 +97,13 @@ def test_a_row_costs_no_more_calls_than_before(per_row: dict[str, float], step: 
 def test_the_count_notices_work_that_is_done_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from usage_ledger.reading import rows as gather
 
-    real = gather.row_keys
+    real = gather.meters_of
 
-    def slowly(row_set: Any, sent: Any, known: Any) -> Any:
-        for column in sent.values():
-            for value in column:
-                hash(value)
-        return real(row_set, sent, known)
+    def slowly(rows: Any, sent: Any) -> Any:
+        for value in rows.column("promptTokens"):
+            hash(value)
+        return real(rows, sent)
 
-    monkeypatch.setattr(gather, "row_keys", slowly)
+    monkeypatch.setattr(gather, "meters_of", slowly)
     few, many = counted(tmp_path, 1_000), counted(tmp_path, 3_000)
     assert (many["stage"] - few["stage"]) / 2_000 > 2 * CALLS_A_ROW["stage"]

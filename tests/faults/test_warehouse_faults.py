@@ -702,7 +702,17 @@ ON_PART = "ledger.usage_daily_2026_05"
         (
             "ALTER TABLE ledger.usage_daily ALTER COLUMN requests SET DEFAULT 0",
             "ALTER TABLE ledger.usage_daily ALTER COLUMN requests DROP DEFAULT",
-            "column requests of ledger.usage_daily is bigint with a default, and should be bigint",
+            "column requests of ledger.usage_daily has 0 default, and should have none",
+        ),
+        (
+            "ALTER TABLE ledger.usage_daily ALTER COLUMN model SET DEFAULT 'x'",
+            "ALTER TABLE ledger.usage_daily ALTER COLUMN model SET DEFAULT ''",
+            "column model of ledger.usage_daily has 'x'::text default, and should have ''::text",
+        ),
+        (
+            "ALTER TABLE ledger.usage_daily ALTER COLUMN model DROP DEFAULT",
+            "ALTER TABLE ledger.usage_daily ALTER COLUMN model SET DEFAULT ''",
+            "column model of ledger.usage_daily has no default, and should have ''::text",
         ),
         (
             "ALTER TABLE ledger.usage_daily ADD COLUMN note text",

@@ -26,6 +26,11 @@ class Column:
     valid_values_severity: Severity = "error"
 
     @property
+    def default(self) -> str | None:
+        """What the warehouse holds where nothing is sent: '' in a dimension. None: there is no default."""
+        return "" if self.role == "dimension" else None
+
+    @property
     def precision_and_scale(self) -> tuple[int, int]:
         """Of a `numeric(p,s)` column."""
         precision, scale = self.type.removeprefix("numeric(").removesuffix(")").split(",")

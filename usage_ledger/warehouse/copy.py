@@ -1,22 +1,29 @@
-"""Copies Arrow rows into PostgreSQL as CSV, a batch at a time."""
+"""Copies Arrow rows into PostgreSQL, a batch at a time: as binary where its encoder is installed, else as CSV."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from decimal import Decimal
-from typing import IO, cast
+from importlib.util import find_spec
+from itertools import chain
+from typing import IO, Literal, cast
 
 import psycopg2
 import pyarrow as pa
 import pyarrow.csv
+from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core import crash
 from usage_ledger.storage.staged import StagedRows
+from usage_ledger.warehouse.sql import copy_of
 
 BATCH = 4096
-"""Rows of CSV at a time: few, so that the server reads one batch while the next is written."""
+"""Rows at a time: few, so that the server reads one batch while the next is written."""
+CHUNK = 256 * 1024
+"""Bytes that the driver takes at a time."""
+FORM: Literal["binary", "csv"] = "binary" if find_spec("pgpq") else "csv"
 
 
 def constants(table: Contract, rows: pa.Table | StagedRows) -> dict[str, str | None]:
@@ -30,68 +37,106 @@ def constants(table: Contract, rows: pa.Table | StagedRows) -> dict[str, str | N
     }
 
 
-def copy_rows(cursor: Cursor, copy: str, rows: pa.Table | StagedRows, columns: list[str]) -> None:
-    """`COPY … FROM STDIN (FORMAT csv)` of Arrow batches, two in memory at a time: one is made while the server reads.
+def copy_rows(
+    cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, columns: list[str], *, into: Literal["stage", "table"]
+) -> None:
+    """Copy these columns, if there are any rows. Raises what reading them raises."""
+    if not rows.num_rows:
+        return
+    statement = copy_of(table, columns, into=into, form=FORM)
+    uuids = [column.name for column in table.columns if column.type == "uuid"]
+    batches = batches_of(rows, columns)
+    _copy(cursor, statement, as_binary(batches, uuids) if FORM == "binary" else as_csv(batches))
 
-    Raises what reading them raises.
-    """
-    with ThreadPoolExecutor(1, "csv") as making:
-        source = Csv(rows, columns, making)
+
+def copy_csv(cursor: Cursor, statement: sql.Composable, rows: pa.Table) -> None:
+    """`COPY … FROM STDIN (FORMAT csv)` of all columns. Raises what reading them raises."""
+    _copy(cursor, statement, as_csv(batches_of(rows, rows.column_names)))
+
+
+def _copy(cursor: Cursor, statement: sql.Composable, parts: Iterator[bytes]) -> None:
+    with ThreadPoolExecutor(1, "copy") as encoding:
+        source = Ahead(parts, encoding)
         try:
-            cursor.copy_expert(copy, crash.within("load", cast(IO[bytes], source)))
+            cursor.copy_expert(statement.as_string(cursor), crash.within("load", cast(IO[bytes], source)), CHUNK)
         except psycopg2.Error:
             if source.failure is not None:
                 raise source.failure from None
             raise
 
 
-class Csv:
-    """Arrow batches as a file of CSV without a header: null is nothing, an empty text is quoted."""
+class Ahead:
+    """Parts as a file, two in memory at a time: one is encoded while the server reads the other."""
 
-    def __init__(self, rows: pa.Table | StagedRows, columns: list[str], making: Executor) -> None:
-        tables = [rows.select(columns)] if isinstance(rows, pa.Table) else rows.tables(columns)
-        # Arrow writes what happens to lie in memory for a batch without rows.
-        self._batches = (
-            batch for table in tables for batch in _timestamps_as_text(table).to_batches(BATCH) if batch.num_rows
-        )
-        self._making = making
-        self._next = making.submit(self._encode_next)
-        self._text = io.BytesIO()
+    def __init__(self, parts: Iterator[bytes], encoding: Executor) -> None:
+        self._parts, self._encoding = parts, encoding
+        self._next = encoding.submit(next, parts, b"")
+        self._part = io.BytesIO()
         self.failure: Exception | None = None
-        """What kept the batches from being read; the driver tells of it in words only."""
+        """What kept the rows from being read; the driver tells of it in words only."""
 
     def read(self, size: int) -> bytes:
         """The next bytes, at most so many; nothing at the end."""
-        while not (chunk := self._text.read(size)):
+        while not (chunk := self._part.read(size)):
             try:
-                text = self._next.result()
+                part = self._next.result()
             except Exception as error:
                 self.failure = error
                 raise
-            if text is None:
+            if not part:
                 return b""
-            self._text, self._next = text, self._making.submit(self._encode_next)
+            self._part, self._next = io.BytesIO(part), self._encoding.submit(next, self._parts, b"")
         return chunk
 
-    def _encode_next(self) -> io.BytesIO | None:
-        """The text of the next batch; None after the last."""
-        batch = next(self._batches, None)
-        if batch is None:
-            return None
+
+def batches_of(rows: pa.Table | StagedRows, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of the rows, a batch at a time. Raises what reading them raises."""
+    # Arrow writes what happens to lie in memory for a batch without rows.
+    for table in [rows.select(columns)] if isinstance(rows, pa.Table) else rows.tables(columns):
+        yield from (batch for batch in table.to_batches(BATCH) if batch.num_rows)
+
+
+def as_csv(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
+    """CSV without a header: null is nothing, an empty text is quoted."""
+    for batch in batches:
         text = io.BytesIO()
-        pa.csv.write_csv(batch, text, pa.csv.WriteOptions(include_header=False))
-        text.seek(0)
-        return text
+        pa.csv.write_csv(_timestamps_as_text(batch), text, pa.csv.WriteOptions(include_header=False))
+        yield text.getvalue()
 
 
-def _timestamps_as_text(table: pa.Table) -> pa.Table:
-    """The table with its instants as text, each distinct one made once: a load has few, and they are slow to write."""
-    for number, field in enumerate(table.schema):
+def _timestamps_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with its instants as text, each distinct one made once: a load has few, and they are slow to write."""
+    for number, field in enumerate(batch.schema):
         if pa.types.is_timestamp(field.type):
-            encoded = table.column(number).combine_chunks().dictionary_encode()
+            encoded = batch.column(number).dictionary_encode()
             text = pa.DictionaryArray.from_arrays(encoded.indices, encoded.dictionary.cast(pa.string()))
-            table = table.set_column(number, field.name, text.cast(pa.string()))
-    return table
+            batch = batch.set_column(number, field.name, text.cast(pa.string()))
+    return batch
+
+
+def as_binary(batches: Iterator[pa.RecordBatch], uuids: Iterable[str]) -> Iterator[bytes]:
+    """PostgreSQL's binary form; `uuids` are 32 hexadecimal digits. The encoder collects what is small."""
+    from pgpq import ArrowToPostgresBinaryEncoder
+
+    first = _with_uuids(next(batches), uuids)
+    encoder = ArrowToPostgresBinaryEncoder(first.schema)
+    yield encoder.write_header()
+    for batch in chain([first], (_with_uuids(one, uuids) for one in batches)):
+        if part := encoder.write_batch(batch):
+            yield part
+    yield encoder.finish()
+
+
+def _with_uuids(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
+    """The batch with uuids, which come as 32 hexadecimal digits, as their 16 bytes."""
+    for name in names:
+        number = batch.schema.get_field_index(name)
+        if number >= 0:
+            digits = bytes.fromhex("".join(batch.column(number).to_pylist()))
+            offsets = pa.array(range(0, 16 * batch.num_rows + 1, 16), pa.int32())
+            buffers = [None, offsets.buffers()[1], pa.py_buffer(digits)]
+            batch = batch.set_column(number, name, pa.Array.from_buffers(pa.binary(), batch.num_rows, buffers))
+    return batch
 
 
 def rows_have(rows: pa.Table | StagedRows, names: Iterable[str]) -> set[str]:

@@ -17,13 +17,19 @@ def refuse_drift(cursor: Cursor, tables: Iterable[Contract]) -> None:
     contracts = {f"{table.schema}.{table.table}": table for table in tables}
     cursor.execute(statement("load/objects"), {"tables": list(contracts)})
     types: dict[tuple[str, str], str] = {}
-    for name, column, kind, trigger in cursor.fetchall():
+    defaults: dict[tuple[str, str], str | None] = {}
+    for name, column, kind, default, trigger in cursor.fetchall():
         if trigger is not None:
             raise WarehouseDrift(f"{name} has the trigger {trigger}, which is none of ours")
         types[name, column] = kind.replace("timestamp with time zone", "timestamptz")
+        defaults[name, column] = default
     for name, table in contracts.items():
         for column in table.columns:
             actual = types.get((name, column.name))
             if actual != column.type:
                 has = f"is {actual}" if actual else "is missing"
                 raise WarehouseDrift(f"column {column.name} of {name} {has}, and should be {column.type}")
+            default, expected = defaults[name, column.name], None if column.default is None else "''::text"
+            if default != expected:
+                has = f"has {default or 'no'} default"
+                raise WarehouseDrift(f"column {column.name} of {name} {has}, and should have {expected or 'none'}")

@@ -22,6 +22,8 @@ Result = TypeVar("Result")
 
 WAITS = {"lock": "60s", "idle": "5min"}
 """How long a statement waits for a lock, and a transaction for its client, until the server ends it."""
+MEMORY = "32MB"
+"""What a sort, and by half as much again a hash, may take in the server before it writes files."""
 RETRIES = {errorcodes.DEADLOCK_DETECTED: 5, errorcodes.SERIALIZATION_FAILURE: 5, errorcodes.UNIQUE_VIOLATION: 1}
 """How often a whole transaction that lost against another one is tried again."""
 DOWN_CLASSES = ("08", "53", "55", "57", "25")
@@ -74,7 +76,7 @@ def transaction(engine: Engine) -> Iterator[Cursor]:
         raise _translate_db_error(error) from error
     try:
         cursor = connection.driver_connection.cursor()  # type: ignore[union-attr]
-        cursor.execute(statement("load/session"), WAITS)
+        cursor.execute(statement("load/session"), WAITS | {"memory": MEMORY})
         yield cursor
         connection.commit()
     except psycopg2.Error as error:

@@ -19,7 +19,7 @@ from usage_ledger.contracts.odcs import Contract
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core import crash
 from usage_ledger.storage.staged import StagedRows
-from usage_ledger.warehouse.copy import constants, copy_rows, rows_have
+from usage_ledger.warehouse.copy import constants, copy_csv, copy_rows, rows_have
 from usage_ledger.warehouse.days import DayState, accepted, day_states, record_days, tell
 from usage_ledger.warehouse.drift import refuse_drift
 from usage_ledger.warehouse.engine import in_transaction
@@ -33,7 +33,7 @@ from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
 from usage_ledger.warehouse.record import dates_gained, has_rows, lock_reports, move_record, yield_staged
 from usage_ledger.warehouse.running_totals import record_running_totals
 from usage_ledger.warehouse.silence import keep_lookups, stage_unasked
-from usage_ledger.warehouse.sql import copy_of, defaults, statement
+from usage_ledger.warehouse.sql import defaults, statement
 
 FELL = "the new figures are loaded and the old ones kept in ops.restatement; ask the provider if it is no correction"
 
@@ -115,9 +115,9 @@ def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
     for name, rows in incoming.tables.items():
         table = contract(name)
         metered[name] = _metered(table, rows_have(rows, table.names("meter")))
-        empty = {column for column, value in constants(table, rows).items() if value is None}
-        sent = [column for column in rows.schema.names if column not in empty]  # no column has a default
-        copy_rows(cursor, copy_of(table, sent, into="table").as_string(cursor), rows, sent)
+        blank = {name for name, value in constants(table, rows).items() if value == table.column(name).default}
+        sent = [column for column in rows.schema.names if column not in blank]
+        copy_rows(cursor, table, rows, sent, into="table")
         outcome.changed[name] = rows.num_rows
         crash.point("load")
         move_record(cursor, incoming, table, list(incoming.window))
@@ -132,23 +132,10 @@ def _replace_days(
     cursor: Cursor, incoming: Incoming, states: Mapping[date, DayState], outcome: Outcome, *, already_committed: bool
 ) -> None:
     """Stage the rows beside the ledger, and make each accepted date equal to them."""
-    staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
-    current_rows, unasked = dict(staged_rows), Counter[date]()
-    for name, table in incoming.tables.items():
-        _stage(cursor, contract(name), table)
-        yield_staged(cursor, incoming, contract(name))
-        keep_lookups(cursor, incoming, contract(name))
-        of_table = stage_unasked(cursor, incoming, contract(name))
-        cursor.execute(statement("load/rows_by_date", contract(name)), incoming.values)
-        for day, staged, current in cursor.fetchall():  # those of which the answer says nothing decide nothing
-            staged_rows[day] += staged - of_table[day]
-            current_rows[day] += current - of_table[day]
-        unasked += of_table
+    staged_rows, current_rows, unasked, metered = _stage_tables(cursor, incoming)
     outcome.rows = sum(staged_rows.values())
     dates = accepted(cursor, incoming, states, staged_rows, current_rows, outcome, already_committed=already_committed)
-    metered: dict[str, Contract] = {}
-    for name, rows in incoming.tables.items():
-        metered[name] = _metered(contract(name), _populated_meters(cursor, contract(name), rows, incoming))
+    for name in incoming.tables:
         outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates)
         move_record(cursor, incoming, contract(name), dates)
     crash.point("load")
@@ -168,15 +155,42 @@ def _replace_days(
         outcome.state = "superseded"
 
 
+def _stage_tables(
+    cursor: Cursor, incoming: Incoming
+) -> tuple[dict[date, int], dict[date, int], Counter[date], dict[str, Contract]]:
+    """Stage the rows of every table: how many each date has, in stage and ledger; of those how many the answer says
+    nothing of; and each table with the meters that either has."""
+    staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
+    current_rows, unasked = dict(staged_rows), Counter[date]()
+    metered: dict[str, Contract] = {}
+    for name, table in incoming.tables.items():
+        _stage(cursor, contract(name), table)
+        yield_staged(cursor, incoming, contract(name))
+        keep_lookups(cursor, incoming, contract(name))
+        of_table = stage_unasked(cursor, incoming, contract(name))
+        meters = rows_have(table, contract(name).names("meter"))
+        others = _metered(contract(name), {*contract(name).names("meter")} - meters)
+        cursor.execute(statement("load/rows_by_date", others), incoming.values)
+        for day, staged, current, *counts in cursor.fetchall():
+            # those of which the answer says nothing decide nothing
+            staged_rows[day] += staged - of_table[day]
+            current_rows[day] += current - of_table[day]
+            meters |= {meter for meter, count in zip(others.names("meter"), counts, strict=True) if count}
+        metered[name] = _metered(contract(name), meters)
+        unasked += of_table
+    return staged_rows, current_rows, unasked, metered
+
+
 def _stage(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows) -> None:
     cursor.execute(statement("load/stage", table))
     alike = constants(table, rows)
     if alike:
         cursor.execute(defaults(table, alike), alike)
     varying = [name for name in rows.schema.names if name not in alike]
-    copy_rows(cursor, copy_of(table, varying, into="stage").as_string(cursor), rows, varying)
+    copy_rows(cursor, table, rows, varying, into="stage")
     crash.point("load")
-    cursor.execute(statement("load/analyze", table))
+    for name in ("load/sample", "load/analyze"):
+        cursor.execute(statement(name, table))
 
 
 def _metered(table: Contract, meters: set[str]) -> Contract:
@@ -184,17 +198,12 @@ def _metered(table: Contract, meters: set[str]) -> Contract:
     return replace(table, columns=tuple(one for one in table.columns if one.role != "meter" or one.name in meters))
 
 
-def _populated_meters(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, incoming: Incoming) -> set[str]:
-    """The meters that staged or current rows of the window have."""
-    meters = table.names("meter")
-    cursor.execute(statement("load/meter_counts", table), incoming.values)
-    current = zip(meters, cursor.fetchone() or (), strict=True)
-    return rows_have(rows, meters) | {name for name, count in current if count}
-
-
 def _replace(cursor: Cursor, table: Contract, metered: Contract, incoming: Incoming, dates: list[date]) -> int:
     """Make the dates equal to the staged rows; how many rows were written or removed."""
     values = incoming.values | {"dates": dates}
+    cursor.execute(statement("load/differences", table), values)
+    if not cursor.rowcount:
+        return 0
     restated = 0
     if metered.names("meter"):
         compared = sorted({*dates} - dates_gained(cursor, incoming, table, dates))  # the others: `move_record`
@@ -216,9 +225,8 @@ def _names(cursor: Cursor, incoming: Incoming, names: pa.Table) -> int:
     cursor.execute(statement("load/names_lock"), incoming.values)
     cursor.execute(statement("load/names_stage"))
     stamp = pa.repeat(pa.scalar(incoming.fetched_at, pa.timestamp("us", tz="UTC")), names.num_rows)
-    copy = statement("load/names_copy", contract("name_observation")).as_string(cursor)
     stamped = names.append_column("fetched_at", stamp)
-    copy_rows(cursor, copy, stamped, stamped.column_names)
+    copy_csv(cursor, statement("load/names_copy", contract("name_observation")), stamped)
     cursor.execute(statement("load/names_observe"))
     cursor.execute(statement("load/names_interval"))
     cursor.execute(statement("load/names_delete"))

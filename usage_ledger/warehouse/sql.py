@@ -27,10 +27,12 @@ def statement(name: str, contract: Contract | None = None) -> sql.Composable:
     return sql.SQL(text(name)).format(**_parts(contract))
 
 
-def copy_of(contract: Contract, names: Iterable[str], *, into: Literal["stage", "table"]) -> sql.Composable:
-    """`load/copy` of these columns alone. The others get what `defaults` says in the stage, and null in the table."""
+def copy_of(
+    contract: Contract, names: Iterable[str], *, into: Literal["stage", "table"], form: Literal["csv", "binary"]
+) -> sql.Composable:
+    """`load/copy` of these columns alone. The others get their default: in the stage that of `defaults`."""
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
-    return sql.SQL(text("load/copy")).format(into=_parts(contract)[into], columns=columns)
+    return sql.SQL(text("load/copy")).format(into=_parts(contract)[into], columns=columns, form=sql.SQL(form))
 
 
 def of_columns(name: str, contract: Contract, *columns: str) -> sql.Composable:
@@ -65,6 +67,7 @@ def _parts(contract: Contract) -> dict[str, sql.Composable]:
     return {
         "table": sql.Identifier(contract.schema, contract.table),
         "stage": sql.Identifier(f"staged_{contract.table}"),
+        "changed": sql.Identifier(f"changed_{contract.table}"),
         "columns": comma.join(map(sql.Identifier, names)),
         "assignments": comma.join(
             sql.SQL("{} = staged.{}").format(sql.Identifier(name), sql.Identifier(name))
@@ -74,8 +77,10 @@ def _parts(contract: Contract) -> dict[str, sql.Composable]:
         "staged_content": comma.join(sql.Identifier("staged", name) for name in content),
         "meters": comma.join(pairs),
         "dimensions": comma.join(dimensions),
-        "sums": sql.SQL("").join(
-            sql.SQL(", sum({0}::numeric) AS {0}").format(sql.Identifier(meter)) for meter in meters
+        "sums": sql.SQL("").join(sql.SQL(", sum({0}) AS {0}").format(sql.Identifier(meter)) for meter in meters),
+        "counted": sql.SQL("").join(sql.SQL(", count({0}) AS {0}").format(sql.Identifier(meter)) for meter in meters),
+        "present": sql.SQL("").join(
+            sql.SQL(", coalesce(current_rows.{}, 0)").format(sql.Identifier(meter)) for meter in meters
         ),
         "counts": comma.join(sql.SQL("count({})").format(sql.Identifier(meter)) for meter in meters),
         "currency": sql.Identifier("summed", "currency") if "currency" in names else sql.Literal(""),

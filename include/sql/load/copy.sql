@@ -1,1 +1,1 @@
-COPY {into} ({columns}) FROM STDIN (FORMAT csv)
+COPY {into} ({columns}) FROM STDIN (FORMAT {form})
