@@ -252,7 +252,7 @@ MUTANTS = (
     ),
     Mutant(
         "a parsed column is part of the identity",
-        (("usage_ledger/reading/rows.py", "isinstance(one, Lookup | Derived)", "isinstance(one, Lookup)"),),
+        (("usage_ledger/reading/texts.py", "isinstance(one, Lookup | Derived)", "isinstance(one, Lookup)"),),
         "test_a_derived_column_is_parsed",
     ),
     Mutant(
@@ -569,6 +569,51 @@ MUTANTS = (
         "test_t2_",
     ),
     Mutant(
+        "equal rows are written again",
+        (("include/sql/load/differences.sql", "WHERE (", "WHERE true OR ("),),
+        "test_a_load_makes_its_dates_equal",
+    ),
+    Mutant(
+        "rows of other content count as equal",
+        (("include/sql/load/differences.sql", "IS DISTINCT FROM", "= ANY (SELECT NULL) AND true IS DISTINCT FROM"),),
+        "test_a_load_makes_its_dates_equal",
+    ),
+    Mutant(
+        "a default that somebody set in the warehouse",
+        (("usage_ledger/warehouse/drift.py", "            if default != expected:", "            if False:"),),
+        "test_c11_",
+    ),
+    Mutant(
+        "uuids are copied in another order",
+        (("usage_ledger/warehouse/copy.py", "(number).to_pylist())", "(number).to_pylist()[::-1])"),),
+        "test_every_row_is_stored_as_it_is",
+    ),
+    Mutant(
+        "rows are told apart by their texts alone",
+        (("usage_ledger/reading/texts.py", "if path in self._paths]", "if False]"),),
+        "test_rows_split_by_the_keys_name_alone",
+    ),
+    Mutant(
+        "texts of rows with undeclared fields are remembered",
+        (("usage_ledger/reading/texts.py", "rows.page is None and not", "not"),),
+        "test_a_grouping_that_a_later_page_has_under_a_new_name",
+    ),
+    Mutant(
+        "which rows repeat is asked in the order in which they came",
+        (("usage_ledger/storage/table_writer.py", "return mask[", "return mask if True else mask["),),
+        "test_every_value_is_in_exactly_the_meters",
+    ),
+    Mutant(
+        "a large page is believed before it is read whole",
+        (("usage_ledger/storage/landing.py", "            self.verify()\n            raise", "            raise"),),
+        "test_a_large_page_that_was_changed",
+    ),
+    Mutant(
+        "an error of a damaged page is the provider's",
+        (("usage_ledger/pipeline/transform.py", "            parts.verify()", "            pass"),),
+        "test_a_large_page_that_was_changed",
+    ),
+    Mutant(
         "no proof of the sums",
         (("usage_ledger/warehouse/ledger.py", "    prove(cursor, incoming, metered, dates)\n", ""),),
         "test_staged_rows_that_are_not_what_was_sent_change_nothing",
@@ -614,7 +659,7 @@ MUTANTS = (
         "a missing list read as an empty one",
         (
             ("usage_ledger/reading/whole.py", "    if lists.absent:\n", "    if False:\n"),
-            ("usage_ledger/pipeline/transform.py", "        if lists.absent:\n", "        if False:\n"),
+            ("usage_ledger/pipeline/transform.py", "    if lists.absent:\n", "    if False:\n"),
         ),
         "test_openai_data_null or test_or_data_null or test_re_empty_object",
     ),

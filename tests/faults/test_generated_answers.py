@@ -30,6 +30,7 @@ from usage_ledger.core.windows import Window
 from usage_ledger.pipeline.extract import land
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers.fireworks import FIREWORKS
+from usage_ledger.reading import rows, texts
 from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.landing import load_folder
 from usage_ledger.storage.manifest import manifest_of
@@ -238,3 +239,35 @@ def test_an_answer_that_once_broke_the_transform(bench: Bench, recipe: tuple[int
     for report in bench.waiting:
         bench.flush(report)
     assert sum(bench.ended.values()) == bench.taken == 1
+
+
+def test_texts_that_are_worked_out_once_are_those_that_each_row_would_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same tables, sums and notes, or the same error, for answers of up to three pages."""
+    rng = random.Random(SEED)  # noqa: S311
+    connection = Connection(id="generated", provider="fireworks", account=ACCOUNT)
+    ended: Counter[str] = Counter()
+    for number in range(150):
+        spoils = [[], [], ["a field renamed"], ["a hostile value"], ["a bit flipped"]]
+        answers = [answer_of(rng.randrange(2**24), rng.choice(spoils), FIRST + DAY * page) for page in range(3)]
+        report = FIREWORKS.report(answers[0].report)
+        bodies = [answer.body for answer in answers if answer.report == answers[0].report]
+        window = Window(FIRST, FIRST + DAY * 3)
+        results = []
+        for stand_alone in (texts.stand_alone, lambda _rows: False):
+            monkeypatch.setattr(rows, "stand_alone", stand_alone)
+            root = tmp_path / f"{number} {len(results)}"
+            try:
+                client: Any = FixedClient(*bodies, requested_at=NOW, account=ACCOUNT)
+                _, uri = land(connection, report, window, f"{number:032x}", client=client, root=root)
+                folder = load_folder(root, uri)
+                staged = stage(connection, report, manifest_of(folder), folder, root)
+                tables = {name: open_table(root, staged.load_id, name).whole() for name in staged.tables}
+                results.append((staged, tables))
+            except UsageLedgerError as error:
+                results.append((type(error), str(error)))
+        monkeypatch.undo()
+        assert results[0] == results[1], (number, SEED)
+        ended["accepted" if isinstance(results[0][0], Staged) else "refused"] += 1
+    assert min(ended["accepted"], ended["refused"]) > 10, ended

@@ -53,8 +53,9 @@ from usage_ledger.pipeline.validate import validate
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.storage.landing import connection_key, landed_pages, load_folder
 from usage_ledger.storage.manifest import MANIFEST, manifest_of
-from usage_ledger.storage.staged import open_table, read_note, read_staged, staged_folder, write_table
+from usage_ledger.storage.staged import open_table, read_note, read_staged, staged_folder
 from usage_ledger.storage.sweep import MIN_AGE, sweep
+from usage_ledger.storage.table_writer import write_table
 from usage_ledger.warehouse import loads
 
 TESTS = Path(__file__).parents[1]

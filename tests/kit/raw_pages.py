@@ -9,8 +9,9 @@ from usage_ledger.core.windows import Window
 from usage_ledger.http.page import Call, Page
 from usage_ledger.storage.landing import Landing, landed_folders, landed_pages, load_folder
 from usage_ledger.storage.manifest import MANIFEST, Manifest, manifest_of
-from usage_ledger.storage.staged import Staged, StagedTable, write_note, write_table
+from usage_ledger.storage.staged import Staged, StagedTable, write_note
 from usage_ledger.storage.sweep import MIN_AGE, sweep
+from usage_ledger.storage.table_writer import write_table
 
 WINDOW = Window(date(2026, 11, 11), date(2026, 11, 12))
 REQUESTED_AT = datetime(2026, 11, 12, 3, tzinfo=UTC)

@@ -1,9 +1,11 @@
 """What is too large to hold goes through in parts, and nothing about it is different: here everything is too large."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import zstandard
 from kit.fireworks_answers import serverless, usage
 from kit.provider_site import COST, FIRST, KEY, LAST, USAGE, Query, Site
 from kit.raw_pages import landed_manifests
@@ -11,7 +13,7 @@ from kit.raw_pages import landed_manifests
 import usage_ledger.http.body
 import usage_ledger.json.parts
 import usage_ledger.storage.landing
-import usage_ledger.storage.staged
+import usage_ledger.storage.table_writer
 from usage_ledger.core import contract_errors, errors, provider_errors, storage_errors
 from usage_ledger.pipeline import validate
 from usage_ledger.storage.landing import landed_pages, load_folder
@@ -22,7 +24,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 500 bytes, row groups of 7 rows, frames of 12."""
     for module in (usage_ledger.json.parts, usage_ledger.http.body, usage_ledger.storage.landing):
         monkeypatch.setattr(module, "PART", 500)
-    monkeypatch.setattr(usage_ledger.storage.staged, "ROW_GROUP", 7)
+    monkeypatch.setattr(usage_ledger.storage.table_writer, "ROW_GROUP", 7)
     monkeypatch.setattr(validate, "AT_ONCE", 20)
     monkeypatch.setattr(validate, "PART", 12)
 
@@ -147,13 +149,46 @@ def test_a_damaged_page_is_not_transformed(site: Site, monkeypatch: pytest.Monke
     assert site.tokens() == {}
 
 
-def test_each_rule_looks_at_every_frame_and_keys_at_all_of_them(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    from usage_ledger.storage import staged
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda body: body.replace(b'"promptTokens": "1', b'"promptTokens": "2', 1),
+        lambda body: body[:-5],
+        lambda body: body.replace(b'"startTime": "', b'"startTime": 7, "x": "', 1),
+        lambda body: body[:2000] + b"\xff" + body[2001:],
+        lambda body: body.replace(b"serverlessCosts", b"serverlessCoats"),
+        lambda body: body + b" ",
+    ],
+    ids=["another number", "cut", "another type", "no UTF-8", "another list", "one byte more"],
+)
+def test_a_large_page_that_was_changed_in_storage_is_named_so_whatever_it_holds(
+    site: Site, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[bytes], bytes]
+) -> None:
+    """It is hashed while it is read: its own errors are no fault of the provider."""
+    real = usage_ledger.storage.landing.read_whole
 
-    real = staged.TableWriter.add
+    def replaced(path: Any) -> bytes:
+        data = real(path)
+        if not path.name.endswith(".zst"):
+            return data
+        whole = zstandard.ZstdDecompressor().decompress(data, max_output_size=2**28)
+        if b"promptTokens" not in whole:
+            return data
+        assert spoil(whole) != whole
+        return zstandard.compress(spoil(whole))
+
+    monkeypatch.setattr(usage_ledger.storage.landing, "read_whole", replaced)
+    assert type(run(site, usage(*rows()))) is storage_errors.RawCorrupt
+    assert site.tokens() == {}
+
+
+def test_each_rule_looks_at_every_frame_and_keys_at_all_of_them(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from usage_ledger.storage import table_writer
+
+    real = table_writer.TableWriter.add
 
     def run_with(change: Any) -> errors.UsageLedgerError | None:
-        monkeypatch.setattr(staged.TableWriter, "add", lambda self, table: real(self, change(table)))
+        monkeypatch.setattr(table_writer.TableWriter, "add", lambda self, table: real(self, change(table)))
         return run(site, usage(*rows()))
 
     def below_zero(table: Any) -> Any:

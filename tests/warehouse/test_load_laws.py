@@ -21,7 +21,8 @@ from usage_ledger.core.errors import ConfigError, PersonMustAct
 from usage_ledger.core.storage_errors import StagedUnusable
 from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.core.windows import Window
-from usage_ledger.storage.staged import Note, open_table, write_table
+from usage_ledger.storage.staged import Note, open_table
+from usage_ledger.storage.table_writer import write_table
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.announcements import Unannounced, mark_announced, rows_written, unannounced
 from usage_ledger.warehouse.ledger import apply_load

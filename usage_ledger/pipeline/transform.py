@@ -30,10 +30,11 @@ from usage_ledger.reading.salvage import failed_dates, salvage
 from usage_ledger.reading.things import things_of_answer
 from usage_ledger.reading.whole import Lists, add_buckets, error_of_absence, missing_buckets
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import landed_parts, load_folder
+from usage_ledger.storage.landing import Parts, landed_parts, load_folder
 from usage_ledger.storage.listed_price import ListedPrice
-from usage_ledger.storage.manifest import Manifest, manifest_of
-from usage_ledger.storage.staged import Failure, Staged, StagedTable, write_note, write_table
+from usage_ledger.storage.manifest import LandedPage, Manifest, manifest_of
+from usage_ledger.storage.staged import Failure, Staged, StagedTable, write_note
+from usage_ledger.storage.table_writer import write_table
 from usage_ledger.warehouse import loads
 
 log = logging.getLogger(__name__)
@@ -166,35 +167,45 @@ def _read_pages(
     connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, gathered: Gathered
 ) -> None:
     for page, parts in landed_parts(folder, manifest) if report.row_sets or report.running_totals else ():
-        if page.server_date is not None and page.server_date.tzinfo:
-            gathered.skew = max(gathered.skew, abs(page.server_date - page.requested_at))
-        read: dict[str, int] = defaultdict(int)
-        lists = Lists(report)
-        for number, body in enumerate(reshape(report.reshape, parts, optional=report.optional)):
-            text = body
-            try:
-                document, unknown = decode(report, text)
-            except contract_errors.Shape as error:
-                salvaged = salvage(report, body, error)
-                failed = failed_dates(connection, report, salvaged, manifest, page.labels)
-                gathered.failed = failed | gathered.failed
-                text = salvaged.body
-                document, unknown = decode(report, text)
-            gathered.unknown.update(unknown)
-            gathered.running_totals.update(running_totals(report, text))
-            lists.add(document)
-            add_buckets(gathered.covered, report, document, page.labels, connection.day_zone(report))
-            for row_set in report.row_sets:
-                before = read[row_set.name]
-                rows = rows_of(report, row_set, document, page.labels, before, text=text if unknown else b"")
-                if len(rows):
-                    gather(connection, report, rows, manifest, gathered, page=f"{page.file} {number}")
-                read[row_set.name] += len(rows)
-            add_totals(report, document, page.labels, gathered)
-            add_evidence(report, document, page.labels, gathered)
-        if lists.absent:
-            raise contract_errors.MissingList(lists.message)
+        try:
+            _read_page(connection, report, manifest, page, parts, gathered)
+        except errors.UsageLedgerError:
+            parts.verify()  # what is damaged in storage is no fault of the provider
+            raise
         crash.point("transform")  # some pages read
+
+
+def _read_page(
+    connection: Connection, report: Report, manifest: Manifest, page: LandedPage, parts: Parts, gathered: Gathered
+) -> None:
+    if page.server_date is not None and page.server_date.tzinfo:
+        gathered.skew = max(gathered.skew, abs(page.server_date - page.requested_at))
+    read: dict[str, int] = defaultdict(int)
+    lists = Lists(report)
+    for number, body in enumerate(reshape(report.reshape, parts, optional=report.optional)):
+        text = body
+        try:
+            document, unknown = decode(report, text)
+        except contract_errors.Shape as error:
+            salvaged = salvage(report, body, error)
+            failed = failed_dates(connection, report, salvaged, manifest, page.labels)
+            gathered.failed = failed | gathered.failed
+            text = salvaged.body
+            document, unknown = decode(report, text)
+        gathered.unknown.update(unknown)
+        gathered.running_totals.update(running_totals(report, text))
+        lists.add(document)
+        add_buckets(gathered.covered, report, document, page.labels, connection.day_zone(report))
+        for row_set in report.row_sets:
+            before = read[row_set.name]
+            rows = rows_of(report, row_set, document, page.labels, before, text=text if unknown else b"")
+            if len(rows):
+                gather(connection, report, rows, manifest, gathered, page=f"{page.file} {number}")
+            read[row_set.name] += len(rows)
+        add_totals(report, document, page.labels, gathered)
+        add_evidence(report, document, page.labels, gathered)
+    if lists.absent:
+        raise contract_errors.MissingList(lists.message)
 
 
 def _write_facts(gathered: Gathered, manifest: Manifest, root: AnyPath) -> Iterator[tuple[str, StagedTable]]:

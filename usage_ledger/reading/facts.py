@@ -1,9 +1,11 @@
 """The rows of one fact table: written to Parquet part by part, while only their keys stay in memory."""
 
 from collections import defaultdict
+from collections.abc import Hashable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +15,31 @@ from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import contract_errors, crash
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Moment
-from usage_ledger.reading.identity import OVER, distinct_rows, sum_rows
+from usage_ledger.reading.identity import KEY, OVER, distinct_rows, sum_rows
 from usage_ledger.reading.prices import Fewer, fewer_peaks, fewer_prices, priced
 from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.staged import TableWriter
+from usage_ledger.storage.table_writer import Mask, TableWriter
 
 EPOCH = date(1970, 1, 1)
 DAYS = 2**24
 """Factor of a key's number in key * DAYS + day: more days than dates from 1970 to 9999 have."""
+Value = TypeVar("Value", bound=Hashable)
 Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
-Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+def number_values(numbers: dict[Value, int], values: Sequence[Value]) -> Numbers:
+    """The number of each value in `numbers`, to which new ones are added."""
+    new = [value for value in dict.fromkeys(values) if value not in numbers]
+    numbers.update(zip(new, range(len(numbers), len(numbers) + len(new)), strict=True))
+    return np.fromiter(map(numbers.__getitem__, values), np.int64, len(values))
+
+
+@dataclass(frozen=True)
+class Identities:
+    """What tells rows apart, as `Keys` numbers it: their keys, and what they are split by, if by anything."""
+
+    keys: Numbers
+    splits: Numbers | None
 
 
 class Keys:
@@ -38,21 +55,31 @@ class Keys:
     def __len__(self) -> int:
         return sum(map(len, self._keys))
 
-    def add(self, table: pa.Table, rows: Numbers) -> None:
-        """Add the keys of rows; `rows` is the number of each among all that were received."""
-        self._rows.append(rows)
+    def numbers(self, row_keys: Sequence[str]) -> Numbers:
+        """The number of each key."""
+        return number_values(self._numbers, row_keys)
+
+    def split_numbers(self, texts: Sequence[tuple[str, ...]]) -> Numbers:
+        """The number of each combination of values that rows are split by."""
+        return number_values(self._splits, texts)
+
+    def identities(self, table: pa.Table) -> Identities:
+        """What tells the rows of a table apart."""
         encoded = table.column("row_key").combine_chunks().dictionary_encode()
-        numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in encoded.dictionary.to_pylist()]
-        keys = np.array(numbers, dtype=np.int64)[encoded.indices.to_numpy()]
-        days = table.column("usage_date").cast(pa.int32()).to_numpy()
-        self._keys.append(keys * DAYS + days)
-        splits = [name for name in table.column_names if name.startswith(OVER)]
-        if splits:
-            columns = table.select(splits)
-            first, which = distinct_rows(columns)
-            texts = [tuple(row.values()) for row in columns.take(first).to_pylist()]
-            codes = [self._splits.setdefault(text, len(self._splits)) for text in texts]
-            self._split.append(np.array(codes, dtype=np.int64)[which.to_numpy()])
+        keys = self.numbers(encoded.dictionary.to_pylist())[encoded.indices.to_numpy()]
+        columns = table.select([name for name in table.column_names if name.startswith(OVER)])
+        if not columns.num_columns:
+            return Identities(keys, None)
+        first, which = distinct_rows(columns)
+        texts = [tuple(row.values()) for row in columns.take(first).to_pylist()]
+        return Identities(keys, self.split_numbers(texts)[which.to_numpy()])
+
+    def add(self, table: pa.Table, rows: Numbers, identities: Identities) -> None:
+        """Add the rows of a table; `rows` is the number of each among all that were received."""
+        self._rows.append(rows)
+        self._keys.append(identities.keys * DAYS + table.column("usage_date").cast(pa.int32()).to_numpy())
+        if identities.splits is not None:
+            self._split.append(identities.splits)
 
     def repeated(self) -> Mask:
         """For each row whether another row has the same key."""
@@ -93,15 +120,17 @@ class Facts:
     row_count: int = 0
     """Rows received, before any are summed."""
 
-    def add(self, row_set: RowSet, rows: pa.Table, numbers: Numbers) -> None:
+    def add(self, row_set: RowSet, rows: pa.Table, numbers: Numbers, identities: Identities | None = None) -> None:
         """Add rows in the contract's columns and those that they are split by; events are summed at once.
 
-        `numbers` are those of the rows among all that were received, for messages. Raises `OutOfRange`.
+        `numbers` are those of the rows among all that were received, for messages. What tells the rows apart is read
+        of them where it is not known. Raises `OutOfRange`.
         """
         self.row_count += rows.num_rows
         if isinstance(row_set.when, Moment):
-            rows = sum_rows(rows, self.table)
-        self.keys[row_set].add(rows, numbers)
+            rows, identities = sum_rows(rows, self.table), None
+        keys = self.keys[row_set]
+        keys.add(rows, numbers, identities or keys.identities(rows))
         self._segments.append((row_set, rows.num_rows))
         self._open_writer().add(rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)]))
 
@@ -128,7 +157,7 @@ class Facts:
             if not any(mask.any() for mask in repeated.values()):
                 writer.commit(root, load_id, self.table)
                 return writer.rows
-            single = TableWriter(writer.schema)
+            single = TableWriter(writer.schema, KEY)
             with closing(single):
                 self._add_single(single, self._in_order(repeated))
                 single.commit(root, load_id, self.table)
@@ -141,17 +170,17 @@ class Facts:
 
     def _open_writer(self) -> TableWriter:
         if self._writer is None:
-            self._writer = TableWriter(arrow_schema(self.table))
+            self._writer = TableWriter(arrow_schema(self.table), KEY)
         return self._writer
 
     def _in_order(self, of_rows: dict[RowSet, Mask]) -> Mask:
-        """The masks of all row sets as one, in the order in which the rows were written."""
+        """The masks of all row sets as one, in the order in which the rows are written."""
         starts: dict[RowSet, int] = defaultdict(int)
         masks = []
         for row_set, rows in self._segments:
             masks.append(of_rows[row_set][starts[row_set] : starts[row_set] + rows])
             starts[row_set] += rows
-        return np.concatenate(masks)
+        return self._open_writer().in_order(np.concatenate(masks))
 
     def _add_single(self, single: TableWriter, repeated: Mask) -> None:
         start, split, elsewhere = 0, [], set[str]()

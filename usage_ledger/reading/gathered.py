@@ -6,11 +6,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from usage_ledger.core.contract_errors import ContractBroken
+from usage_ledger.model.rows import RowSet
 from usage_ledger.model.where import Where
 from usage_ledger.reading.dimensions import Lookups
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.names import Names
 from usage_ledger.reading.price_list import PriceList
+from usage_ledger.reading.texts import Combinations
 from usage_ledger.storage.staged import RunningTotal
 
 Sums = dict[str, int | Decimal]
@@ -30,8 +32,8 @@ class Gathered:
     evidence: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     """By field and request what the answer says of itself."""
     running_totals: dict[str, RunningTotal] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
-    """Cache of row keys, by the identity that they are a hash of."""
+    combinations: dict[RowSet, Combinations] = field(default_factory=dict)
+    """The combinations of texts of row sets whose texts stand alone."""
     lookups: Lookups = field(default_factory=dict)
     """Id to value of the report's lookups."""
     event_ids: set[str] = field(default_factory=set)

@@ -15,26 +15,19 @@ from usage_ledger.reading.nested import Rows
 KEY = ["usage_date", "row_key"]
 OVER = "sum_over_"
 """Prefix of the columns that a row set is split by; they are dropped when its rows are summed."""
-MANY_KEYS = 200_000
-"""Size of the cache of row keys; a larger one costs more memory than it saves time."""
 
 
-def row_keys(row_set: RowSet, sent: dict[str, pa.Array], cache: dict[str, str] | None = None) -> pa.Array:
+def row_keys(row_set: RowSet, sent: dict[str, pa.Array]) -> pa.Array:
     """A row's identity, 32 hexadecimal digits: a hash of the row set's name and the non-empty dimensions as sent.
 
-    Empty ones do not count, so that a dimension that arrives later leaves the old rows' keys as they were. A key
-    leaves out the date, so a window holds each about once a day: `cache` holds those of earlier pages, by identity.
+    Empty ones do not count, so that a dimension that arrives later leaves the old rows' keys as they were.
     """
-    cache = {} if cache is None else cache
-    if len(cache) > MANY_KEYS:
-        cache.clear()
-    texts = _identities(row_set, sent)
-    for text in set(texts).difference(cache):
-        cache[text] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    return pa.array(list(map(cache.__getitem__, texts)), pa.string())
+    encoded = _identities(row_set, sent).dictionary_encode()
+    keys = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in encoded.dictionary.to_pylist()]
+    return pa.array(keys, pa.string()).take(encoded.indices)
 
 
-def _identities(row_set: RowSet, sent: dict[str, pa.Array]) -> list[str]:
+def _identities(row_set: RowSet, sent: dict[str, pa.Array]) -> pa.Array:
     """For each row `row_set\\0name=value\\0…`, by name."""
     text = pa.repeat(f"{row_set.name}\0", len(next(iter(sent.values()))))
     for name in sorted(sent):
@@ -42,8 +35,7 @@ def _identities(row_set: RowSet, sent: dict[str, pa.Array]) -> list[str]:
         if not pc.all(empty).as_py():
             pair = pc.binary_join_element_wise(text, f"{name}=", sent[name], "\0", "")
             text = pc.if_else(empty, text, pair)
-    texts: list[str] = text.to_pylist()
-    return texts
+    return text
 
 
 def distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
@@ -94,6 +86,9 @@ def sum_rows(table: pa.Table, name: str) -> pa.Table:
     prices = contract(name).prices
     peaks = contract(name).peaks
     meters = [meter for meter in contract(name).names("meter") if meter not in (*prices, *peaks)]
+    for number, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(number, field.name, table.column(number).cast(pa.string()))
     others = [name for name in table.column_names if name not in (*KEY, *meters, *prices, *peaks)]
     for meter in meters:  # wide enough to add in: Arrow's sums overflow silently
         kind = table.schema.field(meter).type

@@ -1,11 +1,15 @@
 """The paths that a row set reads in an answer, and the kind of value at each."""
 
+from functools import cache
+
 from usage_ledger.model.dimension import Derived, Dimension, Lookup, Pairs
 from usage_ledger.model.rows import Count, Meter, Money, PriceOf, RowSet
 from usage_ledger.model.when import Bucket, Day, Moment, Point
 
 MONEY_PARTS = {"units": "integer", "nanos": "integer", "currencyCode": "text"}
 """The parts of an amount in three fields."""
+TEXTS = ("text", "required_text", "flag")
+"""The kinds of values that dimensions have."""
 
 
 def paths_of(row_set: RowSet) -> dict[str, str]:
@@ -34,6 +38,24 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
     kinds = dict.fromkeys([row_set.other_name, *(where.path for where in wheres if where)], "text") | kinds
     kinds = dict.fromkeys([row_set.skip_when_missing, *row_set.ignored], "json") | kinds
     return {path: kind for path, kind in kinds.items() if path and path != "*" and not path.startswith("@")}
+
+
+@cache
+def paths_of_texts(row_set: RowSet) -> tuple[str, ...]:
+    """The paths whose values decide the dimensions of a row, and what it is split by beside its instant.
+
+    None where a value there is no text: it is read as it is written.
+    """
+    kinds = paths_of(row_set)
+    instant = row_set.when.path if isinstance(row_set.when, Point) else ""
+    paths = dict.fromkeys(path for one in row_set.dimensions for path in _paths_of_texts(one))
+    paths |= dict.fromkeys(path for path in row_set.sum_over if path != instant)
+    plain = all(path == "*" or path.startswith("@") or kinds[path] in TEXTS for path in paths)
+    return tuple(paths) if plain else ()
+
+
+def _paths_of_texts(dimension: Dimension | Pairs | Lookup | Derived) -> tuple[str, ...]:
+    return tuple(path for pair in dimension.pairs for path in pair) if isinstance(dimension, Pairs) else dimension.paths
 
 
 def _paths_of_day(row_set: RowSet) -> dict[str, str]:

@@ -15,22 +15,24 @@ from usage_ledger.connections import Connection
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import numbers
 from usage_ledger.core.contract_errors import ContractBroken
-from usage_ledger.model.dimension import Derived, Dimension, Lookup
+from usage_ledger.model.dimension import Dimension
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Moment, Point
 from usage_ledger.reading.checks import check_balances, check_buckets, check_metered, check_owner
 from usage_ledger.reading.days import Buckets, bucket_columns, check_event_ids, new_events
-from usage_ledger.reading.dimensions import CHARGE, charge_categories, derived_columns, resolve, text_column
-from usage_ledger.reading.facts import Numbers
+from usage_ledger.reading.dimensions import CHARGE, charge_categories
+from usage_ledger.reading.facts import Identities, Numbers
 from usage_ledger.reading.gathered import Gathered
-from usage_ledger.reading.identity import counted_points, row_keys, with_splits
+from usage_ledger.reading.identity import counted_points, with_splits
 from usage_ledger.reading.metered import meters_of
 from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
+from usage_ledger.reading.texts import Combinations, Texts, sent_texts, stand_alone, texts_of
 from usage_ledger.reading.undeclared import new_name_of_count
 from usage_ledger.reading.where import own_rows, without_other_names
 from usage_ledger.storage.manifest import Manifest
+from usage_ledger.storage.table_writer import dictionary_schema
 
 
 def gather(
@@ -55,11 +57,12 @@ def gather(
         return
 
     def add(rows: Rows, buckets: Buckets, gathered: Gathered) -> None:
-        sent, meters = _cells(rows, gathered)
-        table = _table(connection, report, rows, manifest, buckets, sent, meters, gathered)
+        constants = _constants(connection, report, row_set, manifest)
+        texts, meters, identities = _cells(rows, constants, gathered)
+        table = _table(rows, buckets, texts, meters, constants)
         if isinstance(row_set.when, Point):
             gathered.points.update(counted_points(row_set, row_set.when, table))
-        gathered.facts[row_set.table].add(row_set, table, first + _numbers(rows))
+        gathered.facts[row_set.table].add(row_set, table, first + _numbers(rows), identities)
         _add_rest(rows, buckets, meters, gathered)
 
     try:
@@ -115,21 +118,35 @@ def _numbers(rows: Rows) -> Numbers:
     return np.arange(len(rows)) if rows.numbers is None else np.array(rows.numbers, dtype=np.int64)
 
 
-def _cells(rows: Rows, gathered: Gathered) -> tuple[dict[str, pa.Array], dict[str, Counted]]:
-    """The dimensions and meters of rows, checked row by row."""
+def _cells(
+    rows: Rows, constants: dict[str, str], gathered: Gathered
+) -> tuple[Texts, dict[str, Counted], Identities | None]:
+    """The texts and meters of rows, checked row by row; and what tells the rows apart, where that is known already."""
     row_set = rows.row_set
     if isinstance(row_set.when, Moment):
         check_event_ids(rows, row_set.when)
     check_balances(rows, gathered)
-    sent = {one.column: text_column(rows, one) for one in row_set.dimensions if not isinstance(one, Derived)}
-    gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or _any_value(sent)
+    identities = None
+    if stand_alone(rows):
+        keys = gathered.facts[row_set.table].keys[row_set]
+        combinations = gathered.combinations.setdefault(row_set, Combinations(row_set, keys))
+        of_rows = combinations.numbers(rows, lambda new: texts_of(new, sent_texts(new), constants, gathered.lookups))
+        texts, meters = combinations.texts(of_rows), meters_of(rows, {})
+        identities = None if isinstance(row_set.when, Point) else combinations.identities(of_rows)
+    else:
+        sent = sent_texts(rows)
+        meters = meters_of(rows, sent)
+        if row_set.credits:
+            sent[CHARGE] = pc.if_else(pc.less(meters["amount"].values, 0), "Credit", "")
+        texts = texts_of(rows, sent, constants, gathered.lookups)
+        if row_set.credits:
+            of_rows_columns = texts.columns | {name: counted.values for name, counted in meters.items()}
+            texts.columns[CHARGE] = charge_categories(row_set, sent[CHARGE], of_rows_columns, constants[CHARGE])
+    gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or texts.any
     for name, has_value in _groupings(rows):
         gathered.grouped[name] = gathered.grouped.get(name, False) or has_value
-    meters = meters_of(rows, sent)
-    if row_set.credits:
-        sent[CHARGE] = pc.if_else(pc.less(meters["amount"].values, 0), "Credit", "")
     check_metered(rows, meters)
-    return sent, meters
+    return texts, meters, identities
 
 
 def _add_rest(rows: Rows, buckets: Buckets, meters: dict[str, Counted], gathered: Gathered) -> None:
@@ -176,24 +193,8 @@ def _groupings(rows: Rows) -> Iterator[tuple[str, bool]]:
             yield f"{rows.row_set.name}.{one.paths[0].replace('/', '.')}", sent
 
 
-def _any_value(sent: dict[str, pa.Array]) -> bool:
-    """Whether any row has any dimension."""
-    return not sent or any(pc.any(pc.not_equal(column, "")).as_py() for column in sent.values())
-
-
-def _table(
-    connection: Connection,
-    report: Report,
-    rows: Rows,
-    manifest: Manifest,
-    buckets: Buckets,
-    sent: dict[str, pa.Array],
-    meters: dict[str, Counted],
-    gathered: Gathered,
-) -> pa.Table:
-    """The row set's rows in the contract's columns, and the columns that they are split by."""
-    row_set = rows.row_set
-    constants = dict(row_set.constants) | {
+def _constants(connection: Connection, report: Report, row_set: RowSet, manifest: Manifest) -> dict[str, str]:
+    return dict(row_set.constants) | {
         "connection_id": connection.id,
         "report": report.name,
         "provider": connection.provider,
@@ -202,40 +203,40 @@ def _table(
         "basis": row_set.basis,
         "load_id": manifest.load_id.replace("-", ""),
     }
+
+
+def _table(
+    rows: Rows, buckets: Buckets, texts: Texts, meters: dict[str, Counted], constants: dict[str, str]
+) -> pa.Table:
+    """The row set's rows in the contract's columns, texts encoded, and the columns that they are split by."""
     arrays: dict[str, pa.Array] = {
         "usage_date": buckets.dates,
-        "row_key": row_keys(row_set, _identity(row_set, sent), gathered.keys),
+        "row_key": texts.row_keys,
         "bucket_start": buckets.starts,
         "bucket_end": buckets.ends,
-        **{
-            one.column: resolve(sent[one.column], one, gathered.lookups)
-            for one in row_set.dimensions
-            if not isinstance(one, Derived)
-        },
+        **texts.columns,
         **{name: counted.values for name, counted in meters.items()},
     }
-    arrays |= derived_columns(rows, arrays, constants)
-    if row_set.credits:
-        arrays[CHARGE] = charge_categories(row_set, sent[CHARGE], arrays, constants[CHARGE])
-    return with_splits(_complete(row_set.table, len(rows), arrays, constants), rows, buckets.instants)
+    return with_splits(_complete(rows.row_set.table, len(rows), arrays, constants), rows, buckets.instants)
 
 
 def _complete(table: str, count: int, arrays: dict[str, pa.Array], constants: dict[str, str]) -> pa.Table:
     """All columns of the contract: a meter without values is null, a dimension is its constant or ''."""
-    schema = arrow_schema(table)
     meters = set(contract(table).names("meter"))
     columns = []
+    schema = dictionary_schema(arrow_schema(table))
     for column in schema:
         if column.name in arrays:
-            columns.append(arrays[column.name].cast(column.type))
+            columns.append(_as_type(arrays[column.name], column.type))
         elif column.name in meters:
             columns.append(pa.nulls(count, column.type))
         else:
-            columns.append(pa.repeat(pa.scalar(constants.get(column.name, ""), column.type), count))
+            value = pa.array([constants.get(column.name, "")], pa.string())
+            columns.append(pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), value))
     return pa.table(columns, schema=schema)
 
 
-def _identity(row_set: RowSet, sent: dict[str, pa.Array]) -> dict[str, pa.Array]:
-    """The dimensions that the provider sent with the row, and of a credit that it is one."""
-    of_row = {one.column: sent[one.column] for one in row_set.dimensions if not isinstance(one, Lookup | Derived)}
-    return of_row | {name: sent[name] for name in (CHARGE,) if row_set.credits}
+def _as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(array.type):
+        return array.dictionary_encode()
+    return array.cast(kind)

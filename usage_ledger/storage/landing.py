@@ -11,6 +11,7 @@ A request's body that is large is beside its page, in `page-00000.request.zst`.
 import hashlib
 import io
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
@@ -115,26 +116,45 @@ def landed_folders(root: AnyPath, provider: str, connection_id: str) -> Iterator
                     yield folder
 
 
-def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[LandedPage, Iterator[bytes]]]:
-    """Each page with rows, as one document or, when it is large, as several of the same shape (see `parts`).
+class Parts(Iterator[bytes]):
+    """A landed page as one document or, when it is large, as several of the same shape (see `parts`).
 
-    Raises `RawCorrupt`, before the first part, when the page is not what was landed.
+    It is read once: a large page that is not what was landed may give parts, and then raises `RawCorrupt` at its end.
+    So who meets an error in a part asks `verify` first whose error it is.
     """
-    for page in manifest.pages:
-        if page.role != "rows" or page.status == NO_CONTENT:
-            continue
-        packed = read_whole(folder / page.file)
-        if page.bytes <= PART:
-            yield page, iter([_verified(page, packed)])
-            continue
-        digest = hashlib.sha256()
+
+    def __init__(self, page: LandedPage, packed: bytes) -> None:
+        self._page, self._digest = page, hashlib.sha256()
+        self._chunks = self._hashed(packed)
+        self._parts = parts(self._chunks) if page.bytes > PART else iter([_verified(page, packed)])
+
+    def _hashed(self, packed: bytes) -> Iterator[bytes]:
         try:
             for chunk in unpacked(io.BytesIO(packed)):
-                digest.update(chunk)
+                self._digest.update(chunk)
+                yield chunk
         except zstandard.ZstdError as error:
-            raise RawCorrupt(f"the landed page {page.file} is damaged") from error
-        _require_same(page, digest.hexdigest())
-        yield page, parts(unpacked(io.BytesIO(packed)))
+            raise RawCorrupt(f"the landed page {self._page.file} is damaged") from error
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._parts)
+        except (StopIteration, msgspec.DecodeError, UnicodeDecodeError):
+            self.verify()
+            raise
+
+    def verify(self) -> None:
+        """Read what is left. Raises `RawCorrupt` unless the page is what was landed."""
+        if self._page.bytes > PART:
+            deque(self._chunks, maxlen=0)
+            _require_same(self._page, self._digest.hexdigest())
+
+
+def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[LandedPage, Parts]]:
+    """Each page with rows, and its parts. Raises `RawCorrupt`, as the parts do."""
+    for page in manifest.pages:
+        if page.role == "rows" and page.status != NO_CONTENT:
+            yield page, Parts(page, read_whole(folder / page.file))
 
 
 def landed_pages(folder: AnyPath, manifest: Manifest, role: Role = "rows") -> Iterator[tuple[LandedPage, bytes]]:

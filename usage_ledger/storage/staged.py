@@ -1,11 +1,10 @@
 """Parquet between transform and load, one file per table, and the note that commits it."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
-from typing import IO, Any, cast
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -18,10 +17,6 @@ from usage_ledger.storage.files import AnyPath, below, open_seekable, read_whole
 from usage_ledger.storage.listed_price import ListedPrice
 
 FOLDER, NOTE = "_staged", "staged.json"
-ROW_GROUP = 50_000
-"""Approximate number of rows in memory at a time."""
-HELD = 16 * 2**20
-"""Bytes of Parquet in memory before they spill to a temporary file."""
 
 
 class StagedTable(msgspec.Struct, frozen=True):
@@ -92,51 +87,6 @@ def staged_folder(root: AnyPath, load_id: str) -> AnyPath:
     return below(root, FOLDER, load_id)
 
 
-class TableWriter:
-    """Writes one table's Parquet, a row group at a time; nothing is staged before `commit`. Close it after use."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self.schema = schema
-        self._file = tempfile.SpooledTemporaryFile(max_size=HELD)  # noqa: SIM115  closed by `close`
-        repeating = [field.name for field in schema if field.type == pa.string() and field.name != "row_key"]
-        # Read only by the next steps, so compressed for speed.
-        self._writer = pq.ParquetWriter(
-            self._file, schema, compression="lz4", use_dictionary=repeating, store_schema=True, write_page_checksum=True
-        )
-        self._waiting: list[pa.Table] = []
-        self.rows = 0
-
-    def add(self, rows: pa.Table) -> None:
-        """Append rows."""
-        self._waiting.append(rows)
-        self.rows += rows.num_rows
-        if sum(table.num_rows for table in self._waiting) >= ROW_GROUP:
-            self._flush()
-
-    def written(self) -> "StagedRows":
-        """All rows that were added; no more can be added."""
-        if self._writer.is_open:
-            self._flush()
-            self._writer.close()
-        return StagedRows(pq.ParquetFile(self._file), "what is being staged")
-
-    def commit(self, root: AnyPath, load_id: str, table: str) -> None:
-        """Stage the table atomically."""
-        self.written()
-        self._file.seek(0)
-        write_whole(staged_folder(root, load_id) / f"{table}.parquet", cast(IO[bytes], self._file))
-
-    def close(self) -> None:
-        """Release memory and the temporary file."""
-        self._writer.close()
-        self._file.close()
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=2 * ROW_GROUP)
-            self._waiting = []
-
-
 class StagedRows:
     """One table's rows, read a row group at a time."""
 
@@ -197,14 +147,6 @@ def _readable(what: str) -> Iterator[None]:
         raise  # ArrowMemoryError is one too; the file is not damaged
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise StagedUnusable(f"{what} is damaged") from error
-
-
-def write_table(root: AnyPath, load_id: str, table: str, rows: pa.Table) -> None:
-    """Stage one table's Parquet."""
-    writer = TableWriter(rows.schema)
-    with closing(writer):
-        writer.add(rows)
-        writer.commit(root, load_id, table)
 
 
 def open_table(root: AnyPath, load_id: str, table: str) -> StagedRows:
