@@ -24,7 +24,7 @@ from usage_ledger.http.transport import trusted
 from usage_ledger.pipeline.validate import check
 from usage_ledger.providers import PROVIDERS
 from usage_ledger.reading.layout import layout
-from usage_ledger.storage.staged import TableWriter
+from usage_ledger.storage.table_writer import TableWriter
 from usage_ledger.warehouse.engine import warehouse_engine
 from usage_ledger.warehouse.sql import statement
 

@@ -4,7 +4,6 @@ import io
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from decimal import Decimal
-from importlib.util import find_spec
 from itertools import chain
 from typing import IO, Literal, cast
 
@@ -19,11 +18,16 @@ from usage_ledger.core import crash
 from usage_ledger.storage.staged import StagedRows
 from usage_ledger.warehouse.sql import copy_of
 
+try:
+    import pgpq
+except ImportError:  # of a platform that it has no wheel for
+    pgpq = None  # type: ignore[assignment]
+
 BATCH = 4096
 """Rows at a time: few, so that the server reads one batch while the next is written."""
 CHUNK = 256 * 1024
 """Bytes that the driver takes at a time."""
-FORM: Literal["binary", "csv"] = "binary" if find_spec("pgpq") else "csv"
+FORM: Literal["binary", "csv"] = "binary" if pgpq else "csv"
 
 
 def constants(table: Contract, rows: pa.Table | StagedRows) -> dict[str, str | None]:
@@ -116,10 +120,8 @@ def _timestamps_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def as_binary(batches: Iterator[pa.RecordBatch], uuids: Iterable[str]) -> Iterator[bytes]:
     """PostgreSQL's binary form; `uuids` are 32 hexadecimal digits. The encoder collects what is small."""
-    from pgpq import ArrowToPostgresBinaryEncoder
-
     first = _with_uuids(next(batches), uuids)
-    encoder = ArrowToPostgresBinaryEncoder(first.schema)
+    encoder = pgpq.ArrowToPostgresBinaryEncoder(first.schema)
     yield encoder.write_header()
     for batch in chain([first], (_with_uuids(one, uuids) for one in batches)):
         if part := encoder.write_batch(batch):
