@@ -39,7 +39,7 @@ TAKEN = {
     "overview-dark": Picture("plugin/usage", ".ul-root .ul-chart", 1000, "dark"),
     "connection": Picture(f"plugin/usage?view=connection&id={CONNECTION}", ".ul-root table", 1200),
     "explore": Picture("plugin/usage?view=explore&by=model&by=key", ".ul-root table", 1000),
-    "dag-grid": Picture(f"dags/{BACKFILLED}", f"a[href*='/dags/{BACKFILLED}/runs/']", 720, width=1440),
+    "dag-grid": Picture(f"dags/{BACKFILLED}", f"a[href*='/dags/{BACKFILLED}/runs/']", 720, width=1760),
 }
 
 
