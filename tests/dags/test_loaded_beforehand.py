@@ -17,6 +17,17 @@ import usage_ledger.airflow.preload
 print(threading.active_count(), psutil.Process().net_connections("all"), len(psutil.Process().children()))
 print({"great_expectations", "pandas", "psycopg2.extras", "pyarrow.parquet"} - set(sys.modules) or "loaded")
 """
+ORDER = """
+import abc
+import usage_ledger.airflow.assets as assets
+real, classes = assets.table_asset, []
+def first_call(*names):
+    classes.append(abc.get_cache_token())
+    return real(*names)
+assets.table_asset = first_call
+import usage_ledger.airflow.preload
+print(abc.get_cache_token() - classes[0])
+"""
 SCRIPT = """
 import sys
 import airflow_local_settings
@@ -48,11 +59,19 @@ def test_the_process_that_forks_tasks_loads_them_once(
     assert done.stdout.split()[-1] == str(loads)
 
 
+def last_lines(script: str, home: Path) -> list[str]:
+    """The last two lines that a script of its own process writes."""
+    environment = os.environ | {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()[-2:]
+
+
 def test_nothing_runs_and_nothing_is_connected_before_tasks_are_forked(tmp_path: Path) -> None:
     """A forked task has neither the threads of its parent nor a connection of its own, but would believe so."""
-    environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    done = subprocess.run(
-        [sys.executable, "-c", AFTERWARDS], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.splitlines()[-2:] == ["1 [] 0", "loaded"]
+    assert last_lines(AFTERWARDS, tmp_path) == ["1 [] 0", "loaded"]
+
+
+def test_what_is_imported_comes_before_what_is_asked(tmp_path: Path) -> None:
+    """A class that registers with an abstract one makes Python forget what `issubclass` told: each task asks anew."""
+    assert int(last_lines(ORDER, tmp_path)[-1]) < 10

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 import usage_ledger.airflow.credentials
 import usage_ledger.airflow.dag
 import usage_ledger.airflow.task_log
+import usage_ledger.pipeline.expectations
 import usage_ledger.pipeline.load
 import usage_ledger.pipeline.run
 import usage_ledger.pipeline.transform
