@@ -13,18 +13,24 @@ DAYS = 31
 MODELS = 65
 
 
-def write(path: Path, rows: int, seed: int = 7) -> int:
-    """Write an answer of about so many rows, a month of days; returns how many there are."""
+def write(path: Path, rows: int, seed: int = 7, *, change_every: int = 0) -> int:
+    """Write an answer of about so many rows, a month of days; returns how many there are.
+
+    With `change_every` of 100 every hundredth row has one token more than without.
+    """
     drawn = random.Random(seed)  # noqa: S311  figures, no secrets
     keys = max(1, round(rows / DAYS / MODELS))
     with path.open("w", encoding="utf-8") as file:
         file.write('{"serverlessCosts": [')
-        separator = ""
+        separator, number = "", 0
         for day in (FIRST + timedelta(days=n) for n in range(DAYS)):
             for key in range(keys):
                 for model in range(MODELS):
-                    file.write(separator + json.dumps(_row(day, key, model, drawn)))
-                    separator = ", "
+                    row = _row(day, key, model, drawn)
+                    if change_every and number % change_every == 0:
+                        row["completionTokens"] = str(int(str(row["completionTokens"])) + 1)
+                    file.write(separator + json.dumps(row))
+                    separator, number = ", ", number + 1
         file.write('], "dedicatedCosts": [], "trainingCosts": []}')
     return DAYS * keys * MODELS
 

@@ -55,20 +55,29 @@ def main() -> None:
 
 def beside_peers(folder: Path, server: str, rows: int, rounds: int) -> dict[str, Any]:
     """Median seconds of each contender, taken in turns on one answer; what raw storage takes."""
-    page = folder / "answer.json"
+    page, changed = folder / "answer.json", folder / "changed.json"
     count = answers.write(page, rows)
+    answers.write(changed, rows, change_every=100)
     encoded = f"postgresql://postgres:none@{server.replace('/', '%2F')}/postgres"
     plain = f"postgresql://postgres@/postgres?host={server}"
     seconds: dict[str, list[float]] = {}
     steps: dict[str, list[float]] = {}
     raw = 0
-    with served(page) as url:
+    with served(page) as url, served(changed) as newer:
+        ours, peer = [sys.executable, "ours.py"], [str(PEERS), "peers.py"]
         contenders = {
-            "ours": [sys.executable, "ours.py", url, server],
+            "ours": [*ours, url, server],
             "floor": [sys.executable, "floor.py", url, server],
-            "dlt_arrow": [str(PEERS), "peers.py", "dlt_arrow", url, encoded],
-            "dlt_rows": [str(PEERS), "peers.py", "dlt_rows", url, encoded],
-            "pandas": [str(PEERS), "peers.py", "pandas", url, plain],
+            "floor_least": [sys.executable, "floor.py", url, server, "--least"],
+            "dlt_arrow": [*peer, "dlt_arrow", url, encoded],
+            "dlt_arrow_parquet": [*peer, "dlt_arrow_parquet", url, encoded],
+            "dlt_rows": [*peer, "dlt_rows", url, encoded],
+            "dlt_rows_csv": [*peer, "dlt_rows_csv", url, encoded],
+            "ours_again": [*ours, url, server, "--before", url],
+            "dlt_rows_again": [*peer, "dlt_rows", url, encoded, "--before", url],
+            "ours_changed": [*ours, newer, server, "--before", url],
+            "dlt_rows_changed": [*peer, "dlt_rows", newer, encoded, "--before", url],
+            "pandas": [*peer, "pandas", url, plain],
         }
         for number in range(rounds):
             for name, command in contenders.items():
@@ -77,19 +86,22 @@ def beside_peers(folder: Path, server: str, rows: int, rounds: int) -> dict[str,
                 found = measured(command, folder)
                 seconds.setdefault(name, []).append(found["seconds"])
                 raw = found.get("raw_bytes", raw)
-                for step, taken in found.get("steps", {}).items():
+                for step, taken in found.get("steps", {}).items() if name == "ours" else ():
                     steps.setdefault(step, []).append(taken)
                 told(f"round {number + 1} {name} {found['seconds']:.2f} s")
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    ours = medians["ours"]
+    first = medians["ours"]
     return {
         "rows": count,
         "rounds": rounds,
         "seconds": medians,
         "steps": {name: statistics.median(values) for name, values in steps.items()},
-        "full_path_vs_dlt": medians["dlt_rows"] / ours,
-        "full_path_vs_dlt_arrow": medians["dlt_arrow"] / ours,
-        "full_path_vs_floor": ours / medians["floor"],
+        "full_path_vs_dlt": medians["dlt_rows"] / first,
+        "full_path_vs_dlt_arrow": medians["dlt_arrow"] / first,
+        "full_path_vs_dlt_arrow_parquet": medians["dlt_arrow_parquet"] / first,
+        "second_load_vs_dlt": medians["dlt_rows_again"] / medians["ours_again"],
+        "changed_load_vs_dlt": medians["dlt_rows_changed"] / medians["ours_changed"],
+        "full_path_vs_floor": first / medians["floor"],
         "raw_vs_zstd3": raw / len(zstandard.compress(page.read_bytes(), 3)),
     }
 

@@ -43,10 +43,13 @@ def main() -> None:
     options.add_argument("url")
     options.add_argument("server", help="the socket folder of a PostgreSQL")
     options.add_argument("--memory", action="store_true", help="each step in a process of its own")
+    options.add_argument("--before", help="a URL whose rows are loaded before the clock starts")
     told = options.parse_args()
     prepare(told.server)
     root = Path(tempfile.mkdtemp(prefix="ul"))
     try:
+        if told.before:
+            together(told.before, told.server, root)
         found = (separately if told.memory else together)(told.url, told.server, root)
         found["raw_bytes"] = sum(path.stat().st_size for path in (root / "fireworks").rglob("*.zst"))
     finally:
