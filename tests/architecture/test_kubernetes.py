@@ -112,6 +112,8 @@ def test_a_pod_has_what_a_worker_of_the_compose_file_has_for_tasks() -> None:
 
 
 def test_the_settings_of_airflow_are_those_of_the_compose_file() -> None:
+    ours = {f"AIRFLOW__{section}__{one}".upper() for section, options in VALUES["config"].items() for one in options}
+    assert {name for name in WORKER if name.startswith(("AIRFLOW__WORKERS__", "AIRFLOW__SCHEDULER__"))} <= ours
     for section, options in (*VALUES["config"].items(), *CELERY["config"].items()):
         for option, value in options.items():
             name = f"AIRFLOW__{section}__{option}".upper()
