@@ -12,7 +12,8 @@ Prometheus 2.42 alike). The first seconds of a new series may be missing. It is 
 charged is Groq's bill, in the console, and this report is the record of the ledger.
 Limits: one day a request, four requests a day: the names of the metrics, then one for each of three metrics.
 Reach: what Groq stores, which is not published (the software keeps a month by default). Of a date without any metric
-it is not known whether it was not used or is too old: it is empty and not settled, and deletes nothing.
+it is not known whether it was not used or is too old: it is empty and not settled, and deletes nothing. Of a date that
+is too old in part the rest comes, and nothing in the answer tells: ask for no dates older than 30 days.
 Lag: not published; two days are read again.
 Rights: Groq has no roles for keys. A key of the organization with Enterprise metrics reads them.
 Not given: whether input holds cached tokens, whether batch jobs, speech and failed requests count, the names of the
