@@ -324,8 +324,10 @@ def test_a_workload_identity_of_google_is_asked_by_the_vendors_library(monkeypat
             return 200, '{"email": "a@b", "scopes": []}'
 
         machine.data = answer
-        monkeypatch.setenv("GCE_METADATA_HOST", machine.url.removeprefix("http://"))
-        monkeypatch.setenv("GCE_METADATA_IP", machine.url.removeprefix("http://"))
+        host = machine.url.removeprefix("http://")
+        monkeypatch.setenv("GCE_METADATA_IP", host)
+        # It reads GCE_METADATA_HOST once, when it is imported, as another test may have done.
+        monkeypatch.setattr("google.auth.compute_engine._metadata._GCE_METADATA_HOST", host)
         monkeypatch.setenv("CLOUDSDK_CONFIG", os.devnull)
         token = token_of(provider, Credential(Machine()))
     assert token == machine.issued[0]
