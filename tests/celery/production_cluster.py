@@ -159,7 +159,9 @@ def _start(made: Cluster) -> None:
         port = {"AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(free_port())}
         forks = made.production.environment("airflow-worker") if made.executor == LOCAL else {}
         made.machine(name, "airflow-scheduler", **(forks | made.more | port))
-        made.machines[name].start("airflow-scheduler", made.production.command("airflow-scheduler"))
+        # With the LocalExecutor it would serve the logs of its tasks, at every address.
+        quiet = [] if made.executor == CELERY else ["--skip-serve-logs"]
+        made.machines[name].start("airflow-scheduler", [*made.production.command("airflow-scheduler"), *quiet])
     for name in ("worker-1", "worker-2") if made.executor == CELERY else ():
         made.machine(name, "airflow-worker")
         made.start_worker(name)
