@@ -204,6 +204,8 @@ def _replace(cursor: Cursor, table: Contract, metered: Contract, incoming: Incom
     cursor.execute(statement("load/differences", table), values)
     if not cursor.rowcount:
         return 0
+    for name in ("load/index_changed", "load/index_stage"):
+        cursor.execute(statement(name, table))
     restated = 0
     if metered.names("meter"):
         compared = sorted({*dates} - dates_gained(cursor, incoming, table, dates))  # the others: `move_record`

@@ -1,0 +1,2 @@
+-- As `index_changed`.
+CREATE INDEX ON {stage} (usage_date, row_key)
