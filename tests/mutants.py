@@ -418,7 +418,7 @@ MUTANTS = (
     ),
     Mutant(
         "money under a new name is left out",
-        (("usage_ledger/reading/rows.py", ' or new_name_of_count(path, "", rows.undeclared(number))', ""),),
+        (("usage_ledger/reading/checks.py", ' or new_name_of_count(path, "", rows.undeclared(number))', ""),),
         "test_money_under_a_new_name_is_not_taken_for_money_that_is_not_given",
     ),
     Mutant(
@@ -579,6 +579,26 @@ MUTANTS = (
         "test_a_load_makes_its_dates_equal",
     ),
     Mutant(
+        "a group with an undeclared field is taken as it is written",
+        (("usage_ledger/reading/pages.py", "self._packed[path][name].decoder.decode(spelling)", "pass"),),
+        "test_texts_that_are_worked_out_once",
+    ),
+    Mutant(
+        "a frame that is cut off passes for one that ends",
+        (("usage_ledger/json/packed.py", "    if left:  #", "    if False:  #"),),
+        "test_a_frame_that_is_cut_off",
+    ),
+    Mutant(
+        "events that wait for others are left out",
+        (("usage_ledger/reading/facts.py", "for row_set in [*self._events]:", "for row_set in ():"),),
+        "test_re_moved_over_midnight",
+    ),
+    Mutant(
+        "a row group ends in the middle of a date",
+        (("usage_ledger/storage/table_writer.py", "return end if end > 0", "return end if False"),),
+        "test_every_row_is_written_once_and_known",
+    ),
+    Mutant(
         "a default that somebody set in the warehouse",
         (("usage_ledger/warehouse/drift.py", "            if default != expected:", "            if False:"),),
         "test_c11_",
@@ -590,7 +610,13 @@ MUTANTS = (
     ),
     Mutant(
         "rows are told apart by their texts alone",
-        (("usage_ledger/reading/texts.py", "if path in self._paths]", "if False]"),),
+        (
+            (
+                "usage_ledger/reading/texts.py",
+                "if path in paths_of_texts(row_set)]\n        names",
+                "if False]\n        names",
+            ),
+        ),
         "test_rows_split_by_the_keys_name_alone",
     ),
     Mutant(

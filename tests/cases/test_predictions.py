@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from kit.answering import Account, Answer, Received, sample
 
+from usage_ledger.reading import facts
+
 DAY = date(2026, 11, 10)
 Make = Callable[..., Account]
 
@@ -61,3 +63,26 @@ def test_re_moved_over_midnight(account: Make) -> None:
     one.age_holds()
     assert not one.run(DAY).held
     assert one.usage("usage_date, requests") == [(DAY + timedelta(days=1), 1)]
+
+
+def test_events_count_once_each_however_many_are_summed_together(
+    account: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several pages, and two models that alternate."""
+    monkeypatch.setattr(facts, "EVENTS", 4)
+    [first] = json.loads(sample("re-unknown-status-is-settled"))["results"]
+    results = [
+        first | {"id": f"p{n}", "model": f"acme/m{n % 2}", "metrics": {"input_token_count": 10**n}} for n in range(15)
+    ]
+    pages = [results[at : at + 5] for at in (0, 5, 10)]
+
+    def predictions(request: Received) -> Answer:
+        [page] = request.values("cursor") or ["0"]
+        at = int(page)
+        following = f"{one.url}/v1/predictions?cursor={at + 1}" if at < 2 else None
+        return Answer({"previous": None, "next": following, "results": pages[at]})
+
+    one = replicate(account, predictions)
+    assert one.run(DAY).failures == []
+    expected = {f"acme/m{odd}": (len(range(odd, 15, 2)), sum(10**n for n in range(odd, 15, 2))) for odd in (0, 1)}
+    assert {model: tuple(counts) for model, *counts in one.usage("model, requests, input_tokens")} == expected

@@ -30,7 +30,7 @@ from usage_ledger.core.windows import Window
 from usage_ledger.pipeline.extract import land
 from usage_ledger.pipeline.transform import stage
 from usage_ledger.providers.fireworks import FIREWORKS
-from usage_ledger.reading import rows, texts
+from usage_ledger.reading import node, rows
 from usage_ledger.reading.names import NAMES
 from usage_ledger.storage.landing import load_folder
 from usage_ledger.storage.manifest import manifest_of
@@ -255,8 +255,11 @@ def test_texts_that_are_worked_out_once_are_those_that_each_row_would_have(
         bodies = [answer.body for answer in answers if answer.report == answers[0].report]
         window = Window(FIRST, FIRST + DAY * 3)
         results = []
-        for stand_alone in (texts.stand_alone, lambda _rows: False):
-            monkeypatch.setattr(rows, "stand_alone", stand_alone)
+        for way in ("packed", "each combination once", "row by row"):
+            if way != "packed":
+                monkeypatch.setattr(node.Node, "packed_objects", {})
+            if way == "row by row":
+                monkeypatch.setattr(rows, "stand_alone", lambda _rows: False)
             root = tmp_path / f"{number} {len(results)}"
             try:
                 client: Any = FixedClient(*bodies, requested_at=NOW, account=ACCOUNT)
@@ -268,6 +271,6 @@ def test_texts_that_are_worked_out_once_are_those_that_each_row_would_have(
             except UsageLedgerError as error:
                 results.append((type(error), str(error)))
         monkeypatch.undo()
-        assert results[0] == results[1], (number, SEED)
+        assert results[0] == results[1] == results[2], (number, SEED)
         ended["accepted" if isinstance(results[0][0], Staged) else "refused"] += 1
     assert min(ended["accepted"], ended["refused"]) > 10, ended

@@ -51,6 +51,10 @@ class Contract:
     at_most: tuple[tuple[str, str], ...] = ()
     """Pairs of meters of which the first is a part of the second."""
 
+    def __hash__(self) -> int:
+        """Of the name and the number of columns: that of all their texts would take longer than what is looked up."""
+        return hash((self.table, len(self.columns)))
+
     @property
     def prices(self) -> tuple[str, ...]:
         """The meters that are prices of one unit: rows that are added up keep a price, and never add it."""

@@ -13,9 +13,8 @@ LEVEL = 3
 MEMORY = 4 * 2**20
 LONGEST_SIGN = 6
 """Bytes of an escaped at sign, which two chunks may share."""
-READ_SIZE = 128 * 1024
-STEP = 128
-"""Compressed bytes to unpack at once. A zstd block of four bytes may hold 128 KiB: this bounds a piece to 4 MiB."""
+PIECE = 2**20
+"""Bytes that are unpacked at once."""
 
 
 class Packed:
@@ -62,15 +61,17 @@ class Packed:
 
     def chunks(self) -> Iterator[bytes]:
         """The uncompressed bytes, in pieces."""
-        return unpacked(self.file())
+        return unpacked(self.file(), self._size)
 
 
-def unpacked(file: IO[bytes]) -> Iterator[bytes]:
-    """The contents of a zstd frame, in pieces. Raises `zstandard.ZstdError` when it is damaged or cut."""
-    inflater = zstandard.ZstdDecompressor().decompressobj()
-    while chunk := file.read(READ_SIZE):
-        for at in range(0, len(chunk), STEP):
-            if text := inflater.decompress(chunk[at : at + STEP]):
-                yield text
-    if not inflater.eof:
-        raise zstandard.ZstdError("the frame is cut off")
+def unpacked(file: IO[bytes], size: int) -> Iterator[bytes]:
+    """The contents of a zstd frame, in pieces. Raises `zstandard.ZstdError` unless they are of that size."""
+    left = size
+    with zstandard.ZstdDecompressor().stream_reader(file, closefd=False) as reader:
+        while piece := reader.read(PIECE):
+            left -= len(piece)
+            yield piece
+            if left < 0:
+                break
+    if left:  # the reader takes a frame that is cut off for one that ends
+        raise zstandard.ZstdError("the frame does not hold what was put into it")

@@ -25,7 +25,8 @@ def encoded(text: bytes) -> bytes:
 
     Raises `UnicodeDecodeError`.
     """
-    text.decode()
+    if not text.isascii():  # ten times as fast, and mostly enough
+        text.decode()
     return text
 
 

@@ -99,6 +99,10 @@ class Report:
         """Whether it lists people or keys: only what is declared of them is landed."""
         return self.snapshot and any(name.kind in PEOPLE for row_set in self.row_sets for name in row_set.names)
 
+    def __hash__(self) -> int:
+        """Of the name alone; see `RowSet`."""
+        return hash(self.name)
+
     def declaration(self) -> str:
         """A hash of what decides how an answer becomes rows: by name, without what has its default.
 

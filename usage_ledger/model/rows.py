@@ -171,6 +171,10 @@ class RowSet:
         """Part of every row's identity: the path, dotted, and the label."""
         return self.path.replace("/", ".") + (f".{self.label}" if self.label else "")
 
+    def __hash__(self) -> int:
+        """Of the name alone: that of all fields would take longer than what is looked up by it."""
+        return hash((self.path, self.label))
+
 
 @dataclass(frozen=True, slots=True)
 class Total:

@@ -19,10 +19,10 @@ from usage_ledger.pipeline.people import notes_of_landing
 from usage_ledger.pipeline.totals import add_evidence, add_totals, differing_totals, evidence_of, mismatch_of
 from usage_ledger.reading.facts import Facts
 from usage_ledger.reading.gathered import Gathered
-from usage_ledger.reading.layout import decode, unknown_content
+from usage_ledger.reading.layout import unknown_content
 from usage_ledger.reading.lookup import load_lookups
 from usage_ledger.reading.names import NAMES
-from usage_ledger.reading.nested import rows_of
+from usage_ledger.reading.pages import PageDecoder
 from usage_ledger.reading.reshape import reshape
 from usage_ledger.reading.rows import gather
 from usage_ledger.reading.running_totals import running_totals
@@ -166,9 +166,10 @@ def collector_paused() -> Iterator[None]:
 def _read_pages(
     connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, gathered: Gathered
 ) -> None:
+    decoder = PageDecoder(report)
     for page, parts in landed_parts(folder, manifest) if report.row_sets or report.running_totals else ():
         try:
-            _read_page(connection, report, manifest, page, parts, gathered)
+            _read_page(connection, report, manifest, page, parts, decoder, gathered)
         except errors.UsageLedgerError:
             parts.verify()  # what is damaged in storage is no fault of the provider
             raise
@@ -176,29 +177,33 @@ def _read_pages(
 
 
 def _read_page(
-    connection: Connection, report: Report, manifest: Manifest, page: LandedPage, parts: Parts, gathered: Gathered
+    connection: Connection,
+    report: Report,
+    manifest: Manifest,
+    page: LandedPage,
+    parts: Parts,
+    decoder: PageDecoder,
+    gathered: Gathered,
 ) -> None:
     if page.server_date is not None and page.server_date.tzinfo:
         gathered.skew = max(gathered.skew, abs(page.server_date - page.requested_at))
     read: dict[str, int] = defaultdict(int)
     lists = Lists(report)
     for number, body in enumerate(reshape(report.reshape, parts, optional=report.optional)):
-        text = body
         try:
-            document, unknown = decode(report, text)
+            part = decoder.decode(body)
         except contract_errors.Shape as error:
             salvaged = salvage(report, body, error)
             failed = failed_dates(connection, report, salvaged, manifest, page.labels)
             gathered.failed = failed | gathered.failed
-            text = salvaged.body
-            document, unknown = decode(report, text)
-        gathered.unknown.update(unknown)
-        gathered.running_totals.update(running_totals(report, text))
+            part = decoder.decode(salvaged.body)
+        document = part.document
+        gathered.unknown.update(part.unknown)
+        gathered.running_totals.update(running_totals(report, part.text))
         lists.add(document)
         add_buckets(gathered.covered, report, document, page.labels, connection.day_zone(report))
         for row_set in report.row_sets:
-            before = read[row_set.name]
-            rows = rows_of(report, row_set, document, page.labels, before, text=text if unknown else b"")
+            rows = part.rows(row_set, page.labels, read[row_set.name])
             if len(rows):
                 gather(connection, report, rows, manifest, gathered, page=f"{page.file} {number}")
             read[row_set.name] += len(rows)

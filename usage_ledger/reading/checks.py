@@ -2,9 +2,11 @@
 
 from collections import Counter
 from functools import reduce
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import UNSET, Raw
 
 from usage_ledger.core import contract_errors, provider_errors
 from usage_ledger.model.dimension import Dimension
@@ -13,7 +15,7 @@ from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.meters import Counted, whole_numbers
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.paths import levels_up
-from usage_ledger.reading.undeclared import number_in
+from usage_ledger.reading.undeclared import new_name_of_count, number_in
 
 
 def check_buckets(rows: Rows, buckets: Buckets, gathered: Gathered, page: str) -> None:
@@ -75,3 +77,23 @@ def check_metered(rows: Rows, meters: dict[str, Counted]) -> None:
         raise contract_errors.MissingField(
             f"{rows.place(number)} has no meter value: {', '.join(meters)} are all missing"
         )
+
+
+def skip_incomplete(rows: Rows, gathered: Gathered) -> Rows:
+    """The rows that have a value; one that may have it under a new name stays, for its date to be refused."""
+    path = rows.row_set.skip_when_missing
+    complete = [
+        number
+        for number, value in enumerate(rows.column(path))
+        if not _is_blank(value) or new_name_of_count(path, "", rows.undeclared(number))
+    ]
+    if len(complete) == len(rows):
+        return rows
+    severity = "info" if rows.row_set.basis == "estimated" or rows.row_set.blank_is_idle else "warning"
+    key = (f"{rows.row_set.name}.{path.replace('/', '.')}", severity)
+    gathered.skipped[key] += len(rows) - len(complete)
+    return rows.only(complete)
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or value is UNSET or (isinstance(value, Raw) and bytes(value) in (b"", b"null"))

@@ -6,11 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import compress
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from msgspec import Raw
 
@@ -18,6 +19,7 @@ from usage_ledger.core import contract_errors, errors, numbers
 from usage_ledger.core.windows import Window, day_bounds, local_date
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Bucket, Day, Moment, Point
+from usage_ledger.reading.codes import Numbers, number_pairs, number_values
 from usage_ledger.reading.nested import Rows
 
 YEARS = range(1970, 9000)
@@ -56,41 +58,47 @@ class Buckets:
 
 def bucket_columns(rows: Rows, zone: ZoneInfo, window: Window, *, date_labels: bool) -> Buckets:
     """The usage date of each row. Raises `BadBucket`, `OutOfWindow`, `MissingField`."""
-    values: list[Any]
-    dates: dict[Any, tuple[date, bool]]
-    instants: dict[Any, datetime] = {}
+    instants: list[datetime] = []
     match rows.row_set.when:
         case Bucket(start, end):
-            values = list(zip(rows.column(start), rows.column(end), strict=True))
-            dates = {bounds: _bucket(rows, bounds, zone, window, date_labels) for bounds in dict.fromkeys(values)}
+            bounds, which = number_pairs(rows.column(start), rows.column(end))
+            dates = [_bucket(rows, one, zone, window, date_labels) for one in bounds]
         case Day(path) | Moment(path):
-            values = [bytes(value) if isinstance(value, Raw) else value for value in rows.column(path)]
-            dates = {value: (_date_in(rows, path, value, zone, window), False) for value in dict.fromkeys(values)}
+            values, which = _distinct(rows.column(path))
+            dates = [(_date_in(rows, path, value, zone, window), False) for value in values]
         case Point(path) as point:
-            values = [bytes(value) if isinstance(value, Raw) else value for value in rows.column(path)]
+            values, which = _distinct(rows.column(path))
             where = f"{rows.row_set.name}.{path.lstrip('^')}"
-            instants = {value: instant(where, value) for value in dict.fromkeys(values)}
-            dates = {value: (_date_of_point(where, at, point, zone, window), False) for value, at in instants.items()}
+            instants = [instant(where, value) for value in values]
+            dates = [(_date_of_point(where, at, point, zone, window), False) for at in instants]
         case None:
             raise errors.ConfigError(f"row set {rows.row_set.name} does not declare when its rows were used")
-    forms = {labelled for _, labelled in dates.values()}
+    forms = {labelled for _, labelled in dates}
     if len(forms) > 1 and not _same_either_way(dates, zone):
         raise contract_errors.BadBucket(f"{rows.row_set.name} mixes instants and date labels")
-    number = {value: n for n, value in enumerate(dates)}
-    which = pa.array(map(number.__getitem__, values), pa.int32())
-    days = [day for day, _ in dates.values()]
-    bounds = [day_bounds(day, zone) for day in days]
     stamp = pa.timestamp("us", tz="UTC")
-    of_points = pa.array([instants[value] for value in dates], stamp).take(which) if instants else None
+    of_points = pa.array(instants, stamp).take(pa.array(which)) if instants else None
+    number: dict[date, int] = {}
+    which = number_values(number, [day for day, _ in dates])[which]
+    days = [*number]
+    begins, ends = zip(*(day_bounds(day, zone) for day in days), strict=True)
+    of_days = pa.array(which.astype(np.int32))
     return Buckets(
         days,
-        which,
-        pa.array(days, pa.date32()).take(which),
-        pa.array([begins for begins, _ in bounds], stamp).take(which),
-        pa.array([ends for _, ends in bounds], stamp).take(which),
+        of_days,
+        pa.array(days, pa.date32()).take(of_days),
+        pa.array(begins, stamp).take(of_days),
+        pa.array(ends, stamp).take(of_days),
         True in forms,
         of_points,
     )
+
+
+def _distinct(values: Sequence[Any]) -> tuple[list[Any], Numbers]:
+    """The distinct values, a literal as bytes, and the number of each value among them."""
+    number: dict[Any, int] = {}
+    which = number_values(number, [bytes(value) if isinstance(value, Raw) else value for value in values])
+    return [*number], which
 
 
 def new_events(rows: Rows, when: Moment, zone: ZoneInfo, window: Window, event_ids: set[str]) -> Rows:
@@ -174,9 +182,9 @@ def _bucket(
     return _inside(where, day, window), labelled
 
 
-def _same_either_way(dates: dict[Any, tuple[date, bool]], zone: ZoneInfo) -> bool:
+def _same_either_way(dates: Sequence[tuple[date, bool]], zone: ZoneInfo) -> bool:
     """Whether all instants equal date labels: so it is in a zone that is at UTC for part of the window."""
-    instants = compress((day for day, _ in dates.values()), (not labelled for _, labelled in dates.values()))
+    instants = (day for day, labelled in dates if not labelled)
     midnight = time.min
     return all(day_bounds(day, zone)[0] == datetime.combine(day, midnight, UTC) for day in instants)
 
@@ -192,17 +200,24 @@ def instant(where: str, value: Any) -> datetime:
         return datetime.fromtimestamp(value, UTC)
     if not isinstance(value, str):
         raise contract_errors.MissingField(f"{where} is absent or not a time")
-    try:
-        parsed = datetime.fromisoformat(value)
-        if parsed.tzinfo is not None:
-            parsed = parsed.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, which is not an RFC 3339 time") from None
+    parsed = _parsed(value)
+    if parsed is None:
+        raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, which is not an RFC 3339 time")
     if parsed.tzinfo is None:
         raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, which has no time zone")
     if parsed.year not in YEARS:
         raise contract_errors.BadBucket(f"{where} is {value[:40]!r}, outside of the years {YEARS[0]} to {YEARS[-1]}")
     return parsed
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(text: str) -> datetime | None:
+    """The instant in UTC, or without a zone where it has none; None for another text. Events are asked twice."""
+    try:
+        parsed = datetime.fromisoformat(text)
+        return parsed.astimezone(UTC) if parsed.tzinfo is not None else parsed
+    except (ValueError, OverflowError):
+        return None
 
 
 def _epoch(where: str, literal: bytes) -> datetime:

@@ -1,11 +1,10 @@
 """The rows of one fact table: written to Parquet part by part, while only their keys stay in memory."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,23 +14,17 @@ from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import contract_errors, crash
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Moment
+from usage_ledger.reading.codes import Numbers, number_values
 from usage_ledger.reading.identity import KEY, OVER, distinct_rows, sum_rows
 from usage_ledger.reading.prices import Fewer, fewer_peaks, fewer_prices, priced
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.table_writer import Mask, TableWriter
 
 EPOCH = date(1970, 1, 1)
+EVENTS = 20_000
+"""Events that are summed together: a page holds few, and each sum costs as much as some thousand of them."""
 DAYS = 2**24
 """Factor of a key's number in key * DAYS + day: more days than dates from 1970 to 9999 have."""
-Value = TypeVar("Value", bound=Hashable)
-Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
-
-
-def number_values(numbers: dict[Value, int], values: Sequence[Value]) -> Numbers:
-    """The number of each value in `numbers`, to which new ones are added."""
-    new = [value for value in dict.fromkeys(values) if value not in numbers]
-    numbers.update(zip(new, range(len(numbers), len(numbers) + len(new)), strict=True))
-    return np.fromiter(map(numbers.__getitem__, values), np.int64, len(values))
 
 
 @dataclass(frozen=True)
@@ -112,6 +105,7 @@ class Facts:
     table: str
     keys: dict[RowSet, Keys] = field(default_factory=lambda: defaultdict(Keys))
     _segments: list[tuple[RowSet, int]] = field(default_factory=list)
+    _events: dict[RowSet, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
     _writer: TableWriter | None = None
 
     fewer: Fewer = field(default_factory=dict)
@@ -121,18 +115,30 @@ class Facts:
     """Rows received, before any are summed."""
 
     def add(self, row_set: RowSet, rows: pa.Table, numbers: Numbers, identities: Identities | None = None) -> None:
-        """Add rows in the contract's columns and those that they are split by; events are summed at once.
+        """Add rows in the contract's columns and those that they are split by; events wait to be summed with others.
 
         `numbers` are those of the rows among all that were received, for messages. What tells the rows apart is read
-        of them where it is not known. Raises `OutOfRange`.
+        of them where it is not known. Raises `OutOfRange` for the dates whose sums no column can hold.
         """
         self.row_count += rows.num_rows
-        if isinstance(row_set.when, Moment):
-            rows, identities = sum_rows(rows, self.table), None
+        if not isinstance(row_set.when, Moment):
+            self._add(row_set, rows, numbers, identities)
+            return
+        events = self._events[row_set]
+        events.append(_without_splits(rows))
+        if sum(table.num_rows for table in events) >= EVENTS:
+            self._add_sums(row_set)
+
+    def _add_sums(self, row_set: RowSet) -> None:
+        """Add the sums of the events that wait."""
+        sums = self._summed(pa.concat_tables(self._events.pop(row_set)))
+        self._add(row_set, sums, np.arange(sums.num_rows), None)
+
+    def _add(self, row_set: RowSet, rows: pa.Table, numbers: Numbers, identities: Identities | None) -> None:
         keys = self.keys[row_set]
         keys.add(rows, numbers, identities or keys.identities(rows))
         self._segments.append((row_set, rows.num_rows))
-        self._open_writer().add(rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)]))
+        self._open_writer().add(_without_splits(rows))
 
     def commit(self, root: AnyPath, load_id: str) -> int:
         """Stage the rows, one for each key, and return their number: split rows are summed, other repeats refused.
@@ -140,6 +146,8 @@ class Facts:
         Raises `DuplicateRow`, `ConflictingRows` and `OutOfRange` for the dates that have such rows, `StorageRefused`,
         `StorageDown`.
         """
+        for row_set in [*self._events]:
+            self._add_sums(row_set)
         writer = self._open_writer()
         with closing(writer):
             repeated = {row_set: keys.repeated() for row_set, keys in self.keys.items()}
@@ -225,3 +233,7 @@ class Facts:
         pairs = [(name, value, other_values[name]) for name, value in values.items() if value != other_values[name]]
         differing = ", ".join(f"{name}={value} and {other}" for name, value, other in pairs[:5])
         return contract_errors.ConflictingRows(f"{where} with other values: {differing}")
+
+
+def _without_splits(rows: pa.Table) -> pa.Table:
+    return rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)])

@@ -32,8 +32,8 @@ class Gathered:
     evidence: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     """By field and request what the answer says of itself."""
     running_totals: dict[str, RunningTotal] = field(default_factory=dict)
-    combinations: dict[RowSet, Combinations] = field(default_factory=dict)
-    """The combinations of texts of row sets whose texts stand alone."""
+    combinations: dict[tuple[RowSet, bool], Combinations] = field(default_factory=dict)
+    """The combinations of texts of row sets whose texts stand alone, by whether their rows are packed."""
     lookups: Lookups = field(default_factory=dict)
     """Id to value of the report's lookups."""
     event_ids: set[str] = field(default_factory=set)

@@ -5,13 +5,12 @@ one JSON type; numbers stay strings or integers until they are checked to be exa
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
 
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core.contract_errors import Shape
@@ -23,93 +22,16 @@ from usage_ledger.model.dimension import Derived
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import Meter, RowSet
 from usage_ledger.reading.declared import leading_fields
-from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, segments_of
-
-Text = str | None | UnsetType
-Whole = int | str | None | UnsetType
-_LEAF: dict[str, Any] = {
-    "text": str | None,
-    "required_text": Text,
-    "flag": bool | None,
-    "epoch": int | None,
-    "integer": Whole,
-    "decimal": Raw,
-    "json": Raw,
-}
-Mode = Literal["strict", "tolerant", "literal"]
-"""How a page is decoded; see `Layout`."""
-_NULLABLE = [_LEAF[kind] for kind in ("text", "flag", "epoch")]
-"""The JSON type of each kind. An absent `text` reads as null; a `required_text` distinguishes absent from null."""
-
-
-@dataclass
-class Node:
-    """An object of the answer: its declared fields, each a leaf, an object or a list of objects."""
-
-    leaves: dict[str, str] = field(default_factory=dict)
-    objects: dict[str, "Node"] = field(default_factory=dict)
-    lists: dict[str, "Node"] = field(default_factory=dict)
-    maps: dict[str, "Node"] = field(default_factory=dict)
-    """Objects whose keys are the vendor's: each entry is a row."""
-    open: bool = False
-    """Only a part is declared: other fields are not reported as unknown."""
-    _structs: dict[Mode, type[msgspec.Struct]] = field(default_factory=dict)
-
-    def want(self, segments: Sequence[str], kind: str) -> None:
-        """Declare the leaf at a path below this object."""
-        head, *rest = segments
-        if rest:
-            self.objects.setdefault(head, Node()).want(rest, kind)
-        else:
-            self.leaves[head] = kind
-
-    def admit(self, segments: Sequence[str]) -> None:
-        """Declare a value of any type at a path below this object, `*` being each element of a list."""
-        head, *rest = segments
-        if (node := self.lists.get(head) or self.maps.get(head)) is not None:
-            if rest[1:]:
-                node.admit(rest[1:])
-        elif rest and rest[0] != "*":
-            self.objects.setdefault(head, Node()).admit(rest)
-        elif head not in self.objects:
-            self.leaves.setdefault(head, "json")
-
-    def struct(self, mode: Mode = "tolerant") -> type[msgspec.Struct]:
-        """The msgspec type of this object, once it is complete. Attributes are `f0`, `f1`, …"""
-        if mode not in self._structs:
-            self._structs[mode] = self._define(mode)
-        return self._structs[mode]
-
-    def _define(self, mode: Mode) -> type[msgspec.Struct]:
-        fields: list[Any] = []
-        for number, (json_name, kind) in enumerate(self._children(mode)):
-            blank: Any = Raw() if kind is Raw else None if kind in _NULLABLE else UNSET
-            fields.append((f"f{number}", kind, msgspec.field(default=blank, name=json_name)))
-        return msgspec.defstruct(
-            "Object", fields, frozen=True, gc=False, forbid_unknown_fields=mode == "strict" and not self.open
-        )
-
-    def attribute(self, json_name: str) -> str:
-        """The struct's attribute for a field."""
-        return f"f{[*self.leaves, *self.objects, *self.lists, *self.maps].index(json_name)}"
-
-    def _children(self, mode: Mode) -> Iterable[tuple[str, Any]]:
-        for name, kind in self.leaves.items():
-            yield name, Raw if (kind, mode) == ("integer", "literal") else _LEAF[kind]
-        for name, node in self.objects.items():
-            yield name, node.struct(mode) | None | UnsetType
-        for name, node in self.lists.items():
-            row: Any = node.struct(mode)
-            yield name, list[row] | None | UnsetType
-        for name, node in self.maps.items():
-            entry: Any = node.struct(mode)
-            yield name, dict[str, entry] | None | UnsetType
+from usage_ledger.reading.node import MODES, Node
+from usage_ledger.reading.paths import MONEY_PARTS, levels_up, paths_of, paths_of_names, paths_of_texts, segments_of
 
 
 @dataclass(frozen=True)
 class Layout:
     """A report's decoders, and for each row set the chain of objects from the answer down to a row."""
 
+    packed: Any
+    """As `strict`, but leaves objects that only hold texts as they are written."""
     strict: Any
     """Refuses undeclared fields: the fast way to learn that there are none."""
     tolerant: Any
@@ -151,8 +73,23 @@ def layout(report: Report) -> Layout:
             root.want(name.split("/"), "json")
     for mark in report.marks if report.reshape is None else ():  # after what is read, which may hold their values
         root.admit(mark.path.split("/"))
-    strict, tolerant, literal = (msgspec.json.Decoder(root.struct(mode)) for mode in ("strict", "tolerant", "literal"))
-    return Layout(strict, tolerant, literal, root, chains)
+    _pack(report, chains)
+    packed, strict, tolerant, literal = (msgspec.json.Decoder(root.struct(mode)) for mode in MODES)
+    return Layout(packed, strict, tolerant, literal, root, chains)
+
+
+def _pack(report: Report, chains: Mapping[str, list[Node]]) -> None:
+    """Pack the objects of rows that hold texts and nothing else, where these decide what a row is called."""
+    outer = [id(node) for chain in chains.values() for node in chain[:-1]]
+    for row_path, chain in chains.items():
+        own = [row_set for row_set in report.row_sets if row_set.path == row_path]
+        if id(chain[-1]) in outer or not all(map(paths_of_texts, own)):
+            continue
+        texts = {path for row_set in own for path in (*paths_of_texts(row_set), *paths_of_names(row_set))}
+        others = {path for row_set in own for path in paths_of(row_set)} - texts
+        heads, other_heads = ({path.partition("/")[0] for path in paths} for paths in (texts, others))
+        for name, child in chain[-1].objects.items():
+            child.packed = child.has_texts_alone and name in heads - other_heads
 
 
 def _require_columns(report: Report) -> None:

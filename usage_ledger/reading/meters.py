@@ -119,9 +119,13 @@ def whole_numbers(rows: Rows, path: str) -> pa.Array:
 
 def _whole_numbers(rows: Rows, path: str) -> pa.Array:
     values = rows.column(path)
-    if not set(map(type, values)) <= {str, type(None)}:
+    if values and values[0] in (UNSET, None) and values.count(UNSET) + values.count(None) == len(values):
+        return pa.nulls(len(values), pa.int64())
+    try:
+        texts = pa.array(values, pa.string())
+    except pa.ArrowException:  # numbers, or absent ones
         values = [None if value is UNSET else str(value) if type(value) is int else value for value in values]
-    texts = pa.array(values, pa.string())
+        texts = pa.array(values, pa.string())
     try:
         column = texts.cast(pa.int64())
     except pa.ArrowInvalid:

@@ -1,8 +1,8 @@
 """The rows of an answer, read column by column along the paths of their row set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -13,9 +13,13 @@ from usage_ledger.core.numbers import plain_digits
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import RowSet, Total
 from usage_ledger.model.where import Where
-from usage_ledger.reading.layout import Node, layout
+from usage_ledger.reading.layout import layout
+from usage_ledger.reading.node import Node
 from usage_ledger.reading.paths import MONEY_PARTS, levels_up, segments_of
 from usage_ledger.reading.undeclared import Fields, Page
+
+Spellings = dict[str, list[bytes]]
+"""Objects as they are written, one a row, by name; empty where absent."""
 
 
 @dataclass
@@ -75,8 +79,9 @@ class Rows:
             return self.keys or []
         *parents, leaf = path.lstrip("^").split("/")
         node, objects = self._at(len(self.levels) - 1 - levels_up(path), "/".join(parents))
-        values = list(map(attrgetter(node.attribute(leaf)), objects))
-        if node.leaves.get(leaf) == "integer" and Raw in set(map(type, values)):
+        values = node.values(objects, leaf)
+        # A page's whole numbers are all left as they are written, or none is.
+        if node.leaves.get(leaf) == "integer" and isinstance(next((v for v in values if v is not UNSET), None), Raw):
             values = [_as_count(value, f"{self.place(n)}.{path.lstrip('^')}") for n, value in enumerate(values)]
         return values
 
@@ -87,10 +92,29 @@ class Rows:
             outer, _, last = parents.rpartition("/")
             node, objects = self._at(level, outer)
             child = node.objects[last]
-            get = attrgetter(node.attribute(last))
             blank = msgspec.json.decode(b"{}", type=child.struct())
-            self._objects[level, parents] = (child, [get(one) or blank for one in objects])
+            values = node.values(objects, last)
+            if child.packed and self.are_packed:
+                spellings = self.spellings(last)
+                read = {one: child.decoder.decode(one) if one else None for one in set(spellings)}
+                values = [read[one] for one in spellings]
+            self._objects[level, parents] = (child, [one or blank for one in values])
         return self._objects[level, parents]
+
+    @cached_property
+    def are_packed(self) -> bool:
+        """Whether the objects that only hold texts are left as they are written."""
+        node, objects = self.levels[-1]
+        return any(
+            isinstance(getattr(objects[0], node.attribute(name)), Raw) for name in node.packed_objects if objects
+        )
+
+    def spellings(self, name: str) -> list[bytes]:
+        """An object that is left as it is written, one per row; empty where it is absent."""
+        if name not in self._columns:
+            node, objects = self.levels[-1]
+            self._columns[name] = list(map(bytes, node.values(objects, name)))
+        return self._columns[name]
 
 
 def _as_count(value: Any, where: str) -> Any:
@@ -114,11 +138,12 @@ def rows_of(
     up: int = 0,
     *,
     text: bytes = b"",
+    spellings: Spellings | None = None,
 ) -> Rows:
     """The rows of a row set in a decoded page, or a part of one; a missing, null or empty array holds none.
 
     `up`: the elements so many levels above the rows, with rows or without. `text` is what was decoded, where it holds
-    undeclared fields.
+    undeclared fields. `spellings` are those of packed objects, where they are known.
     """
     chain = layout(report).chains[row_set.path]
     levels: list[tuple[Node, list[Any]]] = [(chain[0], [document])]
@@ -126,8 +151,7 @@ def rows_of(
     segments = segments_of(row_set.path)
     for (segment, is_map), node in zip(segments[: len(segments) - up], chain[1:], strict=False):
         holder, holders = levels[-1]
-        get: Callable[[Any], Any] = attrgetter(holder.attribute(segment))
-        containers = [get(one) or () for one in holders]
+        containers = [one or () for one in holder.values(holders, segment)]
         keys = [key for entries in containers for key in entries] if is_map else None
         arrays = [entries.values() if is_map and entries else entries for entries in containers]
         levels = [
@@ -136,7 +160,7 @@ def rows_of(
         ]
         levels.append((node, [element for array in arrays for element in array]))
     page = Page(text, row_set.path, chain[-1]) if text else None
-    return Rows(row_set, levels, labels, before=before, keys=keys, page=page)
+    return Rows(row_set, levels, labels, _columns={**(spellings or {})}, before=before, keys=keys, page=page)
 
 
 def money_elements(report: Report, total: Total, document: Any) -> list[tuple[Any, Any, Any]]:

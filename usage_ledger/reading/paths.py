@@ -20,12 +20,8 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
             kinds = dict.fromkeys(dimension.paths, "text") | kinds
         else:
             kinds |= _paths_of_dimension(dimension)
-    for name in row_set.names:
-        tags = name.tags if isinstance(name.tags, tuple) else ()
-        links = [path for one in (name.owner, name.parent) for path in ((one,) if isinstance(one, str) else one)]
-        kinds = dict.fromkeys([name.id, name.name, *links, *tags], "text") | kinds
-        if isinstance(name.tags, str):
-            kinds[name.tags] = "json"
+    kinds = dict.fromkeys(paths_of_names(row_set), "text") | kinds
+    kinds |= {name.tags: "json" for name in row_set.names if isinstance(name.tags, str)}
     for price in row_set.prices:
         kinds |= _paths_of_price(price)
     for balance in row_set.balances:
@@ -38,6 +34,12 @@ def paths_of(row_set: RowSet) -> dict[str, str]:
     kinds = dict.fromkeys([row_set.other_name, *(where.path for where in wheres if where)], "text") | kinds
     kinds = dict.fromkeys([row_set.skip_when_missing, *row_set.ignored], "json") | kinds
     return {path: kind for path, kind in kinds.items() if path and path != "*" and not path.startswith("@")}
+
+
+def paths_of_names(row_set: RowSet) -> list[str]:
+    """The paths that names are read from."""
+    several = [one for name in row_set.names for one in (name.id, name.name, name.owner, name.parent, name.tags)]
+    return [path for one in several for path in ((one,) if isinstance(one, str) else one) if path]
 
 
 @cache

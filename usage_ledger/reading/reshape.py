@@ -1,6 +1,7 @@
 """Reshape landed bytes into the shape that a report's row sets read; literals stay as sent."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -119,33 +120,45 @@ def _series(declared: Series, fields: dict[str, Raw], *, optional: bool) -> list
 
 def _columns(declared: Columns, fields: dict[str, Raw], *, optional: bool) -> list[dict[str, Raw]]:
     rows = []
-    for holder in msgspec.json.decode(_list_at(fields, declared.path, optional=optional), type=list[dict[str, Raw]]):
-        labels = _labels(msgspec.json.decode(holder[declared.label], type=str))
-        arrays = {name: msgspec.json.decode(holder[field], type=list[Raw]) for field, name in declared.arrays}
-        if clashes := arrays.keys() & labels.keys():
+    names = [name for _, name in declared.arrays]
+    for label, *arrays in _holders(declared, _list_at(fields, declared.path, optional=optional)):
+        labels = {name: Raw(msgspec.json.encode(text)) for name, text in _labels(label).items()}
+        if clashes := {*names} & labels.keys():
             raise ValueError(f"a label of `{declared.path}` names {', '.join(sorted(clashes))}")
-        sizes = [f"{len(array)} of `{name}`" for name, array in arrays.items()]
-        if len({len(array) for array in arrays.values()}) > 1:
+        sizes = [f"{len(array)} of `{name}`" for name, array in zip(names, arrays, strict=True)]
+        if len({*map(len, arrays)}) > 1:
             raise ValueError(f"arrays of `{declared.path}` differ in length: {' and '.join(sizes)}")
-        rows += [{**labels, **dict(zip(arrays, row, strict=True))} for row in zip(*arrays.values(), strict=True)]
+        rows += [{**labels, **dict(zip(names, row, strict=True))} for row in zip(*arrays, strict=True)]
     return rows
+
+
+def _holders(declared: Columns, raw: Raw) -> Iterator[tuple[Any, ...]]:
+    """The label of each element, and its arrays."""
+    return map(msgspec.structs.astuple, msgspec.json.decode(raw, type=_list_of_holders(declared)))
+
+
+@cache
+def _list_of_holders(declared: Columns) -> Any:
+    fields: list[Any] = [("f0", str, msgspec.field(name=declared.label))]
+    fields += [(f"f{n}", list[Raw], msgspec.field(name=field)) for n, (field, _) in enumerate(declared.arrays, 1)]
+    return list[msgspec.defstruct("Holder", fields)]  # type: ignore[misc]
 
 
 def labels_of(declared: Columns, body: bytes) -> list[dict[str, str]]:
     """The labels of a page, of holders without elements too."""
-    holders = msgspec.json.decode(_at(_joined(iter([body])), declared.path), type=list[dict[str, Raw]])
-    labels = [_labels(msgspec.json.decode(holder[declared.label], type=str)) for holder in holders]
-    return [{name: msgspec.json.decode(value, type=str) for name, value in one.items()} for one in labels]
+    return [_labels(label) for label, *_ in _holders(declared, _at(_joined(iter([body])), declared.path))]
 
 
-def _labels(text: str) -> dict[str, Raw]:
-    pairs = [pair.partition("=") for pair in text.split("|")]
-    names = [name for name, _, _ in pairs]
-    if not all(name and sign for name, sign, _ in pairs):
-        raise ValueError(f"the label {text[:80]!r} is not the one that was sent")
-    if len(set(names)) != len(names):
-        raise ValueError(f"the label {text[:80]!r} has a name twice")
-    return {name: Raw(msgspec.json.encode(value)) for name, _, value in pairs}
+def _labels(text: str) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for pair in text.split("|"):
+        name, sign, value = pair.partition("=")
+        if not (name and sign):
+            raise ValueError(f"the label {text[:80]!r} is not the one that was sent")
+        if name in labels:
+            raise ValueError(f"the label {text[:80]!r} has a name twice")
+        labels[name] = value
+    return labels
 
 
 def _positions(declared: Positions, fields: dict[str, Raw]) -> dict[str, Raw]:

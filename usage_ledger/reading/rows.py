@@ -1,38 +1,35 @@
 """Check the rows of one page, and turn them into a table of the contract's columns."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from itertools import compress
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import UNSET, Raw
+from msgspec import UNSET
 
 from usage_ledger.connections import Connection
-from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core import numbers
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.dimension import Dimension
 from usage_ledger.model.provider import Report
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Moment, Point
-from usage_ledger.reading.checks import check_balances, check_buckets, check_metered, check_owner
+from usage_ledger.reading.checks import check_balances, check_buckets, check_metered, check_owner, skip_incomplete
+from usage_ledger.reading.codes import Numbers
+from usage_ledger.reading.contract_table import contract_table
 from usage_ledger.reading.days import Buckets, bucket_columns, check_event_ids, new_events
 from usage_ledger.reading.dimensions import CHARGE, charge_categories
-from usage_ledger.reading.facts import Identities, Numbers
 from usage_ledger.reading.gathered import Gathered
 from usage_ledger.reading.identity import counted_points, with_splits
 from usage_ledger.reading.metered import meters_of
 from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.texts import Combinations, Texts, sent_texts, stand_alone, texts_of
-from usage_ledger.reading.undeclared import new_name_of_count
 from usage_ledger.reading.where import own_rows, without_other_names
 from usage_ledger.storage.manifest import Manifest
-from usage_ledger.storage.table_writer import dictionary_schema
 
 
 def gather(
@@ -58,12 +55,11 @@ def gather(
 
     def add(rows: Rows, buckets: Buckets, gathered: Gathered) -> None:
         constants = _constants(connection, report, row_set, manifest)
-        texts, meters, identities = _cells(rows, constants, gathered)
+        texts, meters, numbers = _cells(rows, constants, gathered)
         table = _table(rows, buckets, texts, meters, constants)
-        if isinstance(row_set.when, Point):
-            gathered.points.update(counted_points(row_set, row_set.when, table))
-        gathered.facts[row_set.table].add(row_set, table, first + _numbers(rows), identities)
+        _add_facts(table, rows, buckets, first, numbers, gathered)
         _add_rest(rows, buckets, meters, gathered)
+        _add_names(rows, buckets, numbers, gathered)
 
     try:
         add(rows, buckets, gathered)
@@ -85,7 +81,7 @@ def _with_dates(
     if isinstance(rows.row_set.when, Moment):
         rows = new_events(rows, rows.row_set.when, zone, manifest.window, gathered.event_ids)
     if rows.row_set.skip_when_missing:
-        rows = _skip_incomplete(rows, gathered)
+        rows = skip_incomplete(rows, gathered)
     if not len(rows):
         return rows, None
     buckets = bucket_columns(rows, zone, manifest.window, date_labels=report.date_labels)
@@ -120,20 +116,27 @@ def _numbers(rows: Rows) -> Numbers:
 
 def _cells(
     rows: Rows, constants: dict[str, str], gathered: Gathered
-) -> tuple[Texts, dict[str, Counted], Identities | None]:
-    """The texts and meters of rows, checked row by row; and what tells the rows apart, where that is known already."""
+) -> tuple[Texts, dict[str, Counted], Numbers | None]:
+    """The texts and meters of rows, checked row by row; and the number of each row's combination of texts, if any."""
     row_set = rows.row_set
     if isinstance(row_set.when, Moment):
         check_event_ids(rows, row_set.when)
     check_balances(rows, gathered)
-    identities = None
+    of_rows = None
+
+    def work_out(new: Rows) -> Texts:
+        _add_groupings(new, gathered)
+        return texts_of(new, sent_texts(new), constants, gathered.lookups)
+
     if stand_alone(rows):
-        keys = gathered.facts[row_set.table].keys[row_set]
-        combinations = gathered.combinations.setdefault(row_set, Combinations(row_set, keys))
-        of_rows = combinations.numbers(rows, lambda new: texts_of(new, sent_texts(new), constants, gathered.lookups))
+        if (row_set, rows.are_packed) not in gathered.combinations:
+            keys = gathered.facts[row_set.table].keys[row_set]
+            gathered.combinations[row_set, rows.are_packed] = Combinations(rows, keys)
+        combinations = gathered.combinations[row_set, rows.are_packed]
+        of_rows = combinations.numbers(rows, work_out)
         texts, meters = combinations.texts(of_rows), meters_of(rows, {})
-        identities = None if isinstance(row_set.when, Point) else combinations.identities(of_rows)
     else:
+        _add_groupings(rows, gathered)
         sent = sent_texts(rows)
         meters = meters_of(rows, sent)
         if row_set.credits:
@@ -143,14 +146,27 @@ def _cells(
             of_rows_columns = texts.columns | {name: counted.values for name, counted in meters.items()}
             texts.columns[CHARGE] = charge_categories(row_set, sent[CHARGE], of_rows_columns, constants[CHARGE])
     gathered.grouped[row_set.name] = gathered.grouped.get(row_set.name, False) or texts.any
-    for name, has_value in _groupings(rows):
-        gathered.grouped[name] = gathered.grouped.get(name, False) or has_value
     check_metered(rows, meters)
-    return texts, meters, identities
+    return texts, meters, of_rows
+
+
+def _add_facts(
+    table: pa.Table, rows: Rows, buckets: Buckets, first: int, numbers: Numbers | None, gathered: Gathered
+) -> None:
+    """Add a table's rows; `first` is the number of its page's first row among all, `numbers` as of `_cells`."""
+    row_set = rows.row_set
+    identities = None
+    if numbers is None or isinstance(row_set.when, Point):
+        table = with_splits(table, rows, buckets.instants)
+    else:
+        identities = gathered.combinations[row_set, rows.are_packed].identities(numbers)
+    if isinstance(row_set.when, Point):
+        gathered.points.update(counted_points(row_set, row_set.when, table))
+    gathered.facts[row_set.table].add(row_set, table, first + _numbers(rows), identities)
 
 
 def _add_rest(rows: Rows, buckets: Buckets, meters: dict[str, Counted], gathered: Gathered) -> None:
-    """Add the sums, the names and the unfinished events of rows."""
+    """Add the sums and the unfinished events of rows."""
     row_set = rows.row_set
     sums = gathered.sums[row_set.table]
     for column, counted in meters.items():
@@ -158,39 +174,30 @@ def _add_rest(rows: Rows, buckets: Buckets, meters: dict[str, Counted], gathered
         for currency, total in counted.sums.items():
             key = f"{column} {currency}".strip()
             sums[key] = numbers.added(sums.get(key, 0), total)
-    which = buckets.which.to_pylist()
-    gathered.names.gather(rows, buckets.days, which)
     completion = row_set.when.completion if isinstance(row_set.when, Moment) else ""
-    for number in compress(which, (not value for value in rows.column(completion)) if completion else ()):
-        gathered.unfinished[buckets.days[number]] += 1
+    if completion:
+        for number in compress(buckets.which.to_pylist(), (not value for value in rows.column(completion))):
+            gathered.unfinished[buckets.days[number]] += 1
 
 
-def _skip_incomplete(rows: Rows, gathered: Gathered) -> Rows:
-    """The rows that have a value; one that may have it under a new name stays, for its date to be refused."""
-    path = rows.row_set.skip_when_missing
-    complete = [
-        number
-        for number, value in enumerate(rows.column(path))
-        if not _is_blank(value) or new_name_of_count(path, "", rows.undeclared(number))
-    ]
-    if len(complete) == len(rows):
-        return rows
-    severity = "info" if rows.row_set.basis == "estimated" or rows.row_set.blank_is_idle else "warning"
-    key = (f"{rows.row_set.name}.{path.replace('/', '.')}", severity)
-    gathered.skipped[key] += len(rows) - len(complete)
-    return rows.only(complete)
+def _add_names(rows: Rows, buckets: Buckets, numbers: Numbers | None, gathered: Gathered) -> None:
+    """Add the names in rows; `numbers` are those of the rows' combinations of texts."""
+    if not rows.row_set.names:
+        return
+    which = buckets.which.to_numpy()
+    if numbers is not None:
+        first = gathered.combinations[rows.row_set, rows.are_packed].first_names(numbers, which)
+        rows, which = rows.only(first.tolist()), which[first]
+    gathered.names.gather(rows, buckets.days, which.tolist())
 
 
-def _is_blank(value: Any) -> bool:
-    return value is None or value is UNSET or (isinstance(value, Raw) and bytes(value) in (b"", b"null"))
-
-
-def _groupings(rows: Rows) -> Iterator[tuple[str, bool]]:
-    """Each grouping that a row may lack, and whether any row has it, be it blank."""
+def _add_groupings(rows: Rows, gathered: Gathered) -> None:
+    """Note of each grouping that a row may lack whether any row has it, be it blank."""
     for one in rows.row_set.dimensions:
         if isinstance(one, Dimension) and one.missing == "grouped":
+            name = f"{rows.row_set.name}.{one.paths[0].replace('/', '.')}"
             sent = any(value is not UNSET for path in one.paths for value in rows.column(path))
-            yield f"{rows.row_set.name}.{one.paths[0].replace('/', '.')}", sent
+            gathered.grouped[name] = gathered.grouped.get(name, False) or sent
 
 
 def _constants(connection: Connection, report: Report, row_set: RowSet, manifest: Manifest) -> dict[str, str]:
@@ -208,7 +215,7 @@ def _constants(connection: Connection, report: Report, row_set: RowSet, manifest
 def _table(
     rows: Rows, buckets: Buckets, texts: Texts, meters: dict[str, Counted], constants: dict[str, str]
 ) -> pa.Table:
-    """The row set's rows in the contract's columns, texts encoded, and the columns that they are split by."""
+    """The row set's rows in the contract's columns, texts encoded."""
     arrays: dict[str, pa.Array] = {
         "usage_date": buckets.dates,
         "row_key": texts.row_keys,
@@ -217,26 +224,4 @@ def _table(
         **texts.columns,
         **{name: counted.values for name, counted in meters.items()},
     }
-    return with_splits(_complete(rows.row_set.table, len(rows), arrays, constants), rows, buckets.instants)
-
-
-def _complete(table: str, count: int, arrays: dict[str, pa.Array], constants: dict[str, str]) -> pa.Table:
-    """All columns of the contract: a meter without values is null, a dimension is its constant or ''."""
-    meters = set(contract(table).names("meter"))
-    columns = []
-    schema = dictionary_schema(arrow_schema(table))
-    for column in schema:
-        if column.name in arrays:
-            columns.append(_as_type(arrays[column.name], column.type))
-        elif column.name in meters:
-            columns.append(pa.nulls(count, column.type))
-        else:
-            value = pa.array([constants.get(column.name, "")], pa.string())
-            columns.append(pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), value))
-    return pa.table(columns, schema=schema)
-
-
-def _as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(array.type):
-        return array.dictionary_encode()
-    return array.cast(kind)
+    return contract_table(rows.row_set.table, len(rows), arrays, constants)

@@ -25,10 +25,8 @@ def things_of_answer(report: Report, manifest: Manifest, folder: AnyPath) -> tup
     dimensions = _dimensions(report, paths)
     if not dimensions:
         return None
-    things = {
-        tuple(in_form(one, labels.get(path, "")) for path, one in zip(paths, dimensions, strict=True))
-        for labels in _labels(report, manifest, folder)
-    }
+    sent = {tuple([labels.get(path, "") for path in paths]) for labels in _labels(report, manifest, folder)}
+    things = {tuple(map(in_form, dimensions, texts)) for texts in sent}
     return [one.column for one in dimensions], sorted(map(list, things))
 
 

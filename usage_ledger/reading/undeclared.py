@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from usage_ledger.core import errors, numbers
 from usage_ledger.json.text import plain
-from usage_ledger.reading.layout import Node
+from usage_ledger.reading.node import Node
 from usage_ledger.reading.paths import segments_of
 
 Fields = dict[str, bytes]

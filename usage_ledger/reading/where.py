@@ -36,15 +36,16 @@ def without_other_names(rows: Rows) -> tuple[Rows, int]:
     paths = dict.fromkeys(
         [*row_set.sum_over, *(path for one in row_set.dimensions if isinstance(one, Dimension) for path in one.paths)]
     )
-    figures = [tuple(map(_comparable, values)) for values in zip(*map(rows.column, paths), strict=True)]
+    figures = list(zip(*(_comparable(rows.column(path)) for path in paths), strict=True))
     names = rows.column(row_set.other_name)
     first = {figure for figure, name in zip(figures, names, strict=True) if not name}
     chosen = [n for n, (figure, name) in enumerate(zip(figures, names, strict=True)) if not name or figure not in first]
     return (rows if len(chosen) == len(rows) else rows.only(chosen)), len(rows) - len(chosen)
 
 
-def _comparable(value: Any) -> Any:
-    return bytes(value) if isinstance(value, Raw) else value
+def _comparable(values: list[Any]) -> list[Any]:
+    """A column whose values can be compared: literals as bytes."""
+    return list(map(bytes, values)) if values and isinstance(values[0], Raw) else values
 
 
 def matching(rows: Rows, where: Where) -> Mask:

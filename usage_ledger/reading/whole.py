@@ -17,9 +17,10 @@ from usage_ledger.model.rows import RowSet
 from usage_ledger.model.source import Objects
 from usage_ledger.model.when import Bucket, Moment
 from usage_ledger.reading.days import instant
-from usage_ledger.reading.layout import Node, layout
+from usage_ledger.reading.layout import layout
 from usage_ledger.reading.marks import require_marks
 from usage_ledger.reading.nested import rows_of
+from usage_ledger.reading.node import Node
 from usage_ledger.reading.paths import levels_up, segments_of
 from usage_ledger.reading.reshape import reshape
 
@@ -87,10 +88,8 @@ class Lists:
 def _elements(holder: Node, segment: tuple[str, bool], objects: list[Any]) -> list[Any]:
     """The elements of a list, or entries of a map, of all objects; None for each object that lacks it."""
     name, is_map = segment
-    attribute = holder.attribute(name)
     elements: list[Any] = []
-    for one in objects:
-        container = getattr(one, attribute)
+    for container in holder.values(objects, name):
         if container is None or container is msgspec.UNSET:
             elements.append(None)
         else:

@@ -13,12 +13,15 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
 import msgspec
 import zstandard
 
+from usage_ledger.core.ahead import Ahead
 from usage_ledger.core.steps import count
 from usage_ledger.core.storage_errors import RawCorrupt, StorageRefused
 from usage_ledger.core.windows import Window
@@ -119,18 +122,19 @@ def landed_folders(root: AnyPath, provider: str, connection_id: str) -> Iterator
 class Parts(Iterator[bytes]):
     """A landed page as one document or, when it is large, as several of the same shape (see `parts`).
 
-    It is read once: a large page that is not what was landed may give parts, and then raises `RawCorrupt` at its end.
-    So who meets an error in a part asks `verify` first whose error it is.
+    It is read once, and a part ahead: a large page that is not what was landed may give parts, and then raises
+    `RawCorrupt` at its end. So who meets an error in a part asks `verify` first whose error it is.
     """
 
-    def __init__(self, page: LandedPage, packed: bytes) -> None:
+    def __init__(self, page: LandedPage, packed: bytes, thread: Executor) -> None:
         self._page, self._digest = page, hashlib.sha256()
         self._chunks = self._hashed(packed)
-        self._parts = parts(self._chunks) if page.bytes > PART else iter([_verified(page, packed)])
+        self._ahead = Ahead(parts(self._chunks), thread) if page.bytes > PART else None
+        self._parts = self._ahead or iter([_verified(page, packed)])
 
     def _hashed(self, packed: bytes) -> Iterator[bytes]:
         try:
-            for chunk in unpacked(io.BytesIO(packed)):
+            for chunk in unpacked(io.BytesIO(packed), self._page.bytes):
                 self._digest.update(chunk)
                 yield chunk
         except zstandard.ZstdError as error:
@@ -145,16 +149,19 @@ class Parts(Iterator[bytes]):
 
     def verify(self) -> None:
         """Read what is left. Raises `RawCorrupt` unless the page is what was landed."""
-        if self._page.bytes > PART:
+        if self._ahead is not None:
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                self._ahead.wait()
             deque(self._chunks, maxlen=0)
             _require_same(self._page, self._digest.hexdigest())
 
 
 def landed_parts(folder: AnyPath, manifest: Manifest) -> Iterator[tuple[LandedPage, Parts]]:
     """Each page with rows, and its parts. Raises `RawCorrupt`, as the parts do."""
-    for page in manifest.pages:
-        if page.role == "rows" and page.status != NO_CONTENT:
-            yield page, Parts(page, read_whole(folder / page.file))
+    with ThreadPoolExecutor(1, "parts") as thread:
+        for page in manifest.pages:
+            if page.role == "rows" and page.status != NO_CONTENT:
+                yield page, Parts(page, read_whole(folder / page.file), thread)
 
 
 def landed_pages(folder: AnyPath, manifest: Manifest, role: Role = "rows") -> Iterator[tuple[LandedPage, bytes]]:

@@ -1,0 +1,41 @@
+"""Rows in all columns of their contract, texts encoded."""
+
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from usage_ledger.contracts.registry import arrow_schema, contract
+from usage_ledger.storage.table_writer import dictionary_schema
+
+
+def contract_table(table: str, count: int, arrays: dict[str, pa.Array], constants: dict[str, str]) -> pa.Table:
+    """All columns of the contract: a meter without values is null, a dimension is its constant or ''."""
+    meters = set(contract(table).names("meter"))
+    columns = []
+    schema = dictionary_schema(arrow_schema(table))
+    for column in schema:
+        if column.name in arrays:
+            columns.append(_as_type(arrays[column.name], column.type))
+        else:
+            value = None if column.name in meters else constants.get(column.name, "")
+            columns.append((_alike if count <= FEW else _alike.__wrapped__)(column.type, value, count))
+    return pa.table(columns, schema=schema)
+
+
+FEW = 1000
+"""Rows of a page, up to which its columns are kept for the next: only there they cost as much as what is in them."""
+
+
+@lru_cache(maxsize=128)
+def _alike(kind: pa.DataType, value: str | None, count: int) -> pa.Array:
+    """A column with one value in all rows: those of the next page are mostly the same."""
+    if value is None:
+        return pa.nulls(count, kind)
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([value], pa.string()))
+
+
+def _as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(array.type):
+        return array.dictionary_encode()
+    return array.cast(kind)
