@@ -579,6 +579,22 @@ MUTANTS = (
         "test_a_load_makes_its_dates_equal",
     ),
     Mutant(
+        "rows count as equal by their sums alone",
+        (
+            (
+                "usage_ledger/warehouse/equal_rows.py",
+                "return _hash_of_staged(table, rows, columns) == _hash_of_ledger(cursor, table, columns)",
+                "return True",
+            ),
+        ),
+        "test_rows_that_have_each_others_values",
+    ),
+    Mutant(
+        "what is alike in all new rows is not compared",
+        (("usage_ledger/warehouse/equal_rows.py", "if cursor.fetchone() != (False,):", "if not cursor.fetchone():"),),
+        "test_a_row_that_differs_in_any_column",
+    ),
+    Mutant(
         "a group with an undeclared field is taken as it is written",
         (("usage_ledger/reading/pages.py", "self._packed[path][name].decoder.decode(spelling)", "pass"),),
         "test_texts_that_are_worked_out_once",
@@ -641,7 +657,7 @@ MUTANTS = (
     ),
     Mutant(
         "no proof of the sums",
-        (("usage_ledger/warehouse/ledger.py", "    prove(cursor, incoming, metered, dates)\n", ""),),
+        (("usage_ledger/warehouse/ledger.py", "    prove(cursor, incoming, figures, dates, outcome.changed)\n", ""),),
         "test_staged_rows_that_are_not_what_was_sent_change_nothing",
     ),
     Mutant(
@@ -649,7 +665,7 @@ MUTANTS = (
         (
             (
                 "usage_ledger/warehouse/proof.py",
-                '        _equal(f"{name}: raw and ledger", _raw(incoming, name), _added(current.values()))\n',
+                '        _equal(f"{name}: raw and ledger", raw_sums(incoming, table), added(current.values()))\n',
                 "",
             ),
         ),

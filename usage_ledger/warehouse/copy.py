@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import chain
 from typing import IO, Literal, cast
@@ -15,6 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core import crash
+from usage_ledger.core.ahead import Ahead
 from usage_ledger.storage.staged import StagedRows
 from usage_ledger.warehouse.sql import copy_of
 
@@ -30,14 +31,14 @@ CHUNK = 256 * 1024
 FORM: Literal["binary", "csv"] = "binary" if pgpq else "csv"
 
 
-def constants(table: Contract, rows: pa.Table | StagedRows) -> dict[str, str | None]:
+def constants(rows: pa.Table | StagedRows) -> dict[str, str | None]:
     """Columns that need not be sent row by row: about half of a load's are the same in all of them."""
     if isinstance(rows, pa.Table):
         return {}
     return {
         name: None if value is None else str(value)
         for name, value in rows.constants.items()
-        if name not in table.primary_key and isinstance(value, str | Decimal | None)
+        if isinstance(value, str | Decimal | None)
     }
 
 
@@ -48,9 +49,13 @@ def copy_rows(
     if not rows.num_rows:
         return
     statement = copy_of(table, columns, into=into, form=FORM)
-    uuids = [column.name for column in table.columns if column.type == "uuid"]
     batches = batches_of(rows, columns)
-    _copy(cursor, statement, as_binary(batches, uuids) if FORM == "binary" else as_csv(batches))
+    _copy(cursor, statement, as_binary(batches, uuids_of(table)) if FORM == "binary" else as_csv(batches))
+
+
+def uuids_of(table: Contract) -> list[str]:
+    """The columns that hold uuids."""
+    return [column.name for column in table.columns if column.type == "uuid"]
 
 
 def copy_csv(cursor: Cursor, statement: sql.Composable, rows: pa.Table) -> None:
@@ -59,8 +64,8 @@ def copy_csv(cursor: Cursor, statement: sql.Composable, rows: pa.Table) -> None:
 
 
 def _copy(cursor: Cursor, statement: sql.Composable, parts: Iterator[bytes]) -> None:
-    with ThreadPoolExecutor(1, "copy") as encoding:
-        source = Ahead(parts, encoding)
+    with ThreadPoolExecutor(1, "copy") as thread:
+        source = Source(Ahead(parts, thread))
         try:
             cursor.copy_expert(statement.as_string(cursor), crash.within("load", cast(IO[bytes], source)), CHUNK)
         except psycopg2.Error:
@@ -69,12 +74,11 @@ def _copy(cursor: Cursor, statement: sql.Composable, parts: Iterator[bytes]) -> 
             raise
 
 
-class Ahead:
-    """Parts as a file, two in memory at a time: one is encoded while the server reads the other."""
+class Source:
+    """Parts as a file."""
 
-    def __init__(self, parts: Iterator[bytes], encoding: Executor) -> None:
-        self._parts, self._encoding = parts, encoding
-        self._next = encoding.submit(next, parts, b"")
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
         self._part = io.BytesIO()
         self.failure: Exception | None = None
         """What kept the rows from being read; the driver tells of it in words only."""
@@ -83,13 +87,13 @@ class Ahead:
         """The next bytes, at most so many; nothing at the end."""
         while not (chunk := self._part.read(size)):
             try:
-                part = self._next.result()
+                part = next(self._parts, None)
             except Exception as error:
                 self.failure = error
                 raise
-            if not part:
+            if part is None:
                 return b""
-            self._part, self._next = io.BytesIO(part), self._encoding.submit(next, self._parts, b"")
+            self._part = io.BytesIO(part)
         return chunk
 
 

@@ -2,7 +2,7 @@
 
 Under the advisory locks of connection and report: stage, compare, hold what vanished, skip what failed or is older than
 the ledger, write restatements, delete, update, insert, record the days, prove the sums, commit. Into dates of which
-nothing is known the rows are copied, and proved, without a stage.
+nothing is known the rows are copied, and proved, without a stage; rows that the ledger has already are not staged.
 """
 
 import json
@@ -18,18 +18,20 @@ from sqlalchemy import Engine
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.contracts.registry import contract
 from usage_ledger.core import crash
+from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.storage.staged import StagedRows
 from usage_ledger.warehouse.copy import constants, copy_csv, copy_rows, rows_have
 from usage_ledger.warehouse.days import DayState, accepted, day_states, record_days, tell
 from usage_ledger.warehouse.drift import refuse_drift
 from usage_ledger.warehouse.engine import in_transaction
+from usage_ledger.warehouse.equal_rows import has_equal_rows
 from usage_ledger.warehouse.events import add_event, close_failures
 from usage_ledger.warehouse.failures import Attempt, record_failed_dates
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.listed_prices import record_list
 from usage_ledger.warehouse.loads import execute
 from usage_ledger.warehouse.models import record_models
-from usage_ledger.warehouse.proof import detect_drops, prove, prove_filled
+from usage_ledger.warehouse.proof import Figures, detect_drops, prove, prove_filled, rows_of, sums_by_date
 from usage_ledger.warehouse.record import dates_gained, has_rows, lock_reports, move_record, yield_staged
 from usage_ledger.warehouse.running_totals import record_running_totals
 from usage_ledger.warehouse.silence import keep_lookups, stage_unasked
@@ -115,7 +117,7 @@ def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
     for name, rows in incoming.tables.items():
         table = contract(name)
         metered[name] = _metered(table, rows_have(rows, table.names("meter")))
-        blank = {name for name, value in constants(table, rows).items() if value == table.column(name).default}
+        blank = {name for name, value in constants(rows).items() if value == table.column(name).default}
         sent = [column for column in rows.schema.names if column not in blank]
         copy_rows(cursor, table, rows, sent, into="table")
         outcome.changed[name] = rows.num_rows
@@ -132,16 +134,20 @@ def _replace_days(
     cursor: Cursor, incoming: Incoming, states: Mapping[date, DayState], outcome: Outcome, *, already_committed: bool
 ) -> None:
     """Stage the rows beside the ledger, and make each accepted date equal to them."""
-    staged_rows, current_rows, unasked, metered = _stage_tables(cursor, incoming)
+    figures, unasked = _compare_tables(cursor, incoming)
+    # Rows of which the answer says nothing decide nothing.
+    tables = figures.values()
+    staged_rows = {day: rows_of(day, (one.staged for one in tables)) - unasked[day] for day in incoming.window}
+    current_rows = {day: rows_of(day, (one.ledger for one in tables)) - unasked[day] for day in incoming.window}
     outcome.rows = sum(staged_rows.values())
     dates = accepted(cursor, incoming, states, staged_rows, current_rows, outcome, already_committed=already_committed)
-    for name in incoming.tables:
-        outcome.changed[name] = _replace(cursor, contract(name), metered[name], incoming, dates)
+    for name, of_table in figures.items():
+        outcome.changed[name] = 0 if of_table.are_equal else _replace(cursor, contract(name), of_table, incoming, dates)
         move_record(cursor, incoming, contract(name), dates)
     crash.point("load")
     record_days(cursor, incoming, dates, states, {day: rows + unasked[day] for day, rows in staged_rows.items()})
     crash.point("load")  # before the proof
-    prove(cursor, incoming, metered, dates)
+    prove(cursor, incoming, figures, dates, outcome.changed)
     crash.point("load")
     outcome.error = incoming.error_of(outcome.failed)
     if outcome.error and not already_committed:
@@ -155,35 +161,32 @@ def _replace_days(
         outcome.state = "superseded"
 
 
-def _stage_tables(
-    cursor: Cursor, incoming: Incoming
-) -> tuple[dict[date, int], dict[date, int], Counter[date], dict[str, Contract]]:
-    """Stage the rows of every table: how many each date has, in stage and ledger; of those how many the answer says
-    nothing of; and each table with the meters that either has."""
-    staged_rows: dict[date, int] = dict.fromkeys(incoming.window, 0)
-    current_rows, unasked = dict(staged_rows), Counter[date]()
-    metered: dict[str, Contract] = {}
-    for name, table in incoming.tables.items():
-        _stage(cursor, contract(name), table)
-        yield_staged(cursor, incoming, contract(name))
-        keep_lookups(cursor, incoming, contract(name))
-        of_table = stage_unasked(cursor, incoming, contract(name))
-        meters = rows_have(table, contract(name).names("meter"))
-        others = _metered(contract(name), {*contract(name).names("meter")} - meters)
-        cursor.execute(statement("load/rows_by_date", others), incoming.values)
-        for day, staged, current, *counts in cursor.fetchall():
-            # those of which the answer says nothing decide nothing
-            staged_rows[day] += staged - of_table[day]
-            current_rows[day] += current - of_table[day]
-            meters |= {meter for meter, count in zip(others.names("meter"), counts, strict=True) if count}
-        metered[name] = _metered(contract(name), meters)
-        unasked += of_table
-    return staged_rows, current_rows, unasked, metered
+def _compare_tables(cursor: Cursor, incoming: Incoming) -> tuple[dict[str, Figures], Counter[date]]:
+    """The sums of every table, in the ledger and of the new rows, which are staged unless the ledger has exactly them;
+    and by date the number of rows that the answer says nothing of."""
+    figures: dict[str, Figures] = {}
+    unasked = Counter[date]()
+    for name, rows in incoming.tables.items():
+        table, window = contract(name), list(incoming.window)
+        sums = sums_by_date(cursor, "load/sums_ledger", table, incoming, window)
+        in_ledger = {key.partition(" ")[0] for of_day in sums.values() for key in of_day}
+        meters = rows_have(rows, table.names("meter")) | in_ledger
+        before = Figures(_metered(table, meters), sums)
+        if has_equal_rows(cursor, incoming, before):
+            figures[name] = replace(before, staged=sums, are_equal=True)
+            continue
+        _stage(cursor, table, rows)
+        yield_staged(cursor, incoming, table)
+        keep_lookups(cursor, incoming, table)
+        unasked += stage_unasked(cursor, incoming, table)
+        staged = sums_by_date(cursor, "load/sums_staged", before.table, incoming, window)
+        figures[name] = replace(before, staged=staged)
+    return figures, unasked
 
 
 def _stage(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows) -> None:
     cursor.execute(statement("load/stage", table))
-    alike = constants(table, rows)
+    alike = constants(rows)
     if alike:
         cursor.execute(defaults(table, alike), alike)
     varying = [name for name in rows.schema.names if name not in alike]
@@ -198,28 +201,30 @@ def _metered(table: Contract, meters: set[str]) -> Contract:
     return replace(table, columns=tuple(one for one in table.columns if one.role != "meter" or one.name in meters))
 
 
-def _replace(cursor: Cursor, table: Contract, metered: Contract, incoming: Incoming, dates: list[date]) -> int:
+def _replace(cursor: Cursor, table: Contract, figures: Figures, incoming: Incoming, dates: list[date]) -> int:
     """Make the dates equal to the staged rows; how many rows were written or removed."""
     values = incoming.values | {"dates": dates}
     cursor.execute(statement("load/differences", table), values)
-    if not cursor.rowcount:
+    differing = cursor.rowcount
+    if not differing:
         return 0
-    for name in ("load/index_changed", "load/index_stage"):
-        cursor.execute(statement(name, table))
     restated = 0
-    if metered.names("meter"):
+    if figures.table.names("meter"):
         compared = sorted({*dates} - dates_gained(cursor, incoming, table, dates))  # the others: `move_record`
         of_table = {"dates": compared, "table_name": table.table}
-        cursor.execute(statement("load/restatements", metered), values | of_table)
+        cursor.execute(statement("load/restatements", figures.table), values | of_table)
         restated = cursor.rowcount
     if restated:
-        for day, what in detect_drops(cursor, metered, incoming, dates).items():
+        for day, what in detect_drops(figures, dates).items():
             tell(cursor, incoming, "figures_dropped", f"{day} fell: {what}", FELL, day)
     changed = 0
     for name in ("load/delete", "load/update", "load/insert"):
         cursor.execute(statement(name, table), values)
         changed += cursor.rowcount
         crash.point("load")  # between delete, update and insert
+    if changed != differing:  # a row that somebody else moves is no longer where it was
+        what = f"{differing} rows of {table.table} were to be written, and {changed} were"
+        raise ConservationBroken(f"{what}: something else writes the ledger's rows of this report")
     return changed
 
 

@@ -1,13 +1,14 @@
 """Exact sums, date by date, of the staged rows and of the ledger: they prove each load, and show what fell."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.contracts.odcs import Contract
-from usage_ledger.core.numbers import added
+from usage_ledger.core import numbers
 from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import statement
@@ -18,22 +19,42 @@ DROP_SHARE = Decimal("0.8")
 """A person is told when a day's sum becomes less than this share of what it was."""
 
 
-def prove(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract], dates: list[date]) -> None:
+@dataclass(frozen=True)
+class Figures:
+    """The sums of one table by date before a load changes it, and the meters that have any."""
+
+    table: Contract
+    """The table with these meters alone."""
+    ledger: Mapping[date, Sums]
+    staged: Mapping[date, Sums] = field(default_factory=dict)
+    """Of all staged rows, also of those that the answer says nothing of."""
+    are_equal: bool = False
+    """Whether the ledger has exactly the new rows, so that none are staged."""
+
+
+def prove(
+    cursor: Cursor, incoming: Incoming, figures: Mapping[str, Figures], dates: list[date], changed: Mapping[str, int]
+) -> None:
     """Raw = Parquet = staged rows, over the window; staged rows = ledger, on each date that was replaced.
 
-    And no two reports' records fill one meter of one usage type on a date: their sum would count it twice.
+    And no two reports' records fill one meter of one usage type on a date: their sum would count it twice. `changed`:
+    the number of rows that were written by table; of one without any the sums are what they were.
 
     Raises `ConservationBroken`.
     """
-    for name, table in metered.items():
-        _counted_once(cursor, incoming, table, dates)
-        window = list(incoming.window)
-        sent = sums_by_date(cursor, "load/sums_staged", table, incoming, window, unasked=False)
-        _equal(f"{name}: raw and staged rows", _raw(incoming, name), _added(sent.values()))
-        staged = sums_by_date(cursor, "load/sums_staged", table, incoming, dates) if incoming.staged.scope else sent
-        current = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
+    for name, before in figures.items():
+        table = before.table
+        count_once(cursor, incoming, table, dates)
+        sent = before.staged
+        if incoming.staged.scope and not before.are_equal:
+            window = list(incoming.window)
+            sent = sums_by_date(cursor, "load/sums_staged", table, incoming, window, unasked=False)
+        _equal(f"{name}: raw and staged rows", raw_sums(incoming, table), added(sent.values()))
+        current = before.ledger
+        if changed[name]:
+            current = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
         for day in dates:
-            _equal(f"{name} of {day}: staged rows and ledger", staged.get(day, {}), current.get(day, {}))
+            _equal(f"{name} of {day}: staged rows and ledger", before.staged.get(day, {}), current.get(day, {}))
 
 
 def prove_filled(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contract]) -> dict[date, int]:
@@ -44,27 +65,29 @@ def prove_filled(cursor: Cursor, incoming: Incoming, metered: Mapping[str, Contr
     dates = list(incoming.window)
     rows = dict.fromkeys(dates, 0)
     for name, table in metered.items():
-        _counted_once(cursor, incoming, table, dates)
+        count_once(cursor, incoming, table, dates)
         current = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
-        _equal(f"{name}: raw and ledger", _raw(incoming, name), _added(current.values()))
+        _equal(f"{name}: raw and ledger", raw_sums(incoming, table), added(current.values()))
         for day, sums in current.items():
             rows[day] += int(sums["rows"])
     return rows
 
 
-def _raw(incoming: Incoming, name: str) -> Sums:
+def raw_sums(incoming: Incoming, table: Contract) -> Sums:
     """What transform counted and summed of a table."""
-    counted = incoming.staged.tables[name]
+    counted = incoming.staged.tables[table.table]
     return {"rows": Decimal(counted.rows), **{key: Decimal(value) for key, value in counted.sums.items()}}
 
 
-def _counted_once(cursor: Cursor, incoming: Incoming, table: Contract, dates: list[date]) -> None:
+def count_once(cursor: Cursor, incoming: Incoming, table: Contract, dates: list[date]) -> None:
+    """Raises `ConservationBroken` where the records of two reports fill one meter of one usage type on a date."""
     meters = table.names("meter")
     if not meters:
         return
     filled: dict[tuple[date, str, str], str] = {}
-    for own in (False, True):  # the others first: mostly there are none, and nothing is to be compared
-        cursor.execute(statement("load/records", table), incoming.values | {"dates": dates, "own": own})
+    # The others first: mostly there are none, and nothing is to be compared.
+    for name in ("load/records_of_others", "load/records"):
+        cursor.execute(statement(name, table), incoming.values | {"dates": dates})
         filled_meters = [
             ((day, usage_type, meter), report)
             for day, usage_type, report, *counts in cursor.fetchall()
@@ -75,20 +98,18 @@ def _counted_once(cursor: Cursor, incoming: Incoming, table: Contract, dates: li
             return
         for (day, usage_type, meter), report in filled_meters:
             other = filled.setdefault((day, usage_type, meter), report)
-            if own and other != report:
+            if name == "load/records" and other != report:
                 raise ConservationBroken(
                     f"{other} and {report} both fill {meter} of {usage_type} on {day}: one must be a breakdown"
                 )
 
 
-def detect_drops(cursor: Cursor, table: Contract, incoming: Incoming, dates: list[date]) -> dict[date, str]:
-    """Before anything is replaced: the dates with fewer units than before by more than a fifth, and which."""
-    before = sums_by_date(cursor, "load/sums_ledger", table, incoming, dates)
-    after = sums_by_date(cursor, "load/sums_staged", table, incoming, dates)
+def detect_drops(figures: Figures, dates: list[date]) -> dict[date, str]:
+    """The dates with fewer units than before by more than a fifth, and which."""
     drops: dict[date, list[str]] = {}
-    for day in before.keys() & after.keys():
-        for key, old in before[day].items():
-            new = after[day].get(key, Decimal(0))
+    for day in figures.ledger.keys() & figures.staged.keys() & {*dates}:
+        for key, old in figures.ledger[day].items():
+            new = figures.staged[day].get(key, Decimal(0))
             if old > 0 and new < old * DROP_SHARE:
                 drops.setdefault(day, []).append(f"{key} from {old:f} to {new:f}")
     return {day: "; ".join(texts) for day, texts in sorted(drops.items())}
@@ -112,11 +133,17 @@ def sums_by_date(
     return sums_of
 
 
-def _added(parts: Iterable[Sums]) -> Sums:
+def rows_of(day: date, tables: Iterable[Mapping[date, Sums]]) -> int:
+    """How many rows of all tables a date has."""
+    return sum(int(sums[day]["rows"]) for sums in tables if day in sums)
+
+
+def added(parts: Iterable[Sums]) -> Sums:
+    """The sums of several dates as one."""
     total: Sums = {"rows": Decimal(0)}
     for part in parts:
         for key, value in part.items():
-            total[key] = added(total.get(key, Decimal(0)), value)
+            total[key] = numbers.added(total.get(key, Decimal(0)), value)
     return total
 
 

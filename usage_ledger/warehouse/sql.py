@@ -46,6 +46,13 @@ def defaults(contract: Contract, names: Iterable[str]) -> sql.Composable:
     return sql.SQL("ALTER TABLE {stage} ").format(**_parts(contract)) + sql.SQL(", ").join(clauses)
 
 
+def other_than(contract: Contract, names: Iterable[str]) -> sql.Composable:
+    """`load/has_other` of these columns: one bind parameter for each, of its name."""
+    clauses = [sql.SQL("{} IS DISTINCT FROM {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in names]
+    differing = sql.SQL(" OR ").join(clauses or [sql.SQL("false")])
+    return sql.SQL(text("load/has_other")).format(**_parts(contract), differing=differing)
+
+
 @cache
 def _parts(contract: Contract) -> dict[str, sql.Composable]:
     names = contract.names()
@@ -78,10 +85,6 @@ def _parts(contract: Contract) -> dict[str, sql.Composable]:
         "meters": comma.join(pairs),
         "dimensions": comma.join(dimensions),
         "sums": sql.SQL("").join(sql.SQL(", sum({0}) AS {0}").format(sql.Identifier(meter)) for meter in meters),
-        "counted": sql.SQL("").join(sql.SQL(", count({0}) AS {0}").format(sql.Identifier(meter)) for meter in meters),
-        "present": sql.SQL("").join(
-            sql.SQL(", coalesce(current_rows.{}, 0)").format(sql.Identifier(meter)) for meter in meters
-        ),
         "counts": comma.join(sql.SQL("count({})").format(sql.Identifier(meter)) for meter in meters),
         "currency": sql.Identifier("summed", "currency") if "currency" in names else sql.Literal(""),
     }

@@ -13,9 +13,8 @@ SELECT %(connection_id)s, %(report)s, day.usage_date, %(table_name)s, differing.
     %(fetched_at)s, coalesce(staged.breakdown, current_rows.breakdown)
 FROM {changed} AS differing
 LEFT JOIN {stage} AS staged USING (usage_date, row_key)
-LEFT JOIN {table} AS current_rows ON current_rows.connection_id = %(connection_id)s
-    AND current_rows.report = %(report)s AND current_rows.usage_date >= %(first)s AND current_rows.usage_date < %(end)s
-    AND current_rows.usage_date = differing.usage_date AND current_rows.row_key = differing.row_key
+LEFT JOIN {table} AS current_rows ON current_rows.tableoid = differing.part AND current_rows.ctid = differing.place
+    AND current_rows.usage_date >= %(first)s AND current_rows.usage_date < %(end)s
 CROSS JOIN LATERAL (VALUES {meters}) AS changed (meter, old, new)
 JOIN ops.day AS day ON day.connection_id = %(connection_id)s AND day.report = %(report)s
     AND day.usage_date = differing.usage_date

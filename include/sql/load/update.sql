@@ -3,7 +3,5 @@ UPDATE {table} AS current_rows
 SET {assignments}
 FROM {stage} AS staged
 JOIN {changed} AS changed USING (usage_date, row_key)
-WHERE current_rows.connection_id = %(connection_id)s AND current_rows.report = %(report)s
-    AND current_rows.usage_date >= %(first)s AND current_rows.usage_date < %(end)s
-    AND changed.usage_date = current_rows.usage_date AND changed.row_key = current_rows.row_key
-    AND NOT changed.is_new AND NOT changed.is_gone
+WHERE current_rows.usage_date >= %(first)s AND current_rows.usage_date < %(end)s
+    AND current_rows.tableoid = changed.part AND current_rows.ctid = changed.place AND NOT changed.is_gone

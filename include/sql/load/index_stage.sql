@@ -1,2 +1,0 @@
--- As `index_changed`.
-CREATE INDEX ON {stage} (usage_date, row_key)
