@@ -45,6 +45,7 @@ def main() -> None:
             figures = beside_peers(folder, server, told.rows, told.rounds)
             figures |= growth(folder, server)
             figures |= scrubbing(folder)
+            figures |= providers(folder, server)
             figures |= commands(server)
             figures |= requests()
     finally:
@@ -110,7 +111,7 @@ def growth(folder: Path, server: str) -> dict[str, Any]:
     """Seconds by rows, and the memory of each step with the largest answer."""
     seconds: dict[int, float] = {}
     peaks: dict[str, float] = {}
-    size = 0
+    size = with_cut = 0.0
     for rows in GROWTH:
         page = folder / "growing.json"
         count = answers.write(page, rows)
@@ -121,6 +122,7 @@ def growth(folder: Path, server: str) -> dict[str, Any]:
             told(f"{count:,} rows {seconds[count]:.2f} s")
             if rows == GROWTH[-1]:
                 peaks = measured([*command, "--memory"], folder)["peaks_mb"]
+                with_cut = measured([*command, "--memory", "--cut"], folder)["peaks_mb"]["extract"]
     few, some, most = (sorted(seconds)[at] for at in (0, 2, -1))
     line = seconds[few] + (seconds[some] - seconds[few]) / (some - few) * (most - few)
     return {
@@ -128,6 +130,7 @@ def growth(folder: Path, server: str) -> dict[str, Any]:
         "growth_50k_to_1m": seconds[most] / line,
         "peaks_mb": peaks,
         "peak_rss_over_base_mb": max(peaks.values()),
+        "cut_peak_over_base_mb": with_cut,
         "largest_answer_mb": size / 1e6,
     }
 
@@ -140,6 +143,13 @@ def scrubbing(folder: Path) -> dict[str, Any]:
         figures = measured([sys.executable, "scrub.py", url], folder)
     page.unlink()
     return {"scrub_peak_over_base_mb": figures["peak_mb"]}
+
+
+def providers(folder: Path, server: str) -> dict[str, Any]:
+    """Rows a second of providers whose answers have other forms."""
+    speeds = measured([sys.executable, "providers.py", server], folder)
+    told(", ".join(f"{name} {speed:,.0f} rows a second" for name, speed in speeds.items()))
+    return {"rows_a_second": speeds, "slowest_provider_vs_fireworks": min(speeds.values()) / speeds["fireworks"]}
 
 
 def commands(server: str) -> dict[str, Any]:

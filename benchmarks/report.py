@@ -35,6 +35,8 @@ GOALS = (  # what a person feels, then what a machine needs, then others
     Goal("raw_vs_zstd3", None, 1.2, "of the page compressed with zstd 3: raw storage"),
     Goal("peak_rss_over_base_mb", None, 300, "MB beyond its imports in the hungriest step, 1,000,000 rows"),
     Goal("scrub_peak_over_base_mb", None, 100, "MB beyond its imports: extract of 100 MiB with pseudonyms"),
+    Goal("cut_peak_over_base_mb", None, 150, "MB beyond its imports: extract of 1,000,000 rows, a field of each cut"),
+    Goal("slowest_provider_vs_fireworks", 0.5, None, "of Fireworks' rows a second, for the slowest of other forms"),
     Goal("growth_50k_to_1m", None, 1.1, "of the line through 50,000 and 200,000 rows, at 1,000,000 rows"),
     Goal("parse_1000_vs_empty", None, 1.3, "of 1,000 empty Dags: parsing and serialising 1,000 connections"),
     Goal("daily_1000_vs_empty", None, 1.3, "of 1,000 empty Dags: 1,000 connections, a day each"),
@@ -112,6 +114,16 @@ def markdown(known: dict[str, Any]) -> str:
             "| Rows | Seconds |",
             "| --- | --- |",
             *(f"| {int(rows):,} | {seconds:.2f} |" for rows, seconds in known["growth"].items()),
+            "",
+        ]
+    if "rows_a_second" in known:
+        lines += [
+            "A day of 50,000 rows from landed pages to the ledger: Replicate's are events on 500 pages, Bedrock's are"
+            " series of CloudWatch on 100 pages, Google's are a table of BigQuery.",
+            "",
+            "| | Rows a second |",
+            "| --- | --- |",
+            *(f"| {name} | {speed:,.0f} |" for name, speed in known["rows_a_second"].items()),
             "",
         ]
     return "\n".join(lines)
