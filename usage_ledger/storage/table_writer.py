@@ -15,7 +15,7 @@ from usage_ledger.storage.files import AnyPath, write_whole
 from usage_ledger.storage.staged import StagedRows, staged_folder
 
 ROW_GROUP = 50_000
-"""Approximate number of rows in memory at a time."""
+"""Rows in memory at a time, at most about: half of them are added while the others are written."""
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 HELD = 16 * 2**20
@@ -65,7 +65,7 @@ class TableWriter:
         """Append rows, texts as they are or encoded."""
         self._waiting.append(_encode(rows, self._encoded))
         self.rows += rows.num_rows
-        if sum(table.num_rows for table in self._waiting) >= ROW_GROUP:
+        if sum(table.num_rows for table in self._waiting) >= ROW_GROUP // 2:
             self._wait()
             self._writing = self._thread.submit(self._write, self._waiting)
             self._waiting = []
@@ -106,7 +106,7 @@ class TableWriter:
         rows = pa.concat_tables([*self._carry, *tables]).unify_dictionaries().combine_chunks()
         if self._order_by:
             numbers = pc.sort_indices(rows, [(name, "ascending") for name in self._order_by])
-            rows, self._carry = rows.take(numbers), []
+            rows, self._carry = _in_order(rows, numbers), []
             first = sum(map(len, self._numbers))
             added = np.arange(first + len(self._carry_numbers), first + rows.num_rows)
             order = np.concatenate([self._carry_numbers, added])[numbers.to_numpy()]
@@ -122,6 +122,18 @@ class TableWriter:
         column = rows.column(self._order_by[0])
         end: int = pc.index(column, column[-1]).as_py()
         return end if end > 0 and rows.num_rows - end < ROW_GROUP else rows.num_rows
+
+
+def _in_order(rows: pa.Table, numbers: pa.Array) -> pa.Table:
+    """The rows in another order. Most columns have one value, or none, in all of them, and stay as they are."""
+    columns = [column if _is_alike(column) else column.take(numbers) for column in rows.columns]
+    return pa.table(columns, schema=rows.schema)
+
+
+def _is_alike(column: pa.ChunkedArray) -> bool:
+    if column.null_count:
+        return bool(column.null_count == len(column))
+    return pa.types.is_dictionary(column.type) and all(len(chunk.dictionary) == 1 for chunk in column.chunks)
 
 
 def _encode(rows: pa.Table, schema: pa.Schema) -> pa.Table:
