@@ -445,9 +445,12 @@ def test_rows_split_by_the_keys_name_alone_are_added_up(transformed: Transformed
     assert (counted.rows, counted.raw_rows, counted.sums["input_tokens"]) == (1, 2, "2480250")
 
 
-def test_a_grouping_that_a_later_page_has_under_a_new_name_fails_its_date(transformed: Transformed) -> None:
+@pytest.mark.parametrize("more", [{}, {"colour": "red"}], ids=["", "beside another new field"])
+def test_a_grouping_that_a_later_page_has_under_a_new_name_fails_its_date(
+    transformed: Transformed, more: dict[str, str]
+) -> None:
     """Though rows without it, and alike in all that is declared, were read before."""
-    first = changed(SERVERLESS, group__api_key_id=...)
+    first = changed(SERVERLESS, group__api_key_id=..., **more)
     second = changed(first, group__key_id="k", startTime="2026-09-15T00:00:00Z", endTime="2026-09-16T00:00:00Z")
     staged = transformed(serverless(first), serverless(second), days=2).staged
     assert {day: failure.error_class for day, failure in staged.failed.items()} == {D + DAY: "MissingGroupKey"}
