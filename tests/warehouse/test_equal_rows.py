@@ -45,12 +45,12 @@ def desk(engine: Engine) -> Desk:
     return Desk(engine, f"equal{next(_names)}")
 
 
-def on_disk(incoming: Incoming, root: Path) -> Incoming:
-    """The load with its rows staged as Parquet, as transform leaves them."""
+def on_disk(incoming: Incoming, root: Path, order: str = "ascending") -> Incoming:
+    """The load with its rows staged as Parquet, as transform leaves them: in the order of their keys."""
     tables: dict[str, Any] = {}
     for name, rows in incoming.tables.items():
         assert isinstance(rows, pa.Table)
-        write_table(root, incoming.load_id, name, rows.sort_by([("usage_date", "ascending"), ("row_key", "ascending")]))
+        write_table(root, incoming.load_id, name, rows.sort_by([("usage_date", order), ("row_key", order)]))
         tables[name] = open_table(root, incoming.load_id, name)
     return replace(incoming, tables=tables)
 
@@ -171,52 +171,46 @@ CONTENT = [
 ]
 
 
+def require_mended(desk: Desk, root: Path, query: Query, staged: list[str], table: str, update: str, rows: int) -> None:
+    """Spoil rows that were loaded; the next load of the same ones mends as many, and touches no other table."""
+    load(desk, root, 0)
+    before = content(desk, query, table)
+    with transaction(desk.engine) as cursor:
+        cursor.execute(update, {"connection": desk.connection_id, "first": D1, "second": D1 + DAY})
+        assert cursor.rowcount == rows
+    assert content(desk, query, table) != before
+    assert load(desk, root, 1).changed[table] == rows
+    assert staged == [table]
+    assert content(desk, query, table) == before
+
+
 @pytest.mark.parametrize(("table", "column"), CONTENT, ids=[f"{table}.{one.name}" for table, one in CONTENT])
 def test_a_row_that_differs_in_any_column_is_mended(
     desk: Desk, tmp_path: Path, query: Query, staged: list[str], table: str, column: Column
 ) -> None:
-    load(desk, tmp_path, 0)
-    before = content(desk, query, table)
-    with transaction(desk.engine) as cursor:
-        where = "WHERE connection_id = %s AND usage_date = %s"
-        cursor.execute(
-            f"UPDATE ledger.{table} SET {column.name} = {other(column)} {where}", (desk.connection_id, D1 + DAY)
-        )
-        assert cursor.rowcount == 1
-    assert content(desk, query, table) != before
-    assert load(desk, tmp_path, 1).changed[table] == 1
-    assert staged == [table]
-    assert content(desk, query, table) == before
+    update = (
+        f"UPDATE ledger.{table} SET {column.name} = {other(column)}"
+        " WHERE connection_id = %(connection)s AND usage_date = %(second)s"
+    )
+    require_mended(desk, tmp_path, query, staged, table, update, rows=1)
 
 
 @pytest.mark.parametrize(("table", "meter"), [("usage_daily", "input_tokens"), ("cost_daily", "amount")])
 def test_rows_that_have_each_others_values_are_mended_though_every_sum_is_right(
     desk: Desk, tmp_path: Path, query: Query, staged: list[str], table: str, meter: str
 ) -> None:
-    load(desk, tmp_path, 0)
-    before = content(desk, query, table)
-    with transaction(desk.engine) as cursor:
-        cursor.execute(
-            f"UPDATE ledger.{table} AS one SET {meter} = other.{meter} FROM ledger.{table} AS other"
-            " WHERE one.connection_id = %s AND other.connection_id = one.connection_id AND one.usage_date = %s"
-            " AND other.usage_date = one.usage_date AND other.row_key <> one.row_key",
-            (desk.connection_id, D1),
-        )
-        assert cursor.rowcount == 2
-    assert load(desk, tmp_path, 1).changed[table] == 2
-    assert staged == [table]
-    assert content(desk, query, table) == before
+    update = (
+        f"UPDATE ledger.{table} AS one SET {meter} = other.{meter} FROM ledger.{table} AS other"
+        " WHERE one.connection_id = %(connection)s AND other.connection_id = one.connection_id"
+        " AND one.usage_date = %(first)s AND other.usage_date = one.usage_date AND other.row_key <> one.row_key"
+    )
+    require_mended(desk, tmp_path, query, staged, table, update, rows=2)
 
 
 def test_rows_that_are_not_in_the_order_of_their_keys_are_staged(desk: Desk, tmp_path: Path, staged: list[str]) -> None:
     load(desk, tmp_path, 0)
     incoming = desk.incoming(USED, D1, D1 + DAY, cost=CHARGED, fetched_at=T0 + HOUR)
-    tables: dict[str, Any] = {}
-    for name, rows in incoming.tables.items():
-        assert isinstance(rows, pa.Table)
-        write_table(tmp_path, incoming.load_id, name, rows.sort_by([("usage_date", "descending")]))
-        tables[name] = open_table(tmp_path, incoming.load_id, name)
-    assert sum(apply_load(desk.engine, replace(incoming, tables=tables)).changed.values()) == 0
+    assert sum(apply_load(desk.engine, on_disk(incoming, tmp_path, "descending")).changed.values()) == 0
     assert staged == ["usage_daily", "cost_daily"]
 
 

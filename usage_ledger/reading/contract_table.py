@@ -8,6 +8,9 @@ import pyarrow as pa
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.storage.table_writer import dictionary_schema
 
+FEW = 1000
+"""Rows of a small page: only there columns of one value cost as much as those that vary."""
+
 
 def contract_table(table: str, count: int, arrays: dict[str, pa.Array], constants: dict[str, str]) -> pa.Table:
     """All columns of the contract: a meter without values is null, a dimension is its constant or ''."""
@@ -19,20 +22,20 @@ def contract_table(table: str, count: int, arrays: dict[str, pa.Array], constant
             columns.append(_as_type(arrays[column.name], column.type))
         else:
             value = None if column.name in meters else constants.get(column.name, "")
-            columns.append((_alike if count <= FEW else _alike.__wrapped__)(column.type, value, count))
+            alike = _alike_of_page if count <= FEW else _alike
+            columns.append(alike(column.type, value, count))
     return pa.table(columns, schema=schema)
 
 
-FEW = 1000
-"""Rows of a page, up to which its columns are kept for the next: only there they cost as much as what is in them."""
-
-
-@lru_cache(maxsize=128)
 def _alike(kind: pa.DataType, value: str | None, count: int) -> pa.Array:
-    """A column with one value in all rows: those of the next page are mostly the same."""
+    """A column with one value in all rows."""
     if value is None:
         return pa.nulls(count, kind)
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([value], pa.string()))
+
+
+_alike_of_page = lru_cache(maxsize=128)(_alike)
+"""Small pages mostly have as many rows as the one before, and the same columns of one value."""
 
 
 def _as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:

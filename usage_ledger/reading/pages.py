@@ -53,7 +53,7 @@ class PageDecoder:
     def decode(self, body: bytes) -> DecodedPage:
         """The page; objects stay packed where all of it is as declared. Raises `Shape`."""
         if self._packed:
-            # What is wrong, or new, is told by decoding all of it.
+            # What is wrong, or new, is told by decoding all of it; the rest of the load mostly has it too.
             with suppress(msgspec.DecodeError, UnicodeDecodeError):
                 document = layout(self._report).packed.decode(encoded(plain(body)))
                 return DecodedPage(self._report, document, [], body, self._spellings(document))

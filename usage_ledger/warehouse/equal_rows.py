@@ -4,6 +4,8 @@ Each row is compared, in every column, and none is staged: both sides are hashed
 """
 
 import hashlib
+from collections.abc import Mapping
+from datetime import date
 from types import SimpleNamespace
 from typing import IO, cast
 
@@ -14,18 +16,17 @@ from usage_ledger.contracts.odcs import Contract
 from usage_ledger.storage.staged import StagedRows
 from usage_ledger.warehouse import copy
 from usage_ledger.warehouse.incoming import Incoming
-from usage_ledger.warehouse.proof import Figures, added, raw_sums
+from usage_ledger.warehouse.proof import Sums, added, raw_sums
 from usage_ledger.warehouse.sql import of_columns, other_than, statement
 
 
-def has_equal_rows(cursor: Cursor, incoming: Incoming, figures: Figures) -> bool:
-    """Whether the ledger has these staged rows in the window and no others. False where that cannot be told so.
+def has_equal_rows(cursor: Cursor, incoming: Incoming, table: Contract, ledger: Mapping[date, Sums]) -> bool:
+    """Whether the ledger has a table's new rows in the window and no others. False where that cannot be told so.
 
-    Raises what reading the rows raises.
+    `table` has the meters alone that either side has, `ledger` the ledger's sums. Raises what reading the rows raises.
     """
-    table = figures.table
     rows = incoming.tables[table.table]
-    if copy.FORM == "csv" or isinstance(rows, pa.Table) or added(figures.ledger.values()) != raw_sums(incoming, table):
+    if copy.FORM == "csv" or isinstance(rows, pa.Table) or added(ledger.values()) != raw_sums(incoming, table):
         return False
     if not rows.num_rows:
         return True

@@ -171,16 +171,16 @@ def _compare_tables(cursor: Cursor, incoming: Incoming) -> tuple[dict[str, Figur
         sums = sums_by_date(cursor, "load/sums_ledger", table, incoming, window)
         in_ledger = {key.partition(" ")[0] for of_day in sums.values() for key in of_day}
         meters = rows_have(rows, table.names("meter")) | in_ledger
-        before = Figures(_metered(table, meters), sums)
-        if has_equal_rows(cursor, incoming, before):
-            figures[name] = replace(before, staged=sums, are_equal=True)
+        metered = _metered(table, meters)
+        if has_equal_rows(cursor, incoming, metered, sums):
+            figures[name] = Figures(metered, sums, sums, are_equal=True)
             continue
         _stage(cursor, table, rows)
         yield_staged(cursor, incoming, table)
         keep_lookups(cursor, incoming, table)
         unasked += stage_unasked(cursor, incoming, table)
-        staged = sums_by_date(cursor, "load/sums_staged", before.table, incoming, window)
-        figures[name] = replace(before, staged=staged)
+        staged = sums_by_date(cursor, "load/sums_staged", metered, incoming, window)
+        figures[name] = Figures(metered, sums, staged, are_equal=False)
     return figures, unasked
 
 

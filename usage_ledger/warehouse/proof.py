@@ -1,7 +1,7 @@
 """Exact sums, date by date, of the staged rows and of the ledger: they prove each load, and show what fell."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -26,9 +26,9 @@ class Figures:
     table: Contract
     """The table with these meters alone."""
     ledger: Mapping[date, Sums]
-    staged: Mapping[date, Sums] = field(default_factory=dict)
+    staged: Mapping[date, Sums]
     """Of all staged rows, also of those that the answer says nothing of."""
-    are_equal: bool = False
+    are_equal: bool
     """Whether the ledger has exactly the new rows, so that none are staged."""
 
 
