@@ -34,7 +34,7 @@ def main() -> None:
     for _ in range(ROUNDS):
         for length in LENGTHS:
             key = secret(length, drawn)
-            redaction._protected = redaction._Protected()
+            redaction._protected = redaction.Protected()
             protecting[length].append(seconds(lambda key=key: redaction.protect(key)))
             redacting[length].append(seconds(lambda: [redaction.redact(TEXT) for _ in range(100)]) / 100)
     for name, measured in (("protect", protecting), ("redact 1.2 KB", redacting)):

@@ -673,8 +673,13 @@ MUTANTS = (
     ),
     Mutant(
         "an echoed key is landed",
-        (("usage_ledger/http/body.py", "arriving = redaction.redacted(chunks)", "arriving = chunks"),),
+        (("usage_ledger/http/body.py", "arriving = redacted(chunks)", "arriving = chunks"),),
         "test_x9_",
+    ),
+    Mutant(
+        "a secret in a large body is looked for at three places of four",
+        (("usage_ledger/http/sign_search.py", "SHORTEST = 2 * WORD - 1", "SHORTEST = 2 * WORD - 2"),),
+        "test_a_secret_is_hidden_wherever_it_lies_in_a_large_body",
     ),
     Mutant(
         "the sweeper takes committed loads",

@@ -189,7 +189,7 @@ def test_no_secret_of_any_form_is_in_any_sink(
     connection_id = re.sub(r"[^a-z]", "_", name.lower())
     account = "acc-example1" if isinstance(form.auth, m.SignedJwt) else connection_id
     monkeypatch.setitem(PROVIDERS, "cumulus", provider_of(form))
-    monkeypatch.setattr(redaction, "_protected", redaction._Protected())
+    monkeypatch.setattr(redaction, "_protected", redaction.Protected())
     monkeypatch.setenv(f"AIRFLOW_CONN_{connection_id.upper()}", json.dumps(form.stored))
     connection = connection_from(connection_id, {"provider": "cumulus", "account": account}, "x.yaml")
     root, shown = tmp_path / "raw", []

@@ -13,16 +13,10 @@ from itertools import product
 import pytest
 
 from usage_ledger.core import redaction
-from usage_ledger.core.redaction import (
-    MASK,
-    RedactingFilter,
-    mask_adapter,
-    protect,
-    redact,
-    redact_bytes,
-    redacted,
-    shortest_cut,
-)
+from usage_ledger.core.redaction import MASK, RedactingFilter, mask_adapter, protect, redact, redact_bytes, shortest_cut
+from usage_ledger.http import body as http_body
+from usage_ledger.http.body import LARGE, redacted
+from usage_ledger.http.sign_search import SignSearch
 
 PLAIN = "fw_4Qz7XkP9mW2vTt8LrY6nBc3D"
 HOSTILE = "fw_+/=%\"' &\\?>~ü4Qz7XkP9mW"
@@ -32,7 +26,7 @@ KEYS = [PLAIN, HOSTILE, "fw_>>>???~~~>>>???~~~"]
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test protects its own keys alone."""
-    monkeypatch.setattr(redaction, "_protected", redaction._Protected())
+    monkeypatch.setattr(redaction, "_protected", redaction.Protected())
 
 
 def forms(key: str) -> Iterator[tuple[str, str]]:
@@ -172,8 +166,12 @@ def texts(keys: list[str], seed: int, pieces: int = 12) -> Iterator[str]:
         yield "".join(parts)
 
 
+@pytest.mark.parametrize("large", [0, LARGE])
 @pytest.mark.parametrize("seed", range(3))
-def test_answers_equal_those_of_an_alternation_of_every_form(seed: int) -> None:
+def test_answers_equal_those_of_an_alternation_of_every_form(
+    seed: int, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_body, "LARGE", large)
     for key in SECRETS:
         protect(key)
     pattern = alternation(SECRETS)
@@ -189,6 +187,28 @@ def test_answers_equal_those_of_an_alternation_of_every_form(seed: int) -> None:
         assert b"".join(redacted(body[at : at + size] for at in range(0, len(body), size))) == right
         masked += right != body
     assert masked > 300
+
+
+DOTS = b"." * LARGE
+
+
+@pytest.mark.parametrize("key", SECRETS)
+def test_a_secret_is_hidden_wherever_it_lies_in_a_large_body(key: str) -> None:
+    protect(key)
+    for form in sorted({key, key[: shortest_cut(key)], *redaction._encodings(key)}):
+        for place in (*range(9), LARGE):
+            for text in (form.encode(), form.encode().swapcase()):
+                before = b"." * place
+                assert b"".join(redacted([before + text + DOTS])) == before + MASK.encode() + DOTS
+                assert b"".join(redacted([DOTS + before + text])) == DOTS + before + MASK.encode()
+
+
+def test_a_large_body_without_a_secret_is_searched_once() -> None:
+    for key in SECRETS:
+        protect(key)
+    body = bytes(random.Random(3).choices(b"abcdef0123456789-_ {}", k=LARGE))  # noqa: S311
+    assert not SignSearch(redaction.protected().signs).may_hold(body)
+    assert b"".join(redacted([body, body])) == 2 * body
 
 
 def test_what_all_keys_begin_with_is_no_secret() -> None:

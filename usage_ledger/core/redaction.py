@@ -12,7 +12,7 @@ import logging
 import re
 import resource
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from urllib.parse import quote, quote_plus
@@ -94,7 +94,7 @@ class _Forms:
 
 
 @dataclass(frozen=True)
-class _Protected:
+class Protected:
     """What is looked for. One object, replaced whole: another thread never sees half of a change."""
 
     secrets: frozenset[str] = frozenset()
@@ -103,8 +103,29 @@ class _Protected:
     longest: int = 1
     """Bytes of the longest form of a secret."""
 
+    @property
+    def signs(self) -> list[bytes]:
+        """Short texts in lower case: a body without any, in either case, holds no secret."""
+        return [sign.encode("latin-1") for sign in self.in_bytes.signs]
 
-_protected = _Protected()
+    def mask(self, body: bytes, before: int) -> tuple[list[bytes], int]:
+        """The body up to the end of the last secret that begins before this offset, in parts; and that end."""
+        parts: list[bytes] = []
+        end = 0
+        for start, stop in self.in_bytes.spans(_lower_bytes(body)):
+            if start >= before:
+                break
+            parts += [body[end:start], MASK.encode()]
+            end = stop
+        return parts, end
+
+
+_protected = Protected()
+
+
+def protected() -> Protected:
+    """What is looked for now."""
+    return _protected
 
 
 def mask_adapter(secret: str) -> list[str]:
@@ -126,7 +147,7 @@ def protect(secret: str) -> None:
     forms = _encodings(secret) | {secret}
     shortest = min(shortest_cut(secret), len(secret))
     lengths = range(shortest, len(secret) + 1)
-    _protected = _Protected(
+    _protected = Protected(
         _protected.secrets | {secret},
         _protected.in_text.add({_lower(form) for form in forms}, _lower(secret), lengths),
         _protected.in_bytes.add(
@@ -157,37 +178,8 @@ def redact(text: str) -> str:
 
 def redact_bytes(body: bytes) -> bytes:
     """As `redact`, for a body before it is landed; the same object comes back when it holds no secret."""
-    masked, end = _masked(body, len(body), _protected.in_bytes)
+    masked, end = _protected.mask(body, len(body))
     return b"".join([*masked, body[end:]]) if masked else body
-
-
-def redacted(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """As `redact_bytes`, for a body that arrives in pieces: the end of each waits, lest a secret lie across two."""
-    tail = b""
-    for chunk in chunks:
-        protected = _protected
-        text = tail + chunk
-        complete = len(text) - protected.longest + 1
-        if complete <= 0:
-            tail = text
-            continue
-        masked, end = _masked(text, complete, protected.in_bytes)
-        complete = max(complete, end)
-        yield b"".join([*masked, text[end:complete]])
-        tail = text[complete:]
-    yield redact_bytes(tail)
-
-
-def _masked(body: bytes, before: int, forms: _Forms) -> tuple[list[bytes], int]:
-    """The body up to the end of the last secret that begins before this offset, in parts; and that end."""
-    parts: list[bytes] = []
-    end = 0
-    for start, stop in forms.spans(_lower_bytes(body)):
-        if start >= before:
-            break
-        parts += [body[end:start], MASK.encode()]
-        end = stop
-    return parts, end
 
 
 def _encoded_lengths(text: str) -> tuple[int, ...]:

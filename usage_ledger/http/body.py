@@ -3,9 +3,11 @@
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -15,7 +17,12 @@ from usage_ledger.core.provider_errors import IncompleteAnswer, TooLarge
 from usage_ledger.json.packed import Packed
 from usage_ledger.json.parts import PART
 
+if TYPE_CHECKING:
+    from usage_ledger.http.sign_search import SignSearch
+
 GZIP = b"\x1f\x8b"
+LARGE = 64 * 1024
+"""Bytes of a piece in which everything that may begin a secret is looked for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +119,40 @@ def _gunzip(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
         raise IncompleteAnswer("the compressed answer was cut off")
 
 
+def redacted(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """As `redaction.redact_bytes`: the end of each piece waits for the next, lest a secret lie across the two."""
+    tail = b""
+    for chunk in chunks:
+        protected = redaction.protected()
+        text = tail + chunk
+        complete = len(text) - protected.longest + 1
+        if complete <= 0:
+            tail = text
+            continue
+        masked, end = protected.mask(text, complete) if _may_hold_secret(text, protected) else ([], 0)
+        complete = max(complete, end)
+        yield b"".join([*masked, text[end:complete]])
+        tail = text[complete:]
+    yield redaction.redact_bytes(tail)
+
+
+def _may_hold_secret(text: bytes, protected: redaction.Protected) -> bool:
+    return len(text) < LARGE or _search(protected).may_hold(text)
+
+
+@lru_cache(maxsize=1)
+def _search(protected: redaction.Protected) -> "SignSearch":
+    from usage_ledger.http.sign_search import SignSearch  # most processes need no numpy
+
+    return SignSearch(protected.signs)
+
+
 def received(chunks: Iterator[bytes], inspect: Callable[[Iterator[bytes]], object], *, check: bool) -> bytes | Packed:
     """The body, redacted: as bytes when it is small; packed, and inspected as it arrives, when it is large.
 
     Without `check` (an answer without success) it is read and not inspected.
     """
-    arriving = redaction.redacted(chunks)
+    arriving = redacted(chunks)
     held: list[bytes] = []
     size = 0
     for chunk in arriving:
