@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from kit.answers import DAY, Answer, answer_of, recipes
 from kit.fixed_client import FixedClient
+from kit.staged_loads import parquet
 from sqlalchemy import Engine
 
 from usage_ledger.connections import Connection
@@ -151,7 +152,7 @@ class Bench:
             fetched_at=NOW,
             declaration="d",
             lookback=timedelta(),
-            tables={table: _joined(batch, table, name, load_id) for table in declared.tables},
+            tables={table: parquet(_joined(batch, table, name, load_id)) for table in declared.tables},
             names=_joined(batch, NAMES, name, load_id) if any(NAMES in found for *_, found in batch) else None,
             staged=Staged(load_id, {table: _added(batch, table) for table in declared.tables}),
         )

@@ -1,6 +1,7 @@
 """Small loads made by hand: rows as Arrow tables, an attempt in `ops.load`, and what `enter` takes."""
 
 import hashlib
+import io
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from usage_ledger.contracts.registry import arrow_schema, contract
 from usage_ledger.core.windows import Window, day_bounds
-from usage_ledger.storage.staged import Staged, StagedTable
+from usage_ledger.storage.staged import Staged, StagedRows, StagedTable
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.ledger import apply_load
@@ -52,6 +54,14 @@ def arrow(table: str, rows: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist([{name: (blank | row).get(name) for name in schema.names} for row in rows], schema)
 
 
+def parquet(rows: pa.Table) -> StagedRows:
+    """The rows as transform stages them: in the order of their keys, a few in a row group."""
+    file = io.BytesIO()
+    rows = rows.sort_by([("usage_date", "ascending"), ("row_key", "ascending")])
+    pq.write_table(rows, file, row_group_size=3, store_schema=False)
+    return StagedRows(pq.ParquetFile(file), "rows of a test")
+
+
 @dataclass
 class Desk:
     """Stages and enters loads of one connection."""
@@ -86,14 +96,16 @@ class Desk:
         if cost is not None:
             rows_by_table["cost_daily"] = cost
         tables = {
-            table: arrow(
-                table,
-                [
-                    facts
-                    | dict(zip(("bucket_start", "bucket_end"), day_bounds(r["usage_date"], zone), strict=True))
-                    | r
-                    for r in rows_of_table
-                ],
+            table: parquet(
+                arrow(
+                    table,
+                    [
+                        facts
+                        | dict(zip(("bucket_start", "bucket_end"), day_bounds(r["usage_date"], zone), strict=True))
+                        | r
+                        for r in rows_of_table
+                    ],
+                )
             )
             for table, rows_of_table in rows_by_table.items()
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from kit.staged_loads import parquet
 from sqlalchemy import Engine
 
 from usage_ledger.contracts.odcs import Column
@@ -92,7 +93,7 @@ def stored(engine: Engine, name: str, rows: pa.Table, columns: list[str]) -> lis
     """What the table holds after the copy, which is then rolled back."""
     table = contract(name)
     with transaction(engine) as cursor:
-        copy.copy_rows(cursor, table, rows, columns, into="table")
+        copy.copy_rows(cursor, table, parquet(rows), columns, into="table")
         cursor.execute(f"SELECT {', '.join(table.names())} FROM ledger.{name} ORDER BY row_key, connection_id, report")
         found = [tuple(str(one) if isinstance(one, uuid.UUID) else one for one in row) for row in cursor.fetchall()]
         cursor.connection.rollback()

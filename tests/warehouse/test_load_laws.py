@@ -1,5 +1,6 @@
 """What one load does to the ledger, row by row, date by date; loads made by hand."""
 
+import io
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from kit.landed_by_hand import Account, sent
 from kit.staged_loads import DAY, T0, Desk, called, charged, used
@@ -21,7 +23,7 @@ from usage_ledger.core.errors import ConfigError, PersonMustAct
 from usage_ledger.core.storage_errors import StagedUnusable
 from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.core.windows import Window
-from usage_ledger.storage.staged import Note, open_table
+from usage_ledger.storage.staged import Note, StagedRows, open_table
 from usage_ledger.storage.table_writer import write_table
 from usage_ledger.warehouse import loads
 from usage_ledger.warehouse.announcements import Unannounced, mark_announced, rows_written, unannounced
@@ -183,9 +185,13 @@ def test_texts_are_stored_byte_for_byte(desk: Desk, standing: Callable[[], Any])
 def test_rows_in_chunks_some_of_them_empty_are_all_copied(desk: Desk, standing: Callable[[], Any]) -> None:
     rows = [used(D1, f"m{number}", number) for number in range(120)]
     incoming = desk.incoming(rows, D1)
-    whole = incoming.tables["usage_daily"]
+    whole = incoming.tables["usage_daily"].whole()
     parts = [whole.slice(0, 0), whole.slice(0, 60), whole.slice(60, 0), whole.slice(60, 60), whole.slice(0, 0)]
-    apply_load(desk.engine, replace(incoming, tables={"usage_daily": pa.concat_tables(parts)}))
+    file = io.BytesIO()
+    with pq.ParquetWriter(file, whole.schema, store_schema=False) as writer:
+        for part in parts:
+            writer.write_table(part)
+    apply_load(desk.engine, replace(incoming, tables={"usage_daily": StagedRows(pq.ParquetFile(file), "rows")}))
     assert standing() == {(D1, f"m{number}"): number for number in range(120)}
 
 

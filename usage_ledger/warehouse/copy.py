@@ -28,13 +28,13 @@ BATCH = 4096
 """Rows at a time: few, so that the server reads one batch while the next is written."""
 CHUNK = 256 * 1024
 """Bytes that the driver takes at a time."""
+HEADER, END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+"""What rows in binary form come between."""
 FORM: Literal["binary", "csv"] = "binary" if pgpq else "csv"
 
 
-def constants(rows: pa.Table | StagedRows) -> dict[str, str | None]:
+def constants(rows: StagedRows) -> dict[str, str | None]:
     """Columns that need not be sent row by row: about half of a load's are the same in all of them."""
-    if isinstance(rows, pa.Table):
-        return {}
     return {
         name: None if value is None else str(value)
         for name, value in rows.constants.items()
@@ -43,24 +43,31 @@ def constants(rows: pa.Table | StagedRows) -> dict[str, str | None]:
 
 
 def copy_rows(
-    cursor: Cursor, table: Contract, rows: pa.Table | StagedRows, columns: list[str], *, into: Literal["stage", "table"]
+    cursor: Cursor, table: Contract, rows: StagedRows, columns: list[str], *, into: Literal["stage", "table"]
 ) -> None:
     """Copy these columns, if there are any rows. Raises what reading them raises."""
     if not rows.num_rows:
         return
     statement = copy_of(table, columns, into=into, form=FORM)
-    batches = batches_of(rows, columns)
-    _copy(cursor, statement, as_binary(batches, uuids_of(table)) if FORM == "binary" else as_csv(batches))
+    _copy(cursor, statement, encoded(rows, columns, table) if FORM == "binary" else as_csv(batches_of(rows, columns)))
 
 
-def uuids_of(table: Contract) -> list[str]:
-    """The columns that hold uuids."""
-    return [column.name for column in table.columns if column.type == "uuid"]
+def stage_encoded(cursor: Cursor, table: Contract, rows: list[bytes], columns: list[str]) -> None:
+    """Copy rows that are in binary form into the stage."""
+    statement = copy_of(table, columns, into="stage", form="binary")
+    _copy(cursor, statement, iter([b"".join([HEADER, *rows, END])]))
+
+
+def encoded(rows: StagedRows, columns: list[str], table: Contract) -> Iterator[bytes]:
+    """These columns in binary form. Raises what reading them raises."""
+    if not rows.num_rows:
+        return iter([HEADER, END])
+    return as_binary(batches_of(rows, columns), [column.name for column in table.columns if column.type == "uuid"])
 
 
 def copy_csv(cursor: Cursor, statement: sql.Composable, rows: pa.Table) -> None:
     """`COPY … FROM STDIN (FORMAT csv)` of all columns. Raises what reading them raises."""
-    _copy(cursor, statement, as_csv(batches_of(rows, rows.column_names)))
+    _copy(cursor, statement, as_csv(iter(rows.to_batches(BATCH))))
 
 
 def _copy(cursor: Cursor, statement: sql.Composable, parts: Iterator[bytes]) -> None:
@@ -97,10 +104,10 @@ class Source:
         return chunk
 
 
-def batches_of(rows: pa.Table | StagedRows, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def batches_of(rows: StagedRows, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """Some columns of the rows, a batch at a time. Raises what reading them raises."""
     # Arrow writes what happens to lie in memory for a batch without rows.
-    for table in [rows.select(columns)] if isinstance(rows, pa.Table) else rows.tables(columns):
+    for table in rows.tables(columns):
         yield from (batch for batch in table.to_batches(BATCH) if batch.num_rows)
 
 
@@ -145,9 +152,7 @@ def _with_uuids(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
     return batch
 
 
-def rows_have(rows: pa.Table | StagedRows, names: Iterable[str]) -> set[str]:
+def rows_have(rows: StagedRows, names: Iterable[str]) -> set[str]:
     """The columns that are not null throughout."""
-    if isinstance(rows, pa.Table):
-        return {name for name in names if rows.column(name).null_count < rows.num_rows}
     alike = rows.constants
     return {name for name in names if rows.num_rows and alike.get(name, "") is not None}

@@ -25,7 +25,7 @@ class Incoming:
     fetched_at: datetime
     declaration: str
     lookback: timedelta
-    tables: Mapping[str, pa.Table | StagedRows]
+    tables: Mapping[str, StagedRows]
     names: pa.Table | None
     staged: Staged
     has_days: bool = True

@@ -20,11 +20,11 @@ from usage_ledger.contracts.registry import contract
 from usage_ledger.core import crash
 from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.storage.staged import StagedRows
-from usage_ledger.warehouse.copy import constants, copy_csv, copy_rows, rows_have
+from usage_ledger.warehouse.comparison import Differences, bound, compare
+from usage_ledger.warehouse.copy import constants, copy_csv, copy_rows, rows_have, stage_encoded
 from usage_ledger.warehouse.days import DayState, accepted, day_states, record_days, tell
 from usage_ledger.warehouse.drift import refuse_drift
 from usage_ledger.warehouse.engine import in_transaction
-from usage_ledger.warehouse.equal_rows import has_equal_rows
 from usage_ledger.warehouse.events import add_event, close_failures
 from usage_ledger.warehouse.failures import Attempt, record_failed_dates
 from usage_ledger.warehouse.incoming import Incoming, Outcome
@@ -142,7 +142,7 @@ def _replace_days(
     outcome.rows = sum(staged_rows.values())
     dates = accepted(cursor, incoming, states, staged_rows, current_rows, outcome, already_committed=already_committed)
     for name, of_table in figures.items():
-        outcome.changed[name] = 0 if of_table.are_equal else _replace(cursor, contract(name), of_table, incoming, dates)
+        outcome.changed[name] = _replace(cursor, contract(name), of_table, incoming, dates)
         move_record(cursor, incoming, contract(name), dates)
     crash.point("load")
     record_days(cursor, incoming, dates, states, {day: rows + unasked[day] for day, rows in staged_rows.items()})
@@ -172,25 +172,29 @@ def _compare_tables(cursor: Cursor, incoming: Incoming) -> tuple[dict[str, Figur
         in_ledger = {key.partition(" ")[0] for of_day in sums.values() for key in of_day}
         meters = rows_have(rows, table.names("meter")) | in_ledger
         metered = _metered(table, meters)
-        if has_equal_rows(cursor, incoming, metered, sums):
-            figures[name] = Figures(metered, sums, sums, are_equal=True)
+        differences = compare(cursor, incoming, metered)
+        if differences is not None and not differences:
+            figures[name] = Figures(metered, sums, sums, differences)
             continue
-        _stage(cursor, table, rows)
+        _stage(cursor, table, rows, differences)
         yield_staged(cursor, incoming, table)
         keep_lookups(cursor, incoming, table)
         unasked += stage_unasked(cursor, incoming, table)
-        staged = sums_by_date(cursor, "load/sums_staged", metered, incoming, window)
-        figures[name] = Figures(metered, sums, staged, are_equal=False)
+        staged = sums_by_date(cursor, "load/sums_staged", metered, incoming, window, differences)
+        figures[name] = Figures(metered, sums, staged, differences)
     return figures, unasked
 
 
-def _stage(cursor: Cursor, table: Contract, rows: pa.Table | StagedRows) -> None:
+def _stage(cursor: Cursor, table: Contract, rows: StagedRows, differences: Differences | None) -> None:
+    """Stage the rows, or those alone that the ledger does not have."""
     cursor.execute(statement("load/stage", table))
     alike = constants(rows)
     if alike:
         cursor.execute(defaults(table, alike), alike)
-    varying = [name for name in rows.schema.names if name not in alike]
-    copy_rows(cursor, table, rows, varying, into="stage")
+    if differences is None:
+        copy_rows(cursor, table, rows, [name for name in rows.schema.names if name not in alike], into="stage")
+    else:
+        stage_encoded(cursor, table, differences.rows, differences.columns)
     crash.point("load")
     for name in ("load/sample", "load/analyze"):
         cursor.execute(statement(name, table))
@@ -203,8 +207,10 @@ def _metered(table: Contract, meters: set[str]) -> Contract:
 
 def _replace(cursor: Cursor, table: Contract, figures: Figures, incoming: Incoming, dates: list[date]) -> int:
     """Make the dates equal to the staged rows; how many rows were written or removed."""
+    if figures.are_equal:
+        return 0
     values = incoming.values | {"dates": dates}
-    cursor.execute(statement("load/differences", table), values)
+    cursor.execute(statement("load/differences", table), values | bound(figures.differences))
     differing = cursor.rowcount
     if not differing:
         return 0

@@ -48,12 +48,11 @@ def _write(cursor: Cursor, provider: str, models: Iterable[tuple[str, str, str |
         cursor.execute(statement("load/record_models"), values)
 
 
-def _models(rows: pa.Table | StagedRows) -> set[str]:
+def _models(rows: StagedRows) -> set[str]:
     """The models of rows, of the dictionary of each row group."""
-    if isinstance(rows, StagedRows) and MODEL in rows.constants:
+    if MODEL in rows.constants:
         return {rows.constants[MODEL]} - {"", None}
-    tables = [rows] if isinstance(rows, pa.Table) else rows.tables([MODEL])
-    return {model for table in tables for model in table.column(MODEL).unique().to_pylist()} - {"", None}
+    return {model for table in rows.tables([MODEL]) for model in table.column(MODEL).unique().to_pylist()} - {"", None}
 
 
 def _aliases(names: pa.Table) -> set[str]:

@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core import numbers
 from usage_ledger.core.warehouse_errors import ConservationBroken
+from usage_ledger.warehouse.comparison import Differences, bound
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import statement
 
@@ -28,8 +29,13 @@ class Figures:
     ledger: Mapping[date, Sums]
     staged: Mapping[date, Sums]
     """Of all staged rows, also of those that the answer says nothing of."""
-    are_equal: bool
-    """Whether the ledger has exactly the new rows, so that none are staged."""
+    differences: Differences | None
+    """The rows that are staged because the ledger does not have them; None where all are staged."""
+
+    @property
+    def are_equal(self) -> bool:
+        """Whether the ledger has exactly the new rows, so that none are staged."""
+        return self.differences is not None and not self.differences
 
 
 def prove(
@@ -116,13 +122,22 @@ def detect_drops(figures: Figures, dates: list[date]) -> dict[date, str]:
 
 
 def sums_by_date(
-    cursor: Cursor, name: str, table: Contract, incoming: Incoming, dates: list[date], *, unasked: bool = True
+    cursor: Cursor,
+    name: str,
+    table: Contract,
+    incoming: Incoming,
+    dates: list[date],
+    differences: Differences | None = None,
+    *,
+    unasked: bool = True,
 ) -> dict[date, Sums]:
     """The sums of a statement (`load/sums_staged` or `load/sums_ledger`) for each date that has rows.
 
-    Without `unasked` only of staged rows that came with the load.
+    Without `unasked` only of staged rows that came with the load. With `differences` the staged rows are those, and the
+    ledger's that are neither among them nor gone.
     """
-    cursor.execute(statement(name, table), incoming.values | {"dates": dates, "unasked": unasked})
+    values = incoming.values | {"dates": dates, "unasked": unasked} | bound(differences)
+    cursor.execute(statement(name, table), values)
     sums_of: dict[date, Sums] = {}
     for day, currency, rows, *sums in cursor.fetchall():
         of_day = sums_of.setdefault(day, {"rows": Decimal(0)})
