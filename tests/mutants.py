@@ -579,19 +579,18 @@ MUTANTS = (
         "test_a_load_makes_its_dates_equal",
     ),
     Mutant(
-        "rows count as equal by their sums alone",
-        (
-            (
-                "usage_ledger/warehouse/equal_rows.py",
-                "return _hash_of_staged(table, rows, columns) == _hash_of_ledger(cursor, table, columns)",
-                "return True",
-            ),
-        ),
+        "rows of other content are not staged",
+        (("usage_ledger/warehouse/comparison.py", "self._differences.rows.append(new)", "pass"),),
         "test_rows_that_have_each_others_values",
     ),
     Mutant(
+        "rows that came no more are not compared",
+        (("usage_ledger/warehouse/comparison.py", "self._differences.gone.append(_key(row))", "pass"),),
+        "test_only_rows_that_differ_are_staged",
+    ),
+    Mutant(
         "what is alike in all new rows is not compared",
-        (("usage_ledger/warehouse/equal_rows.py", "if cursor.fetchone() != (False,):", "if not cursor.fetchone():"),),
+        (("usage_ledger/warehouse/comparison.py", "if cursor.fetchone() != (False,):", "if not cursor.fetchone():"),),
         "test_a_row_that_differs_in_any_column",
     ),
     Mutant(
