@@ -580,7 +580,7 @@ MUTANTS = (
     ),
     Mutant(
         "rows of other content are not staged",
-        (("usage_ledger/warehouse/comparison.py", "self._differences.rows.append(new)", "pass"),),
+        (("usage_ledger/warehouse/comparison.py", "self._differences.rows.append(row)", "pass"),),
         "test_rows_that_have_each_others_values",
     ),
     Mutant(
@@ -590,7 +590,7 @@ MUTANTS = (
     ),
     Mutant(
         "what is alike in all new rows is not compared",
-        (("usage_ledger/warehouse/comparison.py", "if cursor.fetchone() != (False,):", "if not cursor.fetchone():"),),
+        (("usage_ledger/warehouse/sql.py", 'clauses or [sql.SQL("false")]', '[sql.SQL("false")]'),),
         "test_a_row_that_differs_in_any_column",
     ),
     Mutant(

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from usage_ledger.contracts.odcs import Column
 from usage_ledger.contracts.registry import contract
+from usage_ledger.core.storage_errors import StagedUnusable
 from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.storage.staged import StagedRows
 from usage_ledger.warehouse import comparison, copy, ledger
@@ -265,6 +266,20 @@ def test_all_rows_are_staged_where_too_many_differ(
     assert staged == [("usage_daily", None)]
     tokens = "SELECT DISTINCT input_tokens FROM ledger.usage_daily WHERE connection_id = %s"
     assert query(tokens, desk.connection_id) == [(9,)]
+
+
+def test_rows_that_cannot_be_read_change_nothing(desk: Desk, query: Query) -> None:
+    load(desk, 0)
+    before = content(desk, query, "usage_daily")
+    incoming = desk.incoming(USED, D1, D1 + DAY, fetched_at=T0 + HOUR)
+    file = io.BytesIO()
+    pq.write_table(incoming.tables["usage_daily"].whole(), file, compression="none", write_page_checksum=True)
+    damaged = io.BytesIO(file.getvalue().replace("😀".encode(), "😁".encode()))
+    rows = StagedRows(pq.ParquetFile(damaged, page_checksum_verification=True), "rows of a test")
+    with pytest.raises(StagedUnusable, match="rows of a test is damaged"):
+        apply_load(desk.engine, replace(incoming, tables={"usage_daily": rows}))
+    assert content(desk, query, "usage_daily") == before
+    assert load(desk, 2).changed == {"usage_daily": 0, "cost_daily": 0}
 
 
 def test_rows_that_are_not_in_the_order_of_their_keys_are_staged(desk: Desk, staged: Stagings) -> None:

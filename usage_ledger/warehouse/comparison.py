@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import IO, Any, cast
 from uuid import UUID
 
+import pyarrow as pa
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.contracts.odcs import Contract
@@ -18,10 +19,12 @@ from usage_ledger.core.ahead import Ahead
 from usage_ledger.storage.staged import StagedRows
 from usage_ledger.warehouse import copy
 from usage_ledger.warehouse.incoming import Incoming
-from usage_ledger.warehouse.sql import of_columns, other_than, statement
+from usage_ledger.warehouse.sql import copy_out
 
 MANY = 16 * 2**20
 """Bytes of differing rows with which all rows are staged instead."""
+BOOLEAN = 5
+"""Bytes of a field that is true or false: its size and one more."""
 EPOCH = date(2000, 1, 1)
 """PostgreSQL's first day."""
 Key = tuple[date, str]
@@ -63,15 +66,11 @@ def compare(cursor: Cursor, incoming: Incoming, table: Contract) -> Differences 
     keys = ["usage_date", "row_key"]
     content = [name for name in table.names() if name not in (*own, *keys)]  # without the meters that neither side has
     alike = {name: value for name, value in copy.constants(rows).items() if name in content}
-    cursor.execute(other_than(table, alike), incoming.values | alike)
-    if cursor.fetchone() != (False,):
-        return None
     columns = keys + [name for name in content if name not in alike]
-    cursor.execute(statement("load/set_window"), incoming.values)
+    statement = cursor.mogrify(copy_out(table, columns, alike), incoming.values | alike)  # COPY takes no parameters
     with ThreadPoolExecutor(1, "encode") as thread:
-        parts = copy.encoded(rows, columns, table)
-        merge = _Merge(Ahead(parts, thread), Differences(columns))
-        cursor.copy_expert(of_columns("load/copy_out", table, *columns).as_string(cursor), cast(IO[bytes], merge))
+        merge = _Merge(Ahead(_parts(rows, columns, table), thread), Differences(columns))
+        cursor.copy_expert(statement, cast(IO[bytes], merge))
         differences = merge.end()
     # Of such a report rows decide together what becomes of some.
     decides_by_all = incoming.staged.scope is not None or incoming.yields_to or incoming.yielding
@@ -85,6 +84,17 @@ def _are_in_order(rows: StagedRows) -> bool:
         ends = group.take([0, group.num_rows - 1]) if group.num_rows else group
         bounds += [(*row.values(),) for row in ends.to_pylist()]
     return bounds == sorted(bounds)
+
+
+def _parts(rows: StagedRows, columns: list[str], table: Contract) -> Iterator[bytes]:
+    """The rows as the ledger's come: these columns, and that the others are not different."""
+    if not rows.num_rows:
+        return iter([copy.HEADER, copy.END])
+    batches = (
+        batch.append_column("differs", pa.repeat(pa.scalar(False), batch.num_rows))
+        for batch in copy.batches_of(rows, columns)
+    )
+    return copy.as_binary(batches, copy.uuids_of(table))
 
 
 class _Merge:
@@ -137,7 +147,8 @@ class _Merge:
         return self._held[self._at : self._at + size] if fields > 0 else b""
 
     def _take(self, new: bytes) -> None:
-        self._differences.rows.append(new)
+        row = len(self._differences.columns).to_bytes(2, "big") + new[2:-BOOLEAN]  # as the stage has it
+        self._differences.rows.append(row)
         self._size += len(new)
         self._at += len(new)
 

@@ -49,7 +49,8 @@ def copy_rows(
     if not rows.num_rows:
         return
     statement = copy_of(table, columns, into=into, form=FORM)
-    _copy(cursor, statement, encoded(rows, columns, table) if FORM == "binary" else as_csv(batches_of(rows, columns)))
+    batches = batches_of(rows, columns)
+    _copy(cursor, statement, as_binary(batches, uuids_of(table)) if FORM == "binary" else as_csv(batches))
 
 
 def stage_encoded(cursor: Cursor, table: Contract, rows: list[bytes], columns: list[str]) -> None:
@@ -58,11 +59,9 @@ def stage_encoded(cursor: Cursor, table: Contract, rows: list[bytes], columns: l
     _copy(cursor, statement, iter([b"".join([HEADER, *rows, END])]))
 
 
-def encoded(rows: StagedRows, columns: list[str], table: Contract) -> Iterator[bytes]:
-    """These columns in binary form. Raises what reading them raises."""
-    if not rows.num_rows:
-        return iter([HEADER, END])
-    return as_binary(batches_of(rows, columns), [column.name for column in table.columns if column.type == "uuid"])
+def uuids_of(table: Contract) -> list[str]:
+    """The columns that hold uuids."""
+    return [column.name for column in table.columns if column.type == "uuid"]
 
 
 def copy_csv(cursor: Cursor, statement: sql.Composable, rows: pa.Table) -> None:

@@ -46,11 +46,12 @@ def defaults(contract: Contract, names: Iterable[str]) -> sql.Composable:
     return sql.SQL("ALTER TABLE {stage} ").format(**_parts(contract)) + sql.SQL(", ").join(clauses)
 
 
-def other_than(contract: Contract, names: Iterable[str]) -> sql.Composable:
-    """`load/has_other` of these columns: one bind parameter for each, of its name."""
-    clauses = [sql.SQL("{} IS DISTINCT FROM {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in names]
+def copy_out(contract: Contract, names: Iterable[str], alike: Iterable[str]) -> sql.Composable:
+    """`load/copy_out` of these columns; of those that are alike one bind parameter each, of its name."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    clauses = [sql.SQL("{} IS DISTINCT FROM {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in alike]
     differing = sql.SQL(" OR ").join(clauses or [sql.SQL("false")])
-    return sql.SQL(text("load/has_other")).format(**_parts(contract), differing=differing)
+    return sql.SQL(text("load/copy_out")).format(table=_parts(contract)["table"], columns=columns, differing=differing)
 
 
 @cache
