@@ -139,28 +139,31 @@ def _whole_numbers(rows: Rows, path: str) -> pa.Array:
 
 def _whole(rows: Rows, meter: Meter) -> Counted:
     column, total = _counts(rows, meter)
-    sums: dict[str, int | Decimal] = {"": sum(total)} if total else {}
+    sums: dict[str, int | Decimal] = {} if total is None else {"": total}
     if meter.absent != "zero" or not column.null_count:
         return Counted(column, sums)
     notes = Counter({"absent_zero": column.null_count})
-    return Counted(column.fill_null(0), {"": sum(total)}, notes, column.is_valid())
+    return Counted(column.fill_null(0), {"": total or 0}, notes, column.is_valid())
 
 
-def _counts(rows: Rows, meter: Meter) -> tuple[pa.Array, list[int]]:
-    """The meter's column, null where it has no value, and the values that it is the sum of."""
+def _counts(rows: Rows, meter: Meter) -> tuple[pa.Array, int | None]:
+    """The meter's column, null where it has no value, and the sum of its values; None where there is none."""
     column, total = _count(rows, meter, meter.path)
+    sums = [total]
     for path in meter.plus:
-        other, more = _count(rows, meter, path)
-        column, total = _add(rows, meter, column, other), [*total, *more]
+        other, total = _count(rows, meter, path)
+        column = _add(rows, meter, column, other)
+        sums.append(total)
     if rows.page is not None and (meter.others or meter.unread):
         parts = undeclared_parts(rows, meter)
         column = _add(rows, meter, column, pa.array(parts, pa.int64()))
-        total = [*total, *(part for part in parts if part is not None)]
-    return column, total
+        sums += parts
+    values = [value for value in sums if value is not None]
+    return column, sum(values) if values else None
 
 
-def _count(rows: Rows, meter: Meter, path: str) -> tuple[pa.Array, list[int]]:
-    """The column at one path, and its values."""
+def _count(rows: Rows, meter: Meter, path: str) -> tuple[pa.Array, int | None]:
+    """The column at one path, and the sum of its values; None where there is none."""
     values = rows.column(path)
     column = whole_numbers(rows, path)
     if path == meter.path and meter.spellings:
@@ -168,7 +171,7 @@ def _count(rows: Rows, meter: Meter, path: str) -> tuple[pa.Array, list[int]]:
     if column.null_count:
         check_absent(rows, meter, values, path=path)
         values = [value for value in values if value is not None and value is not UNSET]
-    return column, list(map(int, values))
+    return column, sum(map(int, values)) if values else None
 
 
 def _spelled(rows: Rows, meter: Meter) -> tuple[list[Any], pa.Array]:
