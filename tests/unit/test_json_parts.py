@@ -6,11 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.json import document
 from usage_ledger.json.parts import parts
-from usage_ledger.json.text import plain
+from usage_ledger.json.places import MOST, Place, WrongPlace, parts_at
+from usage_ledger.json.text import BOM, plain
+from usage_ledger.json.whole import Parts
 
 SIGNS = (
     "},",
@@ -73,7 +77,7 @@ def document_of(drawn: random.Random) -> Any:
     }
 
 
-def cut(body: bytes, seed: int) -> list[bytes]:
+def cut(body: bytes, seed: float) -> list[bytes]:
     """The body as a network might bring it."""
     drawn = random.Random(seed)  # noqa: S311  no secrets
     found = []
@@ -171,3 +175,115 @@ def test_a_byte_order_mark_and_half_a_character_are_read_as_elsewhere() -> None:
 def test_a_list_that_is_no_utf_8_is_a_broken_answer() -> None:
     with pytest.raises(Shape, match="the list cannot be read"):
         document.document_of(b'{"data\xe9": []}', "the list")
+
+
+# Places
+
+
+def body_of(drawn: random.Random) -> bytes:
+    """A document in any way of writing: with blanks anywhere, a byte order mark, halves of characters in its texts."""
+    document = document_of(drawn)
+    if isinstance(document, dict):  # halves of characters in its own keys are refused
+        document = {key.replace("model", "kind"): value for key, value in document.items()}
+    body = json.dumps(
+        document,
+        indent=drawn.choice((None, 1)),
+        ensure_ascii=drawn.random() < 0.5,
+        separators=drawn.choice((None, (",", ":"), (" , ", " : "))),
+    ).encode()
+    if drawn.random() < 0.5:
+        body = body.replace(b"model", rb"\ud83d")
+    blanks = drawn.choices((b"", b" ", b"\r\n\t"), k=2)
+    return drawn.choice((b"", BOM)) + blanks[0] + body + blanks[1]
+
+
+drawings = st.randoms(use_true_random=False)
+sizes = st.sampled_from((1, 20, 100, 1000))
+
+
+@given(drawn=drawings, size=sizes)
+def test_what_is_sliced_at_the_places_of_parts_is_the_parts(drawn: random.Random, size: int) -> None:
+    body, seed, places = body_of(drawn), drawn.random(), list[Place]()
+    expected = list(parts(cut(body, seed), size, places))
+    if places:
+        assert list(parts_at(places, cut(body, seed + 1))) == expected
+    else:
+        assert expected == [plain(body)] or (expected == [b"{}"] and not json.loads(plain(body)))
+
+
+@given(drawn=drawings, size=sizes, sign=st.sampled_from((1, -1)), name=st.sampled_from(("first", "end")))
+def test_a_place_that_is_off_by_one_loses_nothing_in_silence(
+    drawn: random.Random, size: int, sign: int, name: str
+) -> None:
+    body, places = body_of(drawn), list[Place]()
+    expected = list(parts(cut(body, 1), size, places))
+    assume(places)
+    number = drawn.randrange(len(places))
+    off = msgspec.structs.replace(places[number], **{name: getattr(places[number], name) + sign})
+    try:
+        shifted = list(parts_at([*places[:number], off, *places[number + 1 :]], cut(body, 2)))
+        assert joined(shifted) == joined(expected)
+    except (WrongPlace, ValueError):  # or no JSON
+        pass
+
+
+BODY = BOM + b' {"a": [ {"n": 1}, {"n": "\\ud800"} ] , "b" :{"c": [7]} ,"d":[],"e":"x" }\n'
+
+
+def places_of(body: bytes) -> list[Place]:
+    places: list[Place] = []
+    list(parts([body[n : n + 5] for n in range(0, len(body), 5)], 12, places))
+    return places
+
+
+def test_places_are_of_keys_lists_and_values() -> None:
+    assert [(kind, BODY[first:end]) for kind, first, end in map(msgspec.structs.astuple, places_of(BODY))] == [
+        ("key", b'"a"'),
+        ("list", b' {"n": 1}'),
+        ("list", b'{"n": "\\ud800"} '),
+        ("key", b'"b"'),
+        ("value", b'{"c": [7]} '),
+        ("key", b'"d"'),
+        ("list", b""),
+        ("key", b'"e"'),
+        ("value", b'"x" '),
+    ]
+    assert list(parts_at(places_of(BODY), [BODY])) == [
+        b'{"a":[ {"n": 1}]}',
+        b'{"a":[{"n": "\\u0000"} ]}',
+        b'{"d":[]}',
+        b'{"b":{"c": [7]} ,"e":"x" }',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(0, -1), (2, 3), (1, 3), (4, 5), (7, 9)], ids=["last", "piece", "list", "value", "member"]
+)
+def test_what_no_place_has_is_noticed(first: int, last: int) -> None:
+    places = places_of(BODY)
+    del places[slice(first, last) if last > 0 else slice(-1, None)]
+    with pytest.raises(WrongPlace):
+        list(parts_at(places, [BODY]))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [BODY[:-12], BODY + b"7", BODY.replace(b"{", b"x{", 1), BODY.replace(b"a", b"bc"), b""],
+    ids=["shorter", "longer", "before", "moved", "empty"],
+)
+def test_places_of_another_document_are_refused(body: bytes) -> None:
+    with pytest.raises(WrongPlace):
+        list(parts_at(places_of(BODY), [body]))
+
+
+def test_a_place_ends_after_it_begins() -> None:
+    first, *others = places_of(BODY)
+    with pytest.raises(WrongPlace):
+        list(parts_at([msgspec.structs.replace(first, end=first.first - 1), *others], [BODY]))
+
+
+def test_of_too_many_places_none_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("usage_ledger.json.parts.PART", 100)
+    few, many = (json.dumps({f"k{n}": n for n in range(count)}).encode() for count in (MOST // 2, MOST // 2 + 1))
+    assert len(Parts({}).check(iter([few]))) == MOST
+    assert Parts({}).check(iter([many])) == []

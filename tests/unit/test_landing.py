@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import pytest
 import zstandard
 from hypothesis import given
@@ -23,15 +25,20 @@ from usage_ledger.core import errors, provider_errors, storage_errors
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.pseudonym import _local_key, pseudonym
 from usage_ledger.core.windows import DAY, Window
+from usage_ledger.http.body import received
 from usage_ledger.http.page import Call, Page
+from usage_ledger.json.packed import Packed
+from usage_ledger.json.parts import parts as cut_in_parts
+from usage_ledger.json.places import Place
 from usage_ledger.json.scrub import Scrubber
+from usage_ledger.json.whole import Parts
 from usage_ledger.model import Paging
 from usage_ledger.pipeline.extract import land
 from usage_ledger.providers.fireworks import FIREWORKS
 from usage_ledger.sources.source import source_of
 from usage_ledger.storage.files import AnyPath, read_whole, write_whole
-from usage_ledger.storage.landing import Landing, connection_key, landed_pages, load_folder, request_body
-from usage_ledger.storage.manifest import Manifest, manifest_of
+from usage_ledger.storage.landing import Landing, connection_key, landed_pages, landed_parts, load_folder, request_body
+from usage_ledger.storage.manifest import MANIFEST, Manifest, manifest_of
 
 D = date(2026, 9, 14)
 WINDOW = Window(D, D + DAY)
@@ -119,6 +126,132 @@ def test_a_request_too_large_for_the_manifest_is_beside_its_page(tmp_path: Path)
     (tmp_path / folder / second.request.file).write_bytes(zstandard.compress(large.replace("q", "r").encode()))
     with pytest.raises(storage_errors.RawCorrupt):
         request_body(folder, second)
+
+
+# The parts of a large page
+
+LARGE = json.dumps({"models": [{"n": number, "a": ["},{", {}]} for number in range(60)], "next": "é"}).encode()
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of 200 bytes, unpacked in pieces as they came."""
+    monkeypatch.setattr("usage_ledger.json.packed.PIECE", 64)
+    for module in ("json.parts", "http.body", "storage.landing"):
+        monkeypatch.setattr(f"usage_ledger.{module}.PART", 200)
+
+
+def arrived(body: bytes) -> Packed:
+    packed = received(iter([body[n : n + 64] for n in range(0, len(body), 64)]), Parts({}).check, check=True)
+    assert isinstance(packed, Packed)
+    return packed
+
+
+def landed_large(root: Path, **changes: Any) -> tuple[Path, Manifest]:
+    """A large page as it arrived, its entry in the manifest changed."""
+    landing = Landing.begin(root, "fireworks", "acme", "usage", WINDOW, LOAD)
+    landing.land(Page(Call("/x", ()), arrived(LARGE), 200, ASKED), "http://provider")
+    pages = [msgspec.structs.replace(page, **changes) for page in landing.pages]
+    manifest = Manifest(
+        *(LOAD, "acme", "fireworks", "acme", "usage", WINDOW.first, WINDOW.end, "UTC", "d", ASKED, pages)
+    )
+    folder = load_folder(root, landing.commit(manifest))
+    return Path(str(folder)), manifest_of(folder)
+
+
+def parts_of(folder: Path, manifest: Manifest) -> list[bytes]:
+    return [part for _, parts in landed_parts(folder, manifest) for part in parts]
+
+
+def require_whole(parts: list[bytes]) -> None:
+    """The parts are those of the large page."""
+    *lists, last = map(json.loads, parts)
+    assert len(lists) > 1
+    assert {"models": [row for part in lists for row in part["models"]]} | last == json.loads(LARGE)
+
+
+def test_a_large_page_is_cut_where_it_was_cut_as_it_arrived(tmp_path: Path, tiny: None) -> None:
+    noted: list[Place] = []
+    expected = list(cut_in_parts(arrived(LARGE).chunks(), places=noted))
+    require_whole(expected)
+    folder, manifest = landed_large(tmp_path)
+    assert manifest.pages[0].places == noted
+    assert parts_of(folder, manifest) == expected
+
+
+def test_a_manifest_of_before_there_were_places_is_read_as_before(tmp_path: Path, tiny: None) -> None:
+    folder, _ = landed_large(tmp_path)
+    document = json.loads((folder / MANIFEST).read_bytes())
+    del document["pages"][0]["places"]
+    (folder / MANIFEST).write_text(json.dumps(document | {"seal": ""}))
+    older = manifest_of(folder)
+    assert older.pages[0].places == []
+    require_whole(parts_of(folder, older))
+
+
+def test_a_place_that_was_changed_breaks_the_seal(tmp_path: Path, tiny: None) -> None:
+    folder, manifest = landed_large(tmp_path)
+    end = b"%d\n" % manifest.pages[0].places[1].end
+    text = (folder / MANIFEST).read_bytes()
+    assert end in text
+    (folder / MANIFEST).write_bytes(text.replace(end, b"%d\n" % (int(end) + 1), 1))
+    with pytest.raises(storage_errors.RawCorrupt, match="is not what was written"):
+        manifest_of(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda places: [*places, Place("list", len(LARGE), len(LARGE) + 1)],
+        lambda places: [places[0], *places[2:]],
+        lambda places: [*places[:3], places[1], *places[3:]],
+        lambda places: places[:-1],
+        lambda places: [Place("list", -1, places[-1].end)],
+    ],
+    ids=["beyond the end", "without a piece", "a piece twice", "without the last", "before the beginning"],
+)
+def test_places_that_do_not_fit_the_page_are_no_fault_of_the_provider(tmp_path: Path, tiny: None, change: Any) -> None:
+    _, manifest = landed_large(tmp_path)
+    folder, manifest = landed_large(tmp_path, places=change(manifest.pages[0].places))
+    with pytest.raises(storage_errors.RawCorrupt, match=r"page-00000\.json\.zst is not what its manifest says"):
+        parts_of(folder, manifest)
+
+
+@pytest.mark.parametrize("places", [True, False])
+def test_a_page_of_other_bytes_is_refused_with_places_and_without(tmp_path: Path, tiny: None, places: bool) -> None:
+    folder, manifest = landed_large(tmp_path, **({} if places else {"places": []}))
+    file = folder / manifest.pages[0].file
+    for other in (LARGE.replace(b'"n": 7,', b'"n": 8,'), LARGE.replace(b'"n": 7,', b'"n": 7}'), LARGE[:-1] + b" "):
+        file.write_bytes(zstandard.compress(other))
+        with pytest.raises(storage_errors.RawCorrupt, match=r"page-00000\.json\.zst is not what its manifest says"):
+            parts_of(folder, manifest)
+    file.write_bytes(zstandard.compress(LARGE[:-1]))
+    with pytest.raises(storage_errors.RawCorrupt, match=r"page-00000\.json\.zst is damaged"):
+        parts_of(folder, manifest)
+
+
+def test_a_body_that_was_scrubbed_has_no_places_of_another(tmp_path: Path, tiny: None) -> None:
+    body = arrived(LARGE)
+    assert Scrubber(()).scrub(body) is body
+    scrubbed = Scrubber(("models/*/a",)).scrub(body)
+    assert isinstance(scrubbed, Packed)
+    assert (bool(body.places), scrubbed.places) == (True, [])
+
+
+def test_a_refusal_of_the_rest_does_not_hide_that_a_page_was_damaged(
+    tmp_path: Path, tiny: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing(FixedClient):
+        def pages(self, call: Call, paging: Paging | None, inspect: Any = None) -> Iterator[Page]:
+            for page in super().pages(call, paging, inspect):
+                yield page if call.path.endswith("/accounts") else replace(page, body=arrived(LARGE))
+            if not call.path.endswith("/accounts"):
+                [file] = tmp_path.rglob("page-00000.json.zst")
+                file.write_bytes(zstandard.compress(LARGE.replace(b'"n": 7,', b'"n": 7}')))
+                raise provider_errors.BadRequest("the page token is too old")
+
+    with pytest.raises(storage_errors.RawCorrupt):
+        land(ACME, FIREWORKS.report("prices"), WINDOW, LOAD, client=Refusing(b"{}"), root=tmp_path)  # type: ignore[arg-type]
 
 
 # The commit mark

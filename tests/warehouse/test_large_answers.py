@@ -12,6 +12,7 @@ from kit.raw_pages import landed_manifests
 
 import usage_ledger.http.body
 import usage_ledger.json.parts
+import usage_ledger.json.whole
 import usage_ledger.storage.landing
 import usage_ledger.storage.table_writer
 from usage_ledger.core import contract_errors, errors, provider_errors, storage_errors
@@ -49,15 +50,24 @@ def landed(site: Site) -> list[bytes]:
     ]
 
 
-def test_answers_in_parts_make_the_ledger_equal_the_truth(site: Site) -> None:
+@pytest.fixture(params=[1000, 0], ids=["places", "no places"])
+def most(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many places a manifest has room for."""
+    monkeypatch.setattr(usage_ledger.json.whole, "MOST", request.param)
+    return int(request.param)
+
+
+def test_answers_in_parts_make_the_ledger_equal_the_truth(site: Site, most: int) -> None:
     assert site.run(first=FIRST, last=LAST).failures == []
     assert site.converged()
 
 
-def test_a_page_is_landed_byte_for_byte_and_loaded_row_for_row(site: Site, query: Query) -> None:
+def test_a_page_is_landed_byte_for_byte_and_loaded_row_for_row(site: Site, query: Query, most: int) -> None:
     body = usage(*rows(), newField={"a": [1]})
     assert run(site, body) is None
     assert landed(site) == [body]
+    manifests = [manifest for _, manifest in landed_manifests(site.root, "fireworks", site.name)]
+    assert any(page.places for manifest in manifests for page in manifest.pages) == bool(most)
     found = query("SELECT model, input_tokens FROM ledger.usage_daily WHERE connection_id = %s", site.name)
     assert sorted(found) == sorted((f"m{number}", number) for number in range(60))
     assert [event[3] for event in site.events() if event[0] == "unknown_field"] == [
@@ -158,11 +168,13 @@ def test_a_damaged_page_is_not_transformed(site: Site, monkeypatch: pytest.Monke
         lambda body: body[:2000] + b"\xff" + body[2001:],
         lambda body: body.replace(b"serverlessCosts", b"serverlessCoats"),
         lambda body: body + b" ",
+        lambda body: body[:2000] + b"\0" + body[2001:],
+        lambda body: body.replace(b'"promptTokens": "1', b'"promptTokens":: "', 1),
     ],
-    ids=["another number", "cut", "another type", "no UTF-8", "another list", "one byte more"],
+    ids=["another number", "cut", "another type", "no UTF-8", "another list", "one byte more", "no JSON", "two colons"],
 )
 def test_a_large_page_that_was_changed_in_storage_is_named_so_whatever_it_holds(
-    site: Site, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[bytes], bytes]
+    site: Site, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[bytes], bytes], most: int
 ) -> None:
     """It is hashed while it is read: its own errors are no fault of the provider."""
     real = usage_ledger.storage.landing.read_whole
@@ -180,6 +192,26 @@ def test_a_large_page_that_was_changed_in_storage_is_named_so_whatever_it_holds(
     monkeypatch.setattr(usage_ledger.storage.landing, "read_whole", replaced)
     assert type(run(site, usage(*rows()))) is storage_errors.RawCorrupt
     assert site.tokens() == {}
+
+
+def test_a_page_that_is_damaged_before_it_is_read_once_more_is_named_so(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To tell what a page holds that has no declared array."""
+    real = usage_ledger.storage.landing.read_whole
+    body = json.dumps({"otherCosts": [{"n": number} for number in range(200)]}).encode()
+    readings = []
+
+    def replaced(path: Any) -> bytes:
+        data = real(path)
+        if path.name.endswith(".zst") and zstandard.ZstdDecompressor().decompress(data, max_output_size=2**28) == body:
+            readings.append(path)
+            return zstandard.compress(body.replace(b'"n": 7}', b'"n" 77}')) if len(readings) > 1 else data
+        return data
+
+    monkeypatch.setattr(usage_ledger.storage.landing, "read_whole", replaced)
+    assert type(run(site, body)) is storage_errors.RawCorrupt
+    assert len(readings) == 2
 
 
 def test_each_rule_looks_at_every_frame_and_keys_at_all_of_them(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from usage_ledger.core.errors import Unreachable
 from usage_ledger.core.provider_errors import IncompleteAnswer, TooLarge
 from usage_ledger.json.packed import Packed
 from usage_ledger.json.parts import PART
+from usage_ledger.json.places import Place
 
 if TYPE_CHECKING:
     from usage_ledger.http.sign_search import SignSearch
@@ -147,9 +148,12 @@ def _search(protected: redaction.Protected) -> "SignSearch":
     return SignSearch(protected.signs)
 
 
-def received(chunks: Iterator[bytes], inspect: Callable[[Iterator[bytes]], object], *, check: bool) -> bytes | Packed:
+def received(
+    chunks: Iterator[bytes], inspect: Callable[[Iterator[bytes]], list[Place]], *, check: bool
+) -> bytes | Packed:
     """The body, redacted: as bytes when it is small; packed, and inspected as it arrives, when it is large.
 
+    `inspect` returns where the parts of what it reads lie.
     Without `check` (an answer without success) it is read and not inspected.
     """
     arriving = redacted(chunks)
@@ -170,7 +174,7 @@ def received(chunks: Iterator[bytes], inspect: Callable[[Iterator[bytes]], objec
             yield chunk
 
     if check:
-        inspect(passing())
+        packed.places = inspect(passing())
     else:
         deque(passing(), maxlen=0)
     packed.close()

@@ -7,6 +7,7 @@ from typing import IO, cast
 
 import zstandard
 
+from usage_ledger.json.places import Place
 from usage_ledger.json.text import has_at_sign
 
 LEVEL = 3
@@ -28,6 +29,8 @@ class Packed:
         self._last = b""
         self.has_at_sign = False
         """Whether an e-mail address can be in it; see `has_at_sign`."""
+        self.places: list[Place] = []
+        """Where its parts lie; empty where nobody has looked."""
 
     def add(self, chunk: bytes) -> None:
         """Append bytes."""

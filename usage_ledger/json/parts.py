@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from usage_ledger.json.places import Kind, Place, assemble
 from usage_ledger.json.text import BOM, encoded, plain
 
 PART = 4 * 2**20
@@ -18,15 +19,16 @@ _trailing = re.compile(r"trailing characters \(byte (\d+)\)")
 _place = re.compile(r"\(byte (\d+)\)")
 
 
-def parts(chunks: Iterable[bytes], size: int | None = None) -> Iterator[bytes]:
+def parts(chunks: Iterable[bytes], size: int | None = None, places: list[Place] | None = None) -> Iterator[bytes]:
     """The document as one part if it is small, else its outermost lists cut between two elements.
 
     `{"a": [1, 2, 3], "b": 4}` may become `{"a":[1,2]}`, `{"a":[3]}`, `{"b":4}`. Laid end to end the lists are the
-    document's own, every element as sent. Raises `msgspec.DecodeError`, with the place in the whole document, for what
-    is not JSON, and for a key that the outermost object has twice: cut, both lists would be read; `UnicodeDecodeError`
-    for what is not UTF-8.
+    document's own, every element as sent. `places` is filled with where they lie, for `parts_at`: what is small, or no
+    list or object, has none. Raises `msgspec.DecodeError`, with the place in the whole document, for what is not JSON,
+    and for a key that the outermost object has twice: cut, both lists would be read; `UnicodeDecodeError` for what is
+    not UTF-8.
     """
-    yield from map(encoded, _parts(_Text(chunks), size or PART))
+    yield from map(encoded, _parts(_Text(chunks, [] if places is None else places), size or PART))
 
 
 def _parts(text: "_Text", size: int) -> Iterator[bytes]:
@@ -34,37 +36,40 @@ def _parts(text: "_Text", size: int) -> Iterator[bytes]:
     if text.ended:
         yield text.whole()
     elif text.next() == b"[":
-        yield from text.elements(size)
+        yield from assemble(_lists(text, size), is_object=False)
         text.end()
     elif text.next() == b"{":
-        yield from _members(text, size)
+        yield from assemble(_members(text, size), is_object=True)
     else:
         text.fill(None)
         yield text.whole()
 
 
-def _members(text: "_Text", size: int) -> Iterator[bytes]:
-    others: dict[bytes, bytes] = {}
+def _lists(text: "_Text", size: int) -> Iterator[tuple[Kind, list[bytes]]]:
+    for rows in text.elements(size):
+        yield "list", [rows]
+
+
+def _members(text: "_Text", size: int) -> Iterator[tuple[Kind, list[bytes]]]:
     keys: set[bytes] = set()
     text.skip(1)
     while (key := text.key(first=not keys)) is not None:
         if key in keys:
             raise msgspec.DecodeError(f"the key {key.decode(errors='replace')} comes twice (byte {text.passed})")
         keys.add(key)
+        yield "key", [key]
         if text.next() == b"[":
-            for rows in text.elements(size):
-                yield b"{" + key + b":" + rows + b"}"
+            yield from _lists(text, size)
         else:
-            others[key] = text.value()
+            yield "value", [text.value()]
     text.end()
-    yield b"{" + b",".join(key + b":" + value for key, value in others.items()) + b"}"
 
 
 class _Text:
     """The text that has arrived and is not yet consumed."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
+    def __init__(self, chunks: Iterable[bytes], places: list[Place]) -> None:
+        self._chunks, self._places = iter(chunks), places
         self._held = b""
         self.ended = False
         self.passed = 0
@@ -93,6 +98,10 @@ class _Text:
         self._held = self._held[count:]
         self.passed += count
 
+    def _pass(self, kind: Kind, count: int) -> None:
+        self._places.append(Place(kind, self.passed, self.passed + count))
+        self.skip(count)
+
     def next(self) -> bytes:
         """The next byte that is not blank, not consumed; empty at the end of the text."""
         while True:
@@ -117,7 +126,7 @@ class _Text:
             raise self._malformed()
         key = match[0]
         msgspec.json.decode(key, type=str)
-        self.skip(len(key))
+        self._pass("key", len(key))
         self._take(b":")
         return key
 
@@ -126,8 +135,8 @@ class _Text:
         while True:
             at = self._end_of(self._held)
             if at is not None and (at < len(self._held) or self.ended):
-                value = plain(self._held[:at])
-                self.skip(at)
+                value = self._held[:at]
+                self._pass("value", at)
                 return value
             if self.ended:
                 raise self._malformed("Input data was truncated")
@@ -143,12 +152,15 @@ class _Text:
                 raise self._malformed()  # after a comma
             if not self.ended and (piece := self._elements_held(2)):  # the rule, and half the work
                 has_elements, target = True, size
-                yield plain(piece)
+                yield piece
                 continue
             at = self._end_of(b"[" + self._held, before=1)
             if at is not None and (at - 1 < len(self._held) or self.ended):
-                yield plain(b"[" + self._held[: at - 1])
-                self.skip(at - 1)
+                end = self._held.rindex(b"]", 0, at - 1)
+                piece = b"[" + self._held[: end + 1]
+                self._pass("list", end)
+                self.skip(at - 1 - end)
+                yield piece
                 return
             if self.ended:
                 raise self._malformed("Input data was truncated")
@@ -156,7 +168,7 @@ class _Text:
             target = size if piece else 2 * len(self._held)
             if piece:
                 has_elements = True
-                yield plain(piece)
+                yield piece
 
     def end(self) -> None:
         """Check that nothing follows."""
@@ -181,7 +193,8 @@ class _Text:
                 msgspec.json.decode(plain(piece), type=msgspec.Raw)
             except (msgspec.DecodeError, RecursionError):
                 continue  # the end of something inside of an element
-            self.skip(comma + 1)
+            self._pass("list", at + 1)
+            self.skip(comma - at)
             return piece
         return None
 

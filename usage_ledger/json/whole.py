@@ -9,6 +9,7 @@ import msgspec
 from usage_ledger.core import provider_errors
 from usage_ledger.core.pseudonym import hide_addresses
 from usage_ledger.json.parts import parts
+from usage_ledger.json.places import MOST, Place
 from usage_ledger.json.text import encoded, plain
 
 BEGINNING = 200
@@ -37,19 +38,21 @@ class Parts:
         self.fields: dict[str, msgspec.Raw] = {}
         self.counts: dict[str, int] = {}
 
-    def check(self, chunks: Iterator[bytes]) -> None:
-        """Read all of it. Raises `NotJson`, `BadJson`."""
+    def check(self, chunks: Iterator[bytes]) -> list[Place]:
+        """Read all of it; returns where its parts lie, nothing of more than `MOST`. Raises `NotJson`, `BadJson`."""
         first = next(chunks)
         _refuse_web_page(first, self._headers)
         last = b""
+        places: list[Place] = []
         try:
-            for last in parts(chain([first], chunks)):
+            for last in parts(chain([first], chunks), places=places):
                 self._count_items(last)
             self.fields = msgspec.json.decode(last, type=dict[str, msgspec.Raw]) if last.startswith(b"{") else {}
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise provider_errors.BadJson(
                 f"the answer is not one whole JSON document ({error}); it begins {_beginning(first)}"
             ) from error
+        return places if len(places) <= MOST else []
 
     def _count_items(self, part: bytes) -> None:
         if not self._count or not part.startswith(b"{"):

@@ -218,12 +218,13 @@ def _require_rest(
     rows = [page for page in manifest.pages if page.role == "rows"]
     if not rows or is_repeated(report.source) or not (report.snapshot or sends_every_day(report)):
         raise refusal
-    try:
-        for page, parts in landed_parts(folder, manifest):
+    for page, parts in landed_parts(folder, manifest):
+        try:
             for body in parts:
                 add_buckets(covered, report, decode(report, body)[0], page.labels, zone)
-    except contract_errors.ContractBroken:
-        raise refusal from None
+        except contract_errors.ContractBroken:
+            parts.verify()  # what is damaged in storage is no answer
+            raise refusal from None
     if not report.snapshot and missing_buckets(covered, manifest.window, zone):
         raise refusal
 

@@ -143,12 +143,16 @@ def _fail_dates_without_bucket(connection: Connection, report: Report, manifest:
 def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None:
     """Refuse an answer whose arrays have undeclared names: only an empty one means no usage. Raises `Shape`."""
     for _, parts in landed_parts(folder, manifest):
-        for body in reshape(report.reshape, parts, optional=report.optional):
-            unknown = unknown_content(report, body)
-            if unknown:
-                raise contract_errors.Shape(
-                    f"the answer holds none of the declared arrays, but {', '.join(unknown[:5])}"
-                )
+        try:
+            for body in reshape(report.reshape, parts, optional=report.optional):
+                unknown = unknown_content(report, body)
+                if unknown:
+                    raise contract_errors.Shape(
+                        f"the answer holds none of the declared arrays, but {', '.join(unknown[:5])}"
+                    )
+        except contract_errors.ContractBroken:
+            parts.verify()  # it is read once more, and may be damaged now
+            raise
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class ObjectSource:
             requested_at = datetime.now(UTC)
             try:
                 documents = as_list(unpack(store.read(one), self._client.limits))
-                body = received(documents, lambda _: None, check=False)
+                body = received(documents, lambda _: [], check=False)
                 broken = None
             except (IncompleteAnswer, DecodeError, UnicodeDecodeError) as error:  # perhaps because it is being written
                 broken = problem_of(error)

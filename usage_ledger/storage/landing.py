@@ -28,6 +28,7 @@ from usage_ledger.core.windows import Window
 from usage_ledger.http.page import NO_CONTENT, Page, Role
 from usage_ledger.json.packed import LEVEL, Packed, unpacked
 from usage_ledger.json.parts import PART, parts
+from usage_ledger.json.places import WrongPlace, parts_at
 from usage_ledger.storage.files import AnyPath, below, entries, exists, local_as_path, read_whole, write_whole
 from usage_ledger.storage.manifest import MANIFEST, UNSEALED, LandedPage, Manifest, Request
 
@@ -80,6 +81,7 @@ class Landing:
                 role=page.role,
                 etag=page.etag,
                 modified=page.modified,
+                places=large.places if large else [],
             )
         )
 
@@ -129,7 +131,7 @@ class Parts(Iterator[bytes]):
     def __init__(self, page: LandedPage, packed: bytes, thread: Executor) -> None:
         self._page, self._digest = page, hashlib.sha256()
         self._chunks = self._hashed(packed)
-        self._ahead = Ahead(parts(self._chunks), thread) if page.bytes > PART else None
+        self._ahead = Ahead(self._cut(), thread) if page.bytes > PART else None
         self._parts = self._ahead or iter([_verified(page, packed)])
 
     def _hashed(self, packed: bytes) -> Iterator[bytes]:
@@ -139,6 +141,13 @@ class Parts(Iterator[bytes]):
                 yield chunk
         except zstandard.ZstdError as error:
             raise RawCorrupt(f"the landed page {self._page.file} is damaged") from error
+
+    def _cut(self) -> Iterator[bytes]:
+        """The parts: at their places, where these are in the manifest; a damaged one is then perhaps no JSON."""
+        try:
+            yield from parts_at(self._page.places, self._chunks) if self._page.places else parts(self._chunks)
+        except WrongPlace:
+            raise _not_as_landed(self._page) from None
 
     def __next__(self) -> bytes:
         try:
@@ -191,4 +200,8 @@ def _verified(page: LandedPage | Request, packed: bytes) -> bytes:
 
 def _require_same(page: LandedPage | Request, digest: str) -> None:
     if digest != page.sha256:
-        raise RawCorrupt(f"the landed page {page.file} is not what its manifest says")
+        raise _not_as_landed(page)
+
+
+def _not_as_landed(page: LandedPage | Request) -> RawCorrupt:
+    return RawCorrupt(f"the landed page {page.file} is not what its manifest says")

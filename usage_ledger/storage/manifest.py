@@ -9,6 +9,7 @@ import msgspec
 from usage_ledger.core.storage_errors import RawCorrupt
 from usage_ledger.core.windows import Window
 from usage_ledger.http.page import Role
+from usage_ledger.json.places import Place
 from usage_ledger.storage.files import AnyPath, read_whole
 
 MANIFEST = "manifest.json"
@@ -47,6 +48,8 @@ class LandedPage(msgspec.Struct, frozen=True):
     """Of an object of a store: its version, by the store's word."""
     modified: datetime | None = None
     """When that was written."""
+    places: list[Place] = []
+    """Where the parts of a large page lie; without them they are looked for in it."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
