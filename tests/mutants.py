@@ -236,7 +236,7 @@ MUTANTS = (
     ),
     Mutant(
         "an instant that is written in two ways counts twice",
-        (("usage_ledger/reading/identity.py", "if instants is not None and", "if False and"),),
+        (("usage_ledger/reading/facts.py", "instants.cast(pa.int64()).to_numpy().tolist()", "range(len(instants))"),),
         "test_two_points_of_one_metric_and_instant",
     ),
     Mutant(

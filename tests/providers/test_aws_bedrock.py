@@ -499,6 +499,24 @@ def test_a_model_that_is_listed_in_one_region_alone_keeps_the_rows_of_the_others
     assert desk.usage() == whole
 
 
+def test_the_rows_of_a_model_that_is_asked_for_and_has_no_points_any_more_go(desk: Desk) -> None:
+    def blank(answer: Any) -> Any:
+        return answer | {
+            "MetricDataResults": [
+                one | ({"Timestamps": [], "Values": []} if "qwen" in one["Label"] else {})
+                for one in answer["MetricDataResults"]
+            ]
+        }
+
+    with served(truth_of(desk)) as site:
+        assert run(desk, site).failures == []
+        others = {place: row for place, row in desk.usage().items() if "qwen" not in place[3]}
+        assert len(others) < len(desk.usage())
+        site.changes["GetMetricData"] = blank
+        assert run(desk, site).failures == []
+    assert desk.usage() == others
+
+
 def test_an_account_without_any_metric_has_empty_dates(desk: Desk, query: Query) -> None:
     with served(truth_of(desk, since=date(2027, 1, 1))) as site:
         assert run(desk, site).failures == []

@@ -5,7 +5,7 @@ import pytest
 from usage_ledger.core.contract_errors import Shape
 from usage_ledger.core.provider_errors import NotWhole
 from usage_ledger.model import Columns, Named, Positions, Reshape, Series, Table
-from usage_ledger.reading.reshape import reshape
+from usage_ledger.reading.reshape import Labels, reshape
 
 TABLE = Table("properties/columns", "properties/rows")
 CELLS = Table("schema/fields", "rows", cells=("f", "v"), empty=("totalRows", "0"))
@@ -63,6 +63,16 @@ def test_columns_become_one_object_a_place_with_the_names_in_the_label() -> None
         b'{"rows":[{"metric":"In","Model":"a=b","at":1.7951328E9,"value":9.18233E5},'
         b'{"metric":"In","Model":"a=b","at":2,"value":1.0}]}'
     )
+
+
+def test_labels_of_columns_are_handed_on_of_a_holder_without_places_too() -> None:
+    page = (
+        b'{"Results": [{"Label": "metric=In", "Times": [1, 2], "Values": [3, 4]},'
+        b' {"Label": "metric=Out|Model=a", "Times": [], "Values": []}]}'
+    )
+    labels: Labels = []
+    list(reshape(COLUMNS, iter([page]), labels=labels))
+    assert labels == [{"metric": "In"}, {"metric": "Out", "Model": "a"}]
 
 
 def test_a_list_whose_places_have_a_meaning_becomes_an_object() -> None:

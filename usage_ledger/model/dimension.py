@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from usage_ledger.core.errors import ConfigError
@@ -86,6 +87,26 @@ class Rule:
             *map(str, range(pattern.groups + 1)),
         }:
             raise ConfigError(f"{self.pattern!r} has no group called {', '.join(sorted(lacking))}")
+
+    def value_of(self, text: str) -> str | None:
+        """What a text becomes; None where it does not match."""
+        match = re.fullmatch(self.pattern, text)
+        if match is None:
+            return None
+        parts = _parts(self.value)
+        if not parts:
+            return match.expand(self.value)
+        return "".join([match[part] or "" if number % 2 else part for number, part in enumerate(parts)])
+
+
+@cache
+def _parts(template: str) -> list[str]:
+    """The texts of a template, and between them its groups; none where it names a group in another way.
+
+    Python itself reads a template anew for each text, which takes longer than to match it.
+    """
+    parts = re.split(r"\\g<([a-z_]+)>", template)
+    return [] if any("\\" in text for text in parts[::2]) else parts
 
 
 @dataclass(frozen=True, slots=True)

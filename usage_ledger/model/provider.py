@@ -234,8 +234,7 @@ class Provider:
         Of the first rule that matches; then each run of characters that are neither letters nor digits is one `-`.
         """
         text = model.lower()
-        matches = ((rule, re.fullmatch(rule.pattern, text)) for rule in self.families)
-        text = next((match.expand(rule.value) for rule, match in matches if match), text)
+        text = next((value for rule in self.families if (value := rule.value_of(text)) is not None), text)
         return re.sub(r"[\W_]+", "-", text).strip("-") or model
 
     def yielding_to(self, name: str) -> tuple[str, ...]:

@@ -23,11 +23,11 @@ from usage_ledger.reading.layout import unknown_content
 from usage_ledger.reading.lookup import load_lookups
 from usage_ledger.reading.names import NAMES
 from usage_ledger.reading.pages import PageDecoder
-from usage_ledger.reading.reshape import reshape
+from usage_ledger.reading.reshape import Labels, reshape
 from usage_ledger.reading.rows import gather
 from usage_ledger.reading.running_totals import running_totals
 from usage_ledger.reading.salvage import failed_dates, salvage
-from usage_ledger.reading.things import things_of_answer
+from usage_ledger.reading.things import add_things, things_of_answer
 from usage_ledger.reading.whole import Lists, add_buckets, error_of_absence, missing_buckets
 from usage_ledger.storage.files import AnyPath
 from usage_ledger.storage.landing import Parts, landed_parts, load_folder
@@ -62,6 +62,19 @@ def transform(connection: Connection, load_id: str, *, engine: Engine, root: Any
         return staged
 
 
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause the cycle collector: decoded rows hold no cycles, and each collection would visit all of them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@collector_paused()
 def stage(connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath) -> Staged:
     """Stage Parquet and its note from landed pages alone.
 
@@ -84,8 +97,7 @@ def stage(connection: Connection, report: Report, manifest: Manifest, folder: An
             failed=dict(failed),
         )
         try:
-            with collector_paused():
-                _read_pages(connection, report, manifest, folder, gathered)
+            _read_pages(connection, report, manifest, folder, gathered)
             if gathered.failed.keys() == failed.keys():
                 _fail_dates_without_bucket(connection, report, manifest, gathered)
                 if len(gathered.failed) < manifest.window.days:
@@ -121,7 +133,7 @@ def _staged(report: Report, manifest: Manifest, folder: AnyPath, root: AnyPath, 
         points=gathered.points_by_date,
         running_totals=gathered.running_totals,
         prices=_prices(report, manifest, gathered),
-        scope=things_of_answer(report, manifest, folder),
+        scope=things_of_answer(report, manifest, gathered.things),
         failed={day: Failure(type(error).__name__, error.what) for day, error in sorted(gathered.failed.items())},
     )
     write_note(root, staged)
@@ -155,18 +167,6 @@ def _refuse_unknown(report: Report, manifest: Manifest, folder: AnyPath) -> None
             raise
 
 
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Pause the cycle collector: decoded rows hold no cycles, and each collection would visit all of them."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def _read_pages(
     connection: Connection, report: Report, manifest: Manifest, folder: AnyPath, gathered: Gathered
 ) -> None:
@@ -192,8 +192,8 @@ def _read_page(
     if page.server_date is not None and page.server_date.tzinfo:
         gathered.skew = max(gathered.skew, abs(page.server_date - page.requested_at))
     read: dict[str, int] = defaultdict(int)
-    lists = Lists(report)
-    for number, body in enumerate(reshape(report.reshape, parts, optional=report.optional)):
+    lists, labels = Lists(report), Labels()
+    for number, body in enumerate(reshape(report.reshape, parts, optional=report.optional, labels=labels)):
         try:
             part = decoder.decode(body)
         except contract_errors.Shape as error:
@@ -213,6 +213,7 @@ def _read_page(
             read[row_set.name] += len(rows)
         add_totals(report, document, page.labels, gathered)
         add_evidence(report, document, page.labels, gathered)
+    add_things(report, page.labels, labels, gathered.things)
     if lists.absent:
         raise contract_errors.MissingList(lists.message)
 

@@ -1,6 +1,6 @@
 """Rows in all columns of their contract, texts encoded."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +14,8 @@ FEW = 1000
 
 def contract_table(table: str, count: int, arrays: dict[str, pa.Array], constants: dict[str, str]) -> pa.Table:
     """All columns of the contract: a meter without values is null, a dimension is its constant or ''."""
-    meters = set(contract(table).names("meter"))
     columns = []
-    schema = dictionary_schema(arrow_schema(table))
+    schema, meters = _columns_of(table)
     for column in schema:
         if column.name in arrays:
             columns.append(_as_type(arrays[column.name], column.type))
@@ -25,6 +24,12 @@ def contract_table(table: str, count: int, arrays: dict[str, pa.Array], constant
             alike = _alike_of_page if count <= FEW else _alike
             columns.append(alike(column.type, value, count))
     return pa.table(columns, schema=schema)
+
+
+@cache
+def _columns_of(table: str) -> tuple[pa.Schema, frozenset[str]]:
+    """The columns with their types, texts encoded; and the names of the meters."""
+    return dictionary_schema(arrow_schema(table)), frozenset(contract(table).names("meter"))
 
 
 def _alike(kind: pa.DataType, value: str | None, count: int) -> pa.Array:

@@ -1,6 +1,5 @@
 """Dimensions as Arrow string columns: values as the provider sent them, '' where it sent none."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -158,10 +157,7 @@ def charge_categories(row_set: RowSet, sent: pa.Array, columns: Mapping[str, pa.
 
 def _parsed(text: str, rules: Sequence[Rule]) -> str:
     """The value of the first rule that matches; '' without one."""
-    for rule in rules:
-        if match := re.fullmatch(rule.pattern, text):
-            return match.expand(rule.value)
-    return ""
+    return next((value for rule in rules if (value := rule.value_of(text)) is not None), "")
 
 
 def _rendered(rows: Rows, dimension: Pairs) -> list[str]:

@@ -41,6 +41,8 @@ class Keys:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._splits: dict[tuple[str, ...], int] = {}
+        self._points: dict[tuple[int, int], int] = {}
+        """Numbers of points: by what a series is split by, and the instant."""
         self._keys: list[Numbers] = []
         self._split: list[Numbers] = []
         self._rows: list[Numbers] = []
@@ -67,6 +69,12 @@ class Keys:
         texts = [tuple(row.values()) for row in columns.take(first).to_pylist()]
         return Identities(keys, self.split_numbers(texts)[which.to_numpy()])
 
+    def of_points(self, series: Identities, instants: pa.Array) -> Identities:
+        """What tells the points of series apart: the instant too, however it is written."""
+        splits = np.zeros(len(instants), np.int64) if series.splits is None else series.splits
+        points = zip(splits.tolist(), instants.cast(pa.int64()).to_numpy().tolist(), strict=True)
+        return Identities(series.keys, number_values(self._points, [*points]))
+
     def add(self, table: pa.Table, rows: Numbers, identities: Identities) -> None:
         """Add the rows of a table; `rows` is the number of each among all that were received."""
         self._rows.append(rows)
@@ -86,13 +94,15 @@ class Keys:
 
     def repeats(self, among: Numbers) -> dict[date, tuple[int, int]]:
         """For each date with repeats the first two rows that have the same key and split."""
-        splits = np.concatenate(self._split) if self._split else None
         keys = np.concatenate(self._keys)
+        splits = np.concatenate(self._split) if self._split else np.zeros_like(keys)
+        order = among[np.lexsort((splits[among], keys[among]))]
+        if not np.any((np.diff(keys[order]) == 0) & (np.diff(splits[order]) == 0)):
+            return {}  # as most splits of a key: rows one by one take long
         first_rows: dict[tuple[int, int], int] = {}
         pairs: dict[date, tuple[int, int]] = {}
         for number in among.tolist():
-            identity = (int(keys[number]), 0 if splits is None else int(splits[number]))
-            first = first_rows.setdefault(identity, number)
+            first = first_rows.setdefault((int(keys[number]), int(splits[number])), number)
             if first != number:
                 pairs.setdefault(EPOCH + timedelta(days=int(keys[number]) % DAYS), (first, number))
         return pairs
@@ -236,4 +246,5 @@ class Facts:
 
 
 def _without_splits(rows: pa.Table) -> pa.Table:
-    return rows.drop_columns([name for name in rows.column_names if name.startswith(OVER)])
+    splits = [name for name in rows.column_names if name.startswith(OVER)]
+    return rows.drop_columns(splits) if splits else rows

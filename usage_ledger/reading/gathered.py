@@ -4,15 +4,19 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import repeat
+
+import pyarrow as pa
 
 from usage_ledger.core.contract_errors import ContractBroken
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.where import Where
 from usage_ledger.reading.dimensions import Lookups
-from usage_ledger.reading.facts import Facts
+from usage_ledger.reading.facts import EPOCH, Facts, Identities
 from usage_ledger.reading.names import Names
 from usage_ledger.reading.price_list import PriceList
 from usage_ledger.reading.texts import Combinations
+from usage_ledger.reading.things import Things
 from usage_ledger.storage.staged import RunningTotal
 
 Sums = dict[str, int | Decimal]
@@ -60,8 +64,10 @@ class Gathered:
     """Number of skipped rows by the path that they lack, and by the severity of that."""
     other_values: dict[Where, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
     """Of rows that are not of a row set: its array and the values that its condition does not match."""
-    points: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    """Number of points by row set, usage date, key of the series, and what else its rows are split by."""
+    points: Counter[tuple[str, int, int, int]] = field(default_factory=Counter)
+    """Number of points by row set, usage date (days since 1970), key of the series, and what else it is split by."""
+    things: Things = field(default_factory=set)
+    """What holders of arrays on the pages are of, with points or without."""
     grouped: dict[str, bool] = field(default_factory=dict)
     """Whether any row has any dimension of a row set, or has a grouping that rows may lack."""
     skew: timedelta = timedelta()
@@ -75,10 +81,16 @@ class Gathered:
     @property
     def points_by_date(self) -> dict[date, tuple[int, int]]:
         """The smallest and largest number of points of a series by date."""
-        counts: dict[date, list[int]] = defaultdict(list)
+        counts: dict[int, list[int]] = defaultdict(list)
         for (_, day, *_), count in self.points.items():
-            counts[date.fromisoformat(day)].append(count)
-        return {day: (min(of_day), max(of_day)) for day, of_day in sorted(counts.items())}
+            counts[day].append(count)
+        return {EPOCH + timedelta(day): (min(of_day), max(of_day)) for day, of_day in sorted(counts.items())}
+
+    def add_points(self, row_set: RowSet, series: Identities, dates: pa.Array) -> None:
+        """Count the points of each date and series. Rows of one series differ in their instant alone."""
+        splits = repeat(0) if series.splits is None else series.splits.tolist()
+        days = dates.cast(pa.int32()).to_numpy().tolist()
+        self.points.update(zip(repeat(row_set.name), days, series.keys.tolist(), splits))
 
     def scratch(self) -> "Gathered":
         """An empty one with the same lookup, to read some rows into for their errors alone."""

@@ -15,6 +15,8 @@ from usage_ledger.reading.nested import Rows
 KEY = ["usage_date", "row_key"]
 OVER = "sum_over_"
 """Prefix of the columns that a row set is split by; they are dropped when its rows are summed."""
+PLACE = "place"
+"""The column of each row's place, while rows are summed."""
 
 
 def row_keys(row_set: RowSet, sent: dict[str, pa.Array]) -> pa.Array:
@@ -56,24 +58,14 @@ def distinct_rows(table: pa.Table) -> tuple[pa.Array, pa.Array]:
     return pa.array(first), pa.array(which)
 
 
-def with_splits(table: pa.Table, rows: Rows, instants: pa.Array | None = None) -> pa.Table:
-    """The rows with the columns that the provider splits them by; `instants` are those of points, however written."""
+def with_splits(table: pa.Table, rows: Rows) -> pa.Table:
+    """The rows with the columns that the provider splits them by, but for the instant of points."""
     when = rows.row_set.when
     for number, path in enumerate(rows.row_set.sum_over):
-        if instants is not None and isinstance(when, Point) and path == when.path:
-            values = instants.cast(pa.int64()).cast(pa.string())
-        else:
+        if not (isinstance(when, Point) and path == when.path):
             values = pa.array(rows.column(path), pa.string()).fill_null("")
-        table = table.append_column(f"{OVER}{number}", values)
+            table = table.append_column(f"{OVER}{number}", values)
     return table
-
-
-def counted_points(row_set: RowSet, when: Point, table: pa.Table) -> dict[tuple[str, ...], int]:
-    """The number of points of each date and series. Rows of one series differ in their instant alone."""
-    splits = [f"{OVER}{number}" for number, path in enumerate(row_set.sum_over) if path != when.path]
-    counts = table.group_by([*KEY, *splits], use_threads=False).aggregate([([], "count_all")])
-    columns = [counts.column(name).to_pylist() for name in (*KEY, *splits, "count_all")]
-    return {(row_set.name, str(day), *series): count for day, *series, count in zip(*columns, strict=True)}
 
 
 def sum_rows(table: pa.Table, name: str) -> pa.Table:
@@ -86,24 +78,24 @@ def sum_rows(table: pa.Table, name: str) -> pa.Table:
     prices = contract(name).prices
     peaks = contract(name).peaks
     meters = [meter for meter in contract(name).names("meter") if meter not in (*prices, *peaks)]
-    for number, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(number, field.name, table.column(number).cast(pa.string()))
     others = [name for name in table.column_names if name not in (*KEY, *meters, *prices, *peaks)]
     for meter in meters:  # wide enough to add in: Arrow's sums overflow silently
         kind = table.schema.field(meter).type
         wide = pa.decimal128(38, 0) if pa.types.is_integer(kind) else pa.decimal256(76, kind.scale)
         table = table.set_column(table.column_names.index(meter), meter, table.column(meter).cast(wide))
     summing = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
-    aggregates = [*((name, "first") for name in others), *((meter, "sum", summing) for meter in meters)]
+    aggregates = [(PLACE, "min"), *((meter, "sum", summing) for meter in meters)]
     aggregates += [(peak, "max") for peak in peaks]
     aggregates += [(price, extreme) for price in prices for extreme in ("min", "max")]
-    sums = table.group_by(KEY, use_threads=False).aggregate(aggregates)
+    numbered = table.append_column(PLACE, pa.array(np.arange(table.num_rows)))
+    sums = numbered.group_by(KEY, use_threads=False).aggregate(aggregates)
     for price in prices:
         least, most = sums.column(f"{price}_min"), sums.column(f"{price}_max")
         sums = sums.append_column(price, pc.if_else(pc.equal(least, most), least, None))
-    names = {f"{name}_first": name for name in others} | {f"{meter}_sum": meter for meter in meters}
-    names |= {f"{peak}_max": peak for peak in peaks}
+    firsts = table.select(others).unify_dictionaries().combine_chunks().take(sums.column(f"{PLACE}_min"))
+    for column in others:
+        sums = sums.append_column(column, firsts.column(column))
+    names = {f"{meter}_sum": meter for meter in meters} | {f"{peak}_max": peak for peak in peaks}
     sums = sums.rename_columns([names.get(name, name) for name in sums.column_names])
     schema = arrow_schema(name)
     try:

@@ -1,5 +1,6 @@
 """Meters as exact Arrow number columns; an error names the row and the field that cannot be read."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from usage_ledger.reading.absence import check_absent, placed, undeclared_parts
 from usage_ledger.reading.durations import durations
 from usage_ledger.reading.money import money
 from usage_ledger.reading.nested import Rows
+
+_PLAIN = re.compile(rb"(?:(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?(?:[eE]\+?[0-9]{1,2})?(?:,(?!\Z)|\Z))+")
+"""Numbers that are not negative and not long, with a comma in between."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ def meter_column(rows: Rows, meter: AnyMeter, column: Column, currencies: Sequen
         return Counted(pa.repeat(pa.scalar(1, pa.int64()), len(rows)), {"": len(rows)})
     if _is_plain_count(meter, column):
         return _whole(rows, meter)
+    if column.type == "bigint" and isinstance(meter, Meter) and not currencies and (plain := _plain(rows, meter)):
+        return plain
     notes: Counter[str] = Counter()
     values = money(rows, meter) if isinstance(meter, Money) else _values(rows, meter, notes)
     sent = None
@@ -78,6 +84,20 @@ def _is_plain_count(meter: Meter | Money, column: Column) -> TypeGuard[Meter]:
     if isinstance(meter, Money) or column.type != "bigint":
         return False
     return meter.form == "integer" and meter.scale == 1 and not meter.elapsed
+
+
+def _plain(rows: Rows, meter: Meter) -> Counted | None:
+    """The column of decimals that are all whole and in the column's unit; None where one is not, or needs more care."""
+    if meter.form != "decimal" or meter.plus or meter.scale != 1 or meter.elapsed:
+        return None
+    text = b",".join(map(bytes, rows.column(meter.path)))
+    if not _PLAIN.fullmatch(text):
+        return None
+    values = list(map(Decimal, text.decode().split(",")))
+    whole = list(map(int, values))
+    if whole != values or max(whole) > numbers.INT64_MAX:
+        return None
+    return Counted(pa.array(whole, pa.int64()), {"": sum(whole)})
 
 
 def _fit(value: Decimal, kind: pa.DataType, *, exact: bool) -> int | Decimal:

@@ -13,31 +13,39 @@ from usage_ledger.json.problems import problem_of
 from usage_ledger.json.text import encoded, plain
 from usage_ledger.model.reshape import Columns, Named, Positions, Reshape, Series, Table
 
+Labels = list[dict[str, str]]
+"""What each holder of arrays is called by, name to value."""
+_OBJECTS = msgspec.json.Decoder(list[dict[str, Raw]])
+"""Made once: a type that is named at each call is looked into each time, and there is a call for each row."""
 
-def reshape(declared: Reshape | None, parts: Iterator[bytes], *, optional: bool = False) -> Iterator[bytes]:
+
+def reshape(
+    declared: Reshape | None, parts: Iterator[bytes], *, optional: bool = False, labels: Labels | None = None
+) -> Iterator[bytes]:
     """The parts of one page, reshaped as declared; without a declaration as they are.
 
     A reshape needs the page whole: headers may come after the rows. The list that becomes rows is absent or null only
-    where it is `optional`. Raises `Shape`, `NotWhole`.
+    where it is `optional`. To `labels` are added those of an answer whose arrays are columns, of a holder without
+    elements too: no row has them. Raises `Shape`, `NotWhole`.
     """
     if declared is None:
         yield from parts
         return
     try:
-        document = _reshaped(declared, _joined(parts), optional=optional)
+        document = _reshaped(declared, _joined(parts), [] if labels is None else labels, optional=optional)
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
         raise Shape(f"the answer is not of the declared shape: {problem_of(error)}") from error
     yield msgspec.json.encode(document)
 
 
-def _reshaped(declared: Reshape, fields: dict[str, Raw], *, optional: bool) -> dict[str, Any]:
+def _reshaped(declared: Reshape, fields: dict[str, Raw], labels: Labels, *, optional: bool) -> dict[str, Any]:
     match declared:
         case Table():
             return {"rows": _table(declared, fields, optional=optional)}
         case Series():
             return {"rows": _series(declared, fields, optional=optional)}
         case Columns():
-            return {"rows": _columns(declared, fields, optional=optional)}
+            return {"rows": _columns(declared, fields, labels, optional=optional)}
         case Positions():
             return _positions(declared, fields)
         case Named():
@@ -101,8 +109,7 @@ def _arrays(declared: Table, raw: Raw) -> list[list[Raw]]:
     if declared.cells is None:
         return msgspec.json.decode(raw, type=list[list[Raw]])
     array, value = declared.cells
-    rows = msgspec.json.decode(raw, type=list[dict[str, Raw]])
-    return [[cell[value] for cell in msgspec.json.decode(row[array], type=list[dict[str, Raw]])] for row in rows]
+    return [[cell[value] for cell in _OBJECTS.decode(row[array])] for row in _OBJECTS.decode(raw)]
 
 
 def _series(declared: Series, fields: dict[str, Raw], *, optional: bool) -> list[dict[str, Raw]]:
@@ -118,17 +125,19 @@ def _series(declared: Series, fields: dict[str, Raw], *, optional: bool) -> list
     return rows
 
 
-def _columns(declared: Columns, fields: dict[str, Raw], *, optional: bool) -> list[dict[str, Raw]]:
+def _columns(declared: Columns, fields: dict[str, Raw], labels: Labels, *, optional: bool) -> list[dict[str, Any]]:
     rows = []
-    names = [name for _, name in declared.arrays]
+    names = {name: None for _, name in declared.arrays}
     for label, *arrays in _holders(declared, _list_at(fields, declared.path, optional=optional)):
-        labels = {name: Raw(msgspec.json.encode(text)) for name, text in _labels(label).items()}
-        if clashes := {*names} & labels.keys():
-            raise ValueError(f"a label of `{declared.path}` names {', '.join(sorted(clashes))}")
-        sizes = [f"{len(array)} of `{name}`" for name, array in zip(names, arrays, strict=True)]
+        own = _labels(label)
+        if not names.keys().isdisjoint(own):
+            clashes = ", ".join(sorted(names.keys() & own.keys()))
+            raise ValueError(f"a label of `{declared.path}` names {clashes}")
         if len({*map(len, arrays)}) > 1:
+            sizes = [f"{len(array)} of `{name}`" for name, array in zip(names, arrays, strict=True)]
             raise ValueError(f"arrays of `{declared.path}` differ in length: {' and '.join(sizes)}")
-        rows += [{**labels, **dict(zip(names, row, strict=True))} for row in zip(*arrays, strict=True)]
+        labels.append(own)
+        rows += [own | dict(zip(names, row, strict=True)) for row in zip(*arrays, strict=True)]
     return rows
 
 
@@ -142,11 +151,6 @@ def _list_of_holders(declared: Columns) -> Any:
     fields: list[Any] = [("f0", str, msgspec.field(name=declared.label))]
     fields += [(f"f{n}", list[Raw], msgspec.field(name=field)) for n, (field, _) in enumerate(declared.arrays, 1)]
     return list[msgspec.defstruct("Holder", fields)]  # type: ignore[misc]
-
-
-def labels_of(declared: Columns, body: bytes) -> list[dict[str, str]]:
-    """The labels of a page, of holders without elements too."""
-    return [_labels(label) for label, *_ in _holders(declared, _at(_joined(iter([body])), declared.path))]
 
 
 def _labels(text: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ from usage_ledger.reading.contract_table import contract_table
 from usage_ledger.reading.days import Buckets, bucket_columns, check_event_ids, new_events
 from usage_ledger.reading.dimensions import CHARGE, charge_categories
 from usage_ledger.reading.gathered import Gathered
-from usage_ledger.reading.identity import counted_points, with_splits
+from usage_ledger.reading.identity import with_splits
 from usage_ledger.reading.metered import meters_of
 from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
@@ -156,12 +156,15 @@ def _add_facts(
     """Add a table's rows; `first` is the number of its page's first row among all, `numbers` as of `_cells`."""
     row_set = rows.row_set
     identities = None
-    if numbers is None or isinstance(row_set.when, Point):
-        table = with_splits(table, rows, buckets.instants)
+    if numbers is None:
+        table = with_splits(table, rows)
     else:
         identities = gathered.combinations[row_set, rows.are_packed].identities(numbers)
     if isinstance(row_set.when, Point):
-        gathered.points.update(counted_points(row_set, row_set.when, table))
+        keys = gathered.facts[row_set.table].keys[row_set]
+        series = identities or keys.identities(table)
+        gathered.add_points(row_set, series, buckets.dates)
+        identities = keys.of_points(series, buckets.instants) if row_set.when.path in row_set.sum_over else series
     gathered.facts[row_set.table].add(row_set, table, first + _numbers(rows), identities)
 
 

@@ -1,6 +1,6 @@
 """Which things of a list an answer speaks of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from usage_ledger.model.dimension import Dimension
 from usage_ledger.model.each import Catalogue, Fixed, Listing, PerSetting
@@ -8,24 +8,34 @@ from usage_ledger.model.provider import Report
 from usage_ledger.model.reshape import Columns
 from usage_ledger.model.source import HttpPages
 from usage_ledger.reading.dimensions import in_form
-from usage_ledger.reading.reshape import labels_of
-from usage_ledger.storage.files import AnyPath
-from usage_ledger.storage.landing import landed_pages
 from usage_ledger.storage.manifest import Manifest
 
+Things = set[tuple[str, ...]]
+"""The values that name things together, as they were sent."""
 
-def things_of_answer(report: Report, manifest: Manifest, folder: AnyPath) -> tuple[list[str], list[list[str]]] | None:
+
+def add_things(report: Report, of_page: Mapping[str, str], labels: Iterable[Mapping[str, str]], things: Things) -> None:
+    """Add what each holder on a page is one of, by its own labels and those of the page (`@name`)."""
+    own = _of_page(of_page)
+    paths = _paths(report)
+    blanks = [own.get(path, "") for path in paths]
+    things.update(tuple(map(one.get, paths, blanks)) for one in labels)
+
+
+def things_of_answer(
+    report: Report, manifest: Manifest, of_holders: Things
+) -> tuple[list[str], list[list[str]]] | None:
     """The columns that name a thing together, and their values of each thing whose pages came.
 
     None for a report not asked for thing by thing. Of a thing that is no longer listed or set, or is gone between the
     list and its question, the answer says nothing. A thing of one region is another one than that of the same name in
-    the next. Raises `RawCorrupt`.
+    the next. Where arrays are columns, those of the holders were read with the pages; else a page is of one thing.
     """
     paths = _paths(report)
     dimensions = _dimensions(report, paths)
     if not dimensions:
         return None
-    sent = {tuple([labels.get(path, "") for path in paths]) for labels in _labels(report, manifest, folder)}
+    sent = of_holders if isinstance(report.reshape, Columns) else _things_of_pages(manifest, paths)
     things = {tuple(map(in_form, dimensions, texts)) for texts in sent}
     return [one.column for one in dimensions], sorted(map(list, things))
 
@@ -56,13 +66,9 @@ def _dimensions(report: Report, paths: tuple[str, ...]) -> list[Dimension]:
     return []
 
 
-def _labels(report: Report, manifest: Manifest, folder: AnyPath) -> Iterator[Mapping[str, str]]:
-    """The labels of each page of rows (`@name`), with those of each holder in an answer whose arrays are columns."""
-    if not isinstance(report.reshape, Columns):
-        yield from (_of_page(page.labels) for page in manifest.pages if page.role == "rows")
-        return
-    for page, body in landed_pages(folder, manifest):
-        yield from (_of_page(page.labels) | labels for labels in labels_of(report.reshape, body))
+def _things_of_pages(manifest: Manifest, paths: tuple[str, ...]) -> Things:
+    of_pages = [_of_page(page.labels) for page in manifest.pages if page.role == "rows"]
+    return {tuple([labels.get(path, "") for path in paths]) for labels in of_pages}
 
 
 def _of_page(labels: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from msgspec import UNSET, Raw
+from msgspec import Raw
 
 from usage_ledger.model.dimension import Dimension
 from usage_ledger.model.where import Where
@@ -50,11 +50,9 @@ def _comparable(values: list[Any]) -> list[Any]:
 
 def matching(rows: Rows, where: Where) -> Mask:
     """Which rows match. The condition is asked once for each distinct text."""
-    texts = pa.array([None if value is UNSET else value for value in rows.column(where.path)], pa.string())
-    encoded = texts.dictionary_encode()
-    verdicts = [*map(where.matches, encoded.dictionary.to_pylist()), False]
-    mask: Mask = np.array(verdicts, dtype=np.bool_)[encoded.indices.fill_null(len(verdicts) - 1).to_numpy()]
-    return mask
+    texts = rows.column(where.path)
+    verdicts = {text: isinstance(text, str) and where.matches(text) for text in set(texts)}
+    return np.fromiter(map(verdicts.__getitem__, texts), np.bool_, len(texts))
 
 
 def rows_where(rows: Rows, where: Where) -> tuple[Rows, Mask]:

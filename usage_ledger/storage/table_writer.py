@@ -82,7 +82,8 @@ class TableWriter:
             if self._waiting or self._carry:
                 self._write(self._waiting, is_last=True)
             self._writer.close()
-        return StagedRows(pq.ParquetFile(self._file), "what is being staged")
+        texts = [field.name for field in self._encoded if pa.types.is_dictionary(field.type)]
+        return StagedRows(pq.ParquetFile(self._file, read_dictionary=texts), "what is being staged")
 
     def commit(self, root: AnyPath, load_id: str, table: str) -> None:
         """Stage the table atomically."""
