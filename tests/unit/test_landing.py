@@ -21,7 +21,7 @@ from kit.fixed_client import FixedClient, list_of_accounts
 from upath import UPath
 
 from usage_ledger.connections import connection_from
-from usage_ledger.core import errors, provider_errors, storage_errors
+from usage_ledger.core import errors, provider_errors, redaction, storage_errors
 from usage_ledger.core.project import ROOT
 from usage_ledger.core.pseudonym import _local_key, pseudonym
 from usage_ledger.core.windows import DAY, Window
@@ -135,7 +135,8 @@ LARGE = json.dumps({"models": [{"n": number, "a": ["},{", {}]} for number in ran
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of 200 bytes, unpacked in pieces as they came."""
+    """Parts of 200 bytes, unpacked in pieces as they came: no end waits for what may be the rest of a secret."""
+    monkeypatch.setattr(redaction, "_protected", redaction.Protected())
     monkeypatch.setattr("usage_ledger.json.packed.PIECE", 64)
     for module in ("json.parts", "http.body", "storage.landing"):
         monkeypatch.setattr(f"usage_ledger.{module}.PART", 200)

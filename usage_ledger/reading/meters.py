@@ -168,8 +168,7 @@ def _whole(rows: Rows, meter: Meter) -> Counted:
 
 def _counts(rows: Rows, meter: Meter) -> tuple[pa.Array, int | None]:
     """The meter's column, null where it has no value, and the sum of its values; None where there is none."""
-    column, total = _count(rows, meter, meter.path)
-    sums = [total]
+    column, *sums = _count(rows, meter, meter.path)
     for path in meter.plus:
         other, total = _count(rows, meter, path)
         column = _add(rows, meter, column, other)
