@@ -25,21 +25,24 @@ class SignSearch:
         self._longest = max(map(len, self._signs), default=0)
         # The last word of each: what keys of a kind have in common is in front.
         ends = [sign[-SHORTEST:] for sign in self._signs if len(sign) >= SHORTEST]
-        self._words = _words(b"".join(end[at : at + WORD] for end in ends for at in range(WORD)))
+        words = _words(b"".join(end[at : at + WORD] for end in ends for at in range(WORD)))
+        self._words = set(words.tolist())
         self._is_word = np.zeros(2**16, bool)
-        self._is_word[_hashes(self._words)] = True
+        self._is_word[_hashes(words)] = True
 
     def may_hold(self, body: bytes) -> bool:
         """False only where none of the texts is in the body."""
         if self._short and _any_in(body.lower(), self._short):
             return True
         words = _words(body)
-        alike = np.flatnonzero(self._is_word[_hashes(words)])
-        for number in alike[np.isin(words[alike], self._words)].tolist():
-            place = WORD * number
-            if _any_in(body[max(0, place - self._longest) : place + self._longest].lower(), self._signs):
+        (alike,) = self._is_word[_hashes(words)].nonzero()
+        for number, word in zip(alike.tolist(), words[alike].tolist(), strict=True):
+            if word in self._words and self._is_around(body, WORD * number):
                 return True
         return False
+
+    def _is_around(self, body: bytes, place: int) -> bool:
+        return _any_in(body[max(0, place - self._longest) : place + self._longest].lower(), self._signs)
 
 
 def _words(body: bytes) -> Words:

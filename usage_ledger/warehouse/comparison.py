@@ -57,14 +57,14 @@ def bound(differences: Differences | None) -> dict[str, Any]:
 def compare(cursor: Cursor, incoming: Incoming, table: Contract) -> Differences | None:
     """How a table's new rows differ from the ledger's in the window. None where they must be staged to tell.
 
-    `table` has the meters alone that either side has. Raises what reading the rows raises.
+    Raises what reading the rows raises.
     """
     rows = incoming.tables[table.table]
     if copy.FORM == "csv" or not _are_in_order(rows):
         return None
     own = ("connection_id", "report", "load_id")
     keys = ["usage_date", "row_key"]
-    content = [name for name in table.names() if name not in (*own, *keys)]  # without the meters that neither side has
+    content = [name for name in table.names() if name not in (*own, *keys)]
     alike = {name: value for name, value in copy.constants(rows).items() if name in content}
     columns = keys + [name for name in content if name not in alike]
     statement = cursor.mogrify(copy_out(table, columns, alike), incoming.values | alike)  # COPY takes no parameters

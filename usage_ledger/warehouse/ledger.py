@@ -31,7 +31,7 @@ from usage_ledger.warehouse.incoming import Incoming, Outcome
 from usage_ledger.warehouse.listed_prices import record_list
 from usage_ledger.warehouse.loads import execute
 from usage_ledger.warehouse.models import record_models
-from usage_ledger.warehouse.proof import Figures, detect_drops, prove, prove_filled, rows_of, sums_by_date
+from usage_ledger.warehouse.proof import Figures, detect_drops, prove, prove_filled, rows_of, sums_by_date, sums_of_rows
 from usage_ledger.warehouse.record import dates_gained, has_rows, lock_reports, move_record, yield_staged
 from usage_ledger.warehouse.running_totals import record_running_totals
 from usage_ledger.warehouse.silence import keep_lookups, stage_unasked
@@ -168,14 +168,15 @@ def _compare_tables(cursor: Cursor, incoming: Incoming) -> tuple[dict[str, Figur
     unasked = Counter[date]()
     for name, rows in incoming.tables.items():
         table, window = contract(name), list(incoming.window)
-        sums = sums_by_date(cursor, "load/sums_ledger", table, incoming, window)
-        in_ledger = {key.partition(" ")[0] for of_day in sums.values() for key in of_day}
-        meters = rows_have(rows, table.names("meter")) | in_ledger
-        metered = _metered(table, meters)
-        differences = compare(cursor, incoming, metered)
+        meters = rows_have(rows, table.names("meter"))
+        differences = compare(cursor, incoming, table)
         if differences is not None and not differences:
+            metered = _metered(table, meters)
+            sums = sums_of_rows(rows, metered)
             figures[name] = Figures(metered, sums, sums, differences)
             continue
+        sums = sums_by_date(cursor, "load/sums_ledger", table, incoming, window)
+        metered = _metered(table, meters | {key.partition(" ")[0] for of_day in sums.values() for key in of_day})
         _stage(cursor, table, rows, differences)
         yield_staged(cursor, incoming, table)
         keep_lookups(cursor, incoming, table)

@@ -4,18 +4,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
+import pyarrow as pa
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core import numbers
 from usage_ledger.core.warehouse_errors import ConservationBroken
+from usage_ledger.storage.staged import StagedRows
 from usage_ledger.warehouse.comparison import Differences, bound
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import statement
 
 Sums = dict[str, Decimal]
 """Rows and each meter's sum; of money one sum per currency, as `amount USD`."""
+WHOLE = pa.decimal128(19, 0)
 DROP_SHARE = Decimal("0.8")
 """A person is told when a day's sum becomes less than this share of what it was."""
 
@@ -145,6 +149,24 @@ def sums_by_date(
         for meter, total in zip(table.names("meter"), sums, strict=True):
             if total is not None:
                 of_day[f"{meter} {currency}".strip()] = total
+    return sums_of
+
+
+def sums_of_rows(rows: StagedRows, table: Contract) -> dict[date, Sums]:
+    """As `sums_by_date`, of rows that the ledger has exactly so."""
+    meters, currency = table.names("meter"), [name for name in ("currency",) if name in table.names()]
+    sums_of: dict[date, Sums] = {}
+    for part in rows.tables(["usage_date", *currency, *meters]):
+        # As decimals, which hold any sum of whole numbers.
+        whole = {name for name in meters if pa.types.is_integer(part.schema.field(name).type)}
+        fields = (field.with_type(WHOLE) if field.name in whole else field for field in part.schema)
+        aggregates: Any = [([], "count_all"), *((name, "sum") for name in meters)]
+        groups = part.cast(pa.schema(fields)).group_by(["usage_date", *currency]).aggregate(aggregates)
+        for row in groups.to_pylist():
+            totals = {f"{name} {row.get('currency', '')}".strip(): row[f"{name}_sum"] for name in meters}
+            of_part = {key: total for key, total in totals.items() if total is not None}
+            of_day = sums_of.get(row["usage_date"], {})
+            sums_of[row["usage_date"]] = added([of_day, {"rows": Decimal(row["count_all"]), **of_part}])
     return sums_of
 
 
