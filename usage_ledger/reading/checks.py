@@ -10,9 +10,10 @@ from msgspec import UNSET, Raw
 
 from usage_ledger.core import contract_errors, provider_errors
 from usage_ledger.model.dimension import Dimension
+from usage_ledger.reading.counts import whole_numbers
 from usage_ledger.reading.days import Buckets, bucket_start
 from usage_ledger.reading.gathered import Gathered
-from usage_ledger.reading.meters import Counted, whole_numbers
+from usage_ledger.reading.meters import Counted
 from usage_ledger.reading.nested import Rows
 from usage_ledger.reading.paths import levels_up
 from usage_ledger.reading.undeclared import new_name_of_count, number_in

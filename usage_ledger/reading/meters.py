@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import repeat
@@ -15,9 +15,10 @@ from msgspec import UNSET
 
 from usage_ledger.contracts.odcs import Column
 from usage_ledger.contracts.registry import arrow_type
-from usage_ledger.core import contract_errors, errors, numbers
+from usage_ledger.core import contract_errors, numbers
 from usage_ledger.model.rows import Count, Meter, Money
 from usage_ledger.reading.absence import check_absent, placed, undeclared_parts
+from usage_ledger.reading.counts import whole_numbers
 from usage_ledger.reading.durations import durations
 from usage_ledger.reading.money import money
 from usage_ledger.reading.nested import Rows
@@ -62,21 +63,34 @@ def meter_column(rows: Rows, meter: AnyMeter, column: Column, currencies: Sequen
     exact = isinstance(meter, Money) or meter.exact
     kind = arrow_type(column)
     fitted: dict[Decimal | None, int | Decimal | None] = {None: None}
-    for value in {value for value in values if value is not None}:
+    alike = bool(values) and values.count(values[0]) == len(values)
+    for value in {value for value in (values[:1] if alike else values) if value is not None}:
         try:
             fitted[value] = _fit(value, kind, exact=exact)
         except contract_errors.ContractBroken as error:
             raise placed(error, rows, meter.path, values.index(value)) from None
-    often = Counter(zip(currencies, values, strict=True) if currencies else zip(repeat(""), values))
+    pairs = zip(currencies, values, strict=True) if currencies else zip(repeat(""), values)
+    often = {("", values[0]): len(values)} if alike and not currencies else Counter(pairs)
+    sums, rounded = _summed(often, fitted)
+    if rounded and not (isinstance(meter, Meter) and meter.double):
+        notes["rounded"] += rounded
+    if alike:
+        return Counted(pa.repeat(pa.scalar(fitted[values[0]], kind), len(values)), sums, notes, sent)
+    return Counted(pa.array(list(map(fitted.__getitem__, values)), kind), sums, notes, sent)
+
+
+def _summed(
+    often: Mapping[tuple[str, Decimal | None], int], fitted: Mapping[Decimal | None, int | Decimal | None]
+) -> tuple[dict[str, int | Decimal], int]:
+    """The sum of each currency, and how many values are rounded; `often`: how often each value comes."""
     sums: dict[str, int | Decimal] = {}
-    for (currency, cell), times in often.items():
-        amount = fitted[cell]
+    rounded = 0
+    for (currency, value), times in often.items():
+        amount = fitted[value]
         if amount is not None:
             sums[currency] = numbers.added(sums.get(currency, 0), amount, times)
-            if amount != cell and not (isinstance(meter, Meter) and meter.double):
-                notes["rounded"] += times
-    cells = list(map(fitted.__getitem__, values))
-    return Counted(pa.array(cells, kind), sums, notes, sent)
+            rounded += times if amount != value else 0
+    return sums, rounded
 
 
 def _is_plain_count(meter: Meter | Money, column: Column) -> TypeGuard[Meter]:
@@ -127,36 +141,6 @@ def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     return other if one is None else one if other is None else numbers.added(one, other)
 
 
-def whole_numbers(rows: Rows, path: str) -> pa.Array:
-    """An int64 column, null where the field is absent or null.
-
-    Raises the number errors of `ContractBroken` for any value that is not a canonical count.
-    """
-    if path not in rows.counts:
-        rows.counts[path] = _whole_numbers(rows, path)
-    return rows.counts[path]
-
-
-def _whole_numbers(rows: Rows, path: str) -> pa.Array:
-    values = rows.column(path)
-    if values and values[0] in (UNSET, None) and values.count(UNSET) + values.count(None) == len(values):
-        return pa.nulls(len(values), pa.int64())
-    try:
-        texts = pa.array(values, pa.string())
-    except pa.ArrowException:  # numbers, or absent ones
-        values = [None if value is UNSET else str(value) if type(value) is int else value for value in values]
-        texts = pa.array(values, pa.string())
-    try:
-        column = texts.cast(pa.int64())
-    except pa.ArrowInvalid:
-        raise first_bad(rows, path, values) from None
-    # Only canonical text survives the round trip; the comparison with 0 refuses a sign.
-    same = pc.equal(column.cast(pa.string()), texts)
-    if not pc.all(pc.and_(same, pc.greater_equal(column, 0)), skip_nulls=True, min_count=0).as_py():
-        raise first_bad(rows, path, values)
-    return column
-
-
 def _whole(rows: Rows, meter: Meter) -> Counted:
     column, total = _counts(rows, meter)
     sums: dict[str, int | Decimal] = {} if total is None else {"": total}
@@ -190,6 +174,8 @@ def _count(rows: Rows, meter: Meter, path: str) -> tuple[pa.Array, int | None]:
     if column.null_count:
         check_absent(rows, meter, values, path=path)
         values = [value for value in values if value is not None and value is not UNSET]
+    if path in rows.sums and values is rows.column(path):
+        return column, rows.sums[path]
     return column, sum(map(int, values)) if values else None
 
 
@@ -220,7 +206,7 @@ def _add(rows: Rows, meter: Meter, one: pa.Array, other: pa.Array) -> pa.Array:
 def _decimals(rows: Rows, meter: Meter, path: str) -> list[Decimal | None]:
     literals = list(map(bytes, rows.column(path)))
     values = {literal: _decimal(rows, meter, path, literals, literal) for literal in set(literals)}
-    return list(map(values.__getitem__, literals))
+    return [*values.values()] * len(literals) if len(values) == 1 else list(map(values.__getitem__, literals))
 
 
 def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal: bytes) -> Decimal | None:
@@ -237,14 +223,3 @@ def _decimal(rows: Rows, meter: Meter, path: str, literals: list[bytes], literal
     except contract_errors.ContractBroken as error:
         raise placed(error, rows, path, literals.index(literal)) from None
     return value
-
-
-def first_bad(rows: Rows, path: str, values: Sequence[Any]) -> errors.UsageLedgerError:
-    """The error for the first value of a column that is not a canonical count."""
-    for number, value in enumerate(values):
-        try:
-            if value is not None:
-                numbers.integer(str(value))
-        except contract_errors.ContractBroken as error:
-            return placed(error, rows, path, number)
-    raise AssertionError("every value of the column is a canonical count")

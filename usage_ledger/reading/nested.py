@@ -34,6 +34,8 @@ class Rows:
     _columns: dict[str, list[Any]] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
     """Columns already read as whole numbers, by path: a total and a meter are often the same field."""
+    sums: dict[str, int] = field(default_factory=dict)
+    """The sums of those that have a value in each row, by Python."""
     chosen: dict[Where, tuple["Rows", Any]] = field(default_factory=dict)
     """The rows that match a condition, and which they are: several meters may have one."""
     before: int = 0
