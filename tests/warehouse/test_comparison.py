@@ -268,6 +268,29 @@ def test_all_rows_are_staged_where_too_many_differ(
     assert query(tokens, desk.connection_id) == [(9,)]
 
 
+def test_no_more_is_held_than_is_staged(desk: Desk) -> None:
+    """Also where all new rows come before the first that the ledger has."""
+    table = contract("usage_daily")
+    rows = desk.incoming([used(D1, f"m{number:03}", number) for number in range(200)], D1).tables[table.table]
+    columns = ["usage_date", "row_key", "input_tokens"]
+    ledger_row = b"".join(copy.as_binary(copy.batches_of(rows, columns), ["row_key"]))[-38:-2]
+    later = ledger_row[:6] + (10**5).to_bytes(4, "big") + ledger_row[10:]
+    differences = Differences(columns)
+    merge = comparison._Merge(comparison._parts(rows, columns, table), differences, limit=1000)
+    merge.write(later)
+    assert merge.end() is None
+    assert 1 < len(differences.rows) < 10
+
+
+def test_sums_beyond_what_a_column_holds_are_equal_too(desk: Desk, staged: Stagings) -> None:
+    most = Decimal("99999999999999999999")
+    cost = [charged(D1, name, most) for name in "abc"]
+    tokens = [used(D1, name, 2**63 - 1) for name in "abc"]
+    for hours in (0, 1):
+        assert desk.load(tokens, D1, cost=cost, fetched_at=T0 + hours * HOUR).state == "loaded"
+    assert staged == []
+
+
 def test_rows_that_cannot_be_read_change_nothing(desk: Desk, query: Query) -> None:
     load(desk, 0)
     before = content(desk, query, "usage_daily")

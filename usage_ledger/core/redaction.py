@@ -93,7 +93,7 @@ class _Forms:
         return max(lengths, default=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Protected:
     """What is looked for. One object, replaced whole: another thread never sees half of a change."""
 

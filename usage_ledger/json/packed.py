@@ -30,7 +30,7 @@ class Packed:
         self.has_at_sign = False
         """Whether an e-mail address can be in it; see `has_at_sign`."""
         self.places: list[Place] = []
-        """Where its parts lie; empty where nobody has looked."""
+        """Where its parts lie; empty where nobody has looked, or there are too many."""
 
     def add(self, chunk: bytes) -> None:
         """Append bytes."""

@@ -21,8 +21,10 @@ from usage_ledger.warehouse import copy
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import copy_out
 
-MANY = 16 * 2**20
+MANY = 8 * 2**20
 """Bytes of differing rows with which all rows are staged instead."""
+OF_EACH = 200
+"""Bytes that a row or a key takes beside its text."""
 BOOLEAN = 5
 """Bytes of a field that is true or false: its size and one more."""
 EPOCH = date(2000, 1, 1)
@@ -44,11 +46,11 @@ class Differences:
         return bool(self.rows or self.gone)
 
 
-def bound(differences: Differences | None) -> dict[str, Any]:
-    """What statements bind about staged rows: whether they are all new rows, else the keys of those that are gone."""
+def values_of(differences: Differences | None) -> dict[str, Any]:
+    """What statements bind: whether all new rows are staged, else the keys that the ledger alone has."""
     gone = differences.gone if differences else []
     return {
-        "whole": differences is None,
+        "all_staged": differences is None,
         "gone_dates": [day for day, _ in gone],
         "gone_keys": [row_key for _, row_key in gone],
     }
@@ -60,21 +62,21 @@ def compare(cursor: Cursor, incoming: Incoming, table: Contract) -> Differences 
     Raises what reading the rows raises.
     """
     rows = incoming.tables[table.table]
-    if copy.FORM == "csv" or not _are_in_order(rows):
+    own = {"connection_id", "report", "load_id"}
+    if copy.FORM == "csv" or not _are_in_order(rows) or (rows.num_rows and not own <= copy.constants(rows).keys()):
         return None
-    own = ("connection_id", "report", "load_id")
     keys = ["usage_date", "row_key"]
     content = [name for name in table.names() if name not in (*own, *keys)]
     alike = {name: value for name, value in copy.constants(rows).items() if name in content}
     columns = keys + [name for name in content if name not in alike]
     statement = cursor.mogrify(copy_out(table, columns, alike), incoming.values | alike)  # COPY takes no parameters
-    with ThreadPoolExecutor(1, "encode") as thread:
-        merge = _Merge(Ahead(_parts(rows, columns, table), thread), Differences(columns))
-        cursor.copy_expert(statement, cast(IO[bytes], merge))
-        differences = merge.end()
-    # Of such a report rows decide together what becomes of some.
+    # Of some reports rows decide together what becomes of some: they are equal, or all are staged.
     decides_by_all = incoming.staged.scope is not None or incoming.yields_to or incoming.yielding
-    return None if differences and decides_by_all else differences
+    with ThreadPoolExecutor(1, "encode") as thread:
+        parts = Ahead(_parts(rows, columns, table), thread)
+        merge = _Merge(parts, Differences(columns), limit=0 if decides_by_all else MANY)
+        cursor.copy_expert(statement, cast(IO[bytes], merge))
+        return merge.end()
 
 
 def _are_in_order(rows: StagedRows) -> bool:
@@ -100,21 +102,21 @@ def _parts(rows: StagedRows, columns: list[str], table: Contract) -> Iterator[by
 class _Merge:
     """The file to which the ledger's rows are written, each at once, while the new ones come as one text."""
 
-    def __init__(self, parts: Iterator[bytes], differences: Differences) -> None:
-        self._parts, self._differences = parts, differences
+    def __init__(self, parts: Iterator[bytes], differences: Differences, limit: int) -> None:
+        self._parts, self._differences, self._limit = parts, differences, limit
         self._held, self._at = next(parts).removeprefix(copy.HEADER), 0
         self._size = 0
 
     def write(self, row: bytes) -> None:
         """Take the ledger's next row."""
         row = row.removeprefix(copy.HEADER)
-        if row == copy.END or self._size > MANY:
+        if row == copy.END:
             return
-        while not self._is_next(row):
+        while self._size <= self._limit and not self._is_next(row):
             new = self._next()
             if not new or _key(row) < _key(new):
                 self._differences.gone.append(_key(row))
-                self._size += len(row)
+                self._size += len(row) + OF_EACH
                 return
             self._take(new)
             if _key(row) == _key(new):
@@ -122,9 +124,9 @@ class _Merge:
 
     def end(self) -> Differences | None:
         """What differs, once all rows are written; None where that is too much to hold."""
-        while self._size <= MANY and (new := self._next()):
+        while self._size <= self._limit and (new := self._next()):
             self._take(new)
-        return self._differences if self._size <= MANY else None
+        return self._differences if self._size <= self._limit else None
 
     def _is_next(self, row: bytes) -> bool:
         """Whether this row is the next new one too, which is then passed."""
@@ -149,7 +151,7 @@ class _Merge:
     def _take(self, new: bytes) -> None:
         row = len(self._differences.columns).to_bytes(2, "big") + new[2:-BOOLEAN]  # as the stage has it
         self._differences.rows.append(row)
-        self._size += len(new)
+        self._size += len(new) + OF_EACH
         self._at += len(new)
 
     def _hold(self, size: int) -> None:

@@ -1,8 +1,8 @@
 """The load transaction: makes every usage date of a window equal to the staged rows, or changes nothing.
 
-Under the advisory locks of connection and report: stage, compare, hold what vanished, skip what failed or is older than
-the ledger, write restatements, delete, update, insert, record the days, prove the sums, commit. Into dates of which
-nothing is known the rows are copied, and proved, without a stage; rows that the ledger has already are not staged.
+Under the advisory locks of connection and report: compare, stage what differs, hold what vanished, skip what failed or
+is older than the ledger, write restatements, delete, update, insert, record the days, prove the sums, commit. Into
+dates of which nothing is known the rows are copied, and proved, without a stage.
 """
 
 import json
@@ -20,7 +20,7 @@ from usage_ledger.contracts.registry import contract
 from usage_ledger.core import crash
 from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.storage.staged import StagedRows
-from usage_ledger.warehouse.comparison import Differences, bound, compare
+from usage_ledger.warehouse.comparison import Differences, compare, values_of
 from usage_ledger.warehouse.copy import constants, copy_csv, copy_rows, rows_have, stage_encoded
 from usage_ledger.warehouse.days import DayState, accepted, day_states, record_days, tell
 from usage_ledger.warehouse.drift import refuse_drift
@@ -133,7 +133,7 @@ def _fill_days(cursor: Cursor, incoming: Incoming, outcome: Outcome) -> None:
 def _replace_days(
     cursor: Cursor, incoming: Incoming, states: Mapping[date, DayState], outcome: Outcome, *, already_committed: bool
 ) -> None:
-    """Stage the rows beside the ledger, and make each accepted date equal to them."""
+    """Compare the rows with the ledger's, and make each accepted date equal to them."""
     figures, unasked = _compare_tables(cursor, incoming)
     # Rows of which the answer says nothing decide nothing.
     tables = figures.values()
@@ -162,8 +162,8 @@ def _replace_days(
 
 
 def _compare_tables(cursor: Cursor, incoming: Incoming) -> tuple[dict[str, Figures], Counter[date]]:
-    """The sums of every table, in the ledger and of the new rows, which are staged unless the ledger has exactly them;
-    and by date the number of rows that the answer says nothing of."""
+    """The sums of every table, in the ledger and of the new rows, of which those that differ are staged; and by date
+    the number of rows that the answer says nothing of."""
     figures: dict[str, Figures] = {}
     unasked = Counter[date]()
     for name, rows in incoming.tables.items():
@@ -181,7 +181,7 @@ def _compare_tables(cursor: Cursor, incoming: Incoming) -> tuple[dict[str, Figur
         yield_staged(cursor, incoming, table)
         keep_lookups(cursor, incoming, table)
         unasked += stage_unasked(cursor, incoming, table)
-        staged = sums_by_date(cursor, "load/sums_staged", metered, incoming, window, differences)
+        staged = sums_by_date(cursor, "load/sums_new", metered, incoming, window, differences)
         figures[name] = Figures(metered, sums, staged, differences)
     return figures, unasked
 
@@ -211,7 +211,7 @@ def _replace(cursor: Cursor, table: Contract, figures: Figures, incoming: Incomi
     if figures.are_equal:
         return 0
     values = incoming.values | {"dates": dates}
-    cursor.execute(statement("load/differences", table), values | bound(figures.differences))
+    cursor.execute(statement("load/differences", table), values | values_of(figures.differences))
     differing = cursor.rowcount
     if not differing:
         return 0

@@ -1,4 +1,4 @@
-"""Exact sums, date by date, of the staged rows and of the ledger: they prove each load, and show what fell."""
+"""Exact sums, date by date, of the new rows and of the ledger: they prove each load, and show what fell."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,12 @@ from usage_ledger.contracts.odcs import Contract
 from usage_ledger.core import numbers
 from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.storage.staged import StagedRows
-from usage_ledger.warehouse.comparison import Differences, bound
+from usage_ledger.warehouse.comparison import Differences, values_of
 from usage_ledger.warehouse.incoming import Incoming
 from usage_ledger.warehouse.sql import statement
 
 Sums = dict[str, Decimal]
 """Rows and each meter's sum; of money one sum per currency, as `amount USD`."""
-WHOLE = pa.decimal128(19, 0)
 DROP_SHARE = Decimal("0.8")
 """A person is told when a day's sum becomes less than this share of what it was."""
 
@@ -32,7 +31,7 @@ class Figures:
     """The table with these meters alone."""
     ledger: Mapping[date, Sums]
     staged: Mapping[date, Sums]
-    """Of all staged rows, also of those that the answer says nothing of."""
+    """Of all new rows, staged or equal to the ledger's, also of those that the answer says nothing of."""
     differences: Differences | None
     """The rows that are staged because the ledger does not have them; None where all are staged."""
 
@@ -45,10 +44,11 @@ class Figures:
 def prove(
     cursor: Cursor, incoming: Incoming, figures: Mapping[str, Figures], dates: list[date], changed: Mapping[str, int]
 ) -> None:
-    """Raw = Parquet = staged rows, over the window; staged rows = ledger, on each date that was replaced.
+    """Raw = Parquet = new rows, over the window; new rows = ledger, on each date that was replaced.
 
-    And no two reports' records fill one meter of one usage type on a date: their sum would count it twice. `changed`:
-    the number of rows that were written by table; of one without any the sums are what they were.
+    A table whose rows are equal was compared byte by byte: its Parquet is added up. And no two reports' records fill
+    one meter of one usage type on a date: their sum would count it twice. `changed`: the number of rows that were
+    written by table; of one without any the sums are what they were.
 
     Raises `ConservationBroken`.
     """
@@ -58,7 +58,7 @@ def prove(
         sent = before.staged
         if incoming.staged.scope and not before.are_equal:
             window = list(incoming.window)
-            sent = sums_by_date(cursor, "load/sums_staged", table, incoming, window, unasked=False)
+            sent = sums_by_date(cursor, "load/sums_new", table, incoming, window, unasked=False)
         _equal(f"{name}: raw and staged rows", raw_sums(incoming, table), added(sent.values()))
         current = before.ledger
         if changed[name]:
@@ -135,12 +135,12 @@ def sums_by_date(
     *,
     unasked: bool = True,
 ) -> dict[date, Sums]:
-    """The sums of a statement (`load/sums_staged` or `load/sums_ledger`) for each date that has rows.
+    """The sums of a statement (`load/sums_new` or `load/sums_ledger`) for each date that has rows.
 
     Without `unasked` only of staged rows that came with the load. With `differences` the staged rows are those, and the
     ledger's that are neither among them nor gone.
     """
-    values = incoming.values | {"dates": dates, "unasked": unasked} | bound(differences)
+    values = incoming.values | {"dates": dates, "unasked": unasked} | values_of(differences)
     cursor.execute(statement(name, table), values)
     sums_of: dict[date, Sums] = {}
     for day, currency, rows, *sums in cursor.fetchall():
@@ -157,9 +157,7 @@ def sums_of_rows(rows: StagedRows, table: Contract) -> dict[date, Sums]:
     meters, currency = table.names("meter"), [name for name in ("currency",) if name in table.names()]
     sums_of: dict[date, Sums] = {}
     for part in rows.tables(["usage_date", *currency, *meters]):
-        # As decimals, which hold any sum of whole numbers.
-        whole = {name for name in meters if pa.types.is_integer(part.schema.field(name).type)}
-        fields = (field.with_type(WHOLE) if field.name in whole else field for field in part.schema)
+        fields = (field.with_type(_wide(field.type)) if field.name in meters else field for field in part.schema)
         aggregates: Any = [([], "count_all"), *((name, "sum") for name in meters)]
         groups = part.cast(pa.schema(fields)).group_by(["usage_date", *currency]).aggregate(aggregates)
         for row in groups.to_pylist():
@@ -168,6 +166,11 @@ def sums_of_rows(rows: StagedRows, table: Contract) -> dict[date, Sums]:
             of_day = sums_of.get(row["usage_date"], {})
             sums_of[row["usage_date"]] = added([of_day, {"rows": Decimal(row["count_all"]), **of_part}])
     return sums_of
+
+
+def _wide(kind: pa.DataType) -> pa.DataType:
+    """A type that holds any sum: Arrow's overflow silently."""
+    return pa.decimal256(76, kind.scale if pa.types.is_decimal(kind) else 0)
 
 
 def rows_of(day: date, tables: Iterable[Mapping[date, Sums]]) -> int:

@@ -1,5 +1,5 @@
 -- Rows and exact sums of every meter among the new rows, by date: of this load alone, or with those that it says nothing
--- of. Where not the whole of them is staged, the ledger has the others.
+-- of. Where not all of them are staged, the ledger has the others.
 SELECT usage_date, {currency} AS currency, count(*){sums}
 FROM (
     SELECT {columns}
@@ -8,7 +8,7 @@ FROM (
     UNION ALL
     SELECT {columns}
     FROM {table}
-    WHERE NOT %(whole)s
+    WHERE NOT %(all_staged)s
         AND connection_id = %(connection_id)s AND report = %(report)s AND usage_date = ANY(%(dates)s)
         AND (usage_date, row_key) NOT IN (
             SELECT usage_date, row_key FROM {stage}
