@@ -62,20 +62,23 @@ def _row(day: date, key: int, model: int, drawn: random.Random) -> dict[str, obj
 
 
 def serve(path: Path) -> None:
-    """Answer every request with the file, but for the list of accounts, which proves the key; prints the port."""
-    accounts = b'{"accounts": [{"name": "accounts/bench"}]}'
+    """Answer every request with the file, but for the account's own, which prove the key; prints the port."""
+    accounts = {
+        "/v1/accounts": b'{"accounts": [{"name": "accounts/bench"}]}',
+        "/v1/organizations/me": b'{"id": "bench", "type": "organization", "name": "bench"}',
+    }
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            listing = self.path.partition("?")[0] == "/v1/accounts"
+            account = accounts.get(self.path.partition("?")[0])
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(accounts) if listing else path.stat().st_size))
+            self.send_header("Content-Length", str(len(account) if account else path.stat().st_size))
             self.end_headers()
-            if listing:
-                self.wfile.write(accounts)
+            if account:
+                self.wfile.write(account)
                 return
             with path.open("rb") as file:
                 self.connection.sendfile(file)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,16 +42,18 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="ulbench"))
     try:
         with database(folder) as server:
-            figures = beside_peers(folder, server, told.rows, told.rounds)
-            figures |= growth(folder, server)
-            figures |= scrubbing(folder)
-            figures |= providers(folder, server)
-            figures |= commands(server)
-            figures |= requests()
+            parts: tuple[Callable[[], dict[str, Any]], ...] = (
+                lambda: scrubbing(folder),
+                lambda: providers(folder, server),
+                lambda: commands(server),
+                requests,
+                lambda: growth(folder, server),
+                lambda: beside_peers(folder, server, told.rows, told.rounds),
+            )
+            for part in parts:  # each is written at once: the next may fail, or be stopped
+                report.write(ROOT / "docs", part() | {"versions": versions()})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    figures["versions"] = versions()
-    report.write(ROOT / "docs", figures)
 
 
 def beside_peers(folder: Path, server: str, rows: int, rounds: int) -> dict[str, Any]:
