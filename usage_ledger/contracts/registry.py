@@ -43,6 +43,11 @@ def arrow_type(column: Column) -> pa.DataType:
     return _ARROW[column.type]
 
 
+def sum_type(kind: pa.DataType) -> pa.DataType:
+    """The Arrow type in which values of this one are added up: Arrow's sums overflow silently."""
+    return pa.decimal128(38, 0) if pa.types.is_integer(kind) else pa.decimal256(76, kind.scale)
+
+
 def arrow_schema(table: str) -> pa.Schema:
     """The staged Parquet's schema: the contract's columns, in order."""
     return pa.schema(

@@ -98,7 +98,7 @@ class Keys:
         splits = np.concatenate(self._split) if self._split else np.zeros_like(keys)
         order = among[np.lexsort((splits[among], keys[among]))]
         if not np.any((np.diff(keys[order]) == 0) & (np.diff(splits[order]) == 0)):
-            return {}  # as most splits of a key: rows one by one take long
+            return {}  # as mostly; to look at rows one by one takes long
         first_rows: dict[tuple[int, int], int] = {}
         pairs: dict[date, tuple[int, int]] = {}
         for number in among.tolist():

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from usage_ledger.contracts.registry import arrow_schema, contract
+from usage_ledger.contracts.registry import arrow_schema, contract, sum_type
 from usage_ledger.core import contract_errors
 from usage_ledger.model.rows import RowSet
 from usage_ledger.model.when import Point
@@ -79,10 +79,9 @@ def sum_rows(table: pa.Table, name: str) -> pa.Table:
     peaks = contract(name).peaks
     meters = [meter for meter in contract(name).names("meter") if meter not in (*prices, *peaks)]
     others = [name for name in table.column_names if name not in (*KEY, *meters, *prices, *peaks)]
-    for meter in meters:  # wide enough to add in: Arrow's sums overflow silently
-        kind = table.schema.field(meter).type
-        wide = pa.decimal128(38, 0) if pa.types.is_integer(kind) else pa.decimal256(76, kind.scale)
-        table = table.set_column(table.column_names.index(meter), meter, table.column(meter).cast(wide))
+    for meter in meters:
+        wide = table.column(meter).cast(sum_type(table.schema.field(meter).type))
+        table = table.set_column(table.column_names.index(meter), meter, wide)
     summing = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
     aggregates = [(PLACE, "min"), *((meter, "sum", summing) for meter in meters)]
     aggregates += [(peak, "max") for peak in peaks]

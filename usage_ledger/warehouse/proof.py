@@ -10,6 +10,7 @@ import pyarrow as pa
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from usage_ledger.contracts.odcs import Contract
+from usage_ledger.contracts.registry import sum_type
 from usage_ledger.core import numbers
 from usage_ledger.core.warehouse_errors import ConservationBroken
 from usage_ledger.storage.staged import StagedRows
@@ -157,7 +158,7 @@ def sums_of_rows(rows: StagedRows, table: Contract) -> dict[date, Sums]:
     meters, currency = table.names("meter"), [name for name in ("currency",) if name in table.names()]
     sums_of: dict[date, Sums] = {}
     for part in rows.tables(["usage_date", *currency, *meters]):
-        fields = (field.with_type(_wide(field.type)) if field.name in meters else field for field in part.schema)
+        fields = (field.with_type(sum_type(field.type)) if field.name in meters else field for field in part.schema)
         aggregates: Any = [([], "count_all"), *((name, "sum") for name in meters)]
         groups = part.cast(pa.schema(fields)).group_by(["usage_date", *currency]).aggregate(aggregates)
         for row in groups.to_pylist():
@@ -166,11 +167,6 @@ def sums_of_rows(rows: StagedRows, table: Contract) -> dict[date, Sums]:
             of_day = sums_of.get(row["usage_date"], {})
             sums_of[row["usage_date"]] = added([of_day, {"rows": Decimal(row["count_all"]), **of_part}])
     return sums_of
-
-
-def _wide(kind: pa.DataType) -> pa.DataType:
-    """A type that holds any sum: Arrow's overflow silently."""
-    return pa.decimal256(76, kind.scale if pa.types.is_decimal(kind) else 0)
 
 
 def rows_of(day: date, tables: Iterable[Mapping[date, Sums]]) -> int:
